@@ -1,0 +1,73 @@
+import Docker
+package import Peon
+import Plans
+import Store
+
+/// Why an action did not do what was asked: one wire code, and words for people.
+package struct ActionError: Error, CustomStringConvertible {
+    package let code: Reply.Code
+    package let description: String
+
+    init(_ code: Reply.Code, _ description: String) {
+        self.code = code
+        self.description = description
+    }
+
+    /// The one place where a room's error becomes a wire code.
+    init(_ error: any Error) {
+        switch error {
+        case let error as ActionError: self = error
+        case let error as PlanError: self.init(Self.code(error), error.description)
+        case let error as EngineError: self.init(Self.code(error), error.description)
+        case is CancellationError: self.init(.superseded, "a later command took its place")
+        case let error as StoreError: self.init(.internal, error.description)
+        default: self.init(.internal, "\(error)")
+        }
+    }
+
+    private static func code(_ error: PlanError) -> Reply.Code {
+        switch error {
+        case .unknownPlan: .unknownPlan
+        case .missingSettings: .missingSettings
+        case .unknownSettings, .badSetting: .badArguments
+        case .exists: .exists
+        case .unknownServer: .unknownServer
+        case .unsafePath: .unsafeEntry
+        case .noSpace: .noSpace
+        case .unreadable, .malformed, .file: .internal
+        }
+    }
+
+    private static func code(_ error: EngineError) -> Reply.Code {
+        switch error {
+        case .unreachable, .unsupported: .engineUnreachable
+        case .timeout: .timeout
+        case .failed, .unreadable: .internal
+        case .refused(let status, let message): EngineWords.code(status: status, message: message)
+        }
+    }
+}
+
+/// What the engine's refusals mean. It gives no codes beyond the HTTP status, so its words must do (Docker 20.10 to 28).
+enum EngineWords {
+    static func code(status: Int, message: String) -> Reply.Code {
+        let words = message.lowercased()
+        if isPortInUse(words) { return .portInUse }
+        if words.contains("no space left on device") { return .noSpace }
+        if status == 409 { return words.contains("already in use") ? .nameConflict : .conflict }
+        return .internal
+    }
+
+    /// The reason for a container that never came to run.
+    static func reason(ofStartError message: String) -> String {
+        let words = message.lowercased()
+        if isPortInUse(words) { return "port_in_use" }
+        if words.contains("cannot assign requested address") { return "bad_bind_address" }
+        if words.contains("no such file or directory") || words.contains("not found") { return "command_not_found" }
+        return "start_failed"
+    }
+
+    private static func isPortInUse(_ words: String) -> Bool {
+        words.contains("port is already allocated") || words.contains("address already in use")
+    }
+}

@@ -1,0 +1,44 @@
+import FoundationEssentials
+import Peon
+import Plans
+
+extension Actions {
+    func run(_ action: AgentAction, _ arguments: JSON.Object) async throws -> Outcome {
+        switch action {
+        case .ping: return Outcome(data: ["host": .string("\(settings.host)"), "orc": .string(settings.version)])
+        case .info: return Outcome(data: board.info.json)
+        case .list:
+            return Outcome(data: ["servers": .array(fleet.all.map { $0.report.json(seq: $0.seq, at: Date()) })])
+        case .plans: return Outcome(data: PlansReport.json(board.plans))
+        case .plan:
+            let game = arguments["game"]?.string ?? ""
+            return Outcome(data: try PlanCatalogue(path: settings.plans).plan(game).settingsReport)
+        case .updatePlans: return try await updatePlans()
+        case .republish:
+            board.publishPlans()
+            board.publishInfo()
+            fleet.republish()
+            return Outcome(changed: true)
+        }
+    }
+
+    private func updatePlans() async throws -> Outcome {
+        let before = Set(board.plans.map(\.game))
+        let repository = PlanRepository(folder: settings.plans, url: settings.plansURL)
+        let isNews = try await repository.update()
+        board.publishPlans()
+        let new = board.plans.filter { !before.contains($0.game) }
+        return Outcome(changed: isNews, data: ["new": PlansReport.json(new)["plans"] ?? []])
+    }
+
+    /// Whether an id-less restart belongs to the one that was asked for up to five seconds before it.
+    func joinsRestart(_ job: Job) -> Bool {
+        guard let server = job.command.server else { return false }
+        let received = job.command.receivedAt
+        let last = restarts.begin(server, at: received)
+        guard job.command.id == nil, let last else { return false }
+        return received.timeIntervalSince(last) < 5
+    }
+
+    func restarted(_ server: ServerID) throws -> Outcome { Outcome(changed: false, data: try report(server)) }
+}

@@ -1,0 +1,149 @@
+import Docker
+import FoundationEssentials
+import Peon
+import Plans
+
+extension Actions {
+    func start(_ server: ServerID, _ command: Command) async throws -> Outcome {
+        try adoptFolder(of: server)
+        try fleet.set(.running, for: server)
+        if fleet[server]?.container?.state.status == "running" { return Outcome(changed: false, data: try report(server)) }
+        if fleet[server]?.container?.state.status == "paused" { return try await unpause(server) }
+        try await run(server, progress: Progress(command, responder: responder))
+        return Outcome(changed: true, data: try report(server))
+    }
+
+    /// Brings the server's container up, making it first where it is not there or no longer as it should be.
+    func run(_ server: ServerID, progress: Progress) async throws {
+        begin(.starting, server)
+        do {
+            let container = try await readyContainer(server, progress: progress)
+            try Task.checkCancellation()
+            try await shielded { try await engine.start(container) }
+            await reconciler.look(at: server)
+            end(server)
+        } catch {
+            let failure = await explained(error, server)
+            await reconciler.look(at: server)
+            end(server, failure: Task.isCancelled ? nil : failure.code.rawValue)
+            throw failure
+        }
+    }
+
+    func begin(_ step: Observation.Step, _ server: ServerID, ending: Observation.Ending? = nil) {
+        fleet.update(server) { server in
+            server.step = step
+            server.failure = nil
+            server.ending = ending
+            server.externalSignal = nil
+        }
+    }
+
+    func end(_ server: ServerID, failure: String? = nil) {
+        fleet.update(server) { server in
+            server.step = .none
+            server.activity = nil
+            server.failure = failure
+        }
+    }
+
+    /// The id of a container that can be started.
+    private func readyContainer(_ server: ServerID, progress: Progress) async throws -> String {
+        guard let config = fleet[server]?.config else {
+            guard let container = fleet[server]?.container else { throw PlanError.unknownServer(server) }
+            return container.id  // a container that was adopted without a config.json is started as it is
+        }
+        let spec = try await specification(of: config)
+        guard let container = fleet[server]?.container else { return try await make(spec, for: config, progress: progress) }
+        let made = container.config.labels?[Label.fingerprint]
+        guard let made, made != spec.fingerprint else { return container.id }
+        return try await remake(container, as: spec, for: config, progress: progress)
+    }
+
+    func specification(of config: ServerConfig) async throws -> ContainerSpec {
+        let folder = ServerFolder(config.server, in: settings.servers)
+        let path = try await hostPaths.path(ofServer: config.server)
+        let place = ServerConfig.Place(folder: path, publicIP: settings.publicIP)
+        let spec = config.container(at: place, hasFile: folder.hasFile)
+        try folder.writeCompose(spec, owner: settings.owner)
+        return spec
+    }
+
+    /// Makes the network and the container of a specification.
+    func make(_ spec: ContainerSpec, for config: ServerConfig, progress: Progress) async throws -> String {
+        let image = try await readyImage(spec.image, server: config.server, progress: progress)
+        try Task.checkCancellation()
+        return try await shielded {
+            try await makeNetwork(spec)
+            let id = try await engine.create(ContainerCreation(spec, imageID: image.id), name: spec.name)
+            await reconciler.look(at: config.server)
+            return id
+        }
+    }
+
+    /// Replaces a container that is no longer as it should be; where the new one cannot be made the old one stays.
+    private func remake(
+        _ old: ContainerDetail, as spec: ContainerSpec, for config: ServerConfig, progress: Progress
+    ) async throws -> String {
+        let aside = "\(spec.name).replaced"
+        try await engine.rename(old.id, to: aside)
+        do {
+            let id = try await make(spec, for: config, progress: progress)
+            try await shielded { try await engine.remove(old.id) }
+            fleet.update(config.server) { $0.container = nil }
+            await reconciler.look(at: config.server)
+            return id
+        } catch {
+            try await shielded { try await engine.rename(old.id, to: spec.name) }
+            throw error
+        }
+    }
+
+    private func makeNetwork(_ spec: ContainerSpec) async throws {
+        guard try await !engine.hasNetwork(spec.network) else { return }
+        try await engine.createNetwork(
+            spec.network,
+            labels: ["com.docker.compose.network": "zugnet", "com.docker.compose.project": spec.network, Label.uid: spec.uid])
+    }
+
+    /// The image, pulled where it is not here yet.
+    private func readyImage(_ name: String, server: ServerID, progress: Progress) async throws -> ImageDetail {
+        if let image = try await engine.image(name) { return image }
+        fleet.update(server) { $0.activity = .pulling }
+        do {
+            try await engine.pull(name, silence: settings.pullSilence) { update in
+                progress.report(["step": "pulling", "layer": .optional(update.id), "status": .optional(update.status),
+                    "current": .optional(update.detail?.current), "total": .optional(update.detail?.total)])
+            }
+        } catch let error where !Task.isCancelled {
+            throw ActionError(.pullFailed, "\(name) cannot be pulled: \(error)")
+        }
+        fleet.update(server) { $0.activity = nil }
+        guard let image = try await engine.image(name) else { throw ActionError(.pullFailed, "\(name) is not there after its pull") }
+        return image
+    }
+
+    /// Names the holder of a port where the engine says no more than that it is taken.
+    private func explained(_ error: any Error, _ server: ServerID) async -> ActionError {
+        let failure = ActionError(Task.isCancelled ? CancellationError() : error)
+        guard failure.code == .portInUse, let config = fleet[server]?.config,
+            let holder = try? await portBook(for: server).holder(of: config.publishedPorts)  // without it the engine's words stay
+        else { return failure }
+        return ActionError(.portInUse, holder.description)
+    }
+
+    /// Takes a server up again whose files were kept when it was destroyed.
+    func adoptFolder(of server: ServerID) throws {
+        guard fleet[server] == nil else { return }
+        let folder = ServerFolder(server, in: settings.servers)
+        guard let config = try folder.config() else { throw PlanError.unknownServer(server) }
+        var record = Server(id: server, folder: folder, config: config, desired: .stopped)
+        record.isObserved = fleet.isEngineReachable
+        fleet.add(record)
+        watch.follow(server, folder: folder.path)
+    }
+}
+
+extension ContainerSpec {
+    fileprivate var uid: String { labels.first { $0.name == Label.uid }?.value ?? name }
+}

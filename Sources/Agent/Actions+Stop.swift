@@ -1,0 +1,126 @@
+import Docker
+import FoundationEssentials
+import Peon
+import Plans
+import Store
+
+extension Actions {
+    func stop(_ server: ServerID, _ command: Command) async throws -> Outcome {
+        _ = try report(server)
+        try fleet.set(.stopped, for: server)
+        return try await bringDown(server, command)
+    }
+
+    func restart(_ server: ServerID, _ command: Command) async throws -> Outcome {
+        try adoptFolder(of: server)
+        try fleet.set(.running, for: server)
+        _ = try await bringDown(server, command)
+        try Task.checkCancellation()
+        try await run(server, progress: Progress(command, responder: responder))
+        return Outcome(changed: true, data: try report(server))
+    }
+
+    func kill(_ server: ServerID) async throws -> Outcome {
+        _ = try report(server)
+        try fleet.set(.stopped, for: server)
+        guard let container = fleet[server]?.container, fleet[server]?.isRunning == true else {
+            return Outcome(changed: false, data: try report(server))
+        }
+        begin(.stopping, server, ending: .killed)
+        defer { end(server) }
+        try await killed(container.id)
+        await reconciler.look(at: server)
+        end(server)
+        return Outcome(changed: true, data: try report(server))
+    }
+
+    /// Stops the server as its recipe says; what does not end within the grace is killed.
+    func bringDown(_ server: ServerID, _ command: Command) async throws -> Outcome {
+        guard let record = fleet[server], let container = record.container, record.isRunning else {
+            return Outcome(changed: false, data: try report(server))
+        }
+        let recipe = StopRecipe(
+            command.arguments, options: record.config?.plan.options.stop, isPeonImage: container.isPeonImage,
+            defaultGrace: settings.stopGrace)
+        begin(.stopping, server, ending: .stopped)
+        defer { end(server) }
+        if container.state.status == "paused" { try await engine.unpause(container.id) }
+        do {
+            try await carryOut(recipe, on: container.id)
+        } catch {
+            fleet.update(server) { $0.ending = nil }  // however it ends now, it is not by this stop
+            throw error
+        }
+        await reconciler.look(at: server)
+        end(server)
+        guard let report = fleet[server]?.report, var data = try self.report(server).object else { return Outcome(changed: true) }
+        if report.reason == "killed_after_grace" { data["warning"] = "killed_after_grace" }
+        return Outcome(changed: true, data: .object(data))
+    }
+
+    private func carryOut(_ recipe: StopRecipe, on container: String) async throws {
+        switch recipe.way {
+        case .engine: return try await engine.stop(container, grace: recipe.grace)
+        case .signal(let signal): try await engine.kill(container, signal: signal.rawValue)
+        case .command(let text): try await engine.write(Array("\(text)\n".utf8), toInputOf: container)
+        case .signalAll(let signal): return try await signalAll(signal, grace: recipe.grace, container)
+        }
+        if try await !hasEnded(container, within: recipe.grace) { try await killed(container) }
+    }
+
+    /// Signals all but the first process; after half of the grace with TERM, which not every game takes first.
+    private func signalAll(_ signal: StopSignal, grace: Int, _ container: String) async throws {
+        let half = max(grace / 2, 1)
+        try await signalOthers(signal, in: container)
+        if try await hasEnded(container, within: half) { return }
+        if signal != .term { try await signalOthers(.term, in: container) }
+        if try await hasEnded(container, within: max(grace - half, 1)) { return }
+        try await killed(container)
+    }
+
+    /// `kill(-1)` reaches every process of the container but its first and the caller (kill(2)). The text is constant.
+    private func signalOthers(_ signal: StopSignal, in container: String) async throws {
+        try await engine.execute(["/bin/sh", "-c", "kill -\(signal.rawValue) -1"], in: container)
+    }
+
+    private func hasEnded(_ container: String, within seconds: Int) async throws -> Bool {
+        guard seconds > 0 else { return false }
+        return try await engine.wait(container, seconds: seconds)
+    }
+
+    private func killed(_ container: String) async throws {
+        do {
+            try await shielded { try await engine.kill(container, signal: "KILL") }
+        } catch EngineError.refused(status: 409, _) {
+            return  // it has ended by itself
+        }
+        guard try await engine.wait(container, seconds: 10) else {
+            throw ActionError(.timeout, "the server does not end, even when killed")
+        }
+    }
+
+    func pause(_ server: ServerID) async throws -> Outcome {
+        guard let container = fleet[server]?.container, fleet[server]?.isRunning == true else {
+            throw ActionError(.conflict, "\(server) does not run")
+        }
+        guard container.state.status != "paused" else { return Outcome(changed: false, data: try report(server)) }
+        try await shielded { try await engine.pause(container.id) }
+        await reconciler.look(at: server)
+        return Outcome(changed: true, data: try report(server))
+    }
+
+    func unpause(_ server: ServerID) async throws -> Outcome {
+        guard let container = fleet[server]?.container, fleet[server]?.isRunning == true else {
+            throw ActionError(.conflict, "\(server) does not run")
+        }
+        guard container.state.status == "paused" else { return Outcome(changed: false, data: try report(server)) }
+        try await shielded { try await engine.unpause(container.id) }
+        await reconciler.look(at: server)
+        return Outcome(changed: true, data: try report(server))
+    }
+}
+
+extension ContainerDetail {
+    /// Whether the image is one of PEON's, by the variable that all of them set.
+    var isPeonImage: Bool { imageVariable("CONTAINER_TYPE") != nil }
+}

@@ -1,0 +1,128 @@
+import Docker
+import FoundationEssentials
+import Logging
+import Peon
+import Plans
+import Store
+import Synchronization
+
+/// What the catalogue's actions do. One file an area; this one takes a job in and sends its one terminal reply out.
+struct Actions: Sendable {
+    let settings: AgentSettings
+    let engine: Engine
+    let store: Store
+    let fleet: Fleet
+    let board: HostBoard
+    let reconciler: Reconciler
+    let hostPaths: HostPaths
+    let watch: ConfigWatch
+    let ledger: Ledger
+    let responder: Responder
+    let restarts = Restarts()
+    let ending: Ending
+    let logger: Logger
+
+    /// What an action answers when it went well.
+    struct Outcome {
+        var changed: Bool?
+        var data: JSON = .null
+        /// The server it was about, where the command did not name one.
+        var server: ServerID?
+    }
+
+    /// Whether the agent itself is about to end.
+    final class Ending: Sendable {
+        private let flag = Atomic(false)
+        var hasBegun: Bool { flag.load(ordering: .relaxed) }
+        func begin() { flag.store(true, ordering: .relaxed) }
+    }
+
+    func perform(_ job: Job) async {
+        let command = job.command
+        do {
+            try Task.checkCancellation()
+            finish(command, with: try await run(job))
+        } catch {
+            // A call that was cut off by the cancellation fails in its own way.
+            var failure = ActionError(Task.isCancelled ? CancellationError() : error)
+            if Task.isCancelled, ending.hasBegun { failure = ActionError(.interrupted, "the agent is stopping") }
+            finish(command, with: failure)
+        }
+    }
+
+    private func run(_ job: Job) async throws -> Outcome {
+        let arguments = job.command.arguments
+        switch job.command.target {
+        case .agent(let action): return try await run(action, arguments)
+        case .newServer(let game): return try await create(game: game, camp: nil, job.command)
+        case .server(let server, .create): return try await create(game: server.game, camp: server.camp, job.command)
+        case .server(let server, .restart) where joinsRestart(job): return try restarted(server)
+        case .server(let server, _): return try await run(job.verb ?? .get, on: server, job.command)
+        }
+    }
+
+    private func run(_ verb: ServerAction, on server: ServerID, _ command: Command) async throws -> Outcome {
+        switch verb {
+        case .create, .power, .get: return Outcome(changed: nil, data: try report(server))
+        case .start: return try await start(server, command)
+        case .stop: return try await stop(server, command)
+        case .restart: return try await restart(server, command)
+        case .kill: return try await kill(server)
+        case .pause: return try await pause(server)
+        case .unpause: return try await unpause(server)
+        case .description: return try describe(server, command.arguments["description"]?.string ?? "")
+        case .destroy: return try await destroy(server, command)
+        case .eradicate: return try await eradicate(server, command)
+        }
+    }
+
+    func finish(_ command: Command, with outcome: Outcome) {
+        var reply = command.reply(.ok)
+        reply.server = command.server ?? outcome.server
+        reply.changed = outcome.changed
+        reply.data = outcome.data
+        send(reply, for: command)
+    }
+
+    func finish(_ command: Command, with error: ActionError) {
+        var reply = command.reply(.error)
+        reply.code = error.code
+        reply.error = error.description
+        send(reply, for: command)
+    }
+
+    private func send(_ reply: Reply, for command: Command) {
+        let sent = responder.send(reply, to: command.route)
+        for route in ledger.finish(command, with: sent) {
+            var repeated = sent
+            repeated.isDuplicate = true
+            responder.send(repeated, to: route)
+        }
+        guard !command.isHarmless else { return }
+        logger.info(
+            "command done",
+            metadata: [
+                "command.id": "\(command.id ?? "")", "command.action": "\(command.action.name)",
+                "server.id": "\(reply.server?.uid ?? "")", "status": "\(reply.status.rawValue)",
+                "code": "\(reply.code?.rawValue ?? "")", "took.ms": "\(reply.took ?? 0)", "by": "\(command.by ?? "")",
+            ])
+    }
+
+    /// The lane that a command's work goes down; a server that is yet to be named has none of its own.
+    func lane(of command: Command) -> ServerID? { command.server }
+
+    /// Whether there is such a server: in the fleet, or destroyed with its files kept.
+    func knows(_ server: ServerID) -> Bool {
+        fleet[server] != nil || ServerFolder(server, in: settings.servers).exists
+    }
+
+    func report(_ server: ServerID) throws -> JSON {
+        guard let record = fleet[server] else { throw PlanError.unknownServer(server) }
+        return record.report.json(seq: record.seq, at: Date())
+    }
+
+    /// Runs what must not stop half-way: it goes on when the command is broken off.
+    func shielded<Result: Sendable>(_ body: @escaping @Sendable () async throws -> Result) async throws -> Result {
+        try await Task { try await body() }.value
+    }
+}

@@ -1,0 +1,33 @@
+package import Peon
+package import Plans
+
+/// What the agent must be told of its machine.
+package struct AgentSettings: Sendable {
+    package var host: HostName
+    /// `<root>`: plans, servers, backups and the agent's own folder are below it.
+    package var root: String
+    /// `<root>` as the engine's host names it; nil where it is the same, or to be found from the agent's own mounts.
+    package var hostRoot: String?
+    package var publicIP: String?
+    package var plansURL: String
+    package var version: String
+    package var owner = Folder.Owner(user: 1000, group: 1000)
+    /// Seconds that a server gets to stop where neither its owner nor its plan says.
+    package var stopGrace = 60
+    /// Seconds without a word after which a pull is given up.
+    package var pullSilence = 120
+
+    package init(host: HostName, root: String, plansURL: String, version: String) {
+        self.host = host
+        self.root = root
+        self.plansURL = plansURL
+        self.version = version
+    }
+
+    package var servers: String { "\(root)/servers" }
+    package var plans: String { "\(root)/plans" }
+    package var backups: String { "\(root)/backups" }
+    package var own: String { "\(root)/orc" }
+    package var database: String { "\(own)/orc.db" }
+    package var topics: Topics { Topics(host: host) }
+}

@@ -1,0 +1,77 @@
+import Bus
+import FoundationEssentials
+import Logging
+import Peon
+import Plans
+import Synchronization
+
+/// The reports about the host itself: what the agent is, its plans, its health.
+final class HostBoard: Sendable {
+    private let settings: AgentSettings
+    private let bus: Bus
+    private let reports: RetainedReports
+    private let logger: Logger
+    private let state = Mutex(State())
+
+    private struct State {
+        var engine: String?
+        var engineAPI: String?
+        var plans: [PlansReport.Entry] = []
+        var lastCPU: (seconds: Double, at: ContinuousClock.Instant)?
+    }
+
+    init(settings: AgentSettings, bus: Bus, reports: RetainedReports, logger: Logger) {
+        self.settings = settings
+        self.bus = bus
+        self.reports = reports
+        self.logger = logger
+    }
+
+    var info: InfoReport {
+        state.withLock {
+            InfoReport(
+                orc: settings.version, engine: $0.engine, engineAPI: $0.engineAPI, mqtt: (bus.version ?? .v5).rawValue)
+        }
+    }
+
+    var plans: [PlansReport.Entry] { state.withLock { $0.plans } }
+
+    func setEngine(version: String, api: String?) {
+        state.withLock { state in
+            state.engine = version
+            state.engineAPI = api
+        }
+        publishInfo()
+    }
+
+    func publishInfo() {
+        reports.set(Publication(settings.topics.status(.info), info.json.bytes, isRetained: true))
+    }
+
+    /// Reads the plans folder anew and publishes what it holds.
+    func publishPlans() {
+        do {
+            let (entries, complaints) = try PlanCatalogue(path: settings.plans).list()
+            for complaint in complaints { logger.warning("a plan cannot be read", metadata: ["error": "\(complaint)"]) }
+            state.withLock { $0.plans = entries }
+            reports.set(Publication(settings.topics.status(.plans), PlansReport.json(entries).bytes, isRetained: true))
+        } catch {
+            logger.error("the plans folder cannot be read", metadata: ["error": "\(error)"])
+        }
+    }
+
+    func publishHealth(isEngineReachable: Bool) {
+        let usage = ProcessUsage.now()
+        let percent = state.withLock { state -> Double? in
+            let now = ContinuousClock.now
+            defer { state.lastCPU = usage.map { ($0.cpuSeconds, now) } }
+            guard let usage, let last = state.lastCPU else { return nil }
+            let elapsed = (now - last.at) / .seconds(1)
+            return elapsed > 0 ? (usage.cpuSeconds - last.seconds) / elapsed * 100 : nil
+        }
+        let report = HealthReport(
+            residentBytes: usage?.residentBytes, cpuPercent: percent, isEngineReachable: isEngineReachable, bus: bus.counters)
+        reports.set(
+            Publication(settings.topics.status(.health), report.json.bytes, quality: .atMostOnce, isRetained: true))
+    }
+}

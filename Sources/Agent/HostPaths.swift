@@ -1,0 +1,37 @@
+import Docker
+import Glibc
+import Peon
+import Synchronization
+
+/// Where the agent's folders are on the engine's host, which is another place when the agent runs in a container.
+final class HostPaths: Sendable {
+    private let settings: AgentSettings
+    private let engine: Engine
+    private let found = Mutex<String?>(nil)
+
+    init(settings: AgentSettings, engine: Engine) {
+        self.settings = settings
+        self.engine = engine
+    }
+
+    func path(ofServer server: ServerID) async throws -> String {
+        "\(try await root())/servers/\(server.game)/\(server.camp)"
+    }
+
+    /// `<root>` as the engine's host names it: as configured, else from the agent's own mounts, else unchanged.
+    private func root() async throws -> String {
+        if let hostRoot = settings.hostRoot { return hostRoot }
+        if let known = found.withLock({ $0 }) { return known }
+        guard access("/.dockerenv", F_OK) == 0 else { return settings.root }
+        guard let own = ProcFile.read("/etc/hostname")?.split(separator: "\n").first else { return settings.root }
+        let container = try await engine.inspect(String(own))
+        let mounts = (container.mounts ?? []).filter { settings.root == $0.destination || settings.root.hasPrefix($0.destination + "/") }
+        guard let mount = mounts.max(by: { $0.destination.count < $1.destination.count }), let source = mount.source else {
+            throw ActionError(
+                .internal, "\(settings.root) is no mount of the agent's container: set HOST_DIR to its place on the host")
+        }
+        let root = source + settings.root.dropFirst(mount.destination.count)
+        found.withLock { $0 = root }
+        return root
+    }
+}

@@ -1,0 +1,25 @@
+import Plans
+
+/// The ports that processes of this network namespace are bound to, from `/proc/net` (proc(5)).
+enum HostSockets {
+    private static let files: [(path: String, transport: PlanPort.Transport)] = [
+        ("/proc/net/tcp", .tcp), ("/proc/net/tcp6", .tcp), ("/proc/net/udp", .udp), ("/proc/net/udp6", .udp),
+    ]
+
+    static func bound() -> [(number: Int, transport: PlanPort.Transport)] {
+        files.flatMap { path, transport in
+            ports(in: ProcFile.read(path) ?? "", transport: transport).map { ($0, transport) }
+        }
+    }
+
+    /// Listening TCP sockets (state 0A), and every UDP socket.
+    static func ports(in table: String, transport: PlanPort.Transport) -> [Int] {
+        table.split(separator: "\n").dropFirst().compactMap { line in
+            let columns = line.split(separator: " ", maxSplits: 4, omittingEmptySubsequences: true)
+            guard columns.count > 3, transport == .udp || columns[3] == "0A", let colon = columns[1].lastIndex(of: ":") else {
+                return nil
+            }
+            return Int(columns[1][columns[1].index(after: colon)...], radix: 16)
+        }
+    }
+}

@@ -1,0 +1,118 @@
+import FoundationEssentials
+import Logging
+import Peon
+import Store
+import Synchronization
+
+/// Which commands have been seen, so that none runs twice: fifteen minutes of ids with their last reply, on the disk.
+final class Ledger: Sendable {
+    private static let memory: TimeInterval = 15 * 60
+    private static let most = 4096
+
+    private let store: Store
+    private let logger: Logger
+    private let state = Mutex(State())
+
+    private struct State {
+        var entries: [String: Entry] = [:]
+        /// Keys in the order in which they came.
+        var order: [String] = []
+    }
+
+    private struct Entry {
+        let received: Date
+        var reply: Reply?
+        /// Where duplicates that came meanwhile want the reply.
+        var others: [ReplyRoute] = []
+    }
+
+    enum Admission {
+        case new
+        /// The same command runs now; its reply will go out to this sender too.
+        case running
+        case done(Reply)
+    }
+
+    /// Takes up what earlier runs of the agent noted; what they did not finish is known as interrupted.
+    init(store: Store, now: Date, logger: Logger) throws(StoreError) {
+        self.store = store
+        self.logger = logger
+        let seen = try store.commands(since: now.addingTimeInterval(-Self.memory))
+        state.withLock { state in
+            for command in seen.sorted(by: { $0.received < $1.received }) {
+                state.order.append(command.key)
+                state.entries[command.key] = Entry(received: command.received, reply: Self.reply(of: command))
+            }
+        }
+    }
+
+    private static func reply(of command: Store.SeenCommand) -> Reply {
+        if let text = command.reply, let json = try? JSON.parse(text), let reply = Reply(json) { return reply }  // else as below
+        var reply = Reply(action: "", status: .error, at: command.received)
+        reply.code = .interrupted
+        reply.error = "the agent ended before this was done"
+        return reply
+    }
+
+    /// Notes a command before it is acted on.
+    func admit(_ command: Command) -> Admission {
+        guard let id = command.id else { return .new }
+        let key = Self.key(id, command.route)
+        let admission = state.withLock { state -> Admission in
+            forgetOld(&state, now: command.receivedAt)
+            guard var entry = state.entries[key] else {
+                state.entries[key] = Entry(received: command.receivedAt)
+                state.order.append(key)
+                return .new
+            }
+            if let reply = entry.reply { return .done(reply) }
+            entry.others.append(command.route)
+            state.entries[key] = entry
+            return .running
+        }
+        if case .new = admission, !command.isHarmless {
+            write { try store.note(key, received: command.receivedAt, forgettingBefore: command.receivedAt.addingTimeInterval(-Self.memory)) }
+        }
+        return admission
+    }
+
+    /// Notes a command's terminal reply.
+    ///
+    /// - Returns: where duplicates that came meanwhile want it.
+    func finish(_ command: Command, with reply: Reply) -> [ReplyRoute] {
+        guard let id = command.id else { return [] }
+        let key = Self.key(id, command.route)
+        let others = state.withLock { state in
+            defer { state.entries[key]?.others = [] }
+            state.entries[key]?.reply = reply
+            return state.entries[key]?.others ?? []
+        }
+        if !command.isHarmless { write { try store.note(key, reply: reply.json.text()) } }
+        return others
+    }
+
+    private func forgetOld(_ state: inout State, now: Date) {
+        while let first = state.order.first, let entry = state.entries[first],
+            now.timeIntervalSince(entry.received) > Self.memory || state.order.count > Self.most
+        {
+            state.order.removeFirst()
+            state.entries[first] = nil
+        }
+    }
+
+    private static func key(_ id: String, _ route: ReplyRoute) -> String { "\(route.mirror) \(id)" }
+
+    /// A full disk must not stop a server from being stopped: the command goes on, and the fault is told.
+    private func write(_ body: () throws -> Void) {
+        do { try body() } catch { logger.error("the journal cannot be written", metadata: ["error": "\(error)"]) }
+    }
+}
+
+extension Command {
+    var isHarmless: Bool {
+        switch action.spec.effect {
+        case .reads: true
+        case .changes, .supersedes: false
+        }
+    }
+}

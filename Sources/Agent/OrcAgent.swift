@@ -1,0 +1,88 @@
+package import Bus
+package import Docker
+import FoundationEssentials
+package import Logging
+import Peon
+import Plans
+package import ServiceLifecycle
+package import Store
+
+/// The agent: everything between the bus and the engine, as services in the order of their dependency.
+package struct OrcAgent: Sendable {
+    /// In this order they start; in the reverse order they end.
+    package let services: [any Service]
+
+    /// - Parameters:
+    ///   - options: of the bus; client id, session and last will are set here.
+    package init(_ settings: AgentSettings, bus options: BusOptions, engine: Engine, store: Store, logger: Logger) throws {
+        let instance = UUID().uuidString.lowercased()
+        let started = Date()
+        let presence = Presence(
+            instance: instance, started: started, earlier: try store.begin(instance: instance, at: started))
+        let bus = Bus(Self.options(options, settings, presence), logger: logger)
+        let reports = RetainedReports(bus: bus)
+        let board = HostBoard(settings: settings, bus: bus, reports: reports, logger: logger)
+        let fleet = Fleet(topics: settings.topics, reports: reports, store: store, logger: logger)
+        let reconciler = Reconciler(engine: engine, fleet: fleet, settings: settings, board: board, logger: logger)
+        let watch = ConfigWatch()
+        let ledger = try Ledger(store: store, now: started, logger: logger)
+        let responder = Responder(bus: bus, reports: reports)
+        let actions = Actions(
+            settings: settings, engine: engine, store: store, fleet: fleet, board: board, reconciler: reconciler,
+            hostPaths: HostPaths(settings: settings, engine: engine), watch: watch, ledger: ledger, responder: responder,
+            ending: Actions.Ending(), logger: logger)
+        let lanes = Lanes { job in await actions.perform(job) }
+        let inbox = Inbox(
+            bus: bus, reader: CommandReader(topics: settings.topics), ledger: ledger, responder: responder, lanes: lanes,
+            actions: actions, logger: logger)
+        let session = Session(
+            bus: bus, reports: reports, presence: presence, board: board, fleet: fleet, inbox: inbox, settings: settings,
+            logger: logger)
+        try Muster(settings: settings, store: store, fleet: fleet, watch: watch, logger: logger).call()
+        services = [
+            BusService(bus: bus), SessionService(session: session), ReconcilerService(reconciler: reconciler),
+            WatchService(watch: watch, fleet: fleet, logger: logger), LaneService(lanes: lanes, ending: actions.ending),
+            HeartbeatService(session: session, board: board, fleet: fleet),
+        ]
+    }
+
+    private static func options(_ given: BusOptions, _ settings: AgentSettings, _ presence: Presence) -> BusOptions {
+        var options = given
+        options.clientID = "peon-orc-\(settings.host)"  // fixed: a late will of the old link then harms nobody
+        options.sessionExpiry = 60
+        let topic = settings.topics.status(.agent)
+        options.will = { session in presence.will(session: session, topic: topic) }
+        return options
+    }
+}
+
+/// Finds the servers whose folders are there, and has the broker forget those that are gone.
+struct Muster {
+    let settings: AgentSettings
+    let store: Store
+    let fleet: Fleet
+    let watch: ConfigWatch
+    let logger: Logger
+
+    func call() throws {
+        let wishes = try store.wishes()
+        for folder in try ServerFolder.all(in: settings.servers) where wishes[folder.server] != .absent {
+            fleet.add(server(in: folder, wish: wishes[folder.server]))
+            watch.follow(folder.server, folder: folder.path)
+        }
+        fleet.clearGone(try store.announced())
+    }
+
+    /// A `config.json` that cannot be read leaves its server known, and the rest untouched.
+    private func server(in folder: ServerFolder, wish: Store.Wish?) -> Server {
+        var desired = Desired.stopped
+        if case .desired(let stored)? = wish { desired = stored }
+        var server = Server(id: folder.server, folder: folder, config: nil, desired: desired)
+        do {
+            server.config = try folder.config()
+        } catch {
+            logger.error("a server's configuration cannot be read", metadata: ["server.id": "\(folder.server)", "error": "\(error)"])
+        }
+        return server
+    }
+}

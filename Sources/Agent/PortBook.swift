@@ -1,0 +1,71 @@
+import Peon
+import Plans
+
+/// Which ports are held, and by whom: pure.
+struct PortBook {
+    private struct Key: Hashable {
+        let number: Int
+        let transport: PlanPort.Transport
+    }
+
+    /// In use now: nobody else can have them.
+    private var used: [Key: String] = [:]
+    /// Of servers that do not run: better left free.
+    private var reserved: [Key: String] = [:]
+
+    mutating func add(_ number: Int, _ transport: PlanPort.Transport, holder: String) {
+        let key = Key(number: number, transport: transport)
+        if used[key] == nil { used[key] = holder }
+    }
+
+    mutating func reserve(_ number: Int, _ transport: PlanPort.Transport, holder: String) {
+        reserved[Key(number: number, transport: transport)] = holder
+    }
+
+    struct Conflict: Error, CustomStringConvertible {
+        let number: Int
+        let transport: PlanPort.Transport
+        let holder: String
+
+        var description: String { "port \(number)/\(transport.rawValue) is held by \(holder)" }
+    }
+
+    /// The first group that is wholly free; where none is, the first that only stopped servers hold.
+    ///
+    /// - Parameter numbers: the owner's own numbers, by the ports' names.
+    func choose(from groups: [[PlanPort]], numbers: [String: Int]) throws -> [PlanPort] {
+        let groups = groups.map { group in
+            group.map { port in
+                var port = port
+                port.number = numbers[port.name] ?? port.number
+                return port
+            }
+        }
+        guard let first = groups.first else { return [] }
+        if let free = groups.first(where: { conflict(of: $0, in: [used, reserved]) == nil }) { return free }
+        if let free = groups.first(where: { conflict(of: $0, in: [used]) == nil }) { return free }
+        throw ActionError(.portInUse, conflict(of: first, in: [used])?.description ?? "no port group is free")
+    }
+
+    func holder(of ports: [ContainerSpec.PublishedPort]) -> Conflict? {
+        for port in ports {
+            if let holder = used[Key(number: port.number, transport: port.transport)] {
+                return Conflict(number: port.number, transport: port.transport, holder: holder)
+            }
+        }
+        return nil
+    }
+
+    private func conflict(of group: [PlanPort], in books: [[Key: String]]) -> Conflict? {
+        for port in group {
+            for transport in port.transports {
+                for book in books {
+                    if let holder = book[Key(number: port.number, transport: transport)] {
+                        return Conflict(number: port.number, transport: transport, holder: holder)
+                    }
+                }
+            }
+        }
+        return nil
+    }
+}

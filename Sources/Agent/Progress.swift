@@ -1,0 +1,28 @@
+import FoundationEssentials
+import Peon
+import Synchronization
+
+/// Tells the sender of a command how it goes on, at most once a second.
+final class Progress: Sendable {
+    private let command: Command
+    private let responder: Responder
+    private let last = Mutex<ContinuousClock.Instant?>(nil)
+
+    init(_ command: Command, responder: Responder) {
+        self.command = command
+        self.responder = responder
+    }
+
+    func report(_ data: JSON) {
+        let now = ContinuousClock.now
+        let isDue = last.withLock { last in
+            if let last, now - last < .seconds(1) { return false }
+            last = now
+            return true
+        }
+        guard isDue else { return }
+        var reply = command.reply(.progress)
+        reply.data = data
+        responder.send(reply, to: command.route)
+    }
+}

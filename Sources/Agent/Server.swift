@@ -1,0 +1,110 @@
+import Docker
+import FoundationEssentials
+import Peon
+import Plans
+
+/// All that the agent knows of one server.
+struct Server: Sendable {
+    let id: ServerID
+    let folder: ServerFolder
+    /// Nil for a container without a `config.json`, or with one that cannot be read.
+    var config: ServerConfig?
+    var container: ContainerDetail?
+    var desired: Desired
+    var activity: Activity?
+    var step = Observation.Step.none
+    var ending: Observation.Ending?
+    var externalSignal: Int?
+    var lostContainer = false
+    /// Why the last start did not come about, until the next one.
+    var failure: String?
+    /// Whether the engine has been asked since the agent began.
+    var isObserved = false
+    var configReport: [(name: String, value: String)] = []
+
+    // What has been said.
+    var published: StateReport?
+    var seq = 0
+    /// Counts looks at the container, so that an answer that was overtaken is not believed.
+    var looks = 0
+    var lastLook = 0
+
+    init(id: ServerID, folder: ServerFolder, config: ServerConfig?, desired: Desired) {
+        self.id = id
+        self.folder = folder
+        self.config = config
+        self.desired = desired
+    }
+
+    var isRunning: Bool { container?.state.status == "running" || container?.state.status == "paused" }
+
+    private var rule: StateRule {
+        guard isObserved else { return StateRule(.unknown, "engine_unreachable") }
+        let rule = StateRule(
+            Observation(
+                container: container?.state, desired: desired, step: step, lostContainer: lostContainer, ending: ending,
+                externalSignal: externalSignal))
+        if let failure, step == .none, rule.state == .stopped || rule.state == .missing { return StateRule(.failed, failure) }
+        return rule
+    }
+
+    var report: StateReport {
+        let rule = rule
+        var report = StateReport(server: id, state: rule.state, desired: desired)
+        report.reason = rule.reason
+        report.activity = activity
+        report.description = config?.description
+        report.image = container?.config.image ?? config?.plan.image
+        report.config = configReport
+        report.ports = ports
+        guard let container else { return report }
+        report.containerState = container.state.status
+        report.health = container.state.health?.status
+        report.containerType = container.imageVariable("CONTAINER_TYPE")
+        report.buildVersion = container.imageVariable("VERSION")
+        report.since = container.since
+        if container.state.status == "exited" || container.state.status == "created" && container.state.exitCode != 0 {
+            report.exitCode = container.state.exitCode
+            report.isOutOfMemory = container.state.isOOMKilled
+        }
+        return report
+    }
+
+    private var ports: [StateReport.Port] {
+        if let config {
+            return config.publishedPorts.map { .init(name: $0.name, number: $0.number, transport: $0.transport.rawValue) }
+        }
+        return container?.publishedPorts ?? []
+    }
+}
+
+extension ContainerDetail {
+    /// A variable of the container's environment, which holds the image's.
+    func imageVariable(_ name: String) -> String? {
+        let prefix = "\(name)="
+        return config.environment?.last { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) }
+    }
+
+    /// When it last started, or ended where it does not run.
+    var since: Date? {
+        let text = state.status == "running" || state.status == "paused" ? state.startedAt : state.finishedAt
+        return text.hasPrefix("0001-") ? nil : Timestamp.date(text.withMilliseconds)
+    }
+
+    fileprivate var publishedPorts: [StateReport.Port] {
+        (hostConfig.portBindings ?? [:]).sorted { $0.key < $1.key }.flatMap { key, bindings in
+            (bindings ?? []).compactMap { binding in
+                guard let number = Int(binding.hostPort), let slash = key.firstIndex(of: "/") else { return nil }
+                return StateReport.Port(name: "PORT", number: number, transport: String(key[key.index(after: slash)...]))
+            }
+        }
+    }
+}
+
+extension String {
+    /// The engine writes nanoseconds, which the date parser does not take.
+    fileprivate var withMilliseconds: String {
+        guard let dot = firstIndex(of: "."), hasSuffix("Z") else { return self }
+        return String(self[..<dot]) + "." + String(self[index(after: dot)...].dropLast().prefix(3)) + "Z"
+    }
+}

@@ -1,0 +1,38 @@
+import Peon
+import Plans
+
+/// How one server is asked to stop, and how long it gets: pure.
+struct StopRecipe: Equatable {
+    let way: Way
+    /// Seconds before it is killed.
+    let grace: Int
+
+    enum Way: Equatable {
+        /// The engine's own stop: the image's stop signal, TERM by default, to the first process.
+        case engine
+        case signal(StopSignal)
+        /// To every process in the container but the first.
+        case signalAll(StopSignal)
+        /// A line on the first process's standard input.
+        case command(String)
+    }
+
+    /// What the command says goes before what the plan says, and that before what suits the image.
+    ///
+    /// PEON's images run bash as their first process, which ignores TERM: a plain stop would kill the game after the
+    /// grace, and what it had not saved with it.
+    init(_ arguments: JSON.Object, options: PlanOptions.StopOptions?, isPeonImage: Bool, defaultGrace: Int) {
+        grace = arguments["grace"]?.int ?? options?.grace ?? defaultGrace
+        let given = Self.way(
+            command: arguments["command"]?.string, signal: arguments["signal"]?.string.flatMap(StopSignal.init),
+            all: arguments["all"]?.flag)
+        let planned = Self.way(command: options?.command, signal: options?.signal, all: options?.signalsAll)
+        way = given ?? planned ?? (isPeonImage ? .signalAll(.int) : .engine)
+    }
+
+    private static func way(command: String?, signal: StopSignal?, all: Bool?) -> Way? {
+        if let command { return .command(command) }
+        if all == true { return .signalAll(signal ?? .int) }
+        return signal.map(Way.signal)
+    }
+}

@@ -1,0 +1,235 @@
+import Glibc
+package import Logging
+package import Peon
+import Synchronization
+
+/// The link to the broker: publishes while connected, subscribes, and tells what comes in.
+package final class Bus: Sendable {
+    /// What happens, in order. At most ``bufferedEvents`` wait; past that the newest messages are dropped and counted.
+    package let events: AsyncStream<BusEvent>
+
+    private static let bufferedEvents = 4096
+
+    private let options: BusOptions
+    private let logger: Logger
+    private let continuation: AsyncStream<BusEvent>.Continuation
+    private let state = Mutex(State())
+
+    private struct State {
+        var client: Mosquitto?
+        var loop: BusLoop?
+        var isConnected = false
+        var isStopping = false
+        var connections = 0
+        /// Seconds to wait before the next connection, once.
+        var stayAway: Double = 0
+        var lastFailure: String?
+        var counters = BusCounters()
+        /// By packet number; resumed once, under the lock that stores them.
+        var waiting: [Int32: CheckedContinuation<[Int32], any Error>] = [:]
+        /// SUBACKs that came before their waiter was stored.
+        var early: [Int32: [Int32]] = [:]
+    }
+
+    package init(_ options: BusOptions, logger: Logger) {
+        self.options = options
+        self.logger = logger
+        (events, continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(Self.bufferedEvents))
+    }
+
+    package var counters: BusCounters { state.withLock { $0.counters } }
+    package var isConnected: Bool { state.withLock { $0.isConnected } }
+    package var version: ProtocolVersion? { state.withLock { $0.client?.version } }
+
+    package func count(_ change: (inout BusCounters) -> Void) { state.withLock { change(&$0.counters) } }
+
+    /// Sends where the link stands.
+    ///
+    /// - Returns: false where it does not, or the library refused; nothing is queued then.
+    @discardableResult
+    package func publish(_ publication: Publication) -> Bool {
+        let (client, loop) = state.withLock { ($0.isConnected ? $0.client : nil, $0.loop) }
+        guard let client, let loop, client.publish(publication) == 0 else {
+            count { $0.dropped += 1 }
+            return false
+        }
+        loop.wake()
+        count { $0.published += 1 }
+        return true
+    }
+
+    /// Subscribes and waits for the SUBACK.
+    ///
+    /// - Throws: ``BusError/denied(_:)`` where the broker refuses one of the filters.
+    package func subscribe(_ filters: [String]) async throws {
+        for filter in filters {
+            guard let granted = try await acknowledgement(of: filter).first, granted < 0x80 else {
+                count { $0.denied += 1 }
+                throw BusError.denied(filter)
+            }
+        }
+    }
+
+    private func acknowledgement(of filter: String) async throws -> [Int32] {
+        guard let (client, loop) = state.withLock({ state in state.client.flatMap { c in state.loop.map { (c, $0) } } }) else {
+            throw BusError.notConnected
+        }
+        let (packet, result) = client.subscribe(filter, quality: .atLeastOnce)
+        guard result == 0 else { throw BusError.notConnected }
+        loop.wake()
+        return try await withCheckedThrowingContinuation { continuation in
+            state.withLock { state in
+                if let codes = state.early.removeValue(forKey: packet) {
+                    continuation.resume(returning: codes)
+                } else if state.isConnected {
+                    state.waiting[packet] = continuation
+                } else {
+                    continuation.resume(throwing: BusError.notConnected)
+                }
+            }
+        }
+    }
+
+    /// Keeps the link up until the task is cancelled; then disconnects, which withholds the last will.
+    package func run() async {
+        let loop = BusLoop(options: options, observer: observer)
+        state.withLock { $0.loop = loop }
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { done in
+                LoopThread.start {
+                    loop.run()
+                    done.resume()
+                }
+            }
+        } onCancel: {
+            let client = state.withLock { state in
+                state.isStopping = true
+                return state.client
+            }
+            client?.disconnect()
+            loop.wake()
+        }
+        continuation.finish()
+    }
+
+    /// Ends the connection, and makes no new one for a while.
+    package func stayAway(seconds: Double) {
+        let (client, loop) = state.withLock { state in
+            state.stayAway = seconds
+            return (state.client, state.loop)
+        }
+        client?.disconnect()
+        loop?.wake()
+    }
+
+    private var observer: BusLoop.Observer {
+        BusLoop.Observer(
+            isStopping: { [self] in state.withLock { $0.isStopping } },
+            adopt: { [self] client in state.withLock { $0.client = client } },
+            callbacks: { [self] in callbacks($0) },
+            failed: { [self] in failed($0) },
+            lost: { [self] in lost($0) },
+            isConnected: { [self] in state.withLock { $0.isConnected } },
+            takeStayAway: { [self] in
+                state.withLock { state in
+                    defer { state.stayAway = 0 }
+                    return state.stayAway
+                }
+            })
+    }
+
+    private func callbacks(_ version: ProtocolVersion) -> MosquittoCallbacks {
+        MosquittoCallbacks(
+            connected: { [self] code in connected(code, version: version) },
+            disconnected: { _ in },
+            message: { [self] in tell(.message($0)) },
+            subscribed: { [self] in subscribed(packet: $0, granted: $1) },
+            published: { [self] code in if code >= 0x80 { count { $0.denied += 1 } } })
+    }
+
+    private func connected(_ code: Int32, version: ProtocolVersion) {
+        guard code == 0 else { return failed(Mosquitto.text(ofReason: code, version: version)) }
+        state.withLock { state in
+            state.isConnected = true
+            state.lastFailure = nil
+            state.early = [:]
+            state.connections += 1
+            if state.connections > 1 { state.counters.reconnects += 1 }
+        }
+        logger.info("connected to the broker", metadata: ["mqtt.version": "\(version.rawValue)"])
+        tell(.connected(version))
+    }
+
+    private func subscribed(packet: Int32, granted: [Int32]) {
+        state.withLock { state in
+            if let waiter = state.waiting.removeValue(forKey: packet) {
+                waiter.resume(returning: granted)
+            } else {
+                state.early[packet] = granted
+            }
+        }
+    }
+
+    private func lost(_ reason: String) {
+        let wasConnected = state.withLock { state in
+            for waiter in state.waiting.values { waiter.resume(throwing: BusError.notConnected) }
+            state.waiting = [:]
+            defer { state.isConnected = false }
+            return state.isConnected
+        }
+        guard wasConnected else { return }
+        logger.warning("lost the broker", metadata: ["reason": "\(reason)"])
+        tell(.disconnected(reason: reason))
+    }
+
+    /// Says why there is no connection, once for each reason.
+    private func failed(_ reason: String) {
+        let isNews = state.withLock { state in
+            defer { state.lastFailure = reason }
+            return state.lastFailure != reason
+        }
+        if isNews { logger.warning("no connection to the broker", metadata: ["reason": "\(reason)"]) }
+    }
+
+    private func tell(_ event: BusEvent) {
+        if case .dropped = continuation.yield(event) { count { $0.dropped += 1 } }
+    }
+}
+
+/// Why the bus could not do what was asked.
+package enum BusError: Error, CustomStringConvertible {
+    case notConnected
+    case denied(String)
+    case noAnswer(seconds: Int)
+
+    package var description: String {
+        switch self {
+        case .notConnected: "there is no connection to the broker"
+        case .denied(let filter): "the broker does not allow \(filter)"
+        case .noAnswer(let seconds): "no answer within \(seconds) s"
+        }
+    }
+}
+
+/// A thread of its own for a loop that blocks.
+private enum LoopThread {
+    static func start(_ body: @escaping @Sendable () -> Void) {
+        let box = unsafe Unmanaged.passRetained(Body(run: body))
+        var thread = pthread_t()
+        let result = unsafe pthread_create(&thread, nil, { raw in
+            guard let raw = unsafe raw else { return nil }
+            unsafe Unmanaged<Body>.fromOpaque(raw).takeRetainedValue().run()
+            return nil
+        }, box.toOpaque())
+        guard result == 0 else {
+            unsafe box.release()
+            return body()  // no thread is to be had: block this one, rather than leave the machine without its agent
+        }
+        pthread_detach(thread)
+    }
+
+    private final class Body: Sendable {
+        let run: @Sendable () -> Void
+        init(run: @escaping @Sendable () -> Void) { self.run = run }
+    }
+}

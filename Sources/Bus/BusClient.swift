@@ -1,0 +1,53 @@
+package import Logging
+
+/// A short-lived client of the bus: calls commands and reads what is retained.
+package struct BusClient: Sendable {
+    private let bus: Bus
+
+    /// Runs `body` with a client that is connected, and disconnects after it.
+    ///
+    /// - Parameter deadline: how long the connection may take.
+    package static func with<Result: Sendable>(
+        _ options: BusOptions, logger: Logger, deadline: Duration = .seconds(5),
+        _ body: @escaping @Sendable (BusClient) async throws -> Result
+    ) async throws -> Result {
+        let bus = Bus(options, logger: logger)
+        return try await withThrowingTaskGroup(of: Result?.self) { group in
+            group.addTask {
+                await bus.run()
+                return nil
+            }
+            group.addTask {
+                try await bus.awaitConnection(deadline: deadline)
+                return try await body(BusClient(bus: bus))
+            }
+            defer { group.cancelAll() }
+            while let result = try await group.next() {
+                if let result { return result }
+            }
+            throw BusError.notConnected
+        }
+    }
+
+    package func subscribe(_ filters: [String]) async throws { try await bus.subscribe(filters) }
+
+    package func publish(_ publication: Publication) -> Bool { bus.publish(publication) }
+
+    /// The messages that come in; ends when the connection is lost.
+    package func messages() -> some AsyncSequence<BusMessage, Never> {
+        bus.events
+            .prefix { event in if case .disconnected = event { false } else { true } }
+            .compactMap { event in if case .message(let message) = event { message } else { nil } }
+    }
+}
+
+extension Bus {
+    /// Waits for the first connection.
+    fileprivate func awaitConnection(deadline: Duration) async throws {
+        let end = ContinuousClock.now + deadline
+        while !isConnected {
+            guard ContinuousClock.now < end else { throw BusError.notConnected }
+            try await Task.sleep(for: .milliseconds(2))
+        }
+    }
+}

@@ -1,0 +1,159 @@
+import CMosquitto
+import Glibc
+
+/// Drives the library on one thread: connects, reads, writes, and comes back after every loss.
+///
+/// The library's own thread would die for good on a server's DISCONNECT, on a v5 refusal, and with descriptors of 1024
+/// and above.
+final class BusLoop: Sendable {
+    private let options: BusOptions
+    private let observer: Observer
+    private let wakeup: Int32
+
+    struct Observer: Sendable {
+        let isStopping: @Sendable () -> Bool
+        /// A client is about to connect; nil where none could be made.
+        let adopt: @Sendable (Mosquitto?) -> Void
+        let callbacks: @Sendable (ProtocolVersion) -> MosquittoCallbacks
+        let failed: @Sendable (String) -> Void
+        let lost: @Sendable (String) -> Void
+        /// Whether the current connection has had its CONNACK.
+        let isConnected: @Sendable () -> Bool
+        /// Seconds to stay away before the next connection; asked for once.
+        let takeStayAway: @Sendable () -> Double
+    }
+
+    init(options: BusOptions, observer: Observer) {
+        self.options = options
+        self.observer = observer
+        wakeup = eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC))
+    }
+
+    deinit { close(wakeup) }
+
+    /// Has the loop look for something to write. Any thread.
+    func wake() {
+        var one: UInt64 = 1
+        unsafe _ = write(wakeup, &one, 8)  // full means that it is awake already
+    }
+
+    /// Connects again and again until the observer says stop; blocks.
+    func run() {
+        var choice = VersionChooser(options.version)
+        var backoff = Backoff(first: 0.02, most: 4)
+        var session = 0
+        var client: Mosquitto?
+        while !observer.isStopping() {
+            let version = choice.version(now: monotonicSeconds())
+            if client?.version != version {
+                client = Mosquitto(options: options, version: version, callbacks: observer.callbacks(version))
+                observer.adopt(client)
+            }
+            guard let client else {
+                observer.failed("the MQTT client could not be set up: check certificate and key files")
+                pause(backoff.next())
+                continue
+            }
+            session += 1
+            let result = client.connect(will: options.will?(session))
+            if result == 0 {
+                let end = serve(client)
+                if end.wasAccepted { backoff.reset() }
+                choice.ended(accepted: end.wasAccepted, code: end.code, now: monotonicSeconds())
+            } else {
+                observer.failed("\(options.broker.host):\(options.broker.port): \(reason(result))")
+            }
+            if !observer.isStopping() { pause(max(backoff.next(), observer.takeStayAway())) }
+        }
+        observer.adopt(nil)
+    }
+
+    /// Moves bytes until the connection ends.
+    private func serve(_ client: Mosquitto) -> (wasAccepted: Bool, code: Int32) {
+        var lastMisc = monotonicSeconds()
+        var wasAccepted = false
+        var code: Int32 = 0
+        while code == 0, client.socket >= 0 {
+            code = step(client)
+            if code == 0, monotonicSeconds() - lastMisc >= 1 {
+                code = client.keepAlive()
+                lastMisc = monotonicSeconds()
+            }
+            wasAccepted = wasAccepted || observer.isConnected()
+        }
+        observer.lost(code == 0 ? "closed" : reason(code))
+        return (wasAccepted, code)
+    }
+
+    private func step(_ client: Mosquitto) -> Int32 {
+        let interest = Int16(POLLIN) | (client.wantsToWrite ? Int16(POLLOUT) : 0)
+        var descriptors = [
+            pollfd(fd: wakeup, events: Int16(POLLIN), revents: 0), pollfd(fd: client.socket, events: interest, revents: 0),
+        ]
+        unsafe _ = poll(&descriptors, 2, 1000)  // an interrupted wait is as good as one that ran out
+        drainWakeup(descriptors[0])
+        if descriptors[1].revents & Int16(POLLIN | POLLHUP | POLLERR) != 0 {
+            let code = client.read()
+            guard code == 0 else { return code }
+        }
+        return client.socket >= 0 && client.wantsToWrite ? client.write() : 0
+    }
+
+    private func drainWakeup(_ descriptor: pollfd) {
+        guard descriptor.revents != 0 else { return }
+        var count: UInt64 = 0
+        unsafe _ = read(wakeup, &count, 8)
+    }
+
+    /// Waits, but no longer than until the loop is told to stop.
+    private func pause(_ seconds: Double) {
+        let end = monotonicSeconds() + seconds
+        while !observer.isStopping(), monotonicSeconds() < end {
+            var descriptor = pollfd(fd: wakeup, events: Int16(POLLIN), revents: 0)
+            unsafe _ = poll(&descriptor, 1, Int32((end - monotonicSeconds()) * 1000) + 1)
+            drainWakeup(descriptor)
+        }
+    }
+
+    private func reason(_ code: Int32) -> String {
+        code == Int32(MOSQ_ERR_ERRNO.rawValue) ? unsafe String(cString: strerror(errno)) : Mosquitto.text(ofError: code)
+    }
+}
+
+private func monotonicSeconds() -> Double {
+    var now = timespec()
+    unsafe clock_gettime(CLOCK_MONOTONIC, &now)
+    return Double(now.tv_sec) + Double(now.tv_nsec) / 1e9
+}
+
+/// Which MQTT version the next connection speaks.
+struct VersionChooser {
+    private let choice: BusOptions.VersionChoice
+    private var lossesBeforeConnack = 0
+    /// Set while 5 is given up; an hour later it is tried again.
+    private var olderUntil: Double?
+
+    init(_ choice: BusOptions.VersionChoice) { self.choice = choice }
+
+    mutating func version(now: Double) -> ProtocolVersion {
+        switch choice {
+        case .v5: return .v5
+        case .v311: return .v311
+        case .auto:
+            if let until = olderUntil, now < until { return .v311 }
+            olderUntil = nil
+            return .v5
+        }
+    }
+
+    /// - Parameters:
+    ///   - accepted: whether the connection had got its CONNACK.
+    ///   - code: the library's code of how it ended.
+    mutating func ended(accepted: Bool, code: Int32, now: Double) {
+        guard choice == .auto, olderUntil == nil else { return }
+        lossesBeforeConnack = accepted ? 0 : lossesBeforeConnack + 1
+        guard lossesBeforeConnack >= 2 else { return }
+        lossesBeforeConnack = 0
+        olderUntil = now + 3600
+    }
+}

@@ -1,0 +1,97 @@
+/// How to reach the broker, and as whom.
+package struct BusOptions: Sendable {
+    package var broker: BrokerURL
+    package var tls = TLSFiles()
+    package var version = VersionChoice.auto
+    package var clientID: String
+    /// Asked for anew before each connection; the number counts the connections.
+    package var will: (@Sendable (Int) -> Publication)?
+    /// Seconds for which a v5 broker keeps the session; 0 for a session that ends with the connection.
+    package var sessionExpiry: UInt32 = 0
+    /// Seconds.
+    package var keepalive: Int32 = 30
+
+    package enum VersionChoice: String, Sendable, CaseIterable {
+        /// 5, and 3.1.1 where the broker refuses it or drops the connection before its CONNACK.
+        case auto
+        case v5 = "5"
+        case v311 = "3.1.1"
+    }
+
+    package struct TLSFiles: Sendable {
+        /// A PEM file; nil means the system's own authorities.
+        package var authorities: String?
+        package var certificate: String?
+        package var key: String?
+
+        package init(authorities: String? = nil, certificate: String? = nil, key: String? = nil) {
+            self.authorities = authorities
+            self.certificate = certificate
+            self.key = key
+        }
+    }
+
+    package init(broker: BrokerURL, clientID: String) {
+        self.broker = broker
+        self.clientID = clientID
+    }
+}
+
+/// `mqtt://user:password@host:1883` or `mqtts://…:8883`; user and password percent-encoded.
+package struct BrokerURL: Sendable, Equatable {
+    package var usesTLS: Bool
+    package var host: String
+    package var port: Int32
+    package var user: String?
+    package var password: String?
+
+    package init?(_ text: String) {
+        let parts = text.split(separator: "://", maxSplits: 1, omittingEmptySubsequences: false)
+        guard parts.count == 2, parts[0] == "mqtt" || parts[0] == "mqtts" else { return nil }
+        usesTLS = parts[0] == "mqtts"
+        var rest = parts[1].hasSuffix("/") ? parts[1].dropLast() : parts[1]
+        if let at = rest.lastIndex(of: "@") {
+            let credentials = rest[..<at].split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+            guard let user = Self.decoded(credentials[0]), !user.isEmpty else { return nil }
+            self.user = user
+            if credentials.count == 2 {
+                guard let password = Self.decoded(credentials[1]) else { return nil }
+                self.password = password
+            }
+            rest = rest[rest.index(after: at)...]
+        }
+        guard let (host, port) = Self.address(rest, defaultPort: usesTLS ? 8883 : 1883) else { return nil }
+        self.host = host
+        self.port = port
+    }
+
+    /// Splits `host`, `host:port`, `[::1]` and `[::1]:port`.
+    private static func address(_ text: Substring, defaultPort: Int32) -> (String, Int32)? {
+        var host = text
+        var port = defaultPort
+        if let colon = text.lastIndex(of: ":"), !text.hasSuffix("]") {
+            guard let number = Int32(text[text.index(after: colon)...]), (1...65535).contains(number) else { return nil }
+            host = text[..<colon]
+            port = number
+        }
+        if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() }
+        let isPlain = host.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: "?") }
+        return host.isEmpty || !isPlain ? nil : (String(host), port)
+    }
+
+    private static func decoded(_ text: Substring) -> String? {
+        var bytes: [UInt8] = []
+        var rest = Array(text.utf8)[...]
+        while let byte = rest.popFirst() {
+            guard byte == UInt8(ascii: "%") else {
+                bytes.append(byte)
+                continue
+            }
+            guard rest.count >= 2, let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16)
+            else { return nil }
+            bytes.append(value)
+            rest = rest.dropFirst(2)
+        }
+        return String(validating: bytes, as: UTF8.self)
+    }
+}

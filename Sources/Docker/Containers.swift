@@ -1,0 +1,117 @@
+/// A container as the engine's list has it.
+package struct ContainerSummary: Decodable, Sendable {
+    package let id: String
+    /// Each with a slash before it.
+    package let names: [String]?
+    package let labels: [String: String]?
+    package let state: String
+    package let ports: [Port]?
+
+    package struct Port: Decodable, Sendable {
+        package let publicPort: Int?
+        package let type: String
+
+        enum CodingKeys: String, CodingKey {
+            case publicPort = "PublicPort"
+            case type = "Type"
+        }
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case id = "Id"
+        case names = "Names"
+        case labels = "Labels"
+        case state = "State"
+        case ports = "Ports"
+    }
+
+    package var name: String? { names?.first.map { String($0.drop { $0 == "/" }) } }
+}
+
+/// A container as inspecting it shows it: the fields that are used here.
+package struct ContainerDetail: Decodable, Sendable {
+    package let id: String
+    /// With a slash before it.
+    package let name: String
+    package let image: String
+    package let state: State
+    package let config: Config
+    package let hostConfig: HostConfig
+    package let mounts: [Mount]?
+
+    package struct State: Decodable, Sendable, Equatable {
+        /// created, running, paused, restarting, removing, exited, dead.
+        package let status: String
+        package let exitCode: Int
+        package let isOOMKilled: Bool?
+        package let error: String?
+        package let startedAt: String
+        package let finishedAt: String
+        package let health: Health?
+
+        package struct Health: Decodable, Sendable, Equatable {
+            package let status: String
+            enum CodingKeys: String, CodingKey { case status = "Status" }
+        }
+
+        enum CodingKeys: String, CodingKey {
+            case status = "Status"
+            case exitCode = "ExitCode"
+            case isOOMKilled = "OOMKilled"
+            case error = "Error"
+            case startedAt = "StartedAt"
+            case finishedAt = "FinishedAt"
+            case health = "Health"
+        }
+    }
+
+    package struct Config: Decodable, Sendable {
+        package let image: String
+        package let environment: [String]?
+        package let labels: [String: String]?
+        package let isStdinOpen: Bool?
+        package let stopSignal: String?
+
+        enum CodingKeys: String, CodingKey {
+            case image = "Image"
+            case environment = "Env"
+            case labels = "Labels"
+            case isStdinOpen = "OpenStdin"
+            case stopSignal = "StopSignal"
+        }
+    }
+
+    package struct HostConfig: Decodable, Sendable {
+        /// `2456/udp` to where it is published.
+        package let portBindings: [String: [Binding]?]?
+
+        package struct Binding: Decodable, Sendable {
+            package let hostPort: String
+            enum CodingKeys: String, CodingKey { case hostPort = "HostPort" }
+        }
+
+        enum CodingKeys: String, CodingKey { case portBindings = "PortBindings" }
+    }
+
+    package struct Mount: Decodable, Sendable {
+        package let source: String?
+        package let destination: String
+
+        enum CodingKeys: String, CodingKey {
+            case source = "Source"
+            case destination = "Destination"
+        }
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case id = "Id"
+        case name = "Name"
+        case image = "Image"
+        case state = "State"
+        case config = "Config"
+        case hostConfig = "HostConfig"
+        case mounts = "Mounts"
+    }
+
+    package var plainName: String { String(name.drop { $0 == "/" }) }
+}

@@ -1,0 +1,95 @@
+import FoundationEssentials
+import NIOCore
+import NIOHTTP1
+
+extension Engine {
+    private struct Created: Decodable {
+        let id: String
+        enum CodingKeys: String, CodingKey { case id = "Id" }
+    }
+
+    package func containers() async throws -> [ContainerSummary] {
+        try await decoded([ContainerSummary].self, EngineRequest(.GET, "containers", "json", query: [("all", "1")]))
+    }
+
+    /// - Parameter container: its id or name, here and below.
+    package func inspect(_ container: String) async throws -> ContainerDetail {
+        var request = EngineRequest(.GET, "containers", container, "json")
+        request.deadline = .seconds(10)
+        return try await decoded(ContainerDetail.self, request)
+    }
+
+    /// - Returns: the new container's id.
+    package func create(_ creation: ContainerCreation, name: String) async throws -> String {
+        let body = Array(try JSONEncoder().encode(creation))
+        var request = EngineRequest(.POST, "containers", "create", query: [("name", name)], body: body)
+        request.deadline = .seconds(60)
+        return try await decoded(Created.self, request).id
+    }
+
+    /// Starts it; one that runs already is left alone.
+    package func start(_ container: String) async throws {
+        var request = EngineRequest(.POST, "containers", container, "start")
+        request.deadline = .seconds(120)
+        try await call(request)
+    }
+
+    /// Sends the container's stop signal, waits `grace` seconds, then kills; one that is stopped is left alone.
+    package func stop(_ container: String, grace: Int) async throws {
+        var request = EngineRequest(.POST, "containers", container, "stop", query: [("t", String(grace))])
+        request.deadline = .seconds(Int64(grace) + 30)
+        try await call(request)
+    }
+
+    /// Sends a signal to the container's first process.
+    package func kill(_ container: String, signal: String) async throws {
+        try await call(EngineRequest(.POST, "containers", container, "kill", query: [("signal", signal)]))
+    }
+
+    package func pause(_ container: String) async throws {
+        try await call(EngineRequest(.POST, "containers", container, "pause"))
+    }
+
+    package func unpause(_ container: String) async throws {
+        try await call(EngineRequest(.POST, "containers", container, "unpause"))
+    }
+
+    package func rename(_ container: String, to name: String) async throws {
+        try await call(EngineRequest(.POST, "containers", container, "rename", query: [("name", name)]))
+    }
+
+    /// Removes it with its anonymous volumes; a running one is refused.
+    package func remove(_ container: String) async throws {
+        var request = EngineRequest(.DELETE, "containers", container, query: [("v", "1")])
+        request.deadline = .seconds(120)
+        try await call(request)
+    }
+
+    /// Waits until it does not run.
+    ///
+    /// - Parameter seconds: how long at most.
+    /// - Returns: whether it ended within that time.
+    package func wait(_ container: String, seconds: Int) async throws -> Bool {
+        var request = EngineRequest(.POST, "containers", container, "wait", query: [("condition", "not-running")])
+        request.deadline = .seconds(Int64(seconds))
+        do {
+            try await call(request)
+            return true
+        } catch EngineError.timeout {
+            return false
+        }
+    }
+
+    /// Runs a command in the container as root and does not wait for it.
+    package func execute(_ command: [String], in container: String) async throws {
+        struct Creation: Encodable {
+            let User = "0"
+            let Cmd: [String]
+        }
+        struct Start: Encodable { let Detach = true }
+        let creation = Array(try JSONEncoder().encode(Creation(Cmd: command)))
+        let exec = try await decoded(Created.self, EngineRequest(.POST, "containers", container, "exec", body: creation))
+        let start = Array(try JSONEncoder().encode(Start()))
+        try await call(EngineRequest(.POST, "exec", exec.id, "start", body: start))
+    }
+}

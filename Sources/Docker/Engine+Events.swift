@@ -1,0 +1,57 @@
+import FoundationEssentials
+import NIOCore
+import NIOHTTP1
+
+/// Something that happened to a container.
+package struct EngineEvent: Decodable, Sendable {
+    /// `start`, `die`, `rename`, `health_status: healthy`, …
+    package let action: String
+    package let actor: Actor
+    /// Nanoseconds since 1970, by the engine's clock.
+    package let timeNano: Int
+
+    package struct Actor: Decodable, Sendable {
+        package let id: String
+        package let attributes: [String: String]?
+
+        enum CodingKeys: String, CodingKey {
+            case id = "ID"
+            case attributes = "Attributes"
+        }
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case action = "Action"
+        case actor = "Actor"
+        case timeNano
+    }
+
+    package var name: String? { actor.attributes?["name"] }
+}
+
+extension Engine {
+    /// What changes a container's state; the rest (attach, exec, top) would only make noise.
+    fileprivate static let watched = [
+        "create", "start", "kill", "die", "oom", "pause", "unpause", "rename", "destroy", "health_status", "update",
+    ]
+
+    /// Follows what happens to containers until the stream ends, which it does by throwing.
+    ///
+    /// - Parameter opened: called when the stream stands, before its first event: what happened before shows in a list
+    ///   that is taken then, what happens after it comes here.
+    package func events(opened: () async throws -> Void, each: (EngineEvent) async throws -> Void) async throws {
+        struct Filters: Encodable {
+            let type = ["container"]
+            let event = Engine.watched
+        }
+        let filters = String(decoding: try JSONEncoder().encode(Filters()), as: UTF8.self)
+        let request = EngineRequest(.GET, "events", query: [("filters", filters)])
+        try await lines(request, idle: nil, opened: opened) { line in
+            guard let event = try? JSONDecoder().decode(EngineEvent.self, from: Data(line.readableBytesView)) else {
+                return  // an event in a form that is not known yet; the next inspect shows what it did
+            }
+            try await each(event)
+        }
+        throw EngineError.unreachable("the event stream ended")
+    }
+}

@@ -1,0 +1,34 @@
+import FoundationEssentials
+import NIOHTTP1
+
+extension Engine {
+    private struct NetworkCreation: Encodable {
+        let Name: String
+        let CheckDuplicate = true
+        let Labels: [String: String]
+    }
+
+    /// Makes a bridge network.
+    package func createNetwork(_ name: String, labels: [String: String]) async throws {
+        let body = Array(try JSONEncoder().encode(NetworkCreation(Name: name, Labels: labels)))
+        try await call(EngineRequest(.POST, "networks", "create", body: body))
+    }
+
+    package func hasNetwork(_ name: String) async throws -> Bool {
+        do {
+            try await call(EngineRequest(.GET, "networks", name))
+            return true
+        } catch EngineError.refused(status: 404, _) {
+            return false
+        }
+    }
+
+    /// Removes a network; one that is gone already is no error.
+    package func removeNetwork(_ name: String) async throws {
+        do {
+            try await call(EngineRequest(.DELETE, "networks", name))
+        } catch EngineError.refused(status: 404, _) {
+            return
+        }
+    }
+}

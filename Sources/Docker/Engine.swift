@@ -1,0 +1,152 @@
+import FoundationEssentials
+import NIOCore
+import NIOHTTP1
+import Synchronization
+
+/// The container engine's HTTP API, in its own words (Docker Engine API 1.41 and later).
+///
+/// Calls share a small pool of connections; every call has a deadline; each stream has a connection of its own.
+package final class Engine: Sendable {
+    package let endpoint: EngineEndpoint
+
+    private static let maxIdle = 4
+    /// The versions of the API that this client is written for.
+    private static let known = (least: APIVersion(minor: 40), most: APIVersion(minor: 51))
+
+    private let state = Mutex(State())
+
+    private struct State {
+        var idle: [EngineCaller] = []
+        var version: String?
+    }
+
+    package init(_ endpoint: EngineEndpoint) { self.endpoint = endpoint }
+
+    /// The API version in use; nil before ``negotiate()``.
+    package var apiVersion: String? { state.withLock { $0.version } }
+
+    /// What the engine says of itself.
+    package struct Version: Decodable, Sendable {
+        package let version: String
+        package let apiVersion: String
+        package let minAPIVersion: String?
+
+        enum CodingKeys: String, CodingKey {
+            case version = "Version"
+            case apiVersion = "ApiVersion"
+            case minAPIVersion = "MinAPIVersion"
+        }
+    }
+
+    /// Agrees on an API version with the engine that answers now.
+    package func negotiate() async throws -> Version {
+        var request = EngineRequest(.GET, "version")
+        request.deadline = .seconds(5)
+        let version = try decode(Version.self, try await unversioned(request), of: request)
+        let offered = (least: version.minAPIVersion.flatMap(APIVersion.init), most: APIVersion(version.apiVersion))
+        guard let most = offered.most, most >= Self.known.least, offered.least ?? Self.known.least <= Self.known.most else {
+            throw EngineError.unsupported(
+                engine: "\(version.minAPIVersion ?? "?") to \(version.apiVersion)",
+                range: "\(Self.known.least.text) to \(Self.known.most.text)")
+        }
+        state.withLock { $0.version = min(most, Self.known.most).text }
+        return version
+    }
+
+    /// Sends a request and reads its answer; statuses of 400 and above are thrown.
+    @discardableResult
+    func call(_ request: EngineRequest) async throws -> EngineResponse {
+        if apiVersion == nil { _ = try await negotiate() }
+        return try await checked(request, version: apiVersion)
+    }
+
+    func decoded<Answer: Decodable>(_ type: Answer.Type, _ request: EngineRequest) async throws -> Answer {
+        try decode(type, try await call(request), of: request)
+    }
+
+    /// Hands each line of a streamed answer to `each`.
+    func lines(
+        _ request: EngineRequest, idle: TimeAmount?, opened: () async throws -> Void = {},
+        each: (ByteBuffer) async throws -> Void
+    ) async throws {
+        if apiVersion == nil { _ = try await negotiate() }
+        try await EngineStream.lines(
+            request, at: endpoint, version: apiVersion, idle: idle, opened: opened, each: each)
+    }
+
+    private func unversioned(_ request: EngineRequest) async throws -> EngineResponse {
+        try await checked(request, version: nil)
+    }
+
+    private func checked(_ request: EngineRequest, version: String?) async throws -> EngineResponse {
+        let response = try await exchange(request, version: version)
+        guard response.status < 400 else {
+            throw EngineError.refused(status: response.status, message: response.body.engineMessage)
+        }
+        return response
+    }
+
+    private func exchange(_ request: EngineRequest, version: String?) async throws -> EngineResponse {
+        let pooled = state.withLock { $0.idle.popLast() }
+        if let pooled, pooled.isUsable {
+            do {
+                return try await use(pooled, for: request, version: version)
+            } catch let error as EngineError where error.isUnreachable && request.method == .GET {
+                // The engine may have closed it meanwhile; reading again does no harm.
+            }
+        }
+        return try await use(try await EngineCaller.open(endpoint), for: request, version: version)
+    }
+
+    private func use(_ caller: EngineCaller, for request: EngineRequest, version: String?) async throws -> EngineResponse {
+        let response = try await caller.call(request, version: version)
+        let isKept = state.withLock { state in
+            guard caller.isUsable, state.idle.count < Self.maxIdle else { return false }
+            state.idle.append(caller)
+            return true
+        }
+        if !isKept { caller.close() }
+        return response
+    }
+
+    private func decode<Answer: Decodable>(
+        _ type: Answer.Type, _ response: EngineResponse, of request: EngineRequest
+    ) throws -> Answer {
+        do {
+            return try JSONDecoder().decode(type, from: Data(response.body.readableBytesView))
+        } catch {
+            throw EngineError.unreadable(call: request.name)
+        }
+    }
+}
+
+/// A version of the engine's API, `1.minor`.
+private struct APIVersion: Comparable {
+    let minor: Int
+
+    init(minor: Int) { self.minor = minor }
+
+    init?(_ text: String) {
+        guard text.hasPrefix("1."), let minor = Int(text.dropFirst(2)) else { return nil }
+        self.minor = minor
+    }
+
+    var text: String { "1.\(minor)" }
+
+    static func < (left: APIVersion, right: APIVersion) -> Bool { left.minor < right.minor }
+}
+
+private struct EngineMessage: Decodable {
+    let message: String
+}
+
+extension ByteBuffer {
+    /// The engine's own words in a refusal.
+    var engineMessage: String {
+        if let refusal = try? JSONDecoder().decode(EngineMessage.self, from: Data(readableBytesView)) {  // else as text
+            return refusal.message
+        }
+        let text = String(decoding: readableBytesView.prefix(512), as: UTF8.self)
+        return text.isEmpty ? "the container engine gave no reason" : text
+    }
+}

@@ -1,0 +1,103 @@
+import NIOCore
+import NIOHTTP1
+
+/// One pooled connection: sends a request and reads its answer to the end, one at a time.
+final class EngineCaller: Sendable {
+    private let channel: any Channel
+    private let exchange: NIOLoopBound<ExchangeHandler>
+    private let host: String
+
+    static func open(_ endpoint: EngineEndpoint) async throws -> EngineCaller {
+        try await EngineConnection.open(endpoint) { channel in
+            try channel.pipeline.syncOperations.addHTTPClientHandlers()
+            let handler = ExchangeHandler()
+            try channel.pipeline.syncOperations.addHandler(handler)
+            return EngineCaller(
+                channel: channel, exchange: NIOLoopBound(handler, eventLoop: channel.eventLoop), host: endpoint.hostHeader)
+        }
+    }
+
+    private init(channel: any Channel, exchange: NIOLoopBound<ExchangeHandler>, host: String) {
+        self.channel = channel
+        self.exchange = exchange
+        self.host = host
+    }
+
+    var isUsable: Bool { channel.isActive }
+
+    func close() { channel.close(promise: nil) }
+
+    /// - Throws: ``EngineError/unreachable(_:)`` where the connection ends first, ``EngineError/timeout(call:seconds:)``.
+    func call(_ request: EngineRequest, version: String?) async throws -> EngineResponse {
+        let promise = channel.eventLoop.makePromise(of: EngineResponse.self)
+        let head = request.head(version: version, host: host)
+        return try await withTaskCancellationHandler {
+            channel.eventLoop.execute { [exchange] in exchange.value.begin(request, head: head, promise: promise) }
+            return try await promise.futureResult.get()
+        } onCancel: {
+            channel.close(promise: nil)
+        }
+    }
+}
+
+/// Gathers the answer to the one request that is under way.
+private final class ExchangeHandler: ChannelInboundHandler {
+    typealias InboundIn = HTTPClientResponsePart
+    typealias OutboundOut = HTTPClientRequestPart
+
+    private struct Pending {
+        let promise: EventLoopPromise<EngineResponse>
+        let timer: Scheduled<Void>
+        var status = 0
+        var body = ByteBuffer()
+    }
+
+    private var context: ChannelHandlerContext?
+    private var pending: Pending?
+
+    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+
+    func begin(_ request: EngineRequest, head: HTTPRequestHead, promise: EventLoopPromise<EngineResponse>) {
+        guard let context, context.channel.isActive, pending == nil else {
+            return promise.fail(EngineError.unreachable("the connection was closed"))
+        }
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        let error = EngineError.timeout(call: request.name, seconds: Int(request.deadline.nanoseconds / 1_000_000_000))
+        let timer = context.eventLoop.scheduleTask(in: request.deadline) { bound.value.fail(error) }
+        pending = Pending(promise: promise, timer: timer)
+        context.write(wrapOutboundOut(.head(head)), promise: nil)
+        if let body = request.body {
+            context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: body)))), promise: nil)
+        }
+        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch unwrapInboundIn(data) {
+        case .head(let head): pending?.status = Int(head.status.code)
+        case .body(var bytes):
+            pending?.body.writeBuffer(&bytes)
+            if let size = pending?.body.readableBytes, size > EngineConnection.maxBody {
+                fail(.failed("the engine's answer is larger than \(EngineConnection.maxBody) bytes"))
+            }
+        case .end:
+            guard let done = pending else { return }
+            pending = nil
+            done.timer.cancel()
+            done.promise.succeed(EngineResponse(status: done.status, body: done.body))
+        }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) { fail(.unreachable("the connection was closed")) }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { fail(.unreachable("\(error)")) }
+
+    private func fail(_ error: EngineError) {
+        guard let failed = pending else { return }
+        pending = nil
+        failed.timer.cancel()
+        failed.promise.fail(error)
+        context?.close(promise: nil)
+    }
+}

@@ -1,0 +1,57 @@
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import NIOSSL
+
+/// One HTTP/1.1 connection to the engine.
+enum EngineConnection {
+    /// The most bytes of an answer that is read at once.
+    static let maxBody = 32 << 20
+
+    /// Connects, and sets the pipeline up from the socket to `configure`'s handlers.
+    static func open<Output: Sendable>(
+        _ endpoint: EngineEndpoint, configure: @escaping @Sendable (any Channel) throws -> Output
+    ) async throws -> Output {
+        do {
+            let tls = try endpoint.tlsContext()
+            let initializer: @Sendable (any Channel) -> EventLoopFuture<Output> = { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    if let tls, case .tcp(let host, _, _) = endpoint {
+                        try channel.pipeline.syncOperations.addHandler(NIOSSLClientHandler(context: tls, serverHostname: host))
+                    }
+                    return try configure(channel)
+                }
+            }
+            switch endpoint {
+            case .unix(let path):
+                return try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+                    .connect(unixDomainSocketPath: path, channelInitializer: initializer)
+            case .tcp(let host, let port, _):
+                return try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+                    .connectTimeout(.seconds(5)).connect(host: host, port: port, channelInitializer: initializer)
+            }
+        } catch let error as EngineError {
+            throw error
+        } catch {
+            throw EngineError.unreachable("\(endpoint): \(error)")
+        }
+    }
+}
+
+extension EngineEndpoint {
+    var hostHeader: String {
+        switch self {
+        case .unix: "docker"
+        case .tcp(let host, let port, _): "\(host):\(port)"
+        }
+    }
+
+    fileprivate func tlsContext() throws -> NIOSSLContext? {
+        guard case .tcp(_, _, let files?) = self else { return nil }
+        var configuration = TLSConfiguration.makeClientConfiguration()
+        configuration.trustRoots = .file("\(files.folder)/ca.pem")
+        configuration.certificateChain = try NIOSSLCertificate.fromPEMFile("\(files.folder)/cert.pem").map { .certificate($0) }
+        configuration.privateKey = .privateKey(try NIOSSLPrivateKey(file: "\(files.folder)/key.pem", format: .pem))
+        return try NIOSSLContext(configuration: configuration)
+    }
+}

@@ -1,0 +1,101 @@
+import NIOCore
+import NIOHTTP1
+
+/// An answer that is read as it comes.
+enum EngineStream {
+    /// The most bytes of one line.
+    static let maxLine = 1 << 20
+
+    typealias Parts = NIOAsyncChannel<HTTPClientResponsePart, HTTPClientRequestPart>
+
+    /// Calls on a connection of its own and hands each line of the answer's body to `each`.
+    ///
+    /// - Parameter idle: how long the stream may be silent; nil for as long as it likes.
+    static func lines(
+        _ request: EngineRequest, at endpoint: EngineEndpoint, version: String?, idle: TimeAmount?,
+        opened: () async throws -> Void = {}, each: (ByteBuffer) async throws -> Void
+    ) async throws {
+        let channel = try await EngineConnection.open(endpoint) { channel in
+            try channel.pipeline.syncOperations.addHTTPClientHandlers()
+            try channel.pipeline.syncOperations.addHandler(IdleStateHandler(readTimeout: idle ?? request.deadline))
+            try channel.pipeline.syncOperations.addHandler(SilenceHandler(isEndless: idle == nil, call: request.name))
+            return try Parts(wrappingChannelSynchronously: channel)
+        }
+        let head = request.head(version: version, host: endpoint.hostHeader)
+        do {
+            try await channel.executeThenClose { inbound, outbound in
+                try await outbound.write(.head(head))
+                if let body = request.body { try await outbound.write(.body(.byteBuffer(ByteBuffer(bytes: body)))) }
+                try await outbound.write(.end(nil))
+                try await read(inbound, opened: opened, each: each)
+            }
+        } catch let error as ChannelError {
+            throw EngineError.unreachable("\(error)")
+        } catch let error as IOError {
+            throw EngineError.unreachable("\(error)")
+        }
+    }
+
+    private static func read(
+        _ inbound: NIOAsyncChannelInboundStream<HTTPClientResponsePart>, opened: () async throws -> Void,
+        each: (ByteBuffer) async throws -> Void
+    ) async throws {
+        var status = 0
+        var rest = ByteBuffer()
+        for try await part in inbound {
+            switch part {
+            case .head(let head):
+                status = Int(head.status.code)
+                if status < 400 { try await opened() }
+            case .body(var bytes):
+                rest.writeBuffer(&bytes)
+                guard rest.readableBytes <= maxLine else { throw EngineError.failed("a line of the engine's is too long") }
+                while status < 400, let line = rest.readLine() { try await each(line) }
+            case .end:
+                guard status < 400 else { throw EngineError.refused(status: status, message: rest.engineMessage) }
+                if rest.readableBytes > 0 { try await each(rest) }
+                return
+            }
+        }
+        throw EngineError.unreachable("the stream ended early")
+    }
+}
+
+extension ByteBuffer {
+    /// Takes the bytes up to the next line feed, without it.
+    fileprivate mutating func readLine() -> ByteBuffer? {
+        guard let end = readableBytesView.firstIndex(of: UInt8(ascii: "\n")) else { return nil }
+        let line = readSlice(length: end - readerIndex)
+        moveReaderIndex(forwardBy: 1)
+        discardReadBytes()
+        return line
+    }
+}
+
+/// Ends a connection that says nothing for too long: always before the answer's head, after it unless it is endless.
+private final class SilenceHandler: ChannelInboundHandler {
+    typealias InboundIn = HTTPClientResponsePart
+    typealias InboundOut = HTTPClientResponsePart
+
+    private let isEndless: Bool
+    private let call: String
+    private var hasHead = false
+
+    init(isEndless: Bool, call: String) {
+        self.isEndless = isEndless
+        self.call = call
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        hasHead = true
+        context.fireChannelRead(data)
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard event is IdleStateHandler.IdleStateEvent, !(isEndless && hasHead) else {
+            return context.fireUserInboundEventTriggered(event)
+        }
+        context.fireErrorCaught(EngineError.timeout(call: call, seconds: 0))
+        context.close(promise: nil)
+    }
+}

@@ -1,0 +1,80 @@
+/// What can be asked of one server: the last level of `cmd/server/<sid>/<action>`.
+package enum ServerAction: String, Sendable, CaseIterable {
+    case create, start, stop, restart, kill, power, pause, unpause, description, destroy, eradicate, get
+}
+
+/// What can be asked of the agent: the last level of `cmd/agent/<action>`.
+package enum AgentAction: String, Sendable, CaseIterable {
+    case ping, info, list, plans, plan, republish
+    case updatePlans = "update_plans"
+}
+
+/// Any action of the catalogue.
+package enum Action: Sendable, Hashable, CaseIterable {
+    case server(ServerAction)
+    case agent(AgentAction)
+
+    package static var allCases: [Self] {
+        ServerAction.allCases.map(Action.server) + AgentAction.allCases.map(Action.agent)
+    }
+
+    package var name: String {
+        switch self {
+        case .server(let action): action.rawValue
+        case .agent(let action): action.rawValue
+        }
+    }
+
+    package var spec: ActionSpec {
+        switch self {
+        case .server(let action): action.spec
+        case .agent(let action): action.spec
+        }
+    }
+}
+
+/// One row of the catalogue: all that topics, payload checks, command line and documents derive from.
+package struct ActionSpec: Sendable {
+    package let summary: String
+    package let role: Role
+    package let effect: Effect
+    package let arguments: [ActionArgument]
+    /// What stands for arguments whose names only the server's plan knows; nil where others are passed over.
+    package let otherArguments: String?
+    /// Arguments of a call that would work.
+    package let example: JSON.Object
+
+    package enum Effect: Sendable {
+        /// Changes nothing: repeating it does no harm.
+        case reads
+        /// Changes something, after what was asked of the server before.
+        case changes
+        /// As `changes`, and what runs before it on the server is broken off at a safe point.
+        case supersedes
+    }
+
+    init(
+        _ summary: String, role: Role, effect: Effect, arguments: [ActionArgument] = [], otherArguments: String? = nil,
+        example: JSON.Object = [:]
+    ) {
+        self.summary = summary
+        self.role = role
+        self.effect = effect
+        self.arguments = arguments
+        self.otherArguments = otherArguments
+        self.example = example
+    }
+
+    /// What is wrong with `arguments`, by name; nil where the action can be tried.
+    package func complaint(about arguments: JSON.Object) -> String? {
+        for argument in self.arguments {
+            switch arguments[argument.name] {
+            case nil, .null?:
+                if argument.isRequired { return "\(argument.name): is required" }
+            case let value?:
+                if let complaint = argument.complaint(about: value) { return "\(argument.name): \(complaint)" }
+            }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,68 @@
+/// One argument of a command: its name, what it may be, and what it means.
+package struct ActionArgument: Sendable {
+    package let name: String
+    package let kind: Kind
+    package let isRequired: Bool
+    package let summary: String
+
+    package enum Kind: Sendable, Equatable {
+        /// Text of at most so many UTF-8 bytes, without a NUL.
+        case text(maxBytes: Int)
+        /// A JSON Boolean, or as PEON's clients send it: 0, 1, "true", "false", "yes", "no".
+        case flag
+        case whole(ClosedRange<Int>)
+        case word([String])
+        case object
+    }
+
+    package init(_ name: String, _ kind: Kind, required: Bool = false, _ summary: String) {
+        self.name = name
+        self.kind = kind
+        self.isRequired = required
+        self.summary = summary
+    }
+
+    package var schema: Schema {
+        switch kind {
+        case .text: .string
+        case .flag: .boolean
+        case .whole(let range): .integer(range)
+        case .word(let words): .oneOf(words)
+        case .object: .object
+        }
+    }
+
+    /// What is wrong with `value`, in words that follow the argument's name; nil where it will do.
+    func complaint(about value: JSON) -> String? {
+        switch kind {
+        case .text(let maxBytes):
+            guard let text = value.string else { return "must be text" }
+            if text.utf8.count > maxBytes { return "must be at most \(maxBytes) bytes" }
+            return text.utf8.contains(0) ? "must not hold a NUL" : nil
+        case .flag: return value.flag == nil ? "must be true or false" : nil
+        case .whole(let range):
+            guard let number = value.int, range.contains(number) else {
+                return "must be a whole number from \(range.lowerBound) to \(range.upperBound)"
+            }
+            return nil
+        case .word(let words):
+            guard let word = value.string, words.contains(word) else {
+                return "must be one of \(words.joined(separator: ", "))"
+            }
+            return nil
+        case .object: return value.object == nil ? "must be an object" : nil
+        }
+    }
+}
+
+extension JSON {
+    /// A yes or no, also in the forms in which PEON's clients send one.
+    package var flag: Bool? {
+        switch self {
+        case .bool(let value): value
+        case .number("1"), .string("true"), .string("yes"): true
+        case .number("0"), .string("false"), .string("no"): false
+        default: nil
+        }
+    }
+}

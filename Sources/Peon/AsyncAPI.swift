@@ -1,0 +1,90 @@
+/// The AsyncAPI 3.0 document of the contract (asyncapi.com/docs/reference/specification/v3.0.0).
+enum AsyncAPI {
+    static var document: JSON {
+        [
+            "asyncapi": "3.0.0",
+            "info": [
+                "title": "Orc", "version": "1",
+                "description": "Game servers in containers over MQTT. Commands in, retained reports out.",
+            ],
+            "defaultContentType": "application/json",
+            "channels": .object(JSON.Object(channels)),
+            "operations": .object(JSON.Object(operations)),
+            "components": ["schemas": .object(JSON.Object(Documents.schemas.map { ($0.name, $0.schema) }))],
+        ]
+    }
+
+    private static let hostParameter: JSON = ["host": ["description": "The machine's name, [a-z0-9-]{1,32}."]]
+    private static let serverParameters: JSON = [
+        "host": ["description": "The machine's name, [a-z0-9-]{1,32}."],
+        "sid": ["description": "The server: valheim-alpha for valheim.alpha."],
+    ]
+
+    private static var channels: [(String, JSON)] {
+        Action.allCases.map { ($0.documentName, channel($0.address, schema: $0.documentName, $0.hasServer)) }
+            + Topics.HostReport.allCases.map { report in
+                ("status-\(report.rawValue)", channel("peon/{host}/status/\(report.rawValue)", schema: "status-\(report.rawValue)", false))
+            }
+            + Topics.ServerReport.allCases.map { report in
+                (
+                    "status-server-\(report.rawValue)",
+                    channel("peon/{host}/status/server/{sid}/\(report.rawValue)", schema: "status-server-\(report.rawValue)", true)
+                )
+            }
+            + [("reply", replyChannel)]
+    }
+
+    private static var replyChannel: JSON {
+        [
+            "address": "peon/{host}/reply/{client}",
+            "parameters": [
+                "host": ["description": "The machine's name, [a-z0-9-]{1,32}."],
+                "client": ["description": "As the command's reply_to or its MQTT 5 response topic says."],
+            ],
+            "messages": ["reply": ["payload": ["$ref": "#/components/schemas/reply"]]],
+        ]
+    }
+
+    private static func channel(_ address: String, schema: String, _ hasServer: Bool) -> JSON {
+        [
+            "address": .string(address), "parameters": hasServer ? serverParameters : hostParameter,
+            "messages": .object([schema: ["payload": ["$ref": .string("#/components/schemas/\(schema)")]]]),
+        ]
+    }
+
+    private static var operations: [(String, JSON)] {
+        let commands = Action.allCases.map { action -> (String, JSON) in
+            (
+                action.documentName,
+                [
+                    "action": "receive", "channel": reference(action.documentName), "summary": .string(action.spec.summary),
+                    "reply": ["channel": reference("reply")],
+                    "bindings": ["mqtt": ["qos": 1, "retain": false, "bindingVersion": "0.2.0"]],
+                ]
+            )
+        }
+        let reports = Documents.reports.filter { $0.name != "reply" }.map { report -> (String, JSON) in
+            (
+                report.name,
+                [
+                    "action": "send", "channel": reference(report.name),
+                    "bindings": ["mqtt": ["qos": report.name == "status-health" ? 0 : 1, "retain": true, "bindingVersion": "0.2.0"]],
+                ]
+            )
+        }
+        return commands + reports
+    }
+
+    private static func reference(_ channel: String) -> JSON { ["$ref": .string("#/channels/\(channel)")] }
+}
+
+extension Action {
+    fileprivate var hasServer: Bool { if case .server = self { true } else { false } }
+
+    fileprivate var address: String {
+        switch self {
+        case .server(let action): "peon/{host}/cmd/server/{sid}/\(action.rawValue)"
+        case .agent(let action): "peon/{host}/cmd/agent/\(action.rawValue)"
+        }
+    }
+}

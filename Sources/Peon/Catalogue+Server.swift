@@ -1,0 +1,93 @@
+extension ServerAction {
+    package var spec: ActionSpec {
+        switch self {
+        case .create: Self.creation
+        case .start:
+            ActionSpec("Starts the server; makes its container first where there is none.", role: .operator, effect: .changes)
+        case .stop:
+            ActionSpec(
+                "Stops the server so that it can save; kills it only after the grace.", role: .operator,
+                effect: .supersedes, arguments: Self.stopping, example: ["grace": 60])
+        case .restart:
+            ActionSpec(
+                "Stops the server, then starts it.", role: .operator, effect: .changes, arguments: Self.stopping,
+                example: ["grace": 60])
+        case .kill:
+            ActionSpec(
+                "Ends the server at once, without saving.", role: .operator, effect: .supersedes)
+        case .power:
+            ActionSpec(
+                "Starts, stops or restarts by a word; the payload may also be the bare word.", role: .operator,
+                effect: .supersedes,
+                arguments: [ActionArgument("state", .word(PowerWord.allCases.map(\.rawValue)), required: true, "What to do.")],
+                example: ["state": "ON"])
+        case .pause:
+            ActionSpec("Freezes the server's processes.", role: .operator, effect: .changes)
+        case .unpause:
+            ActionSpec("Lets a paused server go on.", role: .operator, effect: .changes)
+        case .description:
+            ActionSpec(
+                "Sets the text that describes the server.", role: .operator, effect: .changes,
+                arguments: [ActionArgument("description", .text(maxBytes: 4096), required: true, "The new text.")],
+                example: ["description": "Friday nights"])
+        case .destroy: Self.destruction
+        case .eradicate:
+            ActionSpec(
+                "Removes the server and all of its files, for good.", role: .admin, effect: .supersedes,
+                arguments: [ActionArgument("eradicate", .flag, "False takes it back: nothing is done.")],
+                example: ["eradicate": true])
+        case .get:
+            ActionSpec("Answers the server's state report.", role: .viewer, effect: .reads)
+        }
+    }
+
+    private static var creation: ActionSpec {
+        ActionSpec(
+            "Makes a server from a plan, and starts it.", role: .admin, effect: .changes,
+            arguments: [
+                ActionArgument("settings", .object, "The plan's settings, name to value."),
+                ActionArgument("description", .text(maxBytes: 4096), "Text that describes the server."),
+                ActionArgument("start_later", .flag, "Only makes its files; the first start makes the container."),
+                ActionArgument("noclean", .flag, "Keeps the files where the creation fails."),
+                ActionArgument("files", .object, "Files for the server's folder: path to text, or to JSON that is written as it is."),
+                ActionArgument("image", .text(maxBytes: 255), "An image in place of the plan's."),
+            ],
+            otherArguments: "A setting of the plan.",
+            example: ["SERVER_NAME": "Friday", "WORLD_NAME": "Midgard", "PASSWORD": "not-telling"])
+    }
+
+    private static var destruction: ActionSpec {
+        ActionSpec(
+            "Stops the server and removes its container and network; its files stay.", role: .admin,
+            effect: .supersedes,
+            arguments: stopping + [ActionArgument("eradicate", .flag, "Removes its files too.")],
+            example: ["eradicate": false])
+    }
+
+    /// How to stop, in place of what the plan says.
+    private static var stopping: [ActionArgument] {
+        [
+            ActionArgument("grace", .whole(0...3600), "Seconds to wait before it is killed."),
+            ActionArgument("signal", .word(StopSignal.allCases.map(\.rawValue)), "The signal that asks it to stop."),
+            ActionArgument("all", .flag, "Signals every process in the container but the first."),
+            ActionArgument("command", .text(maxBytes: 512), "A console command that asks it to stop."),
+        ]
+    }
+}
+
+/// The words of the `power` action.
+package enum PowerWord: String, Sendable, CaseIterable {
+    case on = "ON"
+    case off = "OFF"
+    case start, stop, restart
+}
+
+/// The signals with which a game server may be asked to stop.
+package enum StopSignal: String, Sendable, CaseIterable {
+    case int = "INT"
+    case term = "TERM"
+    case hup = "HUP"
+    case quit = "QUIT"
+    case usr1 = "USR1"
+    case usr2 = "USR2"
+}

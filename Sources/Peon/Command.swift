@@ -1,0 +1,55 @@
+package import FoundationEssentials
+
+/// One command as it came off the bus, read and checked against the catalogue.
+package struct Command: Sendable {
+    package let target: Target
+    /// The sender's own id, or the v5 correlation data in its place; nil where it gave none.
+    package let id: String?
+    package let arguments: JSON.Object
+    package let route: ReplyRoute
+    /// Who asks, as the sender says.
+    package let by: String?
+    package let receivedAt: Date
+
+    package enum Target: Sendable, Hashable {
+        case server(ServerID, ServerAction)
+        /// A creation that leaves the camp's name to the agent.
+        case newServer(game: String)
+        case agent(AgentAction)
+    }
+
+    package init(target: Target, id: String?, arguments: JSON.Object, route: ReplyRoute, by: String?, receivedAt: Date) {
+        self.target = target
+        self.id = id
+        self.arguments = arguments
+        self.route = route
+        self.by = by
+        self.receivedAt = receivedAt
+    }
+
+    package var action: Action {
+        switch target {
+        case .server(_, let action): .server(action)
+        case .newServer: .server(.create)
+        case .agent(let action): .agent(action)
+        }
+    }
+
+    package var server: ServerID? { if case .server(let server, _) = target { server } else { nil } }
+}
+
+/// Where the replies to one command go.
+package struct ReplyRoute: Sendable, Hashable {
+    /// The mirror under `result/`.
+    package let mirror: String
+    /// The topic under `reply/` that the sender named.
+    package let topic: String?
+    /// The v5 correlation data, given back bit for bit.
+    package let correlation: [UInt8]?
+
+    package init(mirror: String, topic: String?, correlation: [UInt8]?) {
+        self.mirror = mirror
+        self.topic = topic
+        self.correlation = correlation
+    }
+}

@@ -1,0 +1,174 @@
+package import FoundationEssentials
+
+/// A message under `cmd/` before anything in it is believed.
+package struct CommandMessage: Sendable {
+    package var topic: String
+    package var payload: [UInt8]
+    package var isRetained = false
+    package var responseTopic: String?
+    package var correlation: [UInt8]?
+    package var by: String?
+
+    package init(topic: String, payload: [UInt8]) {
+        self.topic = topic
+        self.payload = payload
+    }
+}
+
+/// Why a message is not carried out, with what is known of where to say so.
+package struct Refusal: Error, Sendable {
+    package let code: Reply.Code
+    package let reason: String
+    package let id: String?
+    package let route: ReplyRoute
+}
+
+/// Reads commands: pure, and the only place that decides what is one.
+package struct CommandReader: Sendable {
+    package let topics: Topics
+
+    package static let maxBytes = 64 * 1024
+    package static let maxDepth = 8
+    package static let maxIDBytes = 64
+
+    package init(topics: Topics) { self.topics = topics }
+
+    /// - Returns: nil where the message is no command at all: zero bytes, or a topic of somebody else's.
+    package func read(_ message: CommandMessage, now: Date) throws(Refusal) -> Command? {
+        guard let mirror = topics.result(ofCommand: message.topic), let address = topics.address(ofCommand: message.topic),
+            !message.payload.isEmpty
+        else { return nil }
+        var draft = Draft(route: ReplyRoute(mirror: mirror, topic: nil, correlation: message.correlation))
+        draft.id = message.correlation.flatMap(Self.id)
+        try draft.adopt(responseTopic: message.responseTopic, topics: topics)
+        if message.isRetained { throw draft.refusal(.retained, "retained commands are never run") }
+        let members = try draft.members(of: message.payload, address: address)
+        try draft.adoptEnvelope(members, topics: topics)
+        if let deadline = try draft.deadline(members), deadline < now {
+            throw draft.refusal(.expired, "its time to live had passed")
+        }
+        let arguments = try draft.arguments(members)
+        let target = try draft.target(address)
+        let by = members["by"]?.string ?? message.by
+        let command = Command(
+            target: target, id: draft.id, arguments: arguments, route: draft.route, by: by, receivedAt: now)
+        if let complaint = command.action.spec.complaint(about: arguments) {
+            throw draft.refusal(.badArguments, complaint)
+        }
+        return command
+    }
+
+    /// An id from v5 correlation data: its text where it is short and printable, else its bytes in hexadecimal.
+    private static func id(correlation: [UInt8]) -> String? {
+        guard !correlation.isEmpty else { return nil }
+        if correlation.count <= maxIDBytes, correlation.allSatisfy({ (0x21...0x7E).contains($0) }) {
+            return String(decoding: correlation, as: UTF8.self)
+        }
+        return correlation.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    }
+}
+
+/// What is known of a command while it is being read.
+private struct Draft {
+    var route: ReplyRoute
+    var id: String?
+
+    static let envelope: Set<String> = ["id", "ts", "ttl", "reply_to", "args", "by", "v"]
+
+    func refusal(_ code: Reply.Code, _ reason: String) -> Refusal {
+        Refusal(code: code, reason: reason, id: id, route: route)
+    }
+
+    mutating func adopt(responseTopic: String?, topics: Topics) throws(Refusal) {
+        guard let responseTopic else { return }
+        guard topics.allowsReply(to: responseTopic) else {
+            throw refusal(.badReplyTopic, "replies go below \(topics.reply(to: "")) only")
+        }
+        route = ReplyRoute(mirror: route.mirror, topic: responseTopic, correlation: route.correlation)
+    }
+
+    /// The payload's members; a bare word becomes the one argument that it stands for.
+    func members(of payload: [UInt8], address: Topics.Address) throws(Refusal) -> JSON.Object {
+        guard payload.count <= CommandReader.maxBytes else {
+            throw refusal(.tooLarge, "more than \(CommandReader.maxBytes) bytes")
+        }
+        if let word = String(validating: payload, as: UTF8.self) {
+            if word == "PRESS" { return [:] }
+            if case .server(_, .power) = address, PowerWord(rawValue: word) != nil { return ["state": .string(word)] }
+        }
+        do {
+            guard let members = try JSON.parse(payload, maxDepth: CommandReader.maxDepth).object else {
+                throw refusal(.badJSON, "must be a JSON object")
+            }
+            return members
+        } catch let error as JSONError {
+            throw refusal(.badJSON, "\(error)")
+        } catch {
+            throw error as? Refusal ?? refusal(.badJSON, "\(error)")
+        }
+    }
+
+    mutating func adoptEnvelope(_ members: JSON.Object, topics: Topics) throws(Refusal) {
+        switch members["id"] {
+        case nil, .null?: break
+        case .string(let text)? where (1...CommandReader.maxIDBytes).contains(text.utf8.count): id = text
+        default: throw refusal(.badArguments, "id: must be text of 1 to \(CommandReader.maxIDBytes) bytes")
+        }
+        switch members["reply_to"] {
+        case nil, .null?: break
+        case .string(let client)? where Topics.allowsClient(client):
+            if route.topic == nil {
+                route = ReplyRoute(
+                    mirror: route.mirror, topic: topics.reply(to: client), correlation: route.correlation)
+            }
+        default: throw refusal(.badReplyTopic, "reply_to: must be one topic level of [A-Za-z0-9_-]{1,64}")
+        }
+    }
+
+    /// `ts + ttl`, where both are given.
+    func deadline(_ members: JSON.Object) throws(Refusal) -> Date? {
+        guard let ttl = members["ttl"], ttl != .null else { return nil }
+        guard let seconds = ttl.double, seconds.isFinite, seconds >= 0 else {
+            throw refusal(.badArguments, "ttl: must be a number of seconds")
+        }
+        guard let ts = members["ts"], ts != .null else { return nil }
+        guard let sent = Timestamp.date(ts) else {
+            throw refusal(.badArguments, "ts: must be an RFC 3339 time or seconds since 1970")
+        }
+        return sent.addingTimeInterval(seconds)
+    }
+
+    /// `args`, and beside them what stands at the top level, as PEON's bodies have it.
+    func arguments(_ members: JSON.Object) throws(Refusal) -> JSON.Object {
+        var arguments = JSON.Object(members.members.filter { !Self.envelope.contains($0.key) }.map { ($0.key, $0.value) })
+        switch members["args"] {
+        case nil, .null?: break
+        case .object(let given)?: for (key, value) in given.members { arguments[key] = value }
+        default: throw refusal(.badArguments, "args: must be an object")
+        }
+        return arguments
+    }
+
+    func target(_ address: Topics.Address) throws(Refusal) -> Command.Target {
+        switch address {
+        case .unknownAction(let name): throw refusal(.unknownAction, "no action \(name.prefix(64))")
+        case .agent(let action): return .agent(action)
+        case .server(let level, .create):
+            if let server = ServerID(level) {
+                guard NewName.allows(server.game), NewName.allows(server.camp) else {
+                    throw refusal(.badArguments, "new names must match \(NewName.pattern)")
+                }
+                return .server(server, .create)
+            }
+            guard NewName.allows(level) else {
+                throw refusal(.badArguments, "new names must match \(NewName.pattern)")
+            }
+            return .newServer(game: level)
+        case .server(let level, let action):
+            guard let server = ServerID(level) else {
+                throw refusal(.unknownServer, "no server \(level.prefix(64))")
+            }
+            return .server(server, action)
+        }
+    }
+}

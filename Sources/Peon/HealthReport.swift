@@ -1,0 +1,67 @@
+/// `status/health`: the agent's own weight and what the bus counted.
+package struct HealthReport: Sendable, Equatable {
+    package var residentBytes: Int?
+    /// Of one core, in percent since the last report.
+    package var cpuPercent: Double?
+    package var isEngineReachable: Bool
+    package var bus: BusCounters
+
+    package init(residentBytes: Int?, cpuPercent: Double?, isEngineReachable: Bool, bus: BusCounters) {
+        self.residentBytes = residentBytes
+        self.cpuPercent = cpuPercent
+        self.isEngineReachable = isEngineReachable
+        self.bus = bus
+    }
+
+    package static let fields = [
+        Field("v", .constant(1), "The contract's version."),
+        Field("rss_bytes", .nullable(.integer()), "The agent's resident memory."),
+        Field("cpu_percent", .nullable(.number), "The agent's CPU since the last report; 100 is one core."),
+        Field("engine_reachable", .boolean, "Whether the container engine answers."),
+        Field("bus", .members(BusCounters.fields), "Counts since the agent started."),
+    ]
+
+    package var json: JSON {
+        [
+            "v": 1, "rss_bytes": .optional(residentBytes),
+            "cpu_percent": cpuPercent.map { .number(String(($0 * 100).rounded() / 100)) } ?? .null,
+            "engine_reachable": .bool(isEngineReachable), "bus": bus.json,
+        ]
+    }
+}
+
+/// What the bus counted since the agent started.
+package struct BusCounters: Sendable, Equatable {
+    package var published = 0
+    /// Messages that were given up: while the broker was away, or refused by it.
+    package var dropped = 0
+    package var reconnects = 0
+    package var retainedRefused = 0
+    package var duplicates = 0
+    package var expired = 0
+    /// Messages that wait for the broker now.
+    package var queued = 0
+    /// Publishes and subscriptions that the broker did not allow.
+    package var denied = 0
+
+    package init() {}
+
+    static let fields = [
+        Field("published", .integer(), "Messages handed to the broker."),
+        Field("dropped", .integer(), "Messages given up."),
+        Field("reconnects", .integer(), "Connections after the first."),
+        Field("retained_refused", .integer(), "Retained commands that were refused."),
+        Field("duplicates", .integer(), "Commands whose id had been seen."),
+        Field("expired", .integer(), "Commands that came too late."),
+        Field("queued", .integer(), "Messages that wait for the broker."),
+        Field("denied", .integer(), "Publishes and subscriptions that the broker did not allow."),
+    ]
+
+    var json: JSON {
+        [
+            "published": .optional(published), "dropped": .optional(dropped), "reconnects": .optional(reconnects),
+            "retained_refused": .optional(retainedRefused), "duplicates": .optional(duplicates),
+            "expired": .optional(expired), "queued": .optional(queued), "denied": .optional(denied),
+        ]
+    }
+}

@@ -1,0 +1,85 @@
+extension JSON {
+    /// How a value is laid out as text.
+    package enum Layout: Sendable {
+        /// One line, no blanks.
+        case compact
+        /// Four blanks a level, non-ASCII as `\uXXXX`: what Python's `json.dumps(indent=4)` writes, as PEON's files have it.
+        case pretty
+    }
+
+    package func text(_ layout: Layout = .compact) -> String {
+        var writer = JSONWriter(isPretty: layout == .pretty)
+        writer.write(self, level: 0)
+        return writer.text
+    }
+
+    package var bytes: [UInt8] { Array(text().utf8) }
+}
+
+extension JSON.Object {
+    package var bytes: [UInt8] { JSON.object(self).bytes }
+}
+
+private struct JSONWriter {
+    let isPretty: Bool
+    var text = ""
+
+    mutating func write(_ value: JSON, level: Int) {
+        switch value {
+        case .null: text += "null"
+        case .bool(let flag): text += flag ? "true" : "false"
+        case .number(let literal): text += literal
+        case .string(let string): quote(string)
+        case .array(let elements):
+            list("[", "]", elements, level: level) { writer, element in writer.write(element, level: level + 1) }
+        case .object(let object):
+            list("{", "}", object.members, level: level) { writer, member in
+                writer.quote(member.key)
+                writer.text += writer.isPretty ? ": " : ":"
+                writer.write(member.value, level: level + 1)
+            }
+        }
+    }
+
+    mutating func list<Item>(
+        _ open: String, _ close: String, _ items: [Item], level: Int, each: (inout JSONWriter, Item) -> Void
+    ) {
+        text += open
+        for (index, item) in items.enumerated() {
+            if index > 0 { text += "," }
+            breakLine(level: level + 1)
+            each(&self, item)
+        }
+        if !items.isEmpty { breakLine(level: level) }
+        text += close
+    }
+
+    mutating func breakLine(level: Int) {
+        guard isPretty else { return }
+        text += "\n" + String(repeating: "    ", count: level)
+    }
+
+    mutating func quote(_ string: String) {
+        text += "\""
+        for scalar in string.unicodeScalars {
+            switch scalar {
+            case "\"": text += "\\\""
+            case "\\": text += "\\\\"
+            case "\n": text += "\\n"
+            case "\r": text += "\\r"
+            case "\t": text += "\\t"
+            case "\u{8}": text += "\\b"
+            case "\u{C}": text += "\\f"
+            case "\u{0}"..."\u{1F}", "\u{7F}": escape(UInt16(scalar.value))
+            case "\u{80}"... where isPretty: for unit in String(scalar).utf16 { escape(unit) }
+            default: text.unicodeScalars.append(scalar)
+            }
+        }
+        text += "\""
+    }
+
+    mutating func escape(_ unit: UInt16) {
+        let digits = String(unit, radix: 16)
+        text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+    }
+}

@@ -1,0 +1,81 @@
+/// A JSON value that keeps the order of an object's keys and the text of its numbers.
+///
+/// Plans, `config.json` and the REST answers must come out with their keys in the order in which they went in,
+/// which `Foundation`'s coders do not promise.
+package enum JSON: Sendable, Equatable {
+    case null
+    case bool(Bool)
+    /// A number as its literal (RFC 8259, section 6), so that `2456` stays `2456` and `1.10` stays `1.10`.
+    case number(String)
+    case string(String)
+    case array([JSON])
+    case object(Object)
+
+    /// The members of a JSON object in their order; a key stands once.
+    package struct Object: Sendable, Equatable {
+        package private(set) var members: [(key: String, value: JSON)] = []
+
+        package init() {}
+
+        /// Members whose keys are known to differ.
+        init(unique members: [(key: String, value: JSON)]) { self.members = members }
+
+        package init(_ members: some Sequence<(String, JSON)>) {
+            for (key, value) in members { self[key] = value }
+        }
+
+        /// The value under `key`; assigning to a new key appends it, assigning nil removes it.
+        package subscript(key: String) -> JSON? {
+            get { members.first { $0.key == key }?.value }
+            set {
+                let index = members.firstIndex { $0.key == key }
+                switch (index, newValue) {
+                case (let index?, let value?): members[index].value = value
+                case (let index?, nil): members.remove(at: index)
+                case (nil, let value?): members.append((key, value))
+                case (nil, nil): break
+                }
+            }
+        }
+
+        package var keys: [String] { members.map(\.key) }
+        package var isEmpty: Bool { members.isEmpty }
+
+        package static func == (left: Object, right: Object) -> Bool {
+            left.members.elementsEqual(right.members) { $0.key == $1.key && $0.value == $1.value }
+        }
+    }
+}
+
+extension JSON {
+    package var string: String? { if case .string(let value) = self { value } else { nil } }
+    package var bool: Bool? { if case .bool(let value) = self { value } else { nil } }
+    package var array: [JSON]? { if case .array(let value) = self { value } else { nil } }
+    package var object: Object? { if case .object(let value) = self { value } else { nil } }
+    package var int: Int? { if case .number(let text) = self { Int(text) } else { nil } }
+    package var double: Double? { if case .number(let text) = self { Double(text) } else { nil } }
+    package var isNull: Bool { self == .null }
+
+    /// The member under `key` where this is an object that has it.
+    package subscript(key: String) -> JSON? { object?[key] }
+
+    /// `value` as JSON, or null where it is nil.
+    package static func optional(_ value: String?) -> JSON { value.map(JSON.string) ?? .null }
+    package static func optional(_ value: Int?) -> JSON { value.map { .number(String($0)) } ?? .null }
+    package static func optional(_ value: Bool?) -> JSON { value.map(JSON.bool) ?? .null }
+}
+
+extension JSON: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByBooleanLiteral,
+    ExpressibleByNilLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral
+{
+    package init(stringLiteral value: String) { self = .string(value) }
+    package init(integerLiteral value: Int) { self = .number(String(value)) }
+    package init(booleanLiteral value: Bool) { self = .bool(value) }
+    package init(nilLiteral: ()) { self = .null }
+    package init(arrayLiteral elements: JSON...) { self = .array(elements) }
+    package init(dictionaryLiteral elements: (String, JSON)...) { self = .object(Object(elements)) }
+}
+
+extension JSON.Object: ExpressibleByDictionaryLiteral {
+    package init(dictionaryLiteral elements: (String, JSON)...) { self.init(elements) }
+}

@@ -1,0 +1,60 @@
+/// The shape of a value on the bus, and the text of its JSON Schema (draft 2020-12).
+package indirect enum Schema: Sendable, Equatable {
+    case string
+    case integer(ClosedRange<Int>? = nil)
+    case number
+    case boolean
+    case object
+    case any
+    case constant(Int)
+    case oneOf([String])
+    case array(Schema)
+    case members([Field])
+    case nullable(Schema)
+
+    package var json: JSON {
+        switch self {
+        case .string: ["type": "string"]
+        case .integer(nil): ["type": "integer"]
+        case .integer(let range?):
+            ["type": "integer", "minimum": .optional(range.lowerBound), "maximum": .optional(range.upperBound)]
+        case .number: ["type": "number"]
+        case .boolean: ["type": "boolean"]
+        case .object: ["type": "object"]
+        case .any: .object([:])
+        case .constant(let value): ["const": .optional(value)]
+        case .oneOf(let words): ["type": "string", "enum": .array(words.map(JSON.string))]
+        case .array(let element): ["type": "array", "items": element.json]
+        case .members(let fields): Field.objectSchema(fields)
+        case .nullable(let schema): ["anyOf": [schema.json, ["type": "null"]]]
+        }
+    }
+}
+
+/// One member of a report or reply: always present, null where it is not known.
+package struct Field: Sendable, Equatable {
+    package let name: String
+    package let schema: Schema
+    package let summary: String
+
+    package init(_ name: String, _ schema: Schema, _ summary: String) {
+        self.name = name
+        self.schema = schema
+        self.summary = summary
+    }
+
+    var json: JSON {
+        guard case .object(var object) = schema.json else { return schema.json }
+        object["description"] = .string(summary)
+        return .object(object)
+    }
+
+    /// The schema of an object in which every one of `fields` must be present.
+    static func objectSchema(_ fields: [Field]) -> JSON {
+        [
+            "type": "object",
+            "properties": .object(JSON.Object(fields.map { ($0.name, $0.json) })),
+            "required": .array(fields.map { .string($0.name) }),
+        ]
+    }
+}

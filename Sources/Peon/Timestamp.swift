@@ -1,0 +1,21 @@
+package import FoundationEssentials
+
+/// RFC 3339 in UTC with milliseconds: the form of every time on the bus.
+package enum Timestamp {
+    package static func text(_ date: Date) -> String {
+        date.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
+    }
+
+    package static func json(_ date: Date?) -> JSON { date.map { .string(text($0)) } ?? .null }
+
+    /// Reads RFC 3339 with any zone and any number of decimals, or seconds since 1970 as a number.
+    package static func date(_ value: JSON) -> Date? {
+        if let seconds = value.double, seconds.isFinite { return Date(timeIntervalSince1970: seconds) }
+        return value.string.flatMap(date)
+    }
+
+    package static func date(_ text: String) -> Date? {
+        (try? Date(text, strategy: Date.ISO8601FormatStyle(includingFractionalSeconds: true)))
+            ?? (try? Date(text, strategy: Date.ISO8601FormatStyle()))  // without decimals; nil is the answer to the rest
+    }
+}

@@ -1,0 +1,142 @@
+package import Glibc
+
+/// An open folder whose entries are reached by name alone: no path from outside is ever followed through a link.
+///
+/// Game servers own the files in their folders, so each step is an `openat` with `O_NOFOLLOW` (openat(2)).
+package final class Folder: Sendable {
+    package let path: String
+    let descriptor: Int32
+
+    /// Opens an existing folder; `path` is the agent's own and may hold links.
+    package convenience init(path: String) throws(PlanError) {
+        let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw .last(path) }
+        self.init(path: path, descriptor: descriptor)
+    }
+
+    private init(path: String, descriptor: Int32) {
+        self.path = path
+        self.descriptor = descriptor
+    }
+
+    deinit { close(descriptor) }
+
+    package enum Entry: Sendable, Equatable { case file, folder, other }
+
+    /// The folder called `name` in this one; nil where there is none.
+    package func folder(_ name: String) throws(PlanError) -> Folder? {
+        try check(name)
+        let child = openat(descriptor, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        if child >= 0 { return Folder(path: "\(path)/\(name)", descriptor: child) }
+        if errno == ENOENT { return nil }
+        if errno == ELOOP || errno == ENOTDIR { throw .unsafePath("\(path)/\(name)") }
+        throw .last("\(path)/\(name)")
+    }
+
+    /// The folder called `name` in this one, made where there is none.
+    package func makingFolder(_ name: String, mode: mode_t = 0o755) throws(PlanError) -> Folder {
+        try check(name)
+        guard mkdirat(descriptor, name, mode) == 0 || errno == EEXIST else { throw .last("\(path)/\(name)") }
+        guard let folder = try folder(name) else { throw .last("\(path)/\(name)") }
+        return folder
+    }
+
+    /// The names in this folder with their kinds, sorted; at most `limit` of them.
+    package func entries(limit: Int = .max) throws(PlanError) -> [(name: String, kind: Entry)] {
+        let duplicate = openat(descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard duplicate >= 0, let stream = fdopendir(duplicate) else { throw .last(path) }
+        defer { closedir(stream) }
+        var entries: [(name: String, kind: Entry)] = []
+        while entries.count < limit, let entry = readdir(stream) {
+            let name = withUnsafeBytes(of: entry.pointee.d_name) { raw in
+                String(decoding: raw.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name != ".", name != ".." { entries.append((name, kind(of: name))) }
+        }
+        return entries.sorted { $0.name < $1.name }
+    }
+
+    package func kind(of name: String) -> Entry {
+        var status = stat()
+        guard fstatat(descriptor, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else { return .other }
+        switch status.st_mode & S_IFMT {
+        case S_IFREG: return .file
+        case S_IFDIR: return .folder
+        default: return .other
+        }
+    }
+
+    package func contains(_ name: String) -> Bool {
+        faccessat(descriptor, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0
+    }
+
+    /// The first `limit` bytes of the regular file `name`; nil where it is missing or no regular file.
+    package func read(_ name: String, limit: Int) throws(PlanError) -> [UInt8]? {
+        try check(name)
+        let file = openat(descriptor, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+        guard file >= 0 else {
+            if errno == ENOENT || errno == ELOOP || errno == ENXIO { return nil }
+            throw .last("\(path)/\(name)")
+        }
+        defer { close(file) }
+        var status = stat()
+        guard fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
+        return try bytes(of: file, limit: limit, name: name)
+    }
+
+    private func bytes(of file: Int32, limit: Int, name: String) throws(PlanError) -> [UInt8] {
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: min(limit, 64 * 1024))
+        while bytes.count < limit {
+            let count = Glibc.read(file, &chunk, min(chunk.count, limit - bytes.count))
+            if count == 0 { break }
+            guard count > 0 else {
+                if errno == EINTR { continue }
+                throw .last("\(path)/\(name)")
+            }
+            bytes.append(contentsOf: chunk[..<count])
+        }
+        return bytes
+    }
+
+    /// Puts `bytes` under `name` so that a reader sees the old file or the new one, never a part, also after a crash.
+    package func write(_ bytes: [UInt8], to name: String, mode: mode_t) throws(PlanError) {
+        try check(name)
+        let draft = ".\(name.prefix(200)).orc-\(getpid())"
+        let file = openat(descriptor, draft, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode)
+        guard file >= 0 else { throw .last("\(path)/\(draft)") }
+        do throws(PlanError) {
+            defer { close(file) }
+            try fill(file, with: bytes, mode: mode, name: name)
+            guard renameat(descriptor, draft, descriptor, name) == 0 else { throw PlanError.last("\(path)/\(name)") }
+        } catch {
+            unlinkat(descriptor, draft, 0)
+            throw error
+        }
+        guard fsync(descriptor) == 0 else { throw .last(path) }
+    }
+
+    private func fill(_ file: Int32, with bytes: [UInt8], mode: mode_t, name: String) throws(PlanError) {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.write(file, $0.baseAddress, $0.count) }
+            guard count >= 0 || errno == EINTR else { throw .last("\(path)/\(name)") }
+            rest = rest.dropFirst(max(count, 0))
+        }
+        guard fchmod(file, mode) == 0, fsync(file) == 0 else { throw .last("\(path)/\(name)") }
+    }
+
+    func check(_ name: String) throws(PlanError) {
+        guard !name.isEmpty, name != ".", name != "..", !name.utf8.contains(UInt8(ascii: "/")), !name.utf8.contains(0)
+        else { throw .unsafePath(name) }
+    }
+}
+
+extension PlanError {
+    /// What `errno` says about `path`.
+    static func last(_ path: String) -> PlanError {
+        let code = errno
+        if code == ENOSPC || code == EDQUOT { return .noSpace(path: path) }
+        return .file(path: path, errno: code, reason: String(cString: strerror(code)))
+    }
+}

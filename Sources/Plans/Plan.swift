@@ -1,0 +1,68 @@
+package import Peon
+
+/// The recipe of a game (`plan.json`), or one server's copy of it with the owner's settings (`config.json`).
+package struct Plan: Sendable {
+    /// The whole document, its keys in their order.
+    package let document: JSON.Object
+    package let game: String
+    package let version: String?
+    package let description: String
+    package let image: String
+    /// Alternatives: a server takes the first group whose ports are all free.
+    package let portGroups: [[PlanPort]]
+    package let environment: JSON.Object
+    package let volumes: [Mapping]
+    package let files: [Mapping]
+    package let options: PlanOptions
+
+    /// A path as the plan has it (`~!/data`) and where it stands in the container.
+    package struct Mapping: Sendable, Equatable {
+        package let source: String
+        package let target: String
+    }
+
+    /// Reads a plan.
+    ///
+    /// - Parameter file: what to call the document in an error.
+    package init(_ document: JSON, file: String) throws(PlanError) {
+        func malformed(_ what: String) -> PlanError { .malformed(file: file, what: what) }
+        guard let object = document.object else { throw malformed("is not an object") }
+        guard let metadata = object["metadata"]?.object, let game = metadata["game_uid"]?.string,
+            let image = metadata["image"]?.string, !image.isEmpty
+        else { throw malformed("metadata needs game_uid and image") }
+        self.document = object
+        self.game = game
+        self.image = image
+        version = metadata["version"]?.string
+        description = metadata["description"]?.string ?? ""
+        options = try PlanOptions(object["orc"] ?? .null, file: file)
+        portGroups = try PlanPort.groups(object["ports"] ?? [], arrangement: options.ports, file: file)
+        guard let environment = (object["environment"] ?? [:]).object else {
+            throw malformed("environment is not an object")
+        }
+        self.environment = environment
+        volumes = try Self.mappings(object["volumes"], what: "volumes", file: file)
+        files = try Self.mappings(object["files"], what: "files", file: file)
+    }
+
+    private static func mappings(_ value: JSON?, what: String, file: String) throws(PlanError) -> [Mapping] {
+        guard let value, !value.isNull else { return [] }
+        guard let object = value.object else { throw .malformed(file: file, what: "\(what) is not an object") }
+        var mappings: [Mapping] = []
+        for (source, target) in object.members {
+            guard let target = target.string, target.hasPrefix("/"), isPlain(target) else {
+                throw .malformed(file: file, what: "\(what): \(source) needs an absolute path without a colon")
+            }
+            guard source.hasPrefix("~!/") || source.hasPrefix("/"), isPlain(source),
+                !source.split(separator: "/").contains("..")
+            else { throw .malformed(file: file, what: "\(what): \(source) is not a path that can be mounted") }
+            mappings.append(Mapping(source: source, target: target))
+        }
+        return mappings
+    }
+
+    /// The engine's `source:target:mode` has no way to say a colon.
+    private static func isPlain(_ path: String) -> Bool {
+        path.unicodeScalars.allSatisfy { $0 != ":" && $0.value >= 0x20 }
+    }
+}

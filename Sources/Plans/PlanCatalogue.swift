@@ -1,0 +1,75 @@
+package import Peon
+
+/// The plans folder, as PEON's repository has it: `plans.json` and `<game>/plan.json`.
+package struct PlanCatalogue: Sendable {
+    package let path: String
+
+    /// The most bytes of a plan that are read.
+    static let maxBytes = 1 << 20
+
+    package init(path: String) { self.path = path }
+
+    /// The plan of `game`.
+    package func plan(_ game: String) throws(PlanError) -> Plan {
+        guard let folder = try folder(game) else { throw .unknownPlan(game: game) }
+        let file = "plans/\(game)/plan.json"
+        guard let bytes = try folder.read("plan.json", limit: Self.maxBytes) else { throw .unknownPlan(game: game) }
+        return try Plan(Self.json(bytes, file: file), file: file)
+    }
+
+    /// The folder of `game`'s plan, with its action scripts and pictures.
+    package func folder(_ game: String) throws(PlanError) -> Folder? {
+        guard NewName.allows(game) else { throw .unknownPlan(game: game) }
+        guard Folder.exists(path) else { return nil }
+        return try Folder(path: path).folder(game)
+    }
+
+    /// Every plan that is listed or has a folder, sorted by title; one that cannot be read is left out of the result
+    /// and named in `complaints`.
+    package func list() throws(PlanError) -> (entries: [PlansReport.Entry], complaints: [PlanError]) {
+        guard Folder.exists(path) else { return ([], []) }
+        let root = try Folder(path: path)
+        var complaints: [PlanError] = []
+        var titles: [String: String] = [:]
+        do { titles = try listedTitles(root) } catch { complaints.append(error) }
+        var versions: [String: String] = [:]
+        var games = Set(titles.keys)
+        for entry in try root.entries() where entry.kind == .folder && NewName.allows(entry.name) {
+            do {
+                let plan = try plan(entry.name)
+                games.insert(entry.name)
+                versions[entry.name] = plan.version
+            } catch .unknownPlan {
+                continue
+            } catch {
+                complaints.append(error)
+            }
+        }
+        let entries = games.map { PlansReport.Entry(game: $0, title: titles[$0] ?? $0, version: versions[$0]) }
+        return (entries.sorted { ($0.title, $0.game) < ($1.title, $1.game) }, complaints)
+    }
+
+    private func listedTitles(_ root: Folder) throws(PlanError) -> [String: String] {
+        guard let bytes = try root.read("plans.json", limit: Self.maxBytes) else { return [:] }
+        guard let list = try Self.json(bytes, file: "plans/plans.json").array else {
+            throw .malformed(file: "plans/plans.json", what: "is not a list")
+        }
+        var titles: [String: String] = [:]
+        for entry in list {
+            guard let game = entry["game_uid"]?.string, NewName.allows(game) else { continue }
+            titles[game] = entry["title"]?.string ?? game
+        }
+        return titles
+    }
+
+    static func json(_ bytes: [UInt8], file: String) throws(PlanError) -> JSON {
+        do { return try JSON.parse(bytes) } catch { throw .malformed(file: file, what: "\(error)") }
+    }
+}
+
+extension Folder {
+    /// Whether `path` is a folder that can be opened.
+    package static func exists(_ path: String) -> Bool {
+        (try? Folder(path: path)) != nil  // why it cannot be opened shows where it is needed
+    }
+}

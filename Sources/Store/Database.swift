@@ -1,0 +1,131 @@
+import CSQLite
+import Synchronization
+
+/// Why the store could not be read or written.
+package enum StoreError: Error, CustomStringConvertible {
+    case sqlite(code: Int32, message: String)
+    /// The file was written by a later version.
+    case newer(version: Int)
+
+    package var description: String {
+        switch self {
+        case .sqlite(_, let message): "the database says: \(message)"
+        case .newer(let version): "the database is of a later version (\(version)) than this agent knows"
+        }
+    }
+}
+
+/// A value of a row.
+enum Value: Sendable, Equatable {
+    case null
+    case integer(Int64)
+    case real(Double)
+    case text(String)
+
+    var text: String? { if case .text(let value) = self { value } else { nil } }
+    var real: Double? { if case .real(let value) = self { value } else { nil } }
+    var integer: Int64? { if case .integer(let value) = self { value } else { nil } }
+}
+
+/// One SQLite file (sqlite.org/c3ref): the only file that calls the library.
+///
+/// The connection is opened with `SQLITE_OPEN_NOMUTEX` and used only under this lock, as the library's multi-thread mode
+/// asks (sqlite.org/threadsafe.html).
+final class Database: Sendable {
+    private let handle: Mutex<Connection>
+
+    @safe
+    private struct Connection: @unchecked Sendable {
+        let pointer: OpaquePointer
+    }
+
+    /// Opens or makes the file, in WAL mode; a commit is on the disk before it returns.
+    init(path: String) throws(StoreError) {
+        var pointer: OpaquePointer?
+        let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX
+        let code = unsafe sqlite3_open_v2(path, &pointer, flags, nil)
+        guard code == SQLITE_OK, let opened = unsafe pointer else {
+            let message = unsafe pointer.map { unsafe String(cString: sqlite3_errmsg($0)) } ?? "out of memory"
+            unsafe sqlite3_close_v2(pointer)
+            throw .sqlite(code: code, message: "\(path): \(message)")
+        }
+        handle = unsafe Mutex(Connection(pointer: opened))
+        try run("PRAGMA journal_mode = WAL")
+        try run("PRAGMA synchronous = FULL")
+    }
+
+    deinit { handle.withLock { unsafe _ = sqlite3_close_v2($0.pointer) } }
+
+    /// Runs one statement and returns its rows.
+    @discardableResult
+    func run(_ sql: String, _ values: Value...) throws(StoreError) -> [[Value]] {
+        try handle.withLock { connection throws(StoreError) in try Self.run(sql, values, on: connection) }
+    }
+
+    /// Runs statements so that all of them count, or none.
+    func transaction(_ statements: [(sql: String, values: [Value])]) throws(StoreError) {
+        try handle.withLock { connection throws(StoreError) in
+            try Self.run("BEGIN IMMEDIATE", [], on: connection)
+            do throws(StoreError) {
+                for (sql, values) in statements { try Self.run(sql, values, on: connection) }
+                try Self.run("COMMIT", [], on: connection)
+            } catch {
+                _ = try? Self.run("ROLLBACK", [], on: connection)  // the first error is the one to tell
+                throw error
+            }
+        }
+    }
+
+    /// Brings the file to the last of `migrations`; each stands for ever as it was first released.
+    func migrate(_ migrations: [String]) throws(StoreError) {
+        let version = Int(try run("PRAGMA user_version").first?.first?.integer ?? 0)
+        guard version <= migrations.count else { throw .newer(version: version) }
+        for (index, migration) in migrations.enumerated().dropFirst(version) {
+            let statements = migration.split(separator: ";").map { (sql: String($0), values: [Value]()) }
+            try transaction(statements + [("PRAGMA user_version = \(index + 1)", [])])
+        }
+    }
+
+    @discardableResult
+    private static func run(_ sql: String, _ values: [Value], on connection: Connection) throws(StoreError) -> [[Value]] {
+        var statement: OpaquePointer?
+        let prepared = unsafe sqlite3_prepare_v2(connection.pointer, sql, -1, &statement, nil)
+        guard prepared == SQLITE_OK, let statement = unsafe statement else { throw error(prepared, on: connection) }
+        defer { unsafe _ = sqlite3_finalize(statement) }  // repeats the error of the last step
+        for (index, value) in values.enumerated() {
+            let bound = unsafe bind(value, to: statement, at: Int32(index + 1))
+            guard bound == SQLITE_OK else { throw error(bound, on: connection) }
+        }
+        var rows: [[Value]] = []
+        while true {
+            let stepped = unsafe sqlite3_step(statement)
+            if stepped == SQLITE_DONE { return rows }
+            guard stepped == SQLITE_ROW else { throw error(stepped, on: connection) }
+            rows.append(unsafe (0..<sqlite3_column_count(statement)).map { unsafe column($0, of: statement) })
+        }
+    }
+
+    private static func bind(_ value: Value, to statement: OpaquePointer, at index: Int32) -> Int32 {
+        switch value {
+        case .null: unsafe sqlite3_bind_null(statement, index)
+        case .integer(let number): unsafe sqlite3_bind_int64(statement, index, number)
+        case .real(let number): unsafe sqlite3_bind_double(statement, index, number)
+        case .text(let text):
+            // SQLITE_TRANSIENT: the library copies the text before it returns.
+            unsafe sqlite3_bind_text(statement, index, text, -1, unsafeBitCast(-1, to: sqlite3_destructor_type.self))
+        }
+    }
+
+    private static func column(_ index: Int32, of statement: OpaquePointer) -> Value {
+        switch unsafe sqlite3_column_type(statement, index) {
+        case SQLITE_INTEGER: unsafe .integer(sqlite3_column_int64(statement, index))
+        case SQLITE_FLOAT: unsafe .real(sqlite3_column_double(statement, index))
+        case SQLITE_TEXT: unsafe .text(String(cString: sqlite3_column_text(statement, index)))
+        default: .null
+        }
+    }
+
+    private static func error(_ code: Int32, on connection: Connection) -> StoreError {
+        .sqlite(code: code, message: unsafe String(cString: sqlite3_errmsg(connection.pointer)))
+    }
+}

@@ -1,0 +1,51 @@
+import Bus
+import FoundationEssentials
+import Logging
+import Peon
+
+/// Sends one command and follows its replies.
+struct Caller {
+    let options: BusOptions
+    let logger: Logger
+
+    struct Call: Sendable {
+        let topics: Topics
+        let topic: String
+        let arguments: JSON.Object
+        let id: String
+    }
+
+    /// - Parameters:
+    ///   - deadline: how long to wait for the terminal reply.
+    ///   - each: called with every reply.
+    /// - Returns: the terminal reply; nil where none came in time.
+    func send(_ call: Call, deadline: Duration, each: @escaping @Sendable (Reply) -> Void) async throws -> Reply? {
+        try await BusClient.with(options, logger: logger) { client in
+            try await withThrowingTaskGroup(of: Reply?.self) { group in
+                group.addTask { try await Self.exchange(call, client, each: each) }
+                group.addTask {
+                    try await Task.sleep(for: deadline)
+                    return nil
+                }
+                defer { group.cancelAll() }
+                return try await group.next() ?? nil
+            }
+        }
+    }
+
+    private static func exchange(
+        _ call: Call, _ client: BusClient, each: @Sendable (Reply) -> Void
+    ) async throws -> Reply? {
+        let name = "cli-\(UUID().uuidString.prefix(13).lowercased())"
+        let replyTopic = call.topics.reply(to: name)
+        try await client.subscribe([replyTopic])
+        let payload: JSON = ["id": .string(call.id), "reply_to": .string(name), "by": "cli", "args": .object(call.arguments)]
+        guard client.publish(Publication(call.topic, payload.bytes)) else { throw BusError.notConnected }
+        for await message in client.messages() where message.topic == replyTopic {
+            guard let json = try? JSON.parse(message.payload), let reply = Reply(json) else { continue }  // not a reply
+            each(reply)
+            if reply.status.isTerminal { return reply }
+        }
+        throw BusError.notConnected
+    }
+}

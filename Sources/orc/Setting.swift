@@ -1,0 +1,78 @@
+/// Every key that Orc knows: in `orc.env`, in the environment, or behind `--set`.
+enum Setting: String, CaseIterable {
+    case host = "ORC_HOST"
+    case root = "ORC_ROOT"
+    case mqttURL = "ORC_MQTT_URL"
+    case mqttPassword = "ORC_MQTT_PASSWORD"
+    case mqttAuthorities = "ORC_MQTT_CA"
+    case mqttCertificate = "ORC_MQTT_CERT"
+    case mqttKey = "ORC_MQTT_KEY"
+    case mqttVersion = "ORC_MQTT_VERSION"
+    case brokerListen = "ORC_BROKER_LISTEN"
+    case dockerHost = "DOCKER_HOST"
+    case dockerSocket = "DOCKER_SOCKET_PATH"
+    case dockerCertificates = "DOCKER_CERT_PATH"
+    case hostRoot = "HOST_DIR"
+    case plansURL = "ORC_PLANS_URL"
+    case stopGrace = "ORC_STOP_GRACE"
+    case publicIP = "PUBLIC_IP"
+    case logLevel = "ORC_LOG_LEVEL"
+    case logFormat = "ORC_LOG_FORMAT"
+    case developerMode = "DEV_MODE"
+    case version = "VERSION"
+    case apiKey = "API_KEY"
+
+    /// What stands in `config/orc.env`; empty for what is unset.
+    var standard: String {
+        switch self {
+        case .root: "/var/lib/orc"
+        case .mqttVersion: "auto"
+        case .brokerListen: "127.0.0.1:1883"
+        case .dockerHost: "unix:///var/run/docker.sock"
+        case .plansURL: "https://github.com/the-peon-project/peon-warplans.git"
+        case .stopGrace: "60"
+        case .logLevel: "info"
+        case .logFormat: "text"
+        case .host, .mqttURL, .mqttPassword, .mqttAuthorities, .mqttCertificate, .mqttKey, .dockerSocket,
+            .dockerCertificates, .hostRoot, .publicIP, .developerMode, .version, .apiKey:
+            ""
+        }
+    }
+
+    var summary: String {
+        switch self {
+        case .host: "The machine's name on the bus, [a-z0-9-]{1,32}; unset: the machine's own name made to fit."
+        case .root: "The folder of plans, servers, backups and Orc's own files."
+        case .mqttURL: "mqtt://user:password@host:1883 or mqtts://…; unset: Orc starts a broker of its own."
+        case .mqttPassword: "The broker's password, in place of one in the URL."
+        case .mqttAuthorities: "A PEM file with the authorities to trust; unset: the system's."
+        case .mqttCertificate: "A PEM file with the client's certificate."
+        case .mqttKey: "A PEM file with the certificate's key."
+        case .mqttVersion: "auto, 5 or 3.1.1."
+        case .brokerListen: "Where Orc's own broker listens."
+        case .dockerHost: "The container engine: unix:///path or tcp://host:port."
+        case .dockerSocket: "PEON's name for the engine's socket: a path."
+        case .dockerCertificates: "A folder with ca.pem, cert.pem and key.pem for an engine behind TLS."
+        case .hostRoot: "ORC_ROOT as the engine's host names it; unset: the same, or found from Orc's own mounts."
+        case .plansURL: "The git repository of the plans."
+        case .stopGrace: "Seconds that a server gets to stop where neither its plan nor the command says."
+        case .publicIP: "The address at which players reach this machine; handed to the containers."
+        case .logLevel: "trace, debug, info, warning or error."
+        case .logFormat: "text or json."
+        case .developerMode: "Set to anything but 0, false or disabled, it turns debug logs on."
+        case .version: "The version that Orc reports; unset: its own."
+        case .apiKey: "The admin key of PEON's REST clients."
+        }
+    }
+
+    /// Whether `<key>_FILE` may name a file that holds the value.
+    var isSecret: Bool {
+        switch self {
+        case .mqttURL, .mqttPassword, .apiKey: true
+        case .host, .root, .mqttAuthorities, .mqttCertificate, .mqttKey, .mqttVersion, .brokerListen, .dockerHost,
+            .dockerSocket, .dockerCertificates, .hostRoot, .plansURL, .stopGrace, .publicIP, .logLevel, .logFormat,
+            .developerMode, .version:
+            false
+        }
+    }
+}

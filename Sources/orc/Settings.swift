@@ -1,0 +1,165 @@
+import Agent
+import Bus
+import Docker
+import FoundationEssentials
+import Glibc
+import Logging
+import Peon
+import Plans
+
+/// The settings as they came together: the file, over it the environment, over it the flags.
+struct Settings: Sendable {
+    private let values: [Setting: String]
+
+    static let standardFile = "/etc/orc/orc.env"
+
+    /// - Parameters:
+    ///   - file: a file that must be there; nil for the standard one, which may be missing.
+    ///   - flags: `KEY=VALUE` from the command line.
+    init(file: String?, environment: [String: String], flags: [String]) throws(SettingsError) {
+        var values: [Setting: String] = [:]
+        let path = file ?? environment["ORC_CONFIG"] ?? Self.standardFile
+        if let text = Self.text(of: path) {
+            for (key, value) in try EnvironmentFile.parse(text, file: path) {
+                try Self.take(key, value, from: path, isStrict: true, into: &values)
+            }
+        } else if file != nil || environment["ORC_CONFIG"] != nil {
+            throw .missing(file: path)
+        }
+        for (key, value) in environment.sorted(by: { $0.key < $1.key }) where key != "ORC_CONFIG" {
+            try Self.take(key, value, from: "the environment", isStrict: key.hasPrefix("ORC_"), into: &values)
+        }
+        for flag in flags {
+            guard let equals = flag.firstIndex(of: "=") else { throw .unknown(key: flag, place: "--set") }
+            try Self.take(
+                String(flag[..<equals]), String(flag[flag.index(after: equals)...]), from: "--set", isStrict: true, into: &values)
+        }
+        self.values = values
+        try check()
+    }
+
+    private static func take(
+        _ key: String, _ value: String, from place: String, isStrict: Bool, into values: inout [Setting: String]
+    ) throws(SettingsError) {
+        if let setting = Setting(rawValue: key) {
+            values[setting] = value
+        } else if key.hasSuffix("_FILE"), let setting = Setting(rawValue: String(key.dropLast(5))), setting.isSecret {
+            guard let text = text(of: value) else { throw .file(key: key, path: value) }
+            values[setting] = String(text.prefix { $0 != "\n" && $0 != "\r\n" && $0 != "\r" })
+        } else if isStrict {
+            throw .unknown(key: key, place: place)
+        }
+    }
+
+    private static func text(of path: String) -> String? {
+        (try? Data(contentsOf: URL(filePath: path))).flatMap { String(validating: $0, as: UTF8.self) }  // nil is the answer
+    }
+
+    private subscript(setting: Setting) -> String {
+        if let value = values[setting], !value.isEmpty { return value }
+        return setting.standard
+    }
+
+    private func given(_ setting: Setting) -> String? { self[setting].isEmpty ? nil : self[setting] }
+
+    private func read<Value>(_ setting: Setting, _ wanted: String, _ parse: (String) -> Value?) throws(SettingsError) -> Value {
+        guard let value = parse(self[setting]) else {
+            throw .unreadable(key: setting.rawValue, value: setting.isSecret ? Secrets.mask : self[setting], wanted: wanted)
+        }
+        return value
+    }
+
+    /// Reads every value once, so that a bad one stops the start and not a command an hour later.
+    private func check() throws(SettingsError) {
+        _ = try host()
+        _ = try root()
+        _ = try brokerURL()
+        _ = try brokerListen()
+        _ = try mqttVersion()
+        _ = try engine()
+        _ = try stopGrace()
+        _ = try logLevel()
+        _ = try logsJSON()
+    }
+
+    func host() throws(SettingsError) -> HostName {
+        guard given(.host) != nil else { return HostName(fitting: Self.machineName()) }
+        return try read(.host, "[a-z0-9-]{1,32}", { HostName($0) })
+    }
+
+    private static func machineName() -> String {
+        var buffer = [CChar](repeating: 0, count: 256)
+        guard gethostname(&buffer, buffer.count - 1) == 0 else { return "" }
+        return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    func root() throws(SettingsError) -> String {
+        try read(.root, "an absolute path without a colon") { path in
+            path.hasPrefix("/") && !path.contains(":") ? (path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path) : nil
+        }
+    }
+
+    /// Nil where Orc is to start a broker of its own.
+    func brokerURL() throws(SettingsError) -> BrokerURL? {
+        guard given(.mqttURL) != nil else { return nil }
+        var url = try read(.mqttURL, "mqtt://user:password@host:1883 or mqtts://…", { BrokerURL($0) })
+        if let password = given(.mqttPassword) { url.password = password }
+        return url
+    }
+
+    func brokerListen() throws(SettingsError) -> (address: String, port: Int) {
+        try read(.brokerListen, "an address of this machine and a port, such as 127.0.0.1:1883") { text in
+            guard let url = BrokerURL("mqtt://\(text)"), url.user == nil else { return nil }
+            return (url.host, Int(url.port))
+        }
+    }
+
+    func mqttVersion() throws(SettingsError) -> BusOptions.VersionChoice {
+        try read(.mqttVersion, "auto, 5 or 3.1.1") { BusOptions.VersionChoice(rawValue: $0) }
+    }
+
+    var tlsFiles: BusOptions.TLSFiles {
+        BusOptions.TLSFiles(
+            authorities: given(.mqttAuthorities), certificate: given(.mqttCertificate), key: given(.mqttKey))
+    }
+
+    func engine() throws(SettingsError) -> EngineEndpoint {
+        if let socket = given(.dockerSocket), values[.dockerHost] == nil {
+            guard let endpoint = EngineEndpoint(socket) else {
+                throw .unreadable(key: Setting.dockerSocket.rawValue, value: socket, wanted: "a path")
+            }
+            return endpoint
+        }
+        let folder = given(.dockerCertificates)
+        return try read(.dockerHost, "unix:///path or tcp://host:port") { EngineEndpoint($0, tlsFolder: folder) }
+    }
+
+    func stopGrace() throws(SettingsError) -> Int {
+        try read(.stopGrace, "a whole number of seconds from 0 to 3600") { Int($0).flatMap { (0...3600).contains($0) ? $0 : nil } }
+    }
+
+    func logLevel() throws(SettingsError) -> Logger.Level {
+        let level = try read(.logLevel, "trace, debug, info, warning or error") { Logger.Level(rawValue: $0) }
+        let isDeveloper = !["", "0", "false", "disabled", "no", "off"].contains(self[.developerMode].lowercased())
+        return isDeveloper ? min(level, .debug) : level
+    }
+
+    func logsJSON() throws(SettingsError) -> Bool {
+        try read(.logFormat, "text or json") { $0 == "json" ? true : $0 == "text" ? false : nil }
+    }
+
+    var version: String { given(.version) ?? Version.current }
+
+    func agent() throws(SettingsError) -> AgentSettings {
+        var settings = AgentSettings(host: try host(), root: try root(), plansURL: self[.plansURL], version: version)
+        settings.hostRoot = given(.hostRoot)
+        settings.publicIP = given(.publicIP)
+        settings.stopGrace = try stopGrace()
+        return settings
+    }
+}
+
+/// Orc's own version.
+enum Version {
+    static let current = "3.0.0"
+}
