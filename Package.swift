@@ -66,5 +66,24 @@ let package = Package(
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: strict),
+        .target(
+            name: "Testbed",
+            dependencies: [
+                "Peon", "Bus", "Docker",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Subprocess", package: "swift-subprocess"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            path: "Tests/Testbed", swiftSettings: strict),
+        .testTarget(name: "HouseTests", dependencies: ["Peon", "orc"], swiftSettings: strict),
+        .testTarget(name: "PeonTests", dependencies: ["Peon"], swiftSettings: strict),
+        .testTarget(name: "PlansTests", dependencies: ["Plans", "Peon", "Testbed"], swiftSettings: strict),
+        .testTarget(name: "BusTests", dependencies: ["Bus", "Peon", "Testbed"], swiftSettings: strict),
+        .testTarget(name: "DockerTests", dependencies: ["Docker", "Testbed"], swiftSettings: strict),
+        .testTarget(name: "StoreTests", dependencies: ["Store", "Peon", "Testbed"], swiftSettings: strict),
+        .testTarget(
+            name: "AgentTests", dependencies: ["Agent", "Peon", "Plans", "Docker", "Testbed"], swiftSettings: strict),
+        .testTarget(
+            name: "EndToEndTests", dependencies: ["Peon", "Plans", "Bus", "Docker", "Testbed"], swiftSettings: strict),
     ]
 )

@@ -24,7 +24,10 @@ final class HostPaths: Sendable {
         if let known = found.withLock({ $0 }) { return known }
         guard access("/.dockerenv", F_OK) == 0 else { return settings.root }
         guard let own = ProcFile.read("/etc/hostname")?.split(separator: "\n").first else { return settings.root }
-        let container = try await engine.inspect(String(own))
+        let container: ContainerDetail
+        do { container = try await engine.inspect(String(own)) } catch EngineError.refused(status: 404, _) {
+            return settings.root  // in some container, but in none of this engine's
+        }
         let mounts = (container.mounts ?? []).filter { settings.root == $0.destination || settings.root.hasPrefix($0.destination + "/") }
         guard let mount = mounts.max(by: { $0.destination.count < $1.destination.count }), let source = mount.source else {
             throw ActionError(

@@ -171,14 +171,14 @@ package final class Bus: Sendable {
     }
 
     private func lost(_ reason: String) {
-        let wasConnected = state.withLock { state in
+        let (wasConnected, isStopping) = state.withLock { state in
             for waiter in state.waiting.values { waiter.resume(throwing: BusError.notConnected) }
             state.waiting = [:]
             defer { state.isConnected = false }
-            return state.isConnected
+            return (state.isConnected, state.isStopping)
         }
         guard wasConnected else { return }
-        logger.warning("lost the broker", metadata: ["reason": "\(reason)"])
+        if !isStopping { logger.warning("lost the broker", metadata: ["reason": "\(reason)"]) }
         tell(.disconnected(reason: reason))
     }
 

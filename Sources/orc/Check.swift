@@ -14,7 +14,7 @@ struct Check: AsyncParsableCommand {
     @OptionGroup var flags: SettingsFlags
 
     func run() async throws {
-        let wiring = try Wiring(try flags.settings())
+        let wiring = try Wiring(try flags.settings(), isQuiet: true)
         let findings = try await Examination(wiring: wiring).findings()
         for finding in findings { StandardOutput.print(finding.line) }
         if findings.contains(where: { !$0.isGood }) { throw ExitCode(1) }

@@ -33,7 +33,7 @@ struct Run: AsyncParsableCommand {
     @OptionGroup var flags: SettingsFlags
 
     func run() async throws {
-        let wiring = try Wiring(try flags.settings())
+        let wiring = try Wiring(try flags.settings(), isQuiet: false)
         do {
             try await wiring.run()
         } catch {

@@ -28,7 +28,7 @@ struct Send: AsyncParsableCommand {
     var words: [String] = []
 
     func run() async throws {
-        let wiring = try Wiring(try flags.settings())
+        let wiring = try Wiring(try flags.settings(), isQuiet: true)
         let call = try self.call(topics: Topics(host: try host.map(parsedHost) ?? wiring.settings.host()))
         let outcome: Reply?
         do {

@@ -11,7 +11,7 @@ struct Servers: AsyncParsableCommand {
     var json = false
 
     func run() async throws {
-        let wiring = try Wiring(try flags.settings())
+        let wiring = try Wiring(try flags.settings(), isQuiet: true)
         let topics = Topics(host: try wiring.settings.host())
         let call = Caller.Call(
             topics: topics, topic: topics.command(.list), arguments: [:], id: UUID().uuidString.lowercased())

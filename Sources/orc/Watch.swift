@@ -11,7 +11,7 @@ struct Watch: AsyncParsableCommand {
     @OptionGroup var flags: SettingsFlags
 
     func run() async throws {
-        let wiring = try Wiring(try flags.settings())
+        let wiring = try Wiring(try flags.settings(), isQuiet: true)
         let topics = Topics(host: try wiring.settings.host())
         let isTerminal = isatty(1) == 1
         do {

@@ -15,9 +15,10 @@ struct Wiring {
     let settings: Settings
     let logger: Logger
 
-    init(_ settings: Settings) throws {
+    /// - Parameter isQuiet: logs warnings and errors alone, whatever the settings say.
+    init(_ settings: Settings, isQuiet: Bool) throws {
         self.settings = settings
-        let level = try settings.logLevel()
+        let level = isQuiet ? .warning : try settings.logLevel()
         let isJSON = try settings.logsJSON()
         LoggingSystem.bootstrap { _ in LogLine(logLevel: level, isJSON: isJSON) }
         logger = Logger(label: "orc")

@@ -1,0 +1,27 @@
+# Builds orc with Swift's own image and leaves it in a small Debian.
+FROM swift:6.3-bookworm AS build
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends libmosquitto-dev libsqlite3-dev pkg-config \
+    && rm -rf /var/lib/apt/lists/*
+WORKDIR /src
+COPY Package.swift ./
+COPY Sources Sources
+RUN swift build -c release --product orc --static-swift-stdlib -Xlinker -s -Xlinker --no-export-dynamic \
+    && cp "$(swift build -c release --show-bin-path)/orc" /orc
+
+FROM debian:bookworm-slim
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends ca-certificates git libmosquitto1 libsqlite3-0 mosquitto tini \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --uid 1000 --create-home --home-dir /home/peon peon \
+    && printf 'if [ -t 1 ]; then orc --version | sed "s/^/Orc /"; orc servers; fi\n' > /etc/profile.d/orc.sh
+COPY --from=build /orc /usr/local/bin/orc
+# PEON's place; mount a folder of the host here.
+ENV ORC_ROOT=/home/peon SWIFT_BACKTRACE=enable=no
+# To run as this user, give the container the engine's group: --group-add "$(stat -c %g /var/run/docker.sock)".
+USER peon
+WORKDIR /home/peon
+VOLUME /home/peon
+HEALTHCHECK --interval=60s --timeout=10s --start-period=20s CMD ["orc", "send", "--wait", "5", "ping"]
+ENTRYPOINT ["/usr/bin/tini", "--", "orc"]
+CMD ["run"]
