@@ -75,7 +75,10 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             path: "Tests/Testbed", swiftSettings: strict),
-        .testTarget(name: "HouseTests", dependencies: ["Peon", "orc"], swiftSettings: strict),
+        .testTarget(
+            name: "HouseTests",
+            dependencies: ["Peon", "orc", "Docker", "Agent", "Bus", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: strict),
         .testTarget(name: "PeonTests", dependencies: ["Peon"], swiftSettings: strict),
         .testTarget(name: "PlansTests", dependencies: ["Plans", "Peon", "Testbed"], swiftSettings: strict),
         .testTarget(name: "BusTests", dependencies: ["Bus", "Peon", "Testbed"], swiftSettings: strict),

@@ -48,7 +48,9 @@ package struct ActionError: Error, CustomStringConvertible {
     }
 }
 
-/// What the engine's refusals mean. It gives no codes beyond the HTTP status, so its words must do (Docker 20.10 to 28).
+/// What the engine's refusals mean.
+///
+/// It gives no codes beyond the HTTP status, so its words must do (Docker 20.10 to 28).
 enum EngineWords {
     static func code(status: Int, message: String) -> Reply.Code {
         let words = message.lowercased()

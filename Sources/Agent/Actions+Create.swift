@@ -19,7 +19,8 @@ extension Actions {
         let (environment, ports) = try plan.applying(Self.ownersSettings(arguments))
         let group = try await portBook(for: server).choose(from: plan.portGroups, numbers: ports)
         let config = try ServerConfig(
-            server: server, plan: plan, environment: environment, ports: group, description: arguments["description"]?.string,
+            server: server, plan: plan, environment: environment, ports: group,
+            description: arguments["description"]?.string,
             image: arguments["image"]?.string)
         let contents = ServerFolder.Contents(config: config, files: try Self.files(arguments), owner: settings.owner)
         let folder = ServerFolder(server, in: settings.servers)
@@ -36,7 +37,9 @@ extension Actions {
         }
         var data = try report(server).object ?? [:]
         let contested = config.contestedTargets
-        if !contested.isEmpty { data["warnings"] = .array(contested.map { .string("more than one volume claims \($0): the last has it") }) }
+        if !contested.isEmpty {
+            data["warnings"] = .array(contested.map { .string("more than one volume claims \($0): the last has it") })
+        }
         return Outcome(changed: true, data: .object(data), server: server)
     }
 
@@ -55,7 +58,8 @@ extension Actions {
         let container: ContainerDetail
         do { container = try await engine.inspect(name) } catch EngineError.refused(status: 404, _) { return }
         let labels = container.config.labels ?? [:]
-        let isOurs = labels[Label.uid] == server.uid
+        let isOurs =
+            labels[Label.uid] == server.uid
             || labels["com.docker.compose.project"] == ServerConfig.networkName(server)
         guard isOurs else { throw ActionError(.nameConflict, "a container that is none of ours is called \(name)") }
         guard !container.state.isUp else { throw PlanError.exists(server) }
@@ -63,7 +67,9 @@ extension Actions {
         fleet.remove(server)
     }
 
-    private func bring(_ config: ServerConfig, in folder: ServerFolder, up isStarted: Bool, _ command: Command) async throws {
+    private func bring(_ config: ServerConfig, in folder: ServerFolder, up isStarted: Bool, _ command: Command)
+        async throws
+    {
         let server = config.server
         try store.set(.desired(isStarted ? .running : .stopped), for: server)
         var record = Server(id: server, folder: folder, config: config, desired: isStarted ? .running : .stopped)
@@ -79,7 +85,9 @@ extension Actions {
         }
     }
 
-    /// Leaves nothing of a creation that failed. What its owner had put into the folder before stays.
+    /// Leaves nothing of a creation that failed.
+    ///
+    /// What its owner had put into the folder before stays.
     private func cleanUp(_ server: ServerID, folder: ServerFolder, isNew: Bool) async {
         do {
             try await shielded {
@@ -115,7 +123,9 @@ extension Actions {
         var book = PortBook()
         for container in try await engine.containers() where container.name != ServerConfig.containerName(server) {
             for port in container.ports ?? [] {
-                guard let number = port.publicPort, let transport = PlanPort.Transport(rawValue: port.type) else { continue }
+                guard let number = port.publicPort, let transport = PlanPort.Transport(rawValue: port.type) else {
+                    continue
+                }
                 book.add(number, transport, holder: "the container \(container.name ?? container.id)")
             }
         }

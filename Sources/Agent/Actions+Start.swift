@@ -7,7 +7,9 @@ extension Actions {
     func start(_ server: ServerID, _ command: Command) async throws -> Outcome {
         try adoptFolder(of: server)
         try fleet.set(.running, for: server)
-        if fleet[server]?.container?.state.status == "running" { return Outcome(changed: false, data: try report(server)) }
+        if fleet[server]?.container?.state.status == "running" {
+            return Outcome(changed: false, data: try report(server))
+        }
         if fleet[server]?.container?.state.status == "paused" { return try await unpause(server) }
         try await run(server, progress: Progress(command, responder: responder))
         return Outcome(changed: true, data: try report(server))
@@ -54,7 +56,9 @@ extension Actions {
             return container.id  // a container that was adopted without a config.json is started as it is
         }
         let spec = try await specification(of: config)
-        guard let container = fleet[server]?.container else { return try await make(spec, for: config, progress: progress) }
+        guard let container = fleet[server]?.container else {
+            return try await make(spec, for: config, progress: progress)
+        }
         let made = container.config.labels?[Label.fingerprint]
         guard let made, made != spec.fingerprint else { return container.id }
         return try await remake(container, as: spec, for: config, progress: progress)
@@ -103,7 +107,9 @@ extension Actions {
         guard try await !engine.hasNetwork(spec.network) else { return }
         try await engine.createNetwork(
             spec.network,
-            labels: ["com.docker.compose.network": "zugnet", "com.docker.compose.project": spec.network, Label.uid: spec.uid])
+            labels: [
+                "com.docker.compose.network": "zugnet", "com.docker.compose.project": spec.network, Label.uid: spec.uid,
+            ])
     }
 
     /// The image, pulled where it is not here yet.
@@ -112,22 +118,27 @@ extension Actions {
         fleet.update(server) { $0.activity = .pulling }
         do {
             try await engine.pull(name, silence: settings.pullSilence) { update in
-                progress.report(["step": "pulling", "layer": .optional(update.id), "status": .optional(update.status),
-                    "current": .optional(update.detail?.current), "total": .optional(update.detail?.total)])
+                progress.report([
+                    "step": "pulling", "layer": .optional(update.id), "status": .optional(update.status),
+                    "current": .optional(update.detail?.current), "total": .optional(update.detail?.total),
+                ])
             }
         } catch let error where !Task.isCancelled {
             throw ActionError(.pullFailed, "\(name) cannot be pulled: \(error)")
         }
         fleet.update(server) { $0.activity = nil }
-        guard let image = try await engine.image(name) else { throw ActionError(.pullFailed, "\(name) is not there after its pull") }
+        guard let image = try await engine.image(name) else {
+            throw ActionError(.pullFailed, "\(name) is not there after its pull")
+        }
         return image
     }
 
     /// Names the holder of a port where the engine says no more than that it is taken.
     private func explained(_ error: any Error, _ server: ServerID) async -> ActionError {
         let failure = ActionError(Task.isCancelled ? CancellationError() : error)
+        // Where the holder cannot be found the engine's words stay.
         guard failure.code == .portInUse, let config = fleet[server]?.config,
-            let holder = try? await portBook(for: server).holder(of: config.publishedPorts)  // without it the engine's words stay
+            let holder = try? await portBook(for: server).holder(of: config.publishedPorts)
         else { return failure }
         return ActionError(.portInUse, holder.description)
     }

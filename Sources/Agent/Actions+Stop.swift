@@ -53,7 +53,9 @@ extension Actions {
         }
         await reconciler.look(at: server)
         end(server)
-        guard let report = fleet[server]?.report, var data = try self.report(server).object else { return Outcome(changed: true) }
+        guard let report = fleet[server]?.report, var data = try self.report(server).object else {
+            return Outcome(changed: true)
+        }
         if report.reason == "killed_after_grace" { data["warning"] = "killed_after_grace" }
         return Outcome(changed: true, data: .object(data))
     }
@@ -78,7 +80,9 @@ extension Actions {
         try await killed(container)
     }
 
-    /// `kill(-1)` reaches every process of the container but its first and the caller (kill(2)). The text is constant.
+    /// `kill(-1)` reaches every process of the container but its first and the caller (kill(2)).
+    ///
+    /// The text is constant.
     private func signalOthers(_ signal: StopSignal, in container: String) async throws {
         try await engine.execute(["/bin/sh", "-c", "kill -\(signal.rawValue) -1"], in: container)
     }

@@ -6,7 +6,9 @@ import Plans
 import Store
 import Synchronization
 
-/// What the catalogue's actions do. One file an area; this one takes a job in and sends its one terminal reply out.
+/// What the catalogue's actions do.
+///
+/// One file an area; this one takes a job in and sends its one terminal reply out.
 struct Actions: Sendable {
     let settings: AgentSettings
     let engine: Engine

@@ -51,7 +51,8 @@ struct WatchService: Service {
                 let report = try record.folder.configReport(secrets: secrets)
                 fleet.update(server) { $0.configReport = report }
             } catch {
-                logger.warning("a config folder cannot be read", metadata: ["server.id": "\(server)", "error": "\(error)"])
+                logger.warning(
+                    "a config folder cannot be read", metadata: ["server.id": "\(server)", "error": "\(error)"])
             }
         }
     }

@@ -70,7 +70,8 @@ final class HostBoard: Sendable {
             return elapsed > 0 ? (usage.cpuSeconds - last.seconds) / elapsed * 100 : nil
         }
         let report = HealthReport(
-            residentBytes: usage?.residentBytes, cpuPercent: percent, isEngineReachable: isEngineReachable, bus: bus.counters)
+            residentBytes: usage?.residentBytes, cpuPercent: percent, isEngineReachable: isEngineReachable,
+            bus: bus.counters)
         reports.set(
             Publication(settings.topics.status(.health), report.json.bytes, quality: .atMostOnce, isRetained: true))
     }

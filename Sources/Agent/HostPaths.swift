@@ -28,10 +28,14 @@ final class HostPaths: Sendable {
         do { container = try await engine.inspect(String(own)) } catch EngineError.refused(status: 404, _) {
             return settings.root  // in some container, but in none of this engine's
         }
-        let mounts = (container.mounts ?? []).filter { settings.root == $0.destination || settings.root.hasPrefix($0.destination + "/") }
-        guard let mount = mounts.max(by: { $0.destination.count < $1.destination.count }), let source = mount.source else {
+        let mounts = (container.mounts ?? []).filter {
+            settings.root == $0.destination || settings.root.hasPrefix($0.destination + "/")
+        }
+        guard let mount = mounts.max(by: { $0.destination.count < $1.destination.count }), let source = mount.source
+        else {
             throw ActionError(
-                .internal, "\(settings.root) is no mount of the agent's container: set HOST_DIR to its place on the host")
+                .internal,
+                "\(settings.root) is no mount of the agent's container: set HOST_DIR to its place on the host")
         }
         let root = source + settings.root.dropFirst(mount.destination.count)
         found.withLock { $0 = root }

@@ -16,7 +16,8 @@ enum HostSockets {
     static func ports(in table: String, transport: PlanPort.Transport) -> [Int] {
         table.split(separator: "\n").dropFirst().compactMap { line in
             let columns = line.split(separator: " ", maxSplits: 4, omittingEmptySubsequences: true)
-            guard columns.count > 3, transport == .udp || columns[3] == "0A", let colon = columns[1].lastIndex(of: ":") else {
+            guard columns.count > 3, transport == .udp || columns[3] == "0A", let colon = columns[1].lastIndex(of: ":")
+            else {
                 return nil
             }
             return Int(columns[1][columns[1].index(after: colon)...], radix: 16)

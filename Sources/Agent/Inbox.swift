@@ -42,7 +42,8 @@ struct Inbox: Sendable {
         reply.error = refusal.reason
         responder.send(reply, to: refusal.route)
         logger.warning(
-            "refused a command", metadata: ["command.topic": "\(topic.prefix(200))", "code": "\(refusal.code.rawValue)"])
+            "refused a command",
+            metadata: ["command.topic": "\(topic.prefix(200))", "code": "\(refusal.code.rawValue)"])
     }
 
     private func admit(_ command: Command) async {

@@ -4,7 +4,9 @@ import Synchronization
 /// A command on its way through a lane.
 struct Job: Sendable {
     let command: Command
-    /// What is done to the server; nil for an action of the agent's. `power` has become start, stop or restart.
+    /// What is done to the server; nil for an action of the agent's.
+    ///
+    /// `power` has become start, stop or restart.
     let verb: ServerAction?
 
     init(_ command: Command) {
@@ -76,7 +78,11 @@ final class Lane: Sendable {
     func run() async {
         for await _ in wakeups {
             while let task = startNext() {
-                await withTaskCancellationHandler { await task.value } onCancel: { task.cancel() }
+                await withTaskCancellationHandler {
+                    await task.value
+                } onCancel: {
+                    task.cancel()
+                }
                 state.withLock { $0.running = nil }
             }
         }

@@ -47,7 +47,8 @@ final class Ledger: Sendable {
     }
 
     private static func reply(of command: Store.SeenCommand) -> Reply {
-        if let text = command.reply, let json = try? JSON.parse(text), let reply = Reply(json) { return reply }  // else as below
+        // A reply that cannot be read is as good as none.
+        if let text = command.reply, let json = try? JSON.parse(text), let reply = Reply(json) { return reply }
         var reply = Reply(action: "", status: .error, at: command.received)
         reply.code = .interrupted
         reply.error = "the agent ended before this was done"
@@ -71,7 +72,11 @@ final class Ledger: Sendable {
             return .running
         }
         if case .new = admission, !command.isHarmless {
-            write { try store.note(key, received: command.receivedAt, forgettingBefore: command.receivedAt.addingTimeInterval(-Self.memory)) }
+            write {
+                try store.note(
+                    key, received: command.receivedAt,
+                    forgettingBefore: command.receivedAt.addingTimeInterval(-Self.memory))
+            }
         }
         return admission
     }

@@ -12,9 +12,10 @@ package struct OrcAgent: Sendable {
     /// In this order they start; in the reverse order they end.
     package let services: [any Service]
 
-    /// - Parameters:
-    ///   - options: of the bus; client id, session and last will are set here.
-    package init(_ settings: AgentSettings, bus options: BusOptions, engine: Engine, store: Store, logger: Logger) throws {
+    /// `options`: of the bus; client id, session and last will are set here.
+    package init(_ settings: AgentSettings, bus options: BusOptions, engine: Engine, store: Store, logger: Logger)
+        throws
+    {
         let instance = UUID().uuidString.lowercased()
         let started = Date()
         let presence = Presence(
@@ -29,14 +30,17 @@ package struct OrcAgent: Sendable {
         let responder = Responder(bus: bus, reports: reports)
         let actions = Actions(
             settings: settings, engine: engine, store: store, fleet: fleet, board: board, reconciler: reconciler,
-            hostPaths: HostPaths(settings: settings, engine: engine), watch: watch, ledger: ledger, responder: responder,
+            hostPaths: HostPaths(settings: settings, engine: engine), watch: watch, ledger: ledger,
+            responder: responder,
             ending: Actions.Ending(), logger: logger)
         let lanes = Lanes { job in await actions.perform(job) }
         let inbox = Inbox(
-            bus: bus, reader: CommandReader(topics: settings.topics), ledger: ledger, responder: responder, lanes: lanes,
+            bus: bus, reader: CommandReader(topics: settings.topics), ledger: ledger, responder: responder,
+            lanes: lanes,
             actions: actions, logger: logger)
         let session = Session(
-            bus: bus, reports: reports, presence: presence, board: board, fleet: fleet, inbox: inbox, settings: settings,
+            bus: bus, reports: reports, presence: presence, board: board, fleet: fleet, inbox: inbox,
+            settings: settings,
             logger: logger)
         try Muster(settings: settings, store: store, fleet: fleet, watch: watch, logger: logger).call()
         services = [
@@ -81,7 +85,9 @@ struct Muster {
         do {
             server.config = try folder.config()
         } catch {
-            logger.error("a server's configuration cannot be read", metadata: ["server.id": "\(folder.server)", "error": "\(error)"])
+            logger.error(
+                "a server's configuration cannot be read",
+                metadata: ["server.id": "\(folder.server)", "error": "\(error)"])
         }
         return server
     }

@@ -27,7 +27,9 @@ struct PlanRepository {
         }
         do {
             try await git(
-                Self.asOrc + ["merge", "--quiet", "--no-edit", "-X", "ours", "--allow-unrelated-histories", "FETCH_HEAD"],
+                Self.asOrc + [
+                    "merge", "--quiet", "--no-edit", "-X", "ours", "--allow-unrelated-histories", "FETCH_HEAD",
+                ],
                 in: folder)
         } catch {
             _ = try? await git(["merge", "--abort"], in: folder)  // the first error is the one to tell
@@ -51,7 +53,8 @@ struct PlanRepository {
                 error: .string(limit: 1 << 16))
         }
         guard result.terminationStatus.isSuccess else {
-            throw ActionError(.internal, "git \(arguments.first { !$0.contains("=") && $0 != "-c" } ?? ""): \(result.standardError)")
+            throw ActionError(
+                .internal, "git \(arguments.first { !$0.contains("=") && $0 != "-c" } ?? ""): \(result.standardError)")
         }
         return result.standardOutput
     }

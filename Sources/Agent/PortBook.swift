@@ -32,7 +32,7 @@ struct PortBook {
 
     /// The first group that is wholly free; where none is, the first that only stopped servers hold.
     ///
-    /// - Parameter numbers: the owner's own numbers, by the ports' names.
+    /// `numbers`: the owner's own numbers, by the ports' names.
     func choose(from groups: [[PlanPort]], numbers: [String: Int]) throws -> [PlanPort] {
         let groups = groups.map { group in
             group.map { port in

@@ -18,7 +18,7 @@ final class Presence: Sendable {
     /// Seconds after which another agent's last heartbeat counts for nothing.
     static let heartbeatLimit: TimeInterval = 90
 
-    /// - Parameter earlier: instances that were runs of this very agent.
+    /// `earlier`: instances that were runs of this very agent.
     init(instance: String, started: Date, earlier: Set<String>) {
         self.instance = instance
         self.started = started

@@ -44,7 +44,9 @@ struct Server: Sendable {
             Observation(
                 container: container?.state, desired: desired, step: step, lostContainer: lostContainer, ending: ending,
                 externalSignal: externalSignal))
-        if let failure, step == .none, rule.state == .stopped || rule.state == .missing { return StateRule(.failed, failure) }
+        if let failure, step == .none, rule.state == .stopped || rule.state == .missing {
+            return StateRule(.failed, failure)
+        }
         return rule
     }
 
@@ -72,7 +74,9 @@ struct Server: Sendable {
 
     private var ports: [StateReport.Port] {
         if let config {
-            return config.publishedPorts.map { .init(name: $0.name, number: $0.number, transport: $0.transport.rawValue) }
+            return config.publishedPorts.map {
+                .init(name: $0.name, number: $0.number, transport: $0.transport.rawValue)
+            }
         }
         return container?.publishedPorts ?? []
     }
@@ -95,7 +99,8 @@ extension ContainerDetail {
         (hostConfig.portBindings ?? [:]).sorted { $0.key < $1.key }.flatMap { key, bindings in
             (bindings ?? []).compactMap { binding in
                 guard let number = Int(binding.hostPort), let slash = key.firstIndex(of: "/") else { return nil }
-                return StateReport.Port(name: "PORT", number: number, transport: String(key[key.index(after: slash)...]))
+                return StateReport.Port(
+                    name: "PORT", number: number, transport: String(key[key.index(after: slash)...]))
             }
         }
     }

@@ -103,10 +103,14 @@ struct Session: Sendable {
     private func standBack(for rival: AgentReport) {
         logger.error(
             "another agent has this host's name: standing back",
-            metadata: ["host": "\(settings.host)", "instance": "\(rival.instance)", "started": "\(Timestamp.text(rival.started))"])
+            metadata: [
+                "host": "\(settings.host)", "instance": "\(rival.instance)",
+                "started": "\(Timestamp.text(rival.started))",
+            ])
         let event: JSON = [
             "v": 1, "event_type": "conflict", "id": .string(UUID().uuidString), "cause": "external",
-            "data": ["instance": .string(presence.instance), "other": .string(rival.instance)], "ts": Timestamp.json(Date()),
+            "data": ["instance": .string(presence.instance), "other": .string(rival.instance)],
+            "ts": Timestamp.json(Date()),
         ]
         bus.publish(Publication(settings.topics.agentEvent, event.bytes))
         bus.stayAway(seconds: Self.standBack)

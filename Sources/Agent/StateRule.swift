@@ -55,7 +55,9 @@ struct StateRule: Equatable {
     /// A container that the engine could not start stays `created`, with the reason in its error.
     private static func created(_ container: ContainerDetail.State, _ observation: Observation) -> StateRule {
         if observation.step == .starting { return StateRule(.starting) }
-        if let error = container.error, !error.isEmpty { return StateRule(.failed, EngineWords.reason(ofStartError: error)) }
+        if let error = container.error, !error.isEmpty {
+            return StateRule(.failed, EngineWords.reason(ofStartError: error))
+        }
         return container.exitCode == 0 ? StateRule(.stopped, "never_started") : StateRule(.failed, "start_failed")
     }
 
@@ -66,7 +68,9 @@ struct StateRule: Equatable {
         case .stopped: return StateRule(.stopped, container.exitCode == 137 ? "killed_after_grace" : nil)
         case nil: break
         }
-        if let error = container.error, !error.isEmpty { return StateRule(.failed, EngineWords.reason(ofStartError: error)) }
+        if let error = container.error, !error.isEmpty {
+            return StateRule(.failed, EngineWords.reason(ofStartError: error))
+        }
         switch observation.externalSignal {
         case 9: return StateRule(.stopped, "external_kill")
         case .some: return StateRule(.stopped, "external_stop")

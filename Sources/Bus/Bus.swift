@@ -5,7 +5,9 @@ import Synchronization
 
 /// The link to the broker: publishes while connected, subscribes, and tells what comes in.
 package final class Bus: Sendable {
-    /// What happens, in order. At most ``bufferedEvents`` wait; past that the newest messages are dropped and counted.
+    /// What happens, in order.
+    ///
+    /// At most ``bufferedEvents`` wait; past that the newest messages are dropped and counted.
     package let events: AsyncStream<BusEvent>
 
     private static let bufferedEvents = 4096
@@ -71,7 +73,8 @@ package final class Bus: Sendable {
     }
 
     private func acknowledgement(of filter: String) async throws -> [Int32] {
-        guard let (client, loop) = state.withLock({ state in state.client.flatMap { c in state.loop.map { (c, $0) } } }) else {
+        guard let (client, loop) = state.withLock({ state in state.client.flatMap { c in state.loop.map { (c, $0) } } })
+        else {
             throw BusError.notConnected
         }
         let (packet, result) = client.subscribe(filter, quality: .atLeastOnce)
@@ -216,11 +219,13 @@ private enum LoopThread {
     static func start(_ body: @escaping @Sendable () -> Void) {
         let box = unsafe Unmanaged.passRetained(Body(run: body))
         var thread = pthread_t()
-        let result = unsafe pthread_create(&thread, nil, { raw in
-            guard let raw = unsafe raw else { return nil }
-            unsafe Unmanaged<Body>.fromOpaque(raw).takeRetainedValue().run()
-            return nil
-        }, box.toOpaque())
+        let result = unsafe pthread_create(
+            &thread, nil,
+            { raw in
+                guard let raw = unsafe raw else { return nil }
+                unsafe Unmanaged<Body>.fromOpaque(raw).takeRetainedValue().run()
+                return nil
+            }, box.toOpaque())
         guard result == 0 else {
             unsafe box.release()
             return body()  // no thread is to be had: block this one, rather than leave the machine without its agent

@@ -6,7 +6,7 @@ package struct BusClient: Sendable {
 
     /// Runs `body` with a client that is connected, and disconnects after it.
     ///
-    /// - Parameter deadline: how long the connection may take.
+    /// `deadline`: how long the connection may take.
     package static func with<Result: Sendable>(
         _ options: BusOptions, logger: Logger, deadline: Duration = .seconds(5),
         _ body: @escaping @Sendable (BusClient) async throws -> Result

@@ -31,7 +31,9 @@ final class BusLoop: Sendable {
 
     deinit { close(wakeup) }
 
-    /// Has the loop look for something to write. Any thread.
+    /// Has the loop look for something to write.
+    ///
+    /// Any thread.
     func wake() {
         var one: UInt64 = 1
         unsafe _ = write(wakeup, &one, 8)  // full means that it is awake already
@@ -88,7 +90,8 @@ final class BusLoop: Sendable {
     private func step(_ client: Mosquitto) -> Int32 {
         let interest = Int16(POLLIN) | (client.wantsToWrite ? Int16(POLLOUT) : 0)
         var descriptors = [
-            pollfd(fd: wakeup, events: Int16(POLLIN), revents: 0), pollfd(fd: client.socket, events: interest, revents: 0),
+            pollfd(fd: wakeup, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: client.socket, events: interest, revents: 0),
         ]
         unsafe _ = poll(&descriptors, 2, 1000)  // an interrupted wait is as good as one that ran out
         drainWakeup(descriptors[0])
@@ -146,9 +149,9 @@ struct VersionChooser {
         }
     }
 
-    /// - Parameters:
-    ///   - accepted: whether the connection had got its CONNACK.
-    ///   - code: the library's code of how it ended.
+    /// `accepted`: whether the connection had got its CONNACK.
+    ///
+    /// `code`: the library's code of how it ended.
     mutating func ended(accepted: Bool, code: Int32, now: Double) {
         guard choice == .auto, olderUntil == nil else { return }
         lossesBeforeConnack = accepted ? 0 : lossesBeforeConnack + 1

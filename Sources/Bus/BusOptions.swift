@@ -70,12 +70,16 @@ package struct BrokerURL: Sendable, Equatable {
         var host = text
         var port = defaultPort
         if let colon = text.lastIndex(of: ":"), !text.hasSuffix("]") {
-            guard let number = Int32(text[text.index(after: colon)...]), (1...65535).contains(number) else { return nil }
+            guard let number = Int32(text[text.index(after: colon)...]), (1...65535).contains(number) else {
+                return nil
+            }
             host = text[..<colon]
             port = number
         }
         if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() }
-        let isPlain = host.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: "?") }
+        let isPlain = host.utf8.allSatisfy {
+            $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: "?")
+        }
         return host.isEmpty || !isPlain ? nil : (String(host), port)
     }
 

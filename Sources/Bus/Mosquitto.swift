@@ -76,7 +76,9 @@ final class Mosquitto: @unchecked Sendable {
             unsafe observer(of: box)?.disconnected(code)
         }
         unsafe mosquitto_message_v5_callback_set(client) { _, box, message, properties in
-            guard let message = unsafe message, let copy = unsafe BusMessage(message.pointee, properties) else { return }
+            guard let message = unsafe message, let copy = unsafe BusMessage(message.pointee, properties) else {
+                return
+            }
             unsafe observer(of: box)?.message(copy)
         }
         unsafe mosquitto_subscribe_v5_callback_set(client) { _, box, packet, count, granted, _ in
@@ -200,7 +202,8 @@ extension BusMessage {
         payload = unsafe Array(UnsafeRawBufferPointer(start: message.payload, count: Int(message.payloadlen)))
         isRetained = unsafe message.retain
         var responseTopic: UnsafeMutablePointer<CChar>?
-        unsafe _ = mosquitto_property_read_string(properties, Int32(MQTT_PROP_RESPONSE_TOPIC.rawValue), &responseTopic, false)
+        unsafe _ = mosquitto_property_read_string(
+            properties, Int32(MQTT_PROP_RESPONSE_TOPIC.rawValue), &responseTopic, false)
         self.responseTopic = unsafe takeString(responseTopic)
         var data: UnsafeMutableRawPointer?
         var count: UInt16 = 0

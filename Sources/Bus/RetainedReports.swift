@@ -22,7 +22,9 @@ package final class RetainedReports: Sendable {
 
     package init(bus: Bus) { self.bus = bus }
 
-    /// Makes `report` the newest of its topic. One that says the same as the last is not published again.
+    /// Makes `report` the newest of its topic.
+    ///
+    /// One that says the same as the last is not published again.
     package func set(_ report: Publication) {
         state.withLock { state in
             guard state.newest[report.topic] != report else { return }

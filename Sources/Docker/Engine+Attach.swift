@@ -27,7 +27,8 @@ extension Engine {
                 let text = String(decoding: answer.readableBytesView, as: UTF8.self)
                 guard text.contains("\r\n\r\n") else { continue }
                 guard text.hasPrefix("HTTP/1.1 101") else {
-                    throw EngineError.refused(status: Int(text.dropFirst(9).prefix(3)) ?? 500, message: "cannot attach to the console")
+                    throw EngineError.refused(
+                        status: Int(text.dropFirst(9).prefix(3)) ?? 500, message: "cannot attach to the console")
                 }
                 isUpgraded = true
                 try await outbound.write(ByteBuffer(bytes: bytes))

@@ -12,7 +12,7 @@ extension Engine {
         try await decoded([ContainerSummary].self, EngineRequest(.GET, "containers", "json", query: [("all", "1")]))
     }
 
-    /// - Parameter container: its id or name, here and below.
+    /// `container`: its id or name, here and below.
     package func inspect(_ container: String) async throws -> ContainerDetail {
         var request = EngineRequest(.GET, "containers", container, "json")
         request.deadline = .seconds(10)
@@ -67,8 +67,9 @@ extension Engine {
 
     /// Waits until it does not run.
     ///
-    /// - Parameter seconds: how long at most.
-    /// - Returns: whether it ended within that time.
+    /// `seconds`: how long at most.
+    ///
+    /// Answers whether it ended within that time.
     package func wait(_ container: String, seconds: Int) async throws -> Bool {
         var request = EngineRequest(.POST, "containers", container, "wait", query: [("condition", "not-running")])
         request.deadline = .seconds(Int64(seconds))
@@ -88,7 +89,8 @@ extension Engine {
         }
         struct Start: Encodable { let Detach = true }
         let creation = Array(try JSONEncoder().encode(Creation(Cmd: command)))
-        let exec = try await decoded(Created.self, EngineRequest(.POST, "containers", container, "exec", body: creation))
+        let exec = try await decoded(
+            Created.self, EngineRequest(.POST, "containers", container, "exec", body: creation))
         let start = Array(try JSONEncoder().encode(Start()))
         try await call(EngineRequest(.POST, "exec", exec.id, "start", body: start))
     }

@@ -4,7 +4,7 @@ import NIOHTTP1
 
 /// Something that happened to a container.
 package struct EngineEvent: Decodable, Sendable {
-    /// `start`, `die`, `rename`, `health_status: healthy`, …
+    /// What happened, such as `start`, `die` or `health_status: healthy`.
     package let action: String
     package let actor: Actor
     /// Nanoseconds since 1970, by the engine's clock.
@@ -37,8 +37,8 @@ extension Engine {
 
     /// Follows what happens to containers until the stream ends, which it does by throwing.
     ///
-    /// - Parameter opened: called when the stream stands, before its first event: what happened before shows in a list
-    ///   that is taken then, what happens after it comes here.
+    /// `opened`: called when the stream stands, before its first event: what happened before shows in a list
+    /// that is taken then, what happens after it comes here.
     package func events(opened: () async throws -> Void, each: (EngineEvent) async throws -> Void) async throws {
         struct Filters: Encodable {
             let type = ["container"]

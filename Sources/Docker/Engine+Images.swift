@@ -51,11 +51,13 @@ extension Engine {
         }
     }
 
-    /// Pulls an image. A pull that goes wrong half-way answers 200 and tells of it in its last line.
+    /// Pulls an image.
     ///
-    /// - Parameters:
-    ///   - reference: `name`, `name:tag` or `name@digest`; without a tag `latest`.
-    ///   - silence: seconds without a word after which it is given up.
+    /// A pull that goes wrong half-way answers 200 and tells of it in its last line.
+    ///
+    /// `reference`: `name`, `name:tag` or `name@digest`; without a tag `latest`.
+    ///
+    /// `silence`: seconds without a word after which it is given up.
     package func pull(_ reference: String, silence: Int, progress: (PullProgress) async throws -> Void) async throws {
         let (name, tag) = Self.split(reference)
         var request = EngineRequest(.POST, "images", "create", query: [("fromImage", name), ("tag", tag)])

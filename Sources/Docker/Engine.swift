@@ -44,7 +44,8 @@ package final class Engine: Sendable {
         request.deadline = .seconds(5)
         let version = try decode(Version.self, try await unversioned(request), of: request)
         let offered = (least: version.minAPIVersion.flatMap(APIVersion.init), most: APIVersion(version.apiVersion))
-        guard let most = offered.most, most >= Self.known.least, offered.least ?? Self.known.least <= Self.known.most else {
+        guard let most = offered.most, most >= Self.known.least, offered.least ?? Self.known.least <= Self.known.most
+        else {
             throw EngineError.unsupported(
                 engine: "\(version.minAPIVersion ?? "?") to \(version.apiVersion)",
                 range: "\(Self.known.least.text) to \(Self.known.most.text)")
@@ -98,7 +99,9 @@ package final class Engine: Sendable {
         return try await use(try await EngineCaller.open(endpoint), for: request, version: version)
     }
 
-    private func use(_ caller: EngineCaller, for request: EngineRequest, version: String?) async throws -> EngineResponse {
+    private func use(_ caller: EngineCaller, for request: EngineRequest, version: String?) async throws
+        -> EngineResponse
+    {
         let response = try await caller.call(request, version: version)
         let isKept = state.withLock { state in
             guard caller.isUsable, state.idle.count < Self.maxIdle else { return false }

@@ -13,7 +13,8 @@ final class EngineCaller: Sendable {
             let handler = ExchangeHandler()
             try channel.pipeline.syncOperations.addHandler(handler)
             return EngineCaller(
-                channel: channel, exchange: NIOLoopBound(handler, eventLoop: channel.eventLoop), host: endpoint.hostHeader)
+                channel: channel, exchange: NIOLoopBound(handler, eventLoop: channel.eventLoop),
+                host: endpoint.hostHeader)
         }
     }
 

@@ -17,7 +17,8 @@ enum EngineConnection {
             let initializer: @Sendable (any Channel) -> EventLoopFuture<Output> = { channel in
                 channel.eventLoop.makeCompletedFuture {
                     if let tls, case .tcp(let host, _, _) = endpoint {
-                        try channel.pipeline.syncOperations.addHandler(NIOSSLClientHandler(context: tls, serverHostname: host))
+                        try channel.pipeline.syncOperations.addHandler(
+                            NIOSSLClientHandler(context: tls, serverHostname: host))
                     }
                     return try configure(channel)
                 }
@@ -50,7 +51,9 @@ extension EngineEndpoint {
         guard case .tcp(_, _, let files?) = self else { return nil }
         var configuration = TLSConfiguration.makeClientConfiguration()
         configuration.trustRoots = .file("\(files.folder)/ca.pem")
-        configuration.certificateChain = try NIOSSLCertificate.fromPEMFile("\(files.folder)/cert.pem").map { .certificate($0) }
+        configuration.certificateChain = try NIOSSLCertificate.fromPEMFile("\(files.folder)/cert.pem").map {
+            .certificate($0)
+        }
         configuration.privateKey = .privateKey(try NIOSSLPrivateKey(file: "\(files.folder)/key.pem", format: .pem))
         return try NIOSSLContext(configuration: configuration)
     }

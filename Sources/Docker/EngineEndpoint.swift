@@ -14,7 +14,7 @@ package enum EngineEndpoint: Sendable, Equatable, CustomStringConvertible {
 
     /// Reads `unix:///path`, a bare absolute path, and `tcp://host:port`; nil for what is none of these.
     ///
-    /// - Parameter tlsFolder: with it a tcp engine is spoken to by TLS.
+    /// `tlsFolder`: with it a tcp engine is spoken to by TLS.
     package init?(_ text: String, tlsFolder: String? = nil) {
         if text.hasPrefix("unix:///") {
             self = .unix(path: String(text.dropFirst("unix://".count)))

@@ -10,7 +10,7 @@ enum EngineStream {
 
     /// Calls on a connection of its own and hands each line of the answer's body to `each`.
     ///
-    /// - Parameter idle: how long the stream may be silent; nil for as long as it likes.
+    /// `idle`: how long the stream may be silent; nil for as long as it likes.
     static func lines(
         _ request: EngineRequest, at endpoint: EngineEndpoint, version: String?, idle: TimeAmount?,
         opened: () async throws -> Void = {}, each: (ByteBuffer) async throws -> Void
@@ -49,7 +49,9 @@ enum EngineStream {
                 if status < 400 { try await opened() }
             case .body(var bytes):
                 rest.writeBuffer(&bytes)
-                guard rest.readableBytes <= maxLine else { throw EngineError.failed("a line of the engine's is too long") }
+                guard rest.readableBytes <= maxLine else {
+                    throw EngineError.failed("a line of the engine's is too long")
+                }
                 while status < 400, let line = rest.readLine() { try await each(line) }
             case .end:
                 guard status < 400 else { throw EngineError.refused(status: status, message: rest.engineMessage) }

@@ -23,12 +23,17 @@ enum AsyncAPI {
     private static var channels: [(String, JSON)] {
         Action.allCases.map { ($0.documentName, channel($0.address, schema: $0.documentName, $0.hasServer)) }
             + Topics.HostReport.allCases.map { report in
-                ("status-\(report.rawValue)", channel("peon/{host}/status/\(report.rawValue)", schema: "status-\(report.rawValue)", false))
+                (
+                    "status-\(report.rawValue)",
+                    channel("peon/{host}/status/\(report.rawValue)", schema: "status-\(report.rawValue)", false)
+                )
             }
             + Topics.ServerReport.allCases.map { report in
                 (
                     "status-server-\(report.rawValue)",
-                    channel("peon/{host}/status/server/{sid}/\(report.rawValue)", schema: "status-server-\(report.rawValue)", true)
+                    channel(
+                        "peon/{host}/status/server/{sid}/\(report.rawValue)",
+                        schema: "status-server-\(report.rawValue)", true)
                 )
             }
             + [("reply", replyChannel)]
@@ -57,7 +62,8 @@ enum AsyncAPI {
             (
                 action.documentName,
                 [
-                    "action": "receive", "channel": reference(action.documentName), "summary": .string(action.spec.summary),
+                    "action": "receive", "channel": reference(action.documentName),
+                    "summary": .string(action.spec.summary),
                     "reply": ["channel": reference("reply")],
                     "bindings": ["mqtt": ["qos": 1, "retain": false, "bindingVersion": "0.2.0"]],
                 ]
@@ -68,7 +74,11 @@ enum AsyncAPI {
                 report.name,
                 [
                     "action": "send", "channel": reference(report.name),
-                    "bindings": ["mqtt": ["qos": report.name == "status-health" ? 0 : 1, "retain": true, "bindingVersion": "0.2.0"]],
+                    "bindings": [
+                        "mqtt": [
+                            "qos": report.name == "status-health" ? 0 : 1, "retain": true, "bindingVersion": "0.2.0",
+                        ]
+                    ],
                 ]
             )
         }

@@ -12,7 +12,8 @@ extension AgentAction {
         case .plan:
             ActionSpec(
                 "Answers the settings of one plan; those that must be given come first and are empty.", role: .viewer,
-                effect: .reads, arguments: [ActionArgument("game", .text(maxBytes: 63), required: true, "The plan's id.")],
+                effect: .reads,
+                arguments: [ActionArgument("game", .text(maxBytes: 63), required: true, "The plan's id.")],
                 example: ["game": "valheim"])
         case .updatePlans:
             ActionSpec(

@@ -3,7 +3,8 @@ extension ServerAction {
         switch self {
         case .create: Self.creation
         case .start:
-            ActionSpec("Starts the server; makes its container first where there is none.", role: .operator, effect: .changes)
+            ActionSpec(
+                "Starts the server; makes its container first where there is none.", role: .operator, effect: .changes)
         case .stop:
             ActionSpec(
                 "Stops the server so that it can save; kills it only after the grace.", role: .operator,
@@ -19,7 +20,9 @@ extension ServerAction {
             ActionSpec(
                 "Starts, stops or restarts by a word; the payload may also be the bare word.", role: .operator,
                 effect: .supersedes,
-                arguments: [ActionArgument("state", .word(PowerWord.allCases.map(\.rawValue)), required: true, "What to do.")],
+                arguments: [
+                    ActionArgument("state", .word(PowerWord.allCases.map(\.rawValue)), required: true, "What to do.")
+                ],
                 example: ["state": "ON"])
         case .pause:
             ActionSpec("Freezes the server's processes.", role: .operator, effect: .changes)
@@ -49,7 +52,9 @@ extension ServerAction {
                 ActionArgument("description", .text(maxBytes: 4096), "Text that describes the server."),
                 ActionArgument("start_later", .flag, "Only makes its files; the first start makes the container."),
                 ActionArgument("noclean", .flag, "Keeps the files where the creation fails."),
-                ActionArgument("files", .object, "Files for the server's folder: path to text, or to JSON that is written as it is."),
+                ActionArgument(
+                    "files", .object,
+                    "Files for the server's folder: path to text, or to JSON that is written as it is."),
                 ActionArgument("image", .text(maxBytes: 255), "An image in place of the plan's."),
             ],
             otherArguments: "A setting of the plan.",

@@ -18,7 +18,8 @@ package struct Command: Sendable {
         case agent(AgentAction)
     }
 
-    package init(target: Target, id: String?, arguments: JSON.Object, route: ReplyRoute, by: String?, receivedAt: Date) {
+    package init(target: Target, id: String?, arguments: JSON.Object, route: ReplyRoute, by: String?, receivedAt: Date)
+    {
         self.target = target
         self.id = id
         self.arguments = arguments

@@ -35,7 +35,8 @@ package struct CommandReader: Sendable {
 
     /// - Returns: nil where the message is no command at all: zero bytes, or a topic of somebody else's.
     package func read(_ message: CommandMessage, now: Date) throws(Refusal) -> Command? {
-        guard let mirror = topics.result(ofCommand: message.topic), let address = topics.address(ofCommand: message.topic),
+        guard let mirror = topics.result(ofCommand: message.topic),
+            let address = topics.address(ofCommand: message.topic),
             !message.payload.isEmpty
         else { return nil }
         var draft = Draft(route: ReplyRoute(mirror: mirror, topic: nil, correlation: message.correlation))
@@ -140,7 +141,8 @@ private struct Draft {
 
     /// `args`, and beside them what stands at the top level, as PEON's bodies have it.
     func arguments(_ members: JSON.Object) throws(Refusal) -> JSON.Object {
-        var arguments = JSON.Object(members.members.filter { !Self.envelope.contains($0.key) }.map { ($0.key, $0.value) })
+        var arguments = JSON.Object(
+            members.members.filter { !Self.envelope.contains($0.key) }.map { ($0.key, $0.value) })
         switch members["args"] {
         case nil, .null?: break
         case .object(let given)?: for (key, value) in given.members { arguments[key] = value }

@@ -48,7 +48,10 @@ package enum Documents {
             let level = if case .server = action { "server/<sid>" } else { "agent" }
             lines.append("  peon/host/cmd/\(level)/\(action.name)\n      \(action.spec.summary)")
         }
-        lines += ["", "Replies: peon/host/reply/<client> (in full), peon/host/result/<the command's path> (all, without data)"]
+        lines += [
+            "",
+            "Replies: peon/host/reply/<client> (in full), peon/host/result/<the command's path> (all, without data)",
+        ]
         return lines.joined(separator: "\n")
     }
 }
@@ -65,10 +68,25 @@ extension Action {
     /// The JSON Schema of the command's payload.
     package var payloadSchema: JSON {
         let envelope: [(String, JSON)] = [
-            ("id", ["type": "string", "minLength": 1, "maxLength": 64, "description": "The same id is not carried out twice."]),
-            ("ts", ["type": ["string", "number"], "description": "When it was sent, RFC 3339 or seconds since 1970."]),
+            (
+                "id",
+                [
+                    "type": "string", "minLength": 1, "maxLength": 64,
+                    "description": "The same id is not carried out twice.",
+                ]
+            ),
+            (
+                "ts",
+                ["type": ["string", "number"], "description": "When it was sent, RFC 3339 or seconds since 1970."]
+            ),
             ("ttl", ["type": "number", "minimum": 0, "description": "Seconds after ts for which it counts."]),
-            ("reply_to", ["type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The client that full replies go to."]),
+            (
+                "reply_to",
+                [
+                    "type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$",
+                    "description": "The client that full replies go to.",
+                ]
+            ),
             ("by", ["type": "string", "description": "Who asks."]),
             ("args", ["type": "object", "description": "Arguments, which may also stand at the top level."]),
         ]

@@ -42,7 +42,8 @@ package struct AgentReport: Sendable, Equatable {
     /// Reads what another agent, or this one earlier, has said; nil where it cannot be read.
     package init?(_ payload: [UInt8]) {
         guard let json = try? JSON.parse(payload), let instance = json["instance"]?.string,  // nil is the answer
-            let state = json["state"]?.string.flatMap(Presence.init), let started = json["started"].flatMap(Timestamp.date),
+            let state = json["state"]?.string.flatMap(Presence.init),
+            let started = json["started"].flatMap(Timestamp.date),
             let at = json["ts"].flatMap(Timestamp.date)
         else { return nil }
         self.init(
@@ -111,7 +112,10 @@ package enum ServersReport {
             "v": 1,
             "servers": .array(
                 servers.map {
-                    ["sid": .string($0.sid), "uid": .string($0.uid), "name": .string($0.camp), "game": .string($0.game)]
+                    [
+                        "sid": .string($0.sid), "uid": .string($0.uid), "name": .string($0.camp),
+                        "game": .string($0.game),
+                    ]
                 }),
         ]
     }

@@ -14,9 +14,9 @@ package enum JSONError: Error, Equatable, CustomStringConvertible {
 extension JSON {
     /// Reads one JSON document (RFC 8259) of valid UTF-8.
     ///
-    /// - Parameters:
-    ///   - bytes: the whole document; a UTF-8 byte order mark before it is passed over.
-    ///   - maxDepth: how many arrays and objects may be open at once.
+    /// `bytes`: the whole document; a UTF-8 byte order mark before it is passed over.
+    ///
+    /// `maxDepth`: how many arrays and objects may be open at once.
     package static func parse(_ bytes: [UInt8], maxDepth: Int = 32) throws(JSONError) -> JSON {
         var parser = JSONParser(bytes: bytes, maxDepth: maxDepth)
         return try parser.document()

@@ -1,4 +1,6 @@
-/// Which server: a game and a warcamp. Its uid is `valheim.alpha`, its sid (one topic level) `valheim-alpha`.
+/// Which server: a game and a warcamp.
+///
+/// Its uid is `valheim.alpha`, its sid (one topic level) `valheim-alpha`.
 package struct ServerID: Sendable, Hashable, Comparable, CustomStringConvertible {
     package let game: String
     package let camp: String

@@ -41,7 +41,8 @@ package struct StateReport: Sendable, Equatable {
 
     package static let fields = [
         Field("v", .constant(1), "The contract's version."),
-        Field("state", .oneOf(ServerState.allCases.map(\.rawValue)), "How the server fares, from what the engine says."),
+        Field(
+            "state", .oneOf(ServerState.allCases.map(\.rawValue)), "How the server fares, from what the engine says."),
         Field("activity", .nullable(.oneOf(Activity.allCases.map(\.rawValue))), "What is being done with it."),
         Field("reason", .nullable(.string), "Why the state is what it is."),
         Field("desired", .oneOf(Desired.allCases.map(\.rawValue)), "What the owner last asked for."),
@@ -79,7 +80,9 @@ package struct StateReport: Sendable, Equatable {
             "servername": .string(server.camp), "description": .optional(description), "image": .optional(image),
             "container_type": .optional(containerType), "build_version": .optional(buildVersion), "address": nil,
             "ports": .array(
-                ports.map { ["name": .string($0.name), "port": .optional($0.number), "protocol": .string($0.transport)] }),
+                ports.map {
+                    ["name": .string($0.name), "port": .optional($0.number), "protocol": .string($0.transport)]
+                }),
             "server_config": .object(JSON.Object(config.map { ($0.name, .string($0.value)) })), "next_start": nil,
             "next_stop": nil, "seq": .optional(seq), "ts": Timestamp.json(date),
         ]
@@ -94,7 +97,8 @@ package struct StateReport: Sendable, Equatable {
 package enum AvailabilityReport {
     package static let fields = [
         Field("v", .constant(1), "The contract's version."),
-        Field("state", .oneOf(AgentReport.Presence.allCases.map(\.rawValue)), "Whether the state report can be trusted."),
+        Field(
+            "state", .oneOf(AgentReport.Presence.allCases.map(\.rawValue)), "Whether the state report can be trusted."),
     ]
 
     package static func json(_ presence: AgentReport.Presence) -> JSON {

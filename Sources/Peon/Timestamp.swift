@@ -15,7 +15,8 @@ package enum Timestamp {
     }
 
     package static func date(_ text: String) -> Date? {
+        // With decimals, else without; nil is the answer to the rest.
         (try? Date(text, strategy: Date.ISO8601FormatStyle(includingFractionalSeconds: true)))
-            ?? (try? Date(text, strategy: Date.ISO8601FormatStyle()))  // without decimals; nil is the answer to the rest
+            ?? (try? Date(text, strategy: Date.ISO8601FormatStyle()))
     }
 }

@@ -54,7 +54,8 @@ package struct Topics: Sendable, Hashable {
     package func serverReport(in topic: String) -> (server: ServerID, report: ServerReport)? {
         guard let path = path(below: "status/server/", in: topic) else { return nil }
         let levels = path.split(separator: "/", omittingEmptySubsequences: false)
-        guard levels.count == 2, let server = ServerID(sid: levels[0]), let report = ServerReport(rawValue: String(levels[1]))
+        guard levels.count == 2, let server = ServerID(sid: levels[0]),
+            let report = ServerReport(rawValue: String(levels[1]))
         else { return nil }
         return (server, report)
     }

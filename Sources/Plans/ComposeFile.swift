@@ -35,10 +35,13 @@ package enum ComposeFile {
         guard let first = text.unicodeScalars.first, let last = text.unicodeScalars.last else { return false }
         let isPath = text.contains("=") || text.contains(":") || text.contains("/")
         let startsWell = first.properties.isAlphabetic || first == "/" || (("0"..."9").contains(first) && isPath)
-        guard startsWell, first.isASCII, last != " ", last != ":", !["true", "false", "null", "yes", "no", "on", "off", "y", "n"].contains(text.lowercased())
+        guard startsWell, first.isASCII, last != " ", last != ":",
+            !["true", "false", "null", "yes", "no", "on", "off", "y", "n"].contains(text.lowercased())
         else { return false }
         let isSafe = text.unicodeScalars.allSatisfy {
-            $0.isASCII && ($0.properties.isAlphabetic || ("0"..."9").contains($0) || "_./=:@%+,~^-$()*!? ".unicodeScalars.contains($0))
+            $0.isASCII
+                && ($0.properties.isAlphabetic || ("0"..."9").contains($0)
+                    || "_./=:@%+,~^-$()*!? ".unicodeScalars.contains($0))
         }
         return isSafe && !text.contains(": ") && !text.contains(" #")
     }

@@ -1,7 +1,9 @@
 package import Glibc
 
 extension Folder {
-    /// Removes `name` and all below it. Links are removed, never followed.
+    /// Removes `name` and all below it.
+    ///
+    /// Links are removed, never followed.
     package func removeTree(_ name: String) throws(PlanError) {
         try check(name)
         if unlinkat(descriptor, name, 0) == 0 || errno == ENOENT { return }
@@ -22,7 +24,9 @@ extension Folder {
         for entry in try entries() {
             if entry.kind == .folder {
                 try folder(entry.name)?.giveTree(to: owner)
-            } else if fchownat(descriptor, entry.name, owner.user, owner.group, AT_SYMLINK_NOFOLLOW) != 0, errno != ENOENT {
+            } else if fchownat(descriptor, entry.name, owner.user, owner.group, AT_SYMLINK_NOFOLLOW) != 0,
+                errno != ENOENT
+            {
                 throw .last("\(path)/\(entry.name)")
             }
         }
@@ -56,7 +60,7 @@ extension Folder {
 
     /// Writes a file below this folder, making the folders on its way.
     ///
-    /// - Parameter relativePath: folder names and a file's name, parted by slashes; none may be `..` or a link.
+    /// `relativePath`: folder names and a file's name, parted by slashes; none may be `..` or a link.
     package func write(_ bytes: [UInt8], toPath relativePath: String, mode: mode_t) throws(PlanError) {
         let names = relativePath.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
         guard let last = names.last, names.count <= 16 else { throw .unsafePath(relativePath) }

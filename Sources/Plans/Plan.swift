@@ -23,7 +23,7 @@ package struct Plan: Sendable {
 
     /// Reads a plan.
     ///
-    /// - Parameter file: what to call the document in an error.
+    /// `file`: what to call the document in an error.
     package init(_ document: JSON, file: String) throws(PlanError) {
         func malformed(_ what: String) -> PlanError { .malformed(file: file, what: what) }
         guard let object = document.object else { throw malformed("is not an object") }

@@ -1,6 +1,8 @@
 package import Peon
 
-/// What a plan's `orc` object adds to a war plan. Members that are not known here are left for later versions.
+/// What a plan's `orc` object adds to a war plan.
+///
+/// Members that are not known here are left for later versions.
 package struct PlanOptions: Sendable, Equatable {
     package var stop = StopOptions()
     package var resources = Resources()

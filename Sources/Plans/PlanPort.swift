@@ -22,7 +22,9 @@ package struct PlanPort: Sendable, Equatable {
             groups = [try group(list, file: file)]
         } else {
             for element in list {
-                guard let group = element.array else { throw .malformed(file: file, what: "a port group is not a list") }
+                guard let group = element.array else {
+                    throw .malformed(file: file, what: "a port group is not a list")
+                }
                 groups.append(try self.group(group, file: file))
             }
         }
@@ -36,7 +38,9 @@ package struct PlanPort: Sendable, Equatable {
     private static func group(_ elements: [JSON], file: String) throws(PlanError) -> [PlanPort] {
         var ports: [PlanPort] = []
         for element in elements {
-            guard let members = element.object?.members else { throw .malformed(file: file, what: "a port is not an object") }
+            guard let members = element.object?.members else {
+                throw .malformed(file: file, what: "a port is not an object")
+            }
             for (name, value) in members {
                 guard let pair = value.array, pair.count == 2, let word = pair[1].string,
                     let number = pair[0].int ?? pair[0].string.flatMap({ Int($0) }), (1...65535).contains(number)
@@ -55,14 +59,17 @@ package struct PlanPort: Sendable, Equatable {
         return zip(singles, singles.dropFirst()).allSatisfy { $1.number == $0.number + 1 && $1.name == $0.name }
     }
 
-    /// All groups as one. A name that comes again gets a number behind it, so that the first keeps its variable.
+    /// All groups as one.
+    ///
+    /// A name that comes again gets a number behind it, so that the first keeps its variable.
     private static func joined(_ groups: [[PlanPort]]) -> [PlanPort] {
         var joined: [PlanPort] = []
         for (index, group) in groups.enumerated() {
             for port in group {
                 let isTaken = index > 0 && joined.contains { $0.name == port.name }
                 joined.append(
-                    PlanPort(name: isTaken ? "\(port.name)_\(index + 1)" : port.name, number: port.number, word: port.word))
+                    PlanPort(
+                        name: isTaken ? "\(port.name)_\(index + 1)" : port.name, number: port.number, word: port.word))
             }
         }
         return joined

@@ -6,7 +6,8 @@ extension Plan {
 
     /// A copy with the owner's settings in place: what its `environment` lacks must be given, what neither it nor its
     /// ports know is refused by name.
-    package func applying(_ settings: JSON.Object) throws(PlanError) -> (environment: JSON.Object, ports: [String: Int]) {
+    package func applying(_ settings: JSON.Object) throws(PlanError) -> (environment: JSON.Object, ports: [String: Int])
+    {
         let portNames = Set(portGroups.joined().map(\.name))
         let unknown = settings.keys.filter { environment[$0] == nil && !portNames.contains($0) }
         guard unknown.isEmpty else { throw .unknownSettings(unknown) }
@@ -40,7 +41,9 @@ extension Plan {
     }
 
     /// The settings as PEON's REST answers them: those that are empty first, as "", then the others as text, then the
-    /// description. A STEAM_ID that the plan gives is left out.
+    /// description.
+    ///
+    /// A STEAM_ID that the plan gives is left out.
     package var settingsReport: JSON {
         var report = JSON.Object()
         for (name, value) in environment.members where value.isFalsy { report[name] = "" }

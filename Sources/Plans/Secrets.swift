@@ -26,6 +26,8 @@ package struct Secrets: Sendable {
     package func masked(_ content: String, named name: String) -> String {
         guard !content.isEmpty else { return content }
         if Self.isSecret(name) { return Self.mask }
-        return values.reduce(content) { text, value in text.split(separator: value, omittingEmptySubsequences: false).joined(separator: Self.mask) }
+        return values.reduce(content) { text, value in
+            text.split(separator: value, omittingEmptySubsequences: false).joined(separator: Self.mask)
+        }
     }
 }

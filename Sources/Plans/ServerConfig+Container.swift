@@ -16,8 +16,7 @@ extension ServerConfig {
 
     /// The container of this server.
     ///
-    /// - Parameters:
-    ///   - hasFile: whether a path below the server's folder exists; what the plan lists under `files` is mounted only then.
+    /// `hasFile`: whether a path below the server's folder exists; what the plan lists under `files` is mounted only then.
     package func container(at place: Place, hasFile: (String) -> Bool) -> ContainerSpec {
         let name = Self.containerName(server)
         var spec = ContainerSpec(

@@ -7,9 +7,9 @@ package struct ServerConfig: Sendable {
 
     /// A new server's configuration.
     ///
-    /// - Parameters:
-    ///   - environment: the plan's with the owner's settings, from ``Plan/applying(_:)``.
-    ///   - ports: the port group that was chosen, with the owner's numbers.
+    /// `environment`: the plan's with the owner's settings, from ``Plan/applying(_:)``.
+    ///
+    /// `ports`: the port group that was chosen, with the owner's numbers.
     package init(
         server: ServerID, plan: Plan, environment: JSON.Object, ports: [PlanPort], description: String?, image: String?
     ) throws(PlanError) {

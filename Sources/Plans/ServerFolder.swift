@@ -11,7 +11,7 @@ package struct ServerFolder: Sendable {
     private static let subfolders = ["actions", "config", "data", "user"]
     private static let reserved: Set<String> = [configFile, composeFile, "plan.json"]
 
-    /// - Parameter servers: the folder of all servers, `<root>/servers`.
+    /// `servers`: the folder of all servers, `<root>/servers`.
     package init(_ server: ServerID, in servers: String) {
         self.server = server
         self.servers = servers
@@ -76,7 +76,9 @@ package struct ServerFolder: Sendable {
         try write(config.document.text(.pretty), to: Self.configFile, owner: owner)
     }
 
-    /// Writes the `docker-compose.yml` of a container. It holds passwords, as `config.json` does: the owner's eyes only.
+    /// Writes the `docker-compose.yml` of a container.
+    ///
+    /// It holds passwords, as `config.json` does: the owner's eyes only.
     package func writeCompose(_ spec: ContainerSpec, owner: Folder.Owner) throws(PlanError) {
         try write(ComposeFile.text(spec), to: Self.composeFile, owner: owner)
     }
@@ -105,7 +107,9 @@ extension Folder {
 
     /// Gives one file to `owner`, as ``giveTree(to:)`` does.
     func give(_ name: String, to owner: Owner) throws(PlanError) {
-        guard fchownat(descriptor, name, owner.user, owner.group, AT_SYMLINK_NOFOLLOW) != 0, errno != EPERM else { return }
+        guard fchownat(descriptor, name, owner.user, owner.group, AT_SYMLINK_NOFOLLOW) != 0, errno != EPERM else {
+            return
+        }
         throw .last("\(path)/\(name)")
     }
 }

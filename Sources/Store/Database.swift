@@ -87,7 +87,8 @@ final class Database: Sendable {
     }
 
     @discardableResult
-    private static func run(_ sql: String, _ values: [Value], on connection: Connection) throws(StoreError) -> [[Value]] {
+    private static func run(_ sql: String, _ values: [Value], on connection: Connection) throws(StoreError) -> [[Value]]
+    {
         var statement: OpaquePointer?
         let prepared = unsafe sqlite3_prepare_v2(connection.pointer, sql, -1, &statement, nil)
         guard prepared == SQLITE_OK, let statement = unsafe statement else { throw error(prepared, on: connection) }

@@ -15,7 +15,7 @@ package final class Store: Sendable {
         """
     ]
 
-    /// - Parameter path: of the file; its folder must be there.
+    /// `path`: of the file; its folder must be there.
     package init(path: String) throws(StoreError) {
         database = try Database(path: path)
         try database.migrate(Self.migrations)
@@ -36,14 +36,21 @@ package final class Store: Sendable {
         }
 
         fileprivate init?(_ word: String) {
-            if word == "absent" { self = .absent } else if let desired = Desired(rawValue: word) { self = .desired(desired) } else { return nil }
+            if word == "absent" {
+                self = .absent
+            } else if let desired = Desired(rawValue: word) {
+                self = .desired(desired)
+            } else {
+                return nil
+            }
         }
     }
 
     package func wishes() throws(StoreError) -> [ServerID: Wish] {
         var wishes: [ServerID: Wish] = [:]
         for row in try database.run("SELECT uid, state FROM desired") {
-            guard let server = row[0].text.flatMap({ ServerID(uid: $0) }), let wish = row[1].text.flatMap(Wish.init) else {
+            guard let server = row[0].text.flatMap({ ServerID(uid: $0) }), let wish = row[1].text.flatMap(Wish.init)
+            else {
                 continue
             }
             wishes[server] = wish
@@ -53,7 +60,8 @@ package final class Store: Sendable {
 
     package func set(_ wish: Wish, for server: ServerID) throws(StoreError) {
         try database.run(
-            "INSERT INTO desired VALUES (?, ?) ON CONFLICT (uid) DO UPDATE SET state = excluded.state", .text(server.uid),
+            "INSERT INTO desired VALUES (?, ?) ON CONFLICT (uid) DO UPDATE SET state = excluded.state",
+            .text(server.uid),
             .text(wish.word))
     }
 
@@ -111,7 +119,10 @@ package final class Store: Sendable {
     package func note(_ key: String, received: Date, forgettingBefore limit: Date) throws(StoreError) {
         try database.transaction([
             ("DELETE FROM command WHERE received < ?", [.real(limit.timeIntervalSince1970)]),
-            ("INSERT OR REPLACE INTO command VALUES (?, ?, NULL)", [.text(key), .real(received.timeIntervalSince1970)]),
+            (
+                "INSERT OR REPLACE INTO command VALUES (?, ?, NULL)",
+                [.text(key), .real(received.timeIntervalSince1970)]
+            ),
         ])
     }
 

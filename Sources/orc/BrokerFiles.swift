@@ -30,8 +30,10 @@ struct BrokerFiles: Sendable {
 
         var description: String {
             switch self {
-            case .noTool(let reason): "mosquitto is not installed, or does not work: \(reason). Install it, or set ORC_MQTT_URL"
-            case .portTaken(let listen): "\(listen) is taken by another program: set ORC_MQTT_URL to use that broker, or ORC_BROKER_LISTEN"
+            case .noTool(let reason):
+                "mosquitto is not installed, or does not work: \(reason). Install it, or set ORC_MQTT_URL"
+            case .portTaken(let listen):
+                "\(listen) is taken by another program: set ORC_MQTT_URL to use that broker, or ORC_BROKER_LISTEN"
             case .noCredentials(let path): "\(path) cannot be read: is the agent set up, and may you read its folder?"
             }
         }
@@ -42,7 +44,8 @@ struct BrokerFiles: Sendable {
         let directory = try Folder(path: folder)
         let own = try password(of: "\(host)", in: directory)
         let operators = try password(of: Self.operatorUser, in: directory)
-        try directory.write(Array("\(host):\(own)\n\(Self.operatorUser):\(operators)\n".utf8), to: "passwd", mode: 0o600)
+        try directory.write(
+            Array("\(host):\(own)\n\(Self.operatorUser):\(operators)\n".utf8), to: "passwd", mode: 0o600)
         try await hashPasswords()
         try directory.write(Array(accessList.utf8), to: "acl", mode: 0o600)
         try directory.write(Array(configurationText.utf8), to: "mosquitto.conf", mode: 0o600)
@@ -60,7 +63,8 @@ struct BrokerFiles: Sendable {
     }
 
     func url(user: String) throws -> BrokerURL {
-        guard let bytes = try? Folder(path: folder).read("\(user).password", limit: 256), !bytes.isEmpty,  // as said next
+        // Why it cannot be read does not matter: the remedy is the same.
+        guard let bytes = try? Folder(path: folder).read("\(user).password", limit: 256), !bytes.isEmpty,
             var url = BrokerURL("mqtt://\(listen.address):\(listen.port)")
         else { throw Failure.noCredentials("\(folder)/\(user).password") }
         url.user = user
@@ -80,7 +84,8 @@ struct BrokerFiles: Sendable {
     private func hashPasswords() async throws {
         do {
             let result = try await Subprocess.run(
-                .name("mosquitto_passwd"), arguments: ["-U", "\(folder)/passwd"], output: .discarded, error: .string(limit: 4096))
+                .name("mosquitto_passwd"), arguments: ["-U", "\(folder)/passwd"], output: .discarded,
+                error: .string(limit: 4096))
             guard result.terminationStatus.isSuccess else { throw Failure.noTool(result.standardError) }
         } catch let error as Failure {
             throw error
@@ -138,7 +143,8 @@ enum LoopbackPort {
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
         hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV
         var found: UnsafeMutablePointer<addrinfo>?
-        guard getaddrinfo(address == "0.0.0.0" ? "127.0.0.1" : address, String(port), &hints, &found) == 0, let found else { return false }
+        guard getaddrinfo(address == "0.0.0.0" ? "127.0.0.1" : address, String(port), &hints, &found) == 0, let found
+        else { return false }
         defer { freeaddrinfo(found) }
         let descriptor = socket(found.pointee.ai_family, found.pointee.ai_socktype | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { return false }

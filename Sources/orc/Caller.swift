@@ -15,10 +15,11 @@ struct Caller {
         let id: String
     }
 
-    /// - Parameters:
-    ///   - deadline: how long to wait for the terminal reply.
-    ///   - each: called with every reply.
-    /// - Returns: the terminal reply; nil where none came in time.
+    /// `deadline`: how long to wait for the terminal reply.
+    ///
+    /// `each`: called with every reply.
+    ///
+    /// Answers the terminal reply; nil where none came in time.
     func send(_ call: Call, deadline: Duration, each: @escaping @Sendable (Reply) -> Void) async throws -> Reply? {
         try await BusClient.with(options, logger: logger) { client in
             try await withThrowingTaskGroup(of: Reply?.self) { group in
@@ -39,7 +40,9 @@ struct Caller {
         let name = "cli-\(UUID().uuidString.prefix(13).lowercased())"
         let replyTopic = call.topics.reply(to: name)
         try await client.subscribe([replyTopic])
-        let payload: JSON = ["id": .string(call.id), "reply_to": .string(name), "by": "cli", "args": .object(call.arguments)]
+        let payload: JSON = [
+            "id": .string(call.id), "reply_to": .string(name), "by": "cli", "args": .object(call.arguments),
+        ]
         guard client.publish(Publication(call.topic, payload.bytes)) else { throw BusError.notConnected }
         for await message in client.messages() where message.topic == replyTopic {
             guard let json = try? JSON.parse(message.payload), let reply = Reply(json) else { continue }  // not a reply

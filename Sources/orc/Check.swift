@@ -1,5 +1,5 @@
-import ArgumentParser
 import Agent
+import ArgumentParser
 import Bus
 import Docker
 import FoundationEssentials
@@ -27,7 +27,9 @@ private struct Finding {
     let line: String
 
     static func good(_ text: String) -> Finding { Finding(isGood: true, line: "ok    \(text)") }
-    static func bad(_ text: String, remedy: String) -> Finding { Finding(isGood: false, line: "wrong \(text): \(remedy)") }
+    static func bad(_ text: String, remedy: String) -> Finding {
+        Finding(isGood: false, line: "wrong \(text): \(remedy)")
+    }
 }
 
 private struct Examination {
@@ -73,11 +75,17 @@ private struct Examination {
             let place = "\(options.broker.host):\(options.broker.port)"
             let call = Caller.Call(topics: topics, topic: topics.command(.ping), arguments: [:], id: UUID().uuidString)
             let begun = ContinuousClock.now
-            let reply = try await Caller(options: options, logger: wiring.logger).send(call, deadline: .seconds(3)) { _ in }
+            let reply = try await Caller(options: options, logger: wiring.logger).send(call, deadline: .seconds(3)) {
+                _ in
+            }
             let milliseconds = Int((ContinuousClock.now - begun) / .milliseconds(1))
-            guard reply != nil else { return .bad("the broker at \(place) answers, the agent does not", remedy: "start it with orc run") }
+            guard reply != nil else {
+                return .bad("the broker at \(place) answers, the agent does not", remedy: "start it with orc run")
+            }
             guard milliseconds < 40 else {
-                return .bad("the broker at \(place) is slow: \(milliseconds) ms", remedy: "set_tcp_nodelay true in mosquitto.conf")
+                return .bad(
+                    "the broker at \(place) is slow: \(milliseconds) ms",
+                    remedy: "set_tcp_nodelay true in mosquitto.conf")
             }
             return .good("the broker at \(place) and the agent answer in \(milliseconds) ms")
         } catch {

@@ -38,7 +38,8 @@ enum SettingsError: Error, CustomStringConvertible {
 
     var description: String {
         switch self {
-        case .unknown(let key, let place): "\(key) in \(place) is no setting of Orc's (orc topics --settings lists them)"
+        case .unknown(let key, let place):
+            "\(key) in \(place) is no setting of Orc's (orc topics --settings lists them)"
         case .unreadable(let key, let value, let wanted): "\(key) cannot be \"\(value)\": it must be \(wanted)"
         case .file(let key, let path): "\(key): \(path) cannot be read"
         case .line(let file, let number): "\(file), line \(number): not KEY=VALUE"

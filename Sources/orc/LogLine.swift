@@ -19,7 +19,9 @@ struct LogLine: LogHandler {
         let time = Timestamp.text(Date())
         let line: String
         if isJSON {
-            var object: JSON.Object = ["ts": .string(time), "level": .string(event.level.rawValue), "msg": .string("\(event.message)")]
+            var object: JSON.Object = [
+                "ts": .string(time), "level": .string(event.level.rawValue), "msg": .string("\(event.message)"),
+            ]
             for (key, value) in fields { object[key] = .string("\(value)") }
             line = JSON.object(object).text()
         } else {
@@ -31,7 +33,9 @@ struct LogLine: LogHandler {
 
     /// A value that cannot be taken for more than one, nor break the line.
     private static func oneWord(_ text: String) -> String {
-        let isPlain = !text.isEmpty && text.unicodeScalars.allSatisfy { $0.value > 0x20 && $0 != "\"" && $0 != "=" && $0.value != 0x7F }
+        let isPlain =
+            !text.isEmpty
+            && text.unicodeScalars.allSatisfy { $0.value > 0x20 && $0 != "\"" && $0 != "=" && $0.value != 0x7F }
         return isPlain ? text : JSON.string(text).text()
     }
 }

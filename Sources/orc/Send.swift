@@ -33,7 +33,8 @@ struct Send: AsyncParsableCommand {
         let outcome: Reply?
         do {
             outcome = try await Caller(options: try wiring.clientOptions(), logger: wiring.logger).send(
-                call, deadline: .seconds(wait)) { StandardOutput.print($0.json.text()) }
+                call, deadline: .seconds(wait)
+            ) { StandardOutput.print($0.json.text()) }
         } catch {
             StandardError.write("orc: \(error)\n")
             throw ExitCode(3)
@@ -56,8 +57,12 @@ struct Send: AsyncParsableCommand {
         if let agentAction = AgentAction(rawValue: action) {
             topic = topics.command(agentAction)
         } else if let serverAction = ServerAction(rawValue: action) {
-            guard let server = rest.popFirst(), !server.contains("=") else { throw ValidationError("\(action) needs a server") }
-            guard !server.contains(where: { "/+#".contains($0) }) else { throw ValidationError("\(server) is no server's name") }
+            guard let server = rest.popFirst(), !server.contains("=") else {
+                throw ValidationError("\(action) needs a server")
+            }
+            guard !server.contains(where: { "/+#".contains($0) }) else {
+                throw ValidationError("\(server) is no server's name")
+            }
             topic = topics.command(serverAction, server)
         } else {
             throw ValidationError("there is no action \(action)")

@@ -18,7 +18,8 @@ struct Servers: AsyncParsableCommand {
         let reply: Reply?
         do {
             reply = try await Caller(options: try wiring.clientOptions(), logger: wiring.logger).send(
-                call, deadline: .seconds(10)) { _ in }
+                call, deadline: .seconds(10)
+            ) { _ in }
         } catch {
             StandardError.write("orc: \(error)\n")
             throw ExitCode(3)
@@ -48,7 +49,8 @@ enum ServerTable {
         let name = "\(report["game_uid"]?.string ?? "?").\(report["servername"]?.string ?? "?")"
         return [
             name, report["state"]?.string ?? "?", report["activity"]?.string ?? report["reason"]?.string ?? "-",
-            report["desired"]?.string ?? "?", ports.isEmpty ? "-" : ports.joined(separator: ","), report["image"]?.string ?? "-",
+            report["desired"]?.string ?? "?", ports.isEmpty ? "-" : ports.joined(separator: ","),
+            report["image"]?.string ?? "-",
         ]
     }
 }

@@ -13,9 +13,9 @@ struct Settings: Sendable {
 
     static let standardFile = "/etc/orc/orc.env"
 
-    /// - Parameters:
-    ///   - file: a file that must be there; nil for the standard one, which may be missing.
-    ///   - flags: `KEY=VALUE` from the command line.
+    /// `file`: a file that must be there; nil for the standard one, which may be missing.
+    ///
+    /// `flags`: `KEY=VALUE` from the command line.
     init(file: String?, environment: [String: String], flags: [String]) throws(SettingsError) {
         var values: [Setting: String] = [:]
         let path = file ?? environment["ORC_CONFIG"] ?? Self.standardFile
@@ -32,7 +32,8 @@ struct Settings: Sendable {
         for flag in flags {
             guard let equals = flag.firstIndex(of: "=") else { throw .unknown(key: flag, place: "--set") }
             try Self.take(
-                String(flag[..<equals]), String(flag[flag.index(after: equals)...]), from: "--set", isStrict: true, into: &values)
+                String(flag[..<equals]), String(flag[flag.index(after: equals)...]), from: "--set", isStrict: true,
+                into: &values)
         }
         self.values = values
         try check()
@@ -52,7 +53,8 @@ struct Settings: Sendable {
     }
 
     private static func text(of path: String) -> String? {
-        (try? Data(contentsOf: URL(filePath: path))).flatMap { String(validating: $0, as: UTF8.self) }  // nil is the answer
+        // Nil is the answer to whatever is wrong with it; the caller names the file.
+        (try? Data(contentsOf: URL(filePath: path))).flatMap { String(validating: $0, as: UTF8.self) }
     }
 
     private subscript(setting: Setting) -> String {
@@ -62,9 +64,12 @@ struct Settings: Sendable {
 
     private func given(_ setting: Setting) -> String? { self[setting].isEmpty ? nil : self[setting] }
 
-    private func read<Value>(_ setting: Setting, _ wanted: String, _ parse: (String) -> Value?) throws(SettingsError) -> Value {
+    private func read<Value>(_ setting: Setting, _ wanted: String, _ parse: (String) -> Value?) throws(SettingsError)
+        -> Value
+    {
         guard let value = parse(self[setting]) else {
-            throw .unreadable(key: setting.rawValue, value: setting.isSecret ? Secrets.mask : self[setting], wanted: wanted)
+            throw .unreadable(
+                key: setting.rawValue, value: setting.isSecret ? Secrets.mask : self[setting], wanted: wanted)
         }
         return value
     }
@@ -95,7 +100,8 @@ struct Settings: Sendable {
 
     func root() throws(SettingsError) -> String {
         try read(.root, "an absolute path without a colon") { path in
-            path.hasPrefix("/") && !path.contains(":") ? (path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path) : nil
+            path.hasPrefix("/") && !path.contains(":")
+                ? (path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path) : nil
         }
     }
 
@@ -135,7 +141,9 @@ struct Settings: Sendable {
     }
 
     func stopGrace() throws(SettingsError) -> Int {
-        try read(.stopGrace, "a whole number of seconds from 0 to 3600") { Int($0).flatMap { (0...3600).contains($0) ? $0 : nil } }
+        try read(.stopGrace, "a whole number of seconds from 0 to 3600") {
+            Int($0).flatMap { (0...3600).contains($0) ? $0 : nil }
+        }
     }
 
     func logLevel() throws(SettingsError) -> Logger.Level {

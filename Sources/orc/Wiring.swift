@@ -15,7 +15,7 @@ struct Wiring {
     let settings: Settings
     let logger: Logger
 
-    /// - Parameter isQuiet: logs warnings and errors alone, whatever the settings say.
+    /// `isQuiet`: logs warnings and errors alone, whatever the settings say.
     init(_ settings: Settings, isQuiet: Bool) throws {
         self.settings = settings
         let level = isQuiet ? .warning : try settings.logLevel()
@@ -46,7 +46,11 @@ struct Wiring {
         let store = try Store(path: agentSettings.database)
         let agent = try OrcAgent(
             agentSettings, bus: options, engine: Engine(try settings.engine()), store: store, logger: logger)
-        logger.info("starting", metadata: ["version": "\(settings.version)", "host": "\(agentSettings.host)", "root": "\(agentSettings.root)"])
+        logger.info(
+            "starting",
+            metadata: [
+                "version": "\(settings.version)", "host": "\(agentSettings.host)", "root": "\(agentSettings.root)",
+            ])
         let group = ServiceGroup(
             services: services + agent.services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         try await group.run()

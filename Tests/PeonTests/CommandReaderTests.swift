@@ -7,7 +7,9 @@ import Testing
     let reader = CommandReader(topics: topics)
     let now = Date(timeIntervalSince1970: 1_800_000_000)
 
-    private func message(_ path: String, _ payload: String, _ change: (inout CommandMessage) -> Void = { _ in }) -> CommandMessage {
+    private func message(_ path: String, _ payload: String, _ change: (inout CommandMessage) -> Void = { _ in })
+        -> CommandMessage
+    {
         var message = CommandMessage(topic: "peon/h1/cmd/\(path)", payload: Array(payload.utf8))
         change(&message)
         return message
@@ -60,7 +62,8 @@ import Testing
         ("server/valheim-alpha/stop", #"{"signal":"KILL"}"#, .badArguments),
         ("server/valheim-alpha/stop", #"{"signal":"INT; rm -rf /"}"#, .badArguments),
         ("server/valheim-alpha/stop", #"{"args":[]}"#, .badArguments),
-        ("server/valheim-alpha/stop", #"{"id":7}"#, .badArguments), ("server/valheim-alpha/stop", #"{"id":""}"#, .badArguments),
+        ("server/valheim-alpha/stop", #"{"id":7}"#, .badArguments),
+        ("server/valheim-alpha/stop", #"{"id":""}"#, .badArguments),
         ("server/valheim-alpha/stop", #"{"ttl":"x"}"#, .badArguments),
         ("server/valheim-alpha/stop", #"{"ttl":5,"ts":1799999990}"#, .expired),
         ("server/valheim-alpha/stop", #"{"ttl":5,"ts":"2027-01-15T07:59:50Z"}"#, .expired),
@@ -101,7 +104,9 @@ import Testing
     }
 
     @Test func `correlation data stands in for the id and comes back bit for bit`() throws {
-        for data in [[UInt8](), Array("abc".utf8), [UInt8](repeating: 0xFF, count: 16), [UInt8](repeating: 7, count: 1000)] {
+        for data in [
+            [UInt8](), Array("abc".utf8), [UInt8](repeating: 0xFF, count: 16), [UInt8](repeating: 7, count: 1000),
+        ] {
             let command = try reader.read(
                 message("agent/ping", "{}") {
                     $0.correlation = data
@@ -113,7 +118,8 @@ import Testing
     }
 
     @Test func `another host's topics are none of ours`() throws {
-        #expect(try reader.read(CommandMessage(topic: "peon/h2/cmd/agent/ping", payload: [0x7B, 0x7D]), now: now) == nil)
+        #expect(
+            try reader.read(CommandMessage(topic: "peon/h2/cmd/agent/ping", payload: [0x7B, 0x7D]), now: now) == nil)
         #expect(try reader.read(CommandMessage(topic: "peon/h1/status/agent", payload: [0x7B, 0x7D]), now: now) == nil)
     }
 }

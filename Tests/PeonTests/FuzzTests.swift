@@ -43,12 +43,14 @@ private struct SplitMix {
 
     mutating func topic() -> String {
         let levels = [
-            "peon", "h1", "h2", "cmd", "reply", "status", "server", "agent", "valheim-alpha", "valheim.alpha", "", "..", "+", "#",
+            "peon", "h1", "h2", "cmd", "reply", "status", "server", "agent", "valheim-alpha", "valheim.alpha", "", "..",
+            "+", "#",
             "a_2e-b", "start", "stop", "power", "create", "ping", "plan", "$SYS", "\u{0}", "ü", "description", "alice",
         ]
         if below(4) > 0 {
             let action = pick(Action.allCases)
-            let path = if case .server = action { "server/\(pick(levels))/\(action.name)" } else { "agent/\(action.name)" }
+            let path =
+                if case .server = action { "server/\(pick(levels))/\(action.name)" } else { "agent/\(action.name)" }
             return "peon/h1/\(pick(["cmd", "cmd", "cmd", "reply"]))/\(path)"
         }
         return (0..<below(7)).map { _ in pick(levels) }.joined(separator: "/")
@@ -56,7 +58,8 @@ private struct SplitMix {
 
     mutating func payload() -> [UInt8] {
         let seeds = [
-            "{}", "PRESS", "ON", #"{"id":"1","args":{"grace":1}}"#, #"{"ts":1800000000,"ttl":5,"reply_to":"x"}"#, "null",
+            "{}", "PRESS", "ON", #"{"id":"1","args":{"grace":1}}"#, #"{"ts":1800000000,"ttl":5,"reply_to":"x"}"#,
+            "null",
             #"{"description":"\ud83d\ude00"}"#, #"{"game":"x","state":"ON","settings":{"A":[1,2,{"b":null}]}}"#,
             String(repeating: "[", count: 40), #"{"a":1e999,"b":-0.0}"#, "\u{FEFF}{}",
         ]

@@ -16,7 +16,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "", ".", "..", "valheim", "valheim.", ".alpha", "valheim...", "a./b", "a.b/c", "../x.y", "a.\u{0}", "a.b\n", "a..b",
+        "", ".", "..", "valheim", "valheim.", ".alpha", "valheim...", "a./b", "a.b/c", "../x.y", "a.\u{0}", "a.b\n",
+        "a..b",
         "a.\(String(repeating: "x", count: 300))",
     ])
     func `what could not be one folder is no uid`(text: String) {

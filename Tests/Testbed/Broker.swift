@@ -16,18 +16,20 @@ package struct Broker: Sendable {
 
     /// Runs `body` with a broker.
     ///
-    /// - Parameters:
-    ///   - lines: of its configuration, in place of a listener that lets everybody in; `PORT` and `FOLDER` are filled in.
-    ///   - prepare: writes what the configuration needs into the broker's folder.
+    /// `lines`: of its configuration, in place of a listener that lets everybody in; `PORT` and `FOLDER` are filled in.
+    ///
+    /// `prepare`: writes what the configuration needs into the broker's folder.
     package static func with<Result: Sendable>(
-        _ lines: String = "listener PORT 127.0.0.1\nallow_anonymous true", prepare: (URL) async throws -> Void = { _ in },
+        _ lines: String = "listener PORT 127.0.0.1\nallow_anonymous true",
+        prepare: (URL) async throws -> Void = { _ in },
         _ body: @escaping @Sendable (Broker) async throws -> Result
     ) async throws -> Result {
         try await Testbed.withFolder { folder in
             let port = Testbed.freePort()
             try await prepare(folder)
             let text = "user root\nset_tcp_nodelay true\n\(lines)\n"
-                .replacingOccurrences(of: "PORT", with: "\(port)").replacingOccurrences(of: "FOLDER", with: folder.path())
+                .replacingOccurrences(of: "PORT", with: "\(port)").replacingOccurrences(
+                    of: "FOLDER", with: folder.path())
             let file = folder.appending(path: "mosquitto.conf")
             try text.write(to: file, atomically: true, encoding: .utf8)
             return try await run("mosquitto", ["-c", file.path()]) {
@@ -50,7 +52,8 @@ package func run<Result: Sendable>(
     let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     let outcome = try await Subprocess.run(
         program.contains("/") ? .path(FilePath(program)) : .name(program), arguments: Arguments(arguments),
-        environment: .inherit.updating(["PATH": path]).updating(changes), input: .none, output: .discarded, error: .discarded
+        environment: .inherit.updating(["PATH": path]).updating(changes), input: .none, output: .discarded,
+        error: .discarded
     ) { execution in
         let result: Swift.Result<Result, any Swift.Error>
         do { result = .success(try await body()) } catch { result = .failure(error) }

@@ -11,7 +11,7 @@ package struct OrcProcess: Sendable {
 
     /// Runs `body` with an agent that is online and follows the engine.
     ///
-    /// - Parameter prepare: fills the root before the agent starts.
+    /// `prepare`: fills the root before the agent starts.
     package static func with<Result: Sendable>(
         settings: [String: String] = [:], prepare: (URL) throws -> Void = { _ in },
         _ body: @escaping @Sendable (OrcProcess) async throws -> Result

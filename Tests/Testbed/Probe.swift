@@ -12,7 +12,9 @@ package final class Probe: Sendable {
 
     private struct State {
         var messages: [BusMessage] = []
-        var waiters: [Int: (matches: @Sendable (BusMessage) -> Bool, continuation: CheckedContinuation<BusMessage, any Error>)] = [:]
+        var waiters:
+            [Int: (matches: @Sendable (BusMessage) -> Bool, continuation: CheckedContinuation<BusMessage, any Error>)] =
+                [:]
         var nextWaiter = 0
     }
 
@@ -80,7 +82,8 @@ package final class Probe: Sendable {
                     }
                 }
             } onCancel: {
-                state.withLock { $0.waiters.removeValue(forKey: id) }?.continuation.resume(throwing: CancellationError())
+                state.withLock { $0.waiters.removeValue(forKey: id) }?.continuation.resume(
+                    throwing: CancellationError())
             }
         }
     }
@@ -99,14 +102,17 @@ package final class Probe: Sendable {
     }
 
     @discardableResult
-    package func send(_ action: AgentAction, _ arguments: JSON.Object = [:], limit: Duration = .seconds(60)) async throws -> Reply {
+    package func send(_ action: AgentAction, _ arguments: JSON.Object = [:], limit: Duration = .seconds(60))
+        async throws -> Reply
+    {
         try await send(to: topics.command(action), arguments, limit: limit)
     }
 
     package func send(to topic: String, _ arguments: JSON.Object, limit: Duration) async throws -> Reply {
         let id = UUID().uuidString
         let mark = mark
-        publish(Publication(topic, JSON.object(["id": .string(id), "reply_to": "probe", "args": .object(arguments)]).bytes))
+        publish(
+            Publication(topic, JSON.object(["id": .string(id), "reply_to": "probe", "args": .object(arguments)]).bytes))
         return try await terminalReply(id: id, after: mark, limit: limit)
     }
 
@@ -123,12 +129,16 @@ package final class Probe: Sendable {
     /// All replies to an id on the mirror, in order.
     package func mirrored(id: String) -> [Reply] {
         messages.compactMap { message in
-            guard message.topic.contains("/result/"), let reply = Self.reply(message), reply.id == id else { return nil }
+            guard message.topic.contains("/result/"), let reply = Self.reply(message), reply.id == id else {
+                return nil
+            }
             return reply
         }
     }
 
-    package static func reply(_ message: BusMessage) -> Reply? { (try? JSON.parse(message.payload)).flatMap { Reply($0) } }
+    package static func reply(_ message: BusMessage) -> Reply? {
+        (try? JSON.parse(message.payload)).flatMap { Reply($0) }
+    }
 
     /// The newest report of a topic; null where it was cleared, nil where there was none.
     package func newest(_ topic: String) -> JSON? {

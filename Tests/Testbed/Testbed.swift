@@ -32,9 +32,11 @@ package enum Testbed {
 
     /// The program under test, built beside the tests.
     package static let program: String = {
-        let tests = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? CommandLine.arguments[0]
+        let tests =
+            (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? CommandLine.arguments[0]
         for argument in CommandLine.arguments + [tests] where argument.contains("/orcPackageTests.xctest") {
-            return URL(filePath: argument.components(separatedBy: "/orcPackageTests.xctest")[0]).appending(path: "orc").path()
+            return URL(filePath: argument.components(separatedBy: "/orcPackageTests.xctest")[0]).appending(path: "orc")
+                .path()
         }
         return URL(filePath: tests).deletingLastPathComponent().appending(path: "orc").path()
     }()

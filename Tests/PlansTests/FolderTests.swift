@@ -1,0 +1,109 @@
+import Foundation
+import Glibc
+import Peon
+import Testbed
+import Testing
+
+@testable import Plans
+
+/// Folders that a game, or its owner, has prepared against the agent.
+@Suite struct FolderTests {
+    private let server = ServerID(uid: "x.one")!
+    private let owner = Folder.Owner(user: getuid(), group: getgid())
+
+    private func config() throws -> ServerConfig {
+        let document: JSON = ["metadata": ["game_uid": "x", "image": "i"], "ports": [], "environment": [:]]
+        let plan = try Plan(document, file: "plan.json")
+        return try ServerConfig(server: server, plan: plan, environment: [:], ports: [], description: nil, image: nil)
+    }
+
+    private func withServers(_ body: (URL, ServerFolder) throws -> Void) async throws {
+        try await Testbed.withFolder { root in
+            let servers = root.appending(path: "servers")
+            try FileManager.default.createDirectory(at: servers, withIntermediateDirectories: true)
+            try body(root, ServerFolder(server, in: servers.path()))
+        }
+    }
+
+    @Test func `a new server's folder is made, read back and removed whole`() async throws {
+        try await withServers { root, folder in
+            let contents = ServerFolder.Contents(
+                config: try config(), files: [("config/a.cfg", Array("x".utf8)), ("b.json", Array("{}".utf8))],
+                owner: owner)
+            #expect(try folder.create(contents, planFolder: nil))
+            #expect(try folder.config()?.server == server && folder.hasFile("config/a.cfg") && folder.hasFile("b.json"))
+            #expect(throws: PlanError.exists(server)) { try folder.create(contents, planFolder: nil) }
+            #expect(try ServerFolder.all(in: root.appending(path: "servers").path()).map(\.server) == [server])
+            try folder.remove()
+            #expect(try FileManager.default.contentsOfDirectory(atPath: root.appending(path: "servers").path()).isEmpty)
+        }
+    }
+
+    @Test(arguments: [
+        "../x", "a/../../x", "/etc/x", "", "a//b", "config.json", "docker-compose.yml", "plan.json/x", "a/./b",
+    ])
+    func `a file that would leave the folder, or take a reserved name, is refused`(path: String) async throws {
+        try await withServers { root, folder in
+            let contents = ServerFolder.Contents(config: try config(), files: [(path, [1])], owner: owner)
+            #expect(throws: PlanError.self) { try folder.create(contents, planFolder: nil) }
+            #expect(!FileManager.default.fileExists(atPath: root.appending(path: "x").path()))
+            #expect(!FileManager.default.fileExists(atPath: "/etc/x"))
+        }
+    }
+
+    @Test func `links in the folder are neither followed, written through, given away nor emptied`() async throws {
+        try await withServers { root, folder in
+            let outside = root.appending(path: "outside")
+            try FileManager.default.createDirectory(at: outside, withIntermediateDirectories: true)
+            try "precious".write(to: outside.appending(path: "world"), atomically: true, encoding: .utf8)
+            let place = URL(filePath: folder.path)
+            try FileManager.default.createDirectory(at: place, withIntermediateDirectories: true)
+            symlink(outside.path(), place.appending(path: "link").path())
+            symlink(outside.appending(path: "world").path(), place.appending(path: "file").path())
+            for path in ["link/new", "file"] {
+                let contents = ServerFolder.Contents(config: try config(), files: [(path, [1])], owner: owner)
+                #expect(throws: PlanError.self) { try folder.create(contents, planFolder: nil) }
+            }
+            #expect(!folder.hasFile("file"))
+            try folder.remove()
+            #expect(try String(contentsOf: outside.appending(path: "world"), encoding: .utf8) == "precious")
+            #expect(try FileManager.default.contentsOfDirectory(atPath: outside.path()) == ["world"])
+        }
+    }
+
+    @Test func `a config folder that is a link reports nothing, nor does a link or a pipe in it`() async throws {
+        try await withServers { root, folder in
+            try "s3cret".write(to: root.appending(path: "shadow"), atomically: true, encoding: .utf8)
+            let contents = ServerFolder.Contents(config: try config(), files: [], owner: owner)
+            _ = try folder.create(contents, planFolder: nil)
+            let configFolder = URL(filePath: folder.path).appending(path: "config")
+            symlink(root.appending(path: "shadow").path(), configFolder.appending(path: "peek").path())
+            mkfifo(configFolder.appending(path: "pipe").path(), 0o666)
+            try "1".write(to: configFolder.appending(path: "port"), atomically: true, encoding: .utf8)
+            let secrets = Secrets(environment: [:])
+            #expect(try folder.configReport(secrets: secrets).map(\.name) == ["port"])
+            try FileManager.default.removeItem(at: configFolder)
+            symlink("/etc", configFolder.path())
+            #expect(throws: PlanError.self) { try folder.configReport(secrets: secrets) }
+        }
+    }
+
+    @Test func `a preloaded folder keeps what its owner put there`() async throws {
+        try await withServers { root, folder in
+            let planFolder = root.appending(path: "plans/x")
+            try FileManager.default.createDirectory(
+                at: planFolder.appending(path: "actions"), withIntermediateDirectories: true)
+            try "theirs".write(to: planFolder.appending(path: "server.cfg"), atomically: true, encoding: .utf8)
+            try "go".write(to: planFolder.appending(path: "actions/server_start"), atomically: true, encoding: .utf8)
+            let place = URL(filePath: folder.path)
+            try FileManager.default.createDirectory(at: place, withIntermediateDirectories: true)
+            try "mine".write(to: place.appending(path: "server.cfg"), atomically: true, encoding: .utf8)
+            let contents = ServerFolder.Contents(config: try config(), files: [], owner: owner)
+            #expect(try folder.create(contents, planFolder: Folder(path: planFolder.path())) == false)
+            #expect(try String(contentsOf: place.appending(path: "server.cfg"), encoding: .utf8) == "mine")
+            #expect(folder.hasFile("actions/server_start"))
+            try folder.removeConfig()
+            #expect(!folder.hasConfig && folder.hasFile("server.cfg"))
+        }
+    }
+}

@@ -1,0 +1,76 @@
+import Peon
+import Testing
+
+@testable import Plans
+
+@Suite struct PlanTests {
+    private func plan(_ extra: String) throws -> Plan {
+        try Plan(JSON.parse(#"{"metadata":{"game_uid":"x","image":"i"}\#(extra)}"#), file: "plan.json")
+    }
+
+    @Test(arguments: [
+        #","ports":{}"#, #","ports":[[{"P":["0","udp"]}]]"#, #","ports":[[{"P":["70000","udp"]}]]"#,
+        #","ports":[[{"P":["1"]}]]"#,
+        #","ports":[["x"]]"#, #","environment":[]"#, #","volumes":{"~!/../../etc":"/x"}"#,
+        #","volumes":{"relative":"/x"}"#,
+        #","volumes":{"~!/a":"x"}"#, #","volumes":{"~!/a:b":"/x"}"#, #","volumes":{"~!/a":"/x:ro"}"#, #","orc":[]"#,
+        #","orc":{"stop":{"signal":"KILL"}}"#, #","orc":{"stop":{"grace":-1}}"#, #","orc":{"stop":{"command":"a\nb"}}"#,
+        #","orc":{"resources":{"memory":"lots"}}"#, #","orc":{"resources":{"cpus":0}}"#,
+    ])
+    func `a plan that cannot be carried out is refused with its place`(extra: String) {
+        let error = #expect(throws: PlanError.self) { try plan(extra) }
+        #expect(error?.description.hasPrefix("plan.json") == true)
+    }
+
+    @Test func `the orc object says how to stop, and what may be used`() throws {
+        let options = try plan(
+            #","orc":{"stop":{"command":"quit","grace":5},"resources":{"memory":"1g","cpus":1.5,"pids":64},"later":{"a":1}}"#
+        ).options
+        #expect(options.stop.command == "quit" && options.stop.grace == 5)
+        #expect(options.resources.memory == 1 << 30 && options.resources.cpus == 1.5 && options.resources.pids == 64)
+    }
+
+    @Test func `a plan says itself how its port groups are meant`() throws {
+        let three = #"[[{"P":["1","udp"]}],[{"P":["2","udp"]}],[{"P":["3","udp"]}]]"#
+        #expect(try plan(",\"ports\":\(three)").portGroups.count == 1)
+        #expect(try plan(",\"ports\":\(three),\"orc\":{\"ports\":\"alternatives\"}").portGroups.count == 3)
+        let two = #"[[{"P":["1","udp"]}],[{"P":["2","udp"]}]]"#
+        #expect(try plan(",\"ports\":\(two)").portGroups.count == 2)
+        #expect(try plan(",\"ports\":\(two),\"orc\":{\"ports\":\"together\"}").portGroups.count == 1)
+    }
+
+    @Test(arguments: [
+        ("PASSWORD", true), ("ADMIN_PASSWORD", true), ("CS2_RCONPW", true), ("TV_PW", true), ("STEAM_GSLT", true),
+        ("password", true), ("API_KEY", true), ("SERVER_NAME", false), ("PORT", false), ("state", false),
+        ("SPAWN", false),
+    ])
+    func `secrets are known by their names`(name: String, isSecret: Bool) {
+        #expect(Secrets.isSecret(name) == isSecret)
+    }
+
+    @Test func `a secret's value is masked wherever it stands`() {
+        let secrets = Secrets(environment: ["PASSWORD": "hunter2", "PIN_PW": "1", "SERVER_NAME": "fun"])
+        #expect(secrets.masked("hunter2", named: "password") == "***")
+        #expect(secrets.masked("set rcon hunter2;name fun 1", named: "server.cfg") == "set rcon ***;name fun 1")
+        #expect(secrets.masked("", named: "password") == "")
+    }
+
+    @Test(arguments: [
+        ("plain", "plain"), ("2456:2456/udp", "2456:2456/udp"), ("A=b c", "A=b c"), ("A=$x", "A=$$x"),
+        ("yes", "\"yes\""),
+        ("A=b: c", "\"A=b: c\""), ("A=b #c", "\"A=b #c\""), ("A=\"q\"", "\"A=\\\"q\\\"\""), ("A=l\nm", "\"A=l\\nm\""),
+        ("", "\"\""),
+        ("1000:1000", "1000:1000"), ("*x", "\"*x\""), ("A=ä", "\"A=ä\""), ("A= ", "\"A= \""), ("123", "\"123\""),
+    ])
+    func `a value reads back from YAML as it was`(text: String, scalar: String) {
+        #expect(ComposeFile.scalar(text) == scalar)
+    }
+
+    @Test func `a drawn name is new and fit`() {
+        for _ in 0..<200 {
+            let name = CampName.draw { _ in false }
+            #expect(name.map(NewName.allows) == true)
+        }
+        #expect(CampName.draw { _ in true } == nil)
+    }
+}
