@@ -81,12 +81,32 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(name: "PeonTests", dependencies: ["Peon"], swiftSettings: strict),
         .testTarget(name: "PlansTests", dependencies: ["Plans", "Peon", "Testbed"], swiftSettings: strict),
-        .testTarget(name: "BusTests", dependencies: ["Bus", "Peon", "Testbed", .product(name: "Logging", package: "swift-log"), .product(name: "Subprocess", package: "swift-subprocess")], swiftSettings: strict),
-        .testTarget(name: "DockerTests", dependencies: ["Docker", "Testbed", .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "Subprocess", package: "swift-subprocess")], swiftSettings: strict),
+        .testTarget(
+            name: "BusTests",
+            dependencies: [
+                "Bus", "Peon", "Testbed", .product(name: "Logging", package: "swift-log"),
+                .product(name: "Subprocess", package: "swift-subprocess"),
+            ], swiftSettings: strict),
+        .testTarget(
+            name: "DockerTests",
+            dependencies: [
+                "Docker", "Testbed", .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "Subprocess", package: "swift-subprocess"),
+            ], swiftSettings: strict),
         .testTarget(name: "StoreTests", dependencies: ["Store", "Peon", "Testbed"], swiftSettings: strict),
         .testTarget(
-            name: "AgentTests", dependencies: ["Agent", "Peon", "Plans", "Docker", "Testbed"], swiftSettings: strict),
+            name: "AgentTests",
+            dependencies: [
+                "Agent", "Peon", "Plans", "Bus", "Docker", "Testbed",
+                .product(name: "Subprocess", package: "swift-subprocess"),
+            ], swiftSettings: strict),
         .testTarget(
-            name: "EndToEndTests", dependencies: ["Peon", "Plans", "Bus", "Docker", "Testbed"], swiftSettings: strict),
+            name: "EndToEndTests",
+            dependencies: [
+                "Peon", "Plans", "Bus", "Docker", "Testbed", "orc",
+                .product(name: "Subprocess", package: "swift-subprocess"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ], swiftSettings: strict),
     ]
 )

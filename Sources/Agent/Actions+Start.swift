@@ -67,7 +67,7 @@ extension Actions {
     func specification(of config: ServerConfig) async throws -> ContainerSpec {
         let folder = ServerFolder(config.server, in: settings.servers)
         let path = try await hostPaths.path(ofServer: config.server)
-        let place = ServerConfig.Place(folder: path, publicIP: settings.publicIP)
+        let place = ServerConfig.Place(folder: path, host: settings.host, publicIP: settings.publicIP)
         let spec = config.container(at: place, hasFile: folder.hasFile)
         try folder.writeCompose(spec, owner: settings.owner)
         return spec

@@ -15,7 +15,7 @@ struct SessionService: Service {
 
     func run() async {
         await cancelWhenGracefulShutdown { await session.run() }
-        session.close()
+        await session.close()
     }
 }
 

@@ -47,6 +47,9 @@ struct Inbox: Sendable {
     }
 
     private func admit(_ command: Command) async {
+        if case .server(let server, let action) = command.target, action != .create, !actions.knows(server) {
+            return actions.finish(command, with: ActionError(.unknownServer, "there is no server \(server)"))
+        }
         switch ledger.admit(command) {
         case .new: await start(command)
         case .running:
@@ -65,11 +68,6 @@ struct Inbox: Sendable {
 
     private func start(_ command: Command) async {
         let job = Job(command)
-        switch command.target {
-        case .server(let server, let action) where action != .create && !actions.knows(server):
-            return actions.finish(command, with: ActionError(.unknownServer, "there is no server \(server)"))
-        case .newServer, .server, .agent: break
-        }
         responder.send(command.reply(.accepted), to: command.route)
         if command.isHarmless { return await actions.perform(job) }
         guard lanes.enqueue(job, for: actions.lane(of: command)) else {

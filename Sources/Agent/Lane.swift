@@ -37,16 +37,16 @@ struct Job: Sendable {
 /// One server's commands: one at a time, in the order in which they came.
 final class Lane: Sendable {
     private let perform: @Sendable (Job) async -> Void
-    private let state = Mutex(State())
+    let state = Mutex(State())
     private let wakeups: AsyncStream<Void>
     private let wakeup: AsyncStream<Void>.Continuation
 
-    private struct State {
+    struct State {
         var waiting: [Waiting] = []
         var running: (job: Job, task: Task<Void, Never>)?
     }
 
-    private struct Waiting {
+    struct Waiting {
         let job: Job
         var isBrokenOff = false
     }

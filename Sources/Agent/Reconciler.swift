@@ -80,9 +80,18 @@ struct Reconciler: Sendable {
 
     /// Makes a container's server known where it is not yet.
     private func adopt(_ container: ContainerSummary) -> ServerID? {
-        guard let id = Self.server(name: container.name, labels: container.labels ?? [:]) else { return nil }
-        if fleet[id] == nil { fleet.add(adopted(id, isRunning: container.state == "running")) }
+        let labels = container.labels ?? [:]
+        guard let id = Self.server(name: container.name, labels: labels) else { return nil }
+        if fleet[id] == nil {
+            guard isOurs(labels) else { return nil }
+            fleet.add(adopted(id, isRunning: container.state == "running"))
+        }
         return id
+    }
+
+    /// Whether no other agent has made the container.
+    private func isOurs(_ labels: [String: String]) -> Bool {
+        labels[Label.host].map { $0 == settings.host.description } ?? true
     }
 
     private func adopted(_ id: ServerID, isRunning: Bool) -> Server {
@@ -93,8 +102,11 @@ struct Reconciler: Sendable {
 
     private func server(of event: EngineEvent) -> ServerID? {
         let known = fleet.all.first { $0.container?.id == event.actor.id }?.id
-        guard let id = known ?? Self.server(name: event.name, labels: event.actor.attributes ?? [:]) else { return nil }
-        if fleet[id] == nil, event.action == "create" || event.action == "start" || event.action == "rename" {
+        let labels = event.actor.attributes ?? [:]
+        guard let id = known ?? Self.server(name: event.name, labels: labels) else { return nil }
+        if fleet[id] == nil, isOurs(labels),
+            event.action == "create" || event.action == "start" || event.action == "rename"
+        {
             fleet.add(adopted(id, isRunning: event.action == "start"))
         }
         return id

@@ -53,9 +53,10 @@ struct Session: Sendable {
     }
 
     /// Says goodbye; the link must still stand.
-    func close() {
+    func close() async {
         bus.publish(presence.publication(.offline, .stopped, topic: settings.topics.status(.agent)))
         reports.close()
+        await bus.flush()
     }
 
     private func take(_ message: BusMessage, holding held: inout [BusMessage]?) async {
@@ -81,8 +82,8 @@ struct Session: Sendable {
                 standBack(for: rival)
                 return false
             }
-            announce()
             try await bus.subscribe([settings.topics.allCommands])
+            announce()
             board.publishInfo()
             try await reports.open()
             logger.info("online", metadata: ["host": "\(settings.host)"])

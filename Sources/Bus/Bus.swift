@@ -27,6 +27,8 @@ package final class Bus: Sendable {
         var stayAway: Double = 0
         var lastFailure: String?
         var counters = BusCounters()
+        /// Publications that the broker has not acknowledged, or that are not written yet where it never will.
+        var onTheWay = 0
         /// By packet number; resumed once, under the lock that stores them.
         var waiting: [Int32: CheckedContinuation<[Int32], any Error>] = [:]
         /// SUBACKs that came before their waiter was stored.
@@ -56,8 +58,18 @@ package final class Bus: Sendable {
             return false
         }
         loop.wake()
-        count { $0.published += 1 }
+        state.withLock { state in
+            state.counters.published += 1
+            state.onTheWay += 1
+        }
         return true
+    }
+
+    /// Waits until the broker has all that was published, or for two seconds.
+    package func flush() async {
+        for _ in 0..<1000 where state.withLock({ $0.isConnected && $0.onTheWay > 0 }) {
+            do { try await Task.sleep(for: .milliseconds(2)) } catch { return }
+        }
     }
 
     /// Subscribes and waits for the SUBACK.
@@ -147,7 +159,7 @@ package final class Bus: Sendable {
             disconnected: { _ in },
             message: { [self] in tell(.message($0)) },
             subscribed: { [self] in subscribed(packet: $0, granted: $1) },
-            published: { [self] code in if code >= 0x80 { count { $0.denied += 1 } } })
+            published: { [self] in published($0) })
     }
 
     private func connected(_ code: Int32, version: ProtocolVersion) {
@@ -161,6 +173,13 @@ package final class Bus: Sendable {
         }
         logger.info("connected to the broker", metadata: ["mqtt.version": "\(version.rawValue)"])
         tell(.connected(version))
+    }
+
+    private func published(_ code: Int32) {
+        state.withLock { state in
+            state.onTheWay = max(state.onTheWay - 1, 0)
+            if code >= 0x80 { state.counters.denied += 1 }
+        }
     }
 
     private func subscribed(packet: Int32, granted: [Int32]) {

@@ -47,5 +47,7 @@ package struct ContainerSpec: Sendable, Equatable {
 /// The labels by which the agent knows its own containers.
 package enum Label {
     package static let uid = "peon.orc.uid"
+    /// The agent that made the container; another agent on the same engine leaves it alone.
+    package static let host = "peon.orc.host"
     package static let fingerprint = "peon.orc.spec"
 }

@@ -1,15 +1,18 @@
-import Peon
+package import Peon
 
 extension ServerConfig {
     /// Where a server's folder is, and what of the machine goes into its container.
     package struct Place: Sendable {
         /// The server's folder as the engine's host names it.
         package let folder: String
+        /// The agent's name on the bus.
+        package let host: HostName
         /// Handed to the container as PUBLIC_IP.
         package let publicIP: String?
 
-        package init(folder: String, publicIP: String?) {
+        package init(folder: String, host: HostName, publicIP: String?) {
             self.folder = folder
+            self.host = host
             self.publicIP = publicIP
         }
     }
@@ -71,6 +74,7 @@ extension ServerConfig {
             ("com.docker.compose.service", "server"),
             ("com.docker.compose.version", "2.26.1"),
             (Label.fingerprint, fingerprint),
+            (Label.host, place.host.description),
             (Label.uid, server.uid),
         ].map { .init(name: $0.0, value: $0.1) }
     }

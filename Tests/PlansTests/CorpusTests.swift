@@ -34,7 +34,8 @@ import Testing
         #expect(games.count >= 21)
         for game in games {
             let spec = try Self.config(game).container(
-                at: .init(folder: "/srv/\(game)/one", publicIP: nil), hasFile: { _ in true })
+                at: .init(folder: "/srv/\(game)/one", host: HostName(fitting: "h"), publicIP: nil),
+                hasFile: { _ in true })
             #expect(spec.name == "peon.warcamp.\(game).one" && spec.hostname == spec.name, "\(game)")
             #expect(Set(spec.mounts.map(\.target)).count == spec.mounts.count, "\(game): a target twice")
             #expect(
@@ -55,7 +56,8 @@ import Testing
     }
 
     @Test func `valheim's three groups are three ports of one server`() throws {
-        let spec = try Self.config("valheim").container(at: .init(folder: "/s", publicIP: nil), hasFile: { _ in false })
+        let spec = try Self.config("valheim").container(
+            at: .init(folder: "/s", host: HostName(fitting: "h"), publicIP: nil), hasFile: { _ in false })
         #expect(spec.ports.map(\.number) == [2456, 2457, 2458])
         #expect(spec.environment.first { $0.name == "PORT" }?.value == "2456")
     }
@@ -69,12 +71,13 @@ import Testing
     }
 
     @Test func `a port name that comes twice is published each time and its last number is the variable`() throws {
-        let quake = try Self.config("quake3").container(at: .init(folder: "/s", publicIP: nil), hasFile: { _ in false })
+        let quake = try Self.config("quake3").container(
+            at: .init(folder: "/s", host: HostName(fitting: "h"), publicIP: nil), hasFile: { _ in false })
         #expect(
             quake.ports.map { "\($0.number)/\($0.transport)" } == ["27960/tcp", "27960/udp", "8080/tcp", "8080/udp"])
         #expect(quake.environment.first { $0.name == "PORT" }?.value == "8080")
         let factory = try Self.config("satisfactory").container(
-            at: .init(folder: "/s", publicIP: nil), hasFile: { _ in false })
+            at: .init(folder: "/s", host: HostName(fitting: "h"), publicIP: nil), hasFile: { _ in false })
         #expect(
             factory.ports.map { "\($0.number)/\($0.transport)" } == [
                 "15777/udp", "15000/udp", "7777/udp", "7777/tcp", "8888/udp", "8888/tcp",
@@ -84,7 +87,8 @@ import Testing
 
     @Test func `of two volumes on one target the last has it, with a warning`() throws {
         let config = try Self.config("barotrauma")
-        let spec = config.container(at: .init(folder: "/s", publicIP: nil), hasFile: { _ in false })
+        let spec = config.container(
+            at: .init(folder: "/s", host: HostName(fitting: "h"), publicIP: nil), hasFile: { _ in false })
         #expect(spec.mounts.first { $0.target == "/home/steam/steamcmd/data" }?.source == "/s/user")
         #expect(config.contestedTargets == ["/home/steam/steamcmd/data"])
     }
@@ -118,7 +122,7 @@ import Testing
 
     @Test func `files are mounted where they exist`() throws {
         let config = try Self.config("vrising")
-        let place = ServerConfig.Place(folder: "/s", publicIP: nil)
+        let place = ServerConfig.Place(folder: "/s", host: HostName(fitting: "h"), publicIP: nil)
         let without = config.container(at: place, hasFile: { _ in false })
         let with = config.container(at: place, hasFile: { $0 == "ServerHostSettings.json" })
         #expect(with.mounts.count == without.mounts.count + 1)

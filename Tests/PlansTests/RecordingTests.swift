@@ -68,7 +68,8 @@ import Testing
             // PEON wrote both of Quake's PORT variables; only the last ever counted.
             expected = expected.replacingOccurrences(of: "        - PORT=27960\n", with: "")
             let place = ServerConfig.Place(
-                folder: "/home/peon/servers/\(recording.server.game)/\(recording.server.camp)", publicIP: nil)
+                folder: "/home/peon/servers/\(recording.server.game)/\(recording.server.camp)",
+                host: HostName(fitting: "h"), publicIP: nil)
             #expect(
                 ComposeFile.text(try config(recording).container(at: place, hasFile: { _ in false })) == expected,
                 "\(recording.id)")

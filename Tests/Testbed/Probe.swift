@@ -145,12 +145,12 @@ package final class Probe: Sendable {
         messages.last { $0.topic == topic }.map { (try? JSON.parse($0.payload)) ?? .null }
     }
 
-    /// The states that a server reported after `mark`, in order.
+    /// The states that a server went through after `mark`, in order.
     package func states(of server: ServerID, after mark: Int = 0) -> [String] {
         let topic = topics.status(server, .state)
         return messages.dropFirst(mark).filter { $0.topic == topic }.compactMap { message in
             (try? JSON.parse(message.payload))?["state"]?.string
-        }
+        }.reduce(into: []) { states, state in if states.last != state { states.append(state) } }
     }
 
     /// Waits until a server reports a state.

@@ -7,16 +7,16 @@ package enum Testbed {
     package static func engine() throws -> Engine { Engine(.unix(path: try engineSocket())) }
 
     package static func engineSocket() throws -> String {
-        guard let path = ProcessInfo.processInfo.environment["ORC_TEST_ENGINE"] else {
-            throw Missing("ORC_TEST_ENGINE, a Docker engine's socket: run scripts/test")
+        guard let path = ProcessInfo.processInfo.environment["TESTBED_ENGINE"] else {
+            throw Missing("TESTBED_ENGINE, a Docker engine's socket: run scripts/test")
         }
         return path
     }
 
     /// A folder with PEON's war plans and recordings.
     package static func corpus() throws -> URL {
-        guard let path = ProcessInfo.processInfo.environment["ORC_TEST_CORPUS"] else {
-            throw Missing("ORC_TEST_CORPUS, a folder with warplans and peon-v1: run scripts/test")
+        guard let path = ProcessInfo.processInfo.environment["TESTBED_CORPUS"] else {
+            throw Missing("TESTBED_CORPUS, a folder with warplans and peon-v1: run scripts/test")
         }
         return URL(filePath: path)
     }

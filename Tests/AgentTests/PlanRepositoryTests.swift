@@ -1,0 +1,92 @@
+import Foundation
+import Subprocess
+import Testbed
+import Testing
+
+@testable import Agent
+
+/// The plans' repository, with a real git on a repository of the test's own.
+@Suite struct PlanRepositoryTests {
+    private func git(_ arguments: [String], in folder: URL) async throws {
+        let result = try await Subprocess.run(
+            .name("git"),
+            arguments: Arguments(["-C", folder.path(), "-c", "user.name=t", "-c", "user.email=t@t"] + arguments),
+            output: .discarded, error: .string(limit: 4096))
+        if !result.terminationStatus.isSuccess { throw Overdue("git \(arguments): \(result.standardError)") }
+    }
+
+    private func write(_ text: String, _ path: String, in folder: URL) throws {
+        let url = folder.appending(path: path)
+        try FileManager.default.createDirectory(at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+        try text.write(to: url, atomically: true, encoding: .utf8)
+    }
+
+    private func read(_ path: String, in folder: URL) -> String? {
+        try? String(contentsOf: folder.appending(path: path), encoding: .utf8)
+    }
+
+    private func withUpstream(_ body: (URL, URL, PlanRepository) async throws -> Void) async throws {
+        try await Testbed.withFolder { root in
+            let upstream = root.appending(path: "upstream")
+            try write("[1]", "plans.json", in: upstream)
+            try write("one\ntwo\nthree\n", "a/plan.json", in: upstream)
+            try await git(["init", "-q"], in: upstream)
+            try await git(["add", "-A"], in: upstream)
+            try await git(["commit", "-qm", "first"], in: upstream)
+            let plans = root.appending(path: "plans")
+            try await body(upstream, plans, PlanRepository(folder: plans.path(), url: upstream.path()))
+        }
+    }
+
+    private func change(_ upstream: URL) async throws {
+        try write("[2]", "plans.json", in: upstream)
+        try write("ONE\ntwo\nthree\n", "a/plan.json", in: upstream)
+        try write("new", "b/plan.json", in: upstream)
+        try await git(["add", "-A"], in: upstream)
+        try await git(["commit", "-qm", "second"], in: upstream)
+    }
+
+    @Test func `the first call clones, a later one brings what is new, and one without news says so`() async throws {
+        try await withUpstream { upstream, plans, repository in
+            #expect(try await repository.update())
+            #expect(read("plans.json", in: plans) == "[1]")
+            #expect(try await repository.update() == false)
+            try await change(upstream)
+            #expect(try await repository.update())
+            #expect(read("plans.json", in: plans) == "[2]" && read("b/plan.json", in: plans) == "new")
+        }
+    }
+
+    @Test func `local edits and local files stay, also where both sides changed a line`() async throws {
+        try await withUpstream { upstream, plans, repository in
+            _ = try await repository.update()
+            try write("MINE\ntwo\nthree\n", "a/plan.json", in: plans)
+            try write("own", "own/plan.json", in: plans)
+            try write("mine too", "b/plan.json", in: plans)
+            try await change(upstream)
+            _ = try await repository.update()
+            #expect(read("a/plan.json", in: plans) == "MINE\ntwo\nthree\n")
+            #expect(read("own/plan.json", in: plans) == "own" && read("b/plan.json", in: plans) == "mine too")
+            #expect(read("plans.json", in: plans) == "[2]")
+        }
+    }
+
+    @Test func `a folder that was filled by hand keeps its files`() async throws {
+        try await withUpstream { _, plans, repository in
+            try write("mine", "a/plan.json", in: plans)
+            try write("own", "own/plan.json", in: plans)
+            #expect(try await repository.update())
+            #expect(read("a/plan.json", in: plans) == "mine" && read("own/plan.json", in: plans) == "own")
+            #expect(read("plans.json", in: plans) == "[1]")
+        }
+    }
+
+    @Test func `a repository that cannot be reached leaves all as it was`() async throws {
+        try await withUpstream { upstream, plans, repository in
+            _ = try await repository.update()
+            try FileManager.default.removeItem(at: upstream)
+            await #expect(throws: ActionError.self) { try await repository.update() }
+            #expect(read("plans.json", in: plans) == "[1]")
+        }
+    }
+}

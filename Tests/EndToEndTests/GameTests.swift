@@ -1,0 +1,102 @@
+import Bus
+import Docker
+import Foundation
+import Peon
+import Testbed
+import Testing
+
+/// Real games on the real engine, driven over a real broker.
+extension EndToEnd {
+    @Suite struct GameTests {
+        private static let teeworlds = """
+            {"metadata": {"game_uid": "teeworlds", "image": "orc-demo/teeworlds", "description": "Teeworlds"},
+             "ports": [[{"PORT": ["18303", "udp"]}], [{"PORT": ["18304", "udp"]}]],
+             "environment": {"SERVER_NAME": null, "PASSWORD": ""}, "volumes": {"~!/config": "/home/game"}}
+            """
+
+        @Test func `a Teeworlds server is created, answers players, is stopped, destroyed and eradicated`() async throws
+        {
+            try await OrcProcess.with(prepare: { try OrcProcess.installPlan("teeworlds", Self.teeworlds, in: $0) }) {
+                orc in
+                let probe = orc.probe
+                let server = ServerID(uid: "teeworlds.demo")!
+                let name = #"Fun "quoted" $HOME `id`; rm"#
+                let created = try await probe.send(
+                    .create, "teeworlds.demo", ["SERVER_NAME": .string(name), "PASSWORD": "hunter22"])
+                #expect(created.status == .ok && created.changed == true, "\(created.error ?? "")")
+                #expect(created.data["ports"]?.array?.first?["port"] == 18303)
+                #expect(probe.states(of: server) == ["starting", "running"])
+
+                let answer = try await GameQuery.teeworlds(port: 18303)
+                #expect(answer.contains(name), "\(answer)")
+                #expect(try await self.log(server).contains("server name is"))
+                _ = try await probe.next("the config folder's report") { message in
+                    message.topic == probe.topics.status(server, .state)
+                        && (try? JSON.parse(message.payload))?["server_config"]?["server.cfg"]?.string?.contains("***")
+                            == true
+                }
+                #expect(
+                    !probe.messages.contains {
+                        String(decoding: $0.payload, as: UTF8.self).contains("hunter22")
+                            && $0.topic.contains("/status/")
+                    })
+
+                let mark = probe.mark
+                let stopped = try await probe.send(.stop, server.sid)
+                #expect(
+                    stopped.status == .ok && stopped.data["exit_code"]?.int == 0 && stopped.data["state"] == "stopped")
+                #expect(probe.states(of: server, after: mark).suffix(2) == ["stopping", "stopped"])
+                #expect(try await probe.send(.stop, server.sid).changed == false)
+                #expect(try await probe.send(.start, server.sid).data["state"] == "running")
+
+                #expect(try await probe.send(.destroy, server.sid).status == .ok)
+                try await self.expectGone(server, orc)
+                #expect(
+                    FileManager.default.fileExists(
+                        atPath: orc.root.appending(path: "servers/teeworlds/demo/config.json").path()))
+
+                #expect(try await probe.send(.start, server.sid).status == .ok)
+                #expect(try await probe.send(.eradicate, server.sid, ["eradicate": true]).status == .ok)
+                try await self.expectGone(server, orc)
+                #expect(!FileManager.default.fileExists(atPath: orc.root.appending(path: "servers/teeworlds").path()))
+            }
+        }
+
+        @Test func `OpenArena runs under PEON's own quake3 plan`() async throws {
+            let plan = try String(
+                contentsOf: Testbed.corpus().appending(path: "warplans/quake3/plan.json"), encoding: .utf8)
+            try await OrcProcess.with(prepare: { try OrcProcess.installPlan("quake3", plan, in: $0) }) { orc in
+                let server = ServerID(uid: "quake3.arena")!
+                let created = try await orc.probe.send(
+                    .create, "quake3.arena", ["STEAM_USER": "u", "STEAM_PASSWORD": "p"])
+                #expect(created.status == .ok, "\(created.error ?? "")")
+                let answer = try await GameQuery.quake(port: 27960)
+                #expect(answer.contains("statusResponse") && answer.contains("sv_hostname"))
+                #expect(try await self.log(server).contains("Game Initialization"))
+                let stopped = try await orc.probe.send(.stop, server.sid)
+                #expect(
+                    stopped.status == .ok && stopped.data["state"] == "stopped" && stopped.data["exit_code"]?.int == 1)
+                #expect(try await orc.probe.send(.eradicate, server.sid).status == .ok)
+                try await self.expectGone(server, orc)
+            }
+        }
+
+        /// No container, no network, no retained topic.
+        private func expectGone(_ server: ServerID, _ orc: OrcProcess) async throws {
+            let engine = try Testbed.engine()
+            let container = await #expect(throws: EngineError.self) {
+                try await engine.inspect("peon.warcamp.\(server.uid)")
+            }
+            #expect(container?.status == 404)
+            #expect(try await engine.hasNetwork("\(server.game)_\(server.camp)") == false)
+            let retained = try await orc.retainedTopics()
+            #expect(retained.filter { $0.contains("/\(server.sid)/") }.isEmpty)
+            #expect(orc.probe.newest(orc.probe.topics.status(.servers))?["servers"] == [])
+        }
+
+        private func log(_ server: ServerID) async throws -> String {
+            try await Tool.output(
+                "docker", ["-H", "unix://\(try Testbed.engineSocket())", "logs", "peon.warcamp.\(server.uid)"])
+        }
+    }
+}
