@@ -6,6 +6,8 @@ RUN apt-get update \
 WORKDIR /src
 COPY Package.swift ./
 COPY Sources Sources
+# The manifest names the test targets, so their folders must be there.
+COPY Tests Tests
 RUN swift build -c release --product orc --static-swift-stdlib -Xlinker -s -Xlinker --no-export-dynamic \
     && cp "$(swift build -c release --show-bin-path)/orc" /orc
 
@@ -16,7 +18,7 @@ RUN apt-get update \
     && useradd --uid 1000 --create-home --home-dir /home/peon peon \
     && printf 'if [ -t 1 ]; then orc --version | sed "s/^/Orc /"; orc servers; fi\n' > /etc/profile.d/orc.sh
 COPY --from=build /orc /usr/local/bin/orc
-# PEON's place; mount a folder of the host here.
+# PEON's place; mount a folder of the host here. Set ORC_HOST too: a container's own name changes with each new one.
 ENV ORC_ROOT=/home/peon SWIFT_BACKTRACE=enable=no
 # To run as this user, give the container the engine's group: --group-add "$(stat -c %g /var/run/docker.sock)".
 USER peon

@@ -25,9 +25,9 @@ extension Actions {
         let contents = ServerFolder.Contents(config: config, files: try Self.files(arguments), owner: settings.owner)
         let folder = ServerFolder(server, in: settings.servers)
         let startsLater = arguments["start_later"]?.flag ?? false
-        var isNew = true
+        let isNew = !folder.exists
         do {
-            isNew = try folder.create(contents, planFolder: try catalogue.folder(game))
+            try folder.create(contents, planFolder: try catalogue.folder(game))
             try await bring(config, in: folder, up: !startsLater, command)
         } catch {
             let failure = ActionError(Task.isCancelled ? CancellationError() : error)
@@ -56,7 +56,11 @@ extension Actions {
     private func replaceRemains(of server: ServerID) async throws {
         let name = ServerConfig.containerName(server)
         let container: ContainerDetail
-        do { container = try await engine.inspect(name) } catch EngineError.refused(status: 404, _) { return }
+        do { container = try await engine.inspect(name) } catch EngineError.refused(status: 404, _) {
+            // What may still be known of one whose folder and container have gone.
+            if fleet[server] != nil { fleet.remove(server) }
+            return
+        }
         let labels = container.config.labels ?? [:]
         let isOurs =
             labels[Label.uid] == server.uid

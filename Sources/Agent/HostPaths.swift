@@ -23,9 +23,9 @@ final class HostPaths: Sendable {
         if let hostRoot = settings.hostRoot { return hostRoot }
         if let known = found.withLock({ $0 }) { return known }
         guard access("/.dockerenv", F_OK) == 0 else { return settings.root }
-        guard let own = ProcFile.read("/etc/hostname")?.split(separator: "\n").first else { return settings.root }
+        guard let own = Self.ownContainer else { return settings.root }
         let container: ContainerDetail
-        do { container = try await engine.inspect(String(own)) } catch EngineError.refused(status: 404, _) {
+        do { container = try await engine.inspect(own) } catch EngineError.refused(status: 404, _) {
             return settings.root  // in some container, but in none of this engine's
         }
         let mounts = (container.mounts ?? []).filter {
@@ -40,5 +40,18 @@ final class HostPaths: Sendable {
         let root = source + settings.root.dropFirst(mount.destination.count)
         found.withLock { $0 = root }
         return root
+    }
+
+    /// The agent's own container, by the file that the engine mounts at `/etc/hostname` (proc_pid_mountinfo(5)).
+    ///
+    /// What stands in that file is no sure sign: the host's name on the host's network, or whatever was chosen.
+    private static var ownContainer: String? {
+        for line in (ProcFile.read("/proc/self/mountinfo") ?? "").split(separator: "\n") {
+            let fields = line.split(separator: " ")
+            guard fields.count > 4, fields[4] == "/etc/hostname" else { continue }
+            let id = fields[3].split(separator: "/").last { $0.utf8.count == 64 && $0.allSatisfy(\.isHexDigit) }
+            if let id { return String(id) }
+        }
+        return ProcFile.read("/etc/hostname")?.split(separator: "\n").first.map(String.init)
     }
 }

@@ -107,6 +107,7 @@ package final class Bus: Sendable {
 
     /// Keeps the link up until the task is cancelled; then disconnects, which withholds the last will.
     package func run() async {
+        await options.brokerIsUp?()
         let loop = BusLoop(options: options, observer: observer)
         state.withLock { $0.loop = loop }
         await withTaskCancellationHandler {

@@ -8,6 +8,8 @@ package struct BusOptions: Sendable {
     package var will: (@Sendable (Int) -> Publication)?
     /// Seconds for which a v5 broker keeps the session; 0 for a session that ends with the connection.
     package var sessionExpiry: UInt32 = 0
+    /// Awaited before the first connection, where the broker is started beside this client.
+    package var brokerIsUp: (@Sendable () async -> Void)?
     /// Seconds.
     package var keepalive: Int32 = 30
 

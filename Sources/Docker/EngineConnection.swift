@@ -1,3 +1,4 @@
+import Glibc
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -33,6 +34,8 @@ enum EngineConnection {
             }
         } catch let error as EngineError {
             throw error
+        } catch let error as IOError {
+            throw EngineError.unreachable("\(endpoint): \(String(cString: strerror(error.errnoCode)))")
         } catch {
             throw EngineError.unreachable("\(endpoint): \(error)")
         }

@@ -51,11 +51,8 @@ package struct ServerFolder: Sendable {
     }
 
     /// Fills the folder of a new server; what its owner has put there before stays.
-    ///
-    /// - Returns: whether the folder is new.
-    package func create(_ contents: Contents, planFolder: Folder?) throws(PlanError) -> Bool {
+    package func create(_ contents: Contents, planFolder: Folder?) throws(PlanError) {
         let game = try Folder(path: servers).makingFolder(server.game)
-        let isNew = !game.contains(server.camp)
         let folder = try game.makingFolder(server.camp)
         guard !folder.contains(Self.configFile) else { throw .exists(server) }
         if let planFolder { try folder.copyTree(from: planFolder) }
@@ -68,7 +65,6 @@ package struct ServerFolder: Sendable {
         }
         try folder.write(Array(contents.config.document.text(.pretty).utf8), to: Self.configFile, mode: 0o600)
         try folder.giveTree(to: contents.owner)
-        return isNew
     }
 
     /// Writes `config.json` anew.

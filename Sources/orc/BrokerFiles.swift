@@ -62,6 +62,13 @@ struct BrokerFiles: Sendable {
         throw Failure.portTaken("\(listen.address):\(listen.port)")
     }
 
+    /// Waits until the broker answers, for five seconds at most.
+    func awaitAnswer() async {
+        for _ in 0..<1000 where !LoopbackPort.answers(listen.address, listen.port) {
+            do { try await Task.sleep(for: .milliseconds(5)) } catch { return }
+        }
+    }
+
     func url(user: String) throws -> BrokerURL {
         // Why it cannot be read does not matter: the remedy is the same.
         guard let bytes = try? Folder(path: folder).read("\(user).password", limit: 256), !bytes.isEmpty,

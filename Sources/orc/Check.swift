@@ -53,7 +53,9 @@ private struct Examination {
         guard access(place, W_OK) == 0 else {
             return .bad("\(root) cannot be written", remedy: "run as root, or give \(place) to this user")
         }
-        let rights = geteuid() == 0 ? "" : " (not root: new servers' files stay this user's, not uid 1000's)"
+        let rights =
+            geteuid() == 0 || geteuid() == 1000
+            ? "" : " (not root: new servers' files stay this user's, not uid 1000's)"
         return .good("\(root) can be written\(rights)")
     }
 

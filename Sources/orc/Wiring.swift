@@ -40,6 +40,7 @@ struct Wiring {
             try await files.prepare()
             services.append(EmbeddedBroker(files: files, logger: logger))
             options = BusOptions(broker: try files.url(user: "\(agentSettings.host)"), clientID: "")
+            options.brokerIsUp = { await files.awaitAnswer() }
         }
         options.version = try settings.mqttVersion()
         options.tls = settings.tlsFiles

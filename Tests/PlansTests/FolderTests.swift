@@ -30,7 +30,7 @@ import Testing
             let contents = ServerFolder.Contents(
                 config: try config(), files: [("config/a.cfg", Array("x".utf8)), ("b.json", Array("{}".utf8))],
                 owner: owner)
-            #expect(try folder.create(contents, planFolder: nil))
+            try folder.create(contents, planFolder: nil)
             #expect(try folder.config()?.server == server && folder.hasFile("config/a.cfg") && folder.hasFile("b.json"))
             #expect(throws: PlanError.exists(server)) { try folder.create(contents, planFolder: nil) }
             #expect(try ServerFolder.all(in: root.appending(path: "servers").path()).map(\.server) == [server])
@@ -75,7 +75,7 @@ import Testing
         try await withServers { root, folder in
             try "s3cret".write(to: root.appending(path: "shadow"), atomically: true, encoding: .utf8)
             let contents = ServerFolder.Contents(config: try config(), files: [], owner: owner)
-            _ = try folder.create(contents, planFolder: nil)
+            try folder.create(contents, planFolder: nil)
             let configFolder = URL(filePath: folder.path).appending(path: "config")
             symlink(root.appending(path: "shadow").path(), configFolder.appending(path: "peek").path())
             mkfifo(configFolder.appending(path: "pipe").path(), 0o666)
@@ -99,7 +99,7 @@ import Testing
             try FileManager.default.createDirectory(at: place, withIntermediateDirectories: true)
             try "mine".write(to: place.appending(path: "server.cfg"), atomically: true, encoding: .utf8)
             let contents = ServerFolder.Contents(config: try config(), files: [], owner: owner)
-            #expect(try folder.create(contents, planFolder: Folder(path: planFolder.path())) == false)
+            try folder.create(contents, planFolder: Folder(path: planFolder.path()))
             #expect(try String(contentsOf: place.appending(path: "server.cfg"), encoding: .utf8) == "mine")
             #expect(folder.hasFile("actions/server_start"))
             try folder.removeConfig()
