@@ -65,8 +65,11 @@ final class Fleet: Sendable {
 
     /// Sets what the owner asked for; on the disk before it returns.
     func set(_ desired: Desired, for id: ServerID) throws {
-        try store.set(.desired(desired), for: id)
-        update(id) { $0.desired = desired }
+        if self[id]?.storedDesired != desired { try store.set(.desired(desired), for: id) }
+        update(id) { server in
+            server.desired = desired
+            server.storedDesired = desired
+        }
     }
 
     func setEngineReachable(_ isReachable: Bool) {

@@ -82,6 +82,7 @@ struct Muster {
         var desired = Desired.stopped
         if case .desired(let stored)? = wish { desired = stored }
         var server = Server(id: folder.server, folder: folder, config: nil, desired: desired)
+        server.storedDesired = wish == nil ? nil : desired
         do {
             server.config = try folder.config()
         } catch {

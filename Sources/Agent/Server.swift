@@ -11,6 +11,8 @@ struct Server: Sendable {
     var config: ServerConfig?
     var container: ContainerDetail?
     var desired: Desired
+    /// What the store has of it.
+    var storedDesired: Desired?
     var activity: Activity?
     var step = Observation.Step.none
     var ending: Observation.Ending?

@@ -76,7 +76,9 @@ package struct ServerFolder: Sendable {
     ///
     /// It holds passwords, as `config.json` does: the owner's eyes only.
     package func writeCompose(_ spec: ContainerSpec, owner: Folder.Owner) throws(PlanError) {
-        try write(ComposeFile.text(spec), to: Self.composeFile, owner: owner)
+        let text = ComposeFile.text(spec)
+        let old = try open()?.read(Self.composeFile, limit: PlanCatalogue.maxBytes)
+        if old != Array(text.utf8) { try write(text, to: Self.composeFile, owner: owner) }
     }
 
     private func write(_ text: String, to name: String, owner: Folder.Owner) throws(PlanError) {
