@@ -10,46 +10,52 @@ extension Actions {
     private static let noSettings: Set<String> =
         Set(ServerAction.create.spec.arguments.map(\.name)).union(["game_uid", "warcamp", "servername", "server_path"])
 
-    func create(game: String, camp: String?, _ command: Command) async throws -> Outcome {
-        let catalogue = PlanCatalogue(path: settings.plans)
-        let plan = try catalogue.plan(game)
-        let server = try newServer(game: game, camp: camp)
-        try await replaceRemains(of: server)
-        let arguments = command.arguments
-        let (environment, ports) = try plan.applying(Self.ownersSettings(arguments))
-        let group = try await portBook(for: server).choose(from: plan.portGroups, numbers: ports)
-        let config = try ServerConfig(
-            server: server, plan: plan, environment: environment, ports: group,
-            description: arguments["description"]?.string,
-            image: arguments["image"]?.string)
-        let contents = ServerFolder.Contents(config: config, files: try Self.files(arguments), owner: settings.owner)
+    /// A command for a new server without a name, with a name drawn for it.
+    func named(_ command: Command) -> Command {
+        guard case .newServer(let game) = command.target,
+            let camp = CampName.draw(isTaken: { camp in ServerID(game: game, camp: camp).map(knows) ?? true }),
+            let server = ServerID(game: game, camp: camp)
+        else { return command }
+        return command.addressing(server)
+    }
+
+    func create(_ server: ServerID, _ command: Command) async throws -> Outcome {
         let folder = ServerFolder(server, in: settings.servers)
-        let startsLater = arguments["start_later"]?.flag ?? false
+        let plan = try PlanCatalogue(path: settings.plans).plan(server.game)
+        if folder.hasConfig { throw PlanError.exists(server) }
+        try await replaceRemains(of: server)
+        let config = try await configuration(of: server, plan: plan, command.arguments)
         let isNew = !folder.exists
         do {
-            try folder.create(contents, planFolder: try catalogue.folder(game))
-            try await bring(config, in: folder, up: !startsLater, command)
+            try fill(folder, config, command.arguments)
+            try await bring(config, in: folder, up: command.arguments["start_later"]?.flag != true, command)
         } catch {
             let failure = ActionError(Task.isCancelled ? CancellationError() : error)
-            let keeps = arguments["noclean"]?.flag ?? false
-            if failure.code != .exists, !keeps { await cleanUp(server, folder: folder, isNew: isNew) }
+            let keeps = command.arguments["noclean"]?.flag == true || failure.code == .exists
+            if !keeps { await cleanUp(server, folder: folder, isNew: isNew) }
             throw failure
         }
         var data = try report(server).object ?? [:]
-        let contested = config.contestedTargets
-        if !contested.isEmpty {
-            data["warnings"] = .array(contested.map { .string("more than one volume claims \($0): the last has it") })
-        }
-        return Outcome(changed: true, data: .object(data), server: server)
+        let contested = config.contestedTargets.map { "more than one volume claims \($0): the last has it" }
+        if !contested.isEmpty { data["warnings"] = .array(contested.map(JSON.string)) }
+        return Outcome(changed: true, data: .object(data))
     }
 
-    private func newServer(game: String, camp: String?) throws -> ServerID {
-        let name = camp ?? CampName.draw { camp in ServerID(game: game, camp: camp).map(knows) ?? true }
-        guard let name, let server = ServerID(game: game, camp: name) else {
-            throw ActionError(.badArguments, "no name is left to be drawn")
-        }
-        if ServerFolder(server, in: settings.servers).hasConfig { throw PlanError.exists(server) }
-        return server
+    /// The plan with the owner's settings, on ports that are free.
+    private func configuration(
+        of server: ServerID, plan: Plan, _ arguments: JSON.Object
+    ) async throws -> ServerConfig {
+        let (environment, numbers) = try plan.applying(Self.ownersSettings(arguments))
+        let ports = try await portBook(for: server).choose(from: plan.portGroups, numbers: numbers)
+        return try ServerConfig(
+            server: server, plan: plan, environment: environment, ports: ports,
+            description: arguments["description"]?.string, image: arguments["image"]?.string)
+    }
+
+    private func fill(_ folder: ServerFolder, _ config: ServerConfig, _ arguments: JSON.Object) throws {
+        let contents = ServerFolder.Contents(config: config, files: try Self.files(arguments), owner: settings.owner)
+        let planFolder = try PlanCatalogue(path: settings.plans).folder(config.server.game)
+        try folder.create(contents, planFolder: planFolder)
     }
 
     /// Looks at a container that has the new server's name: our own or PEON's remains are removed, all else is left alone.

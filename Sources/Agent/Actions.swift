@@ -28,8 +28,6 @@ struct Actions: Sendable {
     struct Outcome {
         var changed: Bool?
         var data: JSON = .null
-        /// The server it was about, where the command did not name one.
-        var server: ServerID?
     }
 
     /// Whether the agent itself is about to end.
@@ -56,8 +54,8 @@ struct Actions: Sendable {
         let arguments = job.command.arguments
         switch job.command.target {
         case .agent(let action): return try await run(action, arguments)
-        case .newServer(let game): return try await create(game: game, camp: nil, job.command)
-        case .server(let server, .create): return try await create(game: server.game, camp: server.camp, job.command)
+        case .newServer: throw ActionError(.badArguments, "no name is left to be drawn")
+        case .server(let server, .create): return try await create(server, job.command)
         case .server(let server, .restart) where joinsRestart(job): return try restarted(server)
         case .server(let server, _): return try await run(job.verb ?? .get, on: server, job.command)
         }
@@ -80,7 +78,6 @@ struct Actions: Sendable {
 
     func finish(_ command: Command, with outcome: Outcome) {
         var reply = command.reply(.ok)
-        reply.server = command.server ?? outcome.server
         reply.changed = outcome.changed
         reply.data = outcome.data
         send(reply, for: command)
@@ -109,9 +106,6 @@ struct Actions: Sendable {
                 "code": "\(reply.code?.rawValue ?? "")", "took.ms": "\(reply.took ?? 0)", "by": "\(command.by ?? "")",
             ])
     }
-
-    /// The lane that a command's work goes down; a server that is yet to be named has none of its own.
-    func lane(of command: Command) -> ServerID? { command.server }
 
     /// Whether there is such a server: in the fleet, or destroyed with its files kept.
     func knows(_ server: ServerID) -> Bool {

@@ -51,7 +51,7 @@ struct Inbox: Sendable {
             return actions.finish(command, with: ActionError(.unknownServer, "there is no server \(server)"))
         }
         switch ledger.admit(command) {
-        case .new: await start(command)
+        case .new: await start(actions.named(command))
         case .running:
             bus.count { $0.duplicates += 1 }
             var reply = command.reply(.accepted)
@@ -70,7 +70,7 @@ struct Inbox: Sendable {
         let job = Job(command)
         responder.send(command.reply(.accepted), to: command.route)
         if command.isHarmless { return await actions.perform(job) }
-        guard lanes.enqueue(job, for: actions.lane(of: command)) else {
+        guard lanes.enqueue(job, for: command.server) else {
             return actions.finish(command, with: ActionError(.busy, "\(Limits.laneDepth) commands wait already"))
         }
     }

@@ -74,17 +74,30 @@ final class Lane: Sendable {
         return isTaken
     }
 
-    /// Works until cancelled.
-    func run() async {
+    /// Works until cancelled or closed; jobs that wait then are cancelled, and so answered.
+    func run(onIdle: () -> Void = {}) async {
         for await _ in wakeups {
-            while let task = startNext() {
-                await withTaskCancellationHandler {
-                    await task.value
-                } onCancel: {
-                    task.cancel()
-                }
-                state.withLock { $0.running = nil }
+            await workOff()
+            onIdle()
+        }
+        await workOff()
+    }
+
+    /// Closes the lane where nothing waits in it.
+    func closeIfIdle() -> Bool {
+        let isIdle = state.withLock { $0.waiting.isEmpty && $0.running == nil }
+        if isIdle { wakeup.finish() }
+        return isIdle
+    }
+
+    private func workOff() async {
+        while let task = startNext() {
+            await withTaskCancellationHandler {
+                await task.value
+            } onCancel: {
+                task.cancel()
             }
+            state.withLock { $0.running = nil }
         }
     }
 
@@ -103,30 +116,42 @@ final class Lane: Sendable {
 /// The lanes of all servers, and one for the agent's own work.
 final class Lanes: Sendable {
     private let perform: @Sendable (Job) async -> Void
+    private let isLasting: @Sendable (ServerID) -> Bool
     private let lanes = Mutex<[ServerID?: Lane]>([:])
-    private let opened: AsyncStream<Lane>
-    private let open: AsyncStream<Lane>.Continuation
+    private let opened: AsyncStream<(server: ServerID?, lane: Lane)>
+    private let open: AsyncStream<(server: ServerID?, lane: Lane)>.Continuation
 
-    init(perform: @escaping @Sendable (Job) async -> Void) {
+    /// `isLasting`: whether a server's lane is kept when it has nothing to do; the others go, so that commands for
+    /// servers that never come to be leave nothing behind.
+    init(isLasting: @escaping @Sendable (ServerID) -> Bool, perform: @escaping @Sendable (Job) async -> Void) {
+        self.isLasting = isLasting
         self.perform = perform
-        (opened, open) = AsyncStream.makeStream(bufferingPolicy: .unbounded)  // as many as servers that had a command
+        (opened, open) = AsyncStream.makeStream(bufferingPolicy: .unbounded)  // as many as lanes are open
     }
 
     func enqueue(_ job: Job, for server: ServerID?) -> Bool {
-        let lane = lanes.withLock { lanes in
-            if let lane = lanes[server] { return lane }
+        lanes.withLock { lanes in
+            if let lane = lanes[server] { return lane.enqueue(job) }
             let lane = Lane(perform: perform)
             lanes[server] = lane
-            open.yield(lane)
-            return lane
+            open.yield((server, lane))
+            return lane.enqueue(job)
         }
-        return lane.enqueue(job)
     }
 
     /// Runs every lane until cancelled.
     func run() async {
         await withDiscardingTaskGroup { group in
-            for await lane in opened { group.addTask { await lane.run() } }
+            for await (server, lane) in opened {
+                group.addTask { await lane.run { self.closeIfNeedless(server, lane) } }
+            }
+        }
+    }
+
+    private func closeIfNeedless(_ server: ServerID?, _ lane: Lane) {
+        guard let server, !isLasting(server) else { return }
+        lanes.withLock { lanes in
+            if lane.closeIfIdle() { lanes[server] = nil }
         }
     }
 }

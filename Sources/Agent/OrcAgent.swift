@@ -33,7 +33,7 @@ package struct OrcAgent: Sendable {
             hostPaths: HostPaths(settings: settings, engine: engine), watch: watch, ledger: ledger,
             responder: responder,
             ending: Actions.Ending(), logger: logger)
-        let lanes = Lanes { job in await actions.perform(job) }
+        let lanes = Lanes(isLasting: { fleet[$0] != nil }) { job in await actions.perform(job) }
         let inbox = Inbox(
             bus: bus, reader: CommandReader(topics: settings.topics), ledger: ledger, responder: responder,
             lanes: lanes,

@@ -36,6 +36,13 @@ package struct Command: Sendable {
         }
     }
 
+    /// The same creation, of a server that has a name now.
+    package func addressing(_ server: ServerID) -> Command {
+        Command(
+            target: .server(server, .create), id: id, arguments: arguments, route: route, by: by, receivedAt: receivedAt
+        )
+    }
+
     package var server: ServerID? { if case .server(let server, _) = target { server } else { nil } }
 }
 

@@ -34,7 +34,7 @@ import Testing
                 elif "containers/json" in target and mode == "junk": answer(c, {"no": "list"})
                 elif "containers/json" in target: answer(c, [{"Id": target, "State": "running"}])
                 else: answer(c, {"message": "no"}, 404)
-        s = socket.socket(socket.AF_UNIX); s.bind(path); s.listen(50)
+        s = socket.socket(socket.AF_UNIX); s.bind(path + ".new"); s.listen(50); os.rename(path + ".new", path)
         while True: threading.Thread(target=serve, args=(s.accept()[0],), daemon=True).start()
         """
 
