@@ -49,6 +49,7 @@ extension Actions {
             try await carryOut(recipe, on: container.id)
         } catch {
             fleet.update(server) { $0.ending = nil }  // however it ends now, it is not by this stop
+            await reconciler.look(at: server)
             throw error
         }
         await reconciler.look(at: server)

@@ -40,8 +40,7 @@ struct Reconciler: Sendable {
                 logger.info("following the container engine", metadata: ["engine.api": "\(engine.apiVersion ?? "")"])
             } each: { event in
                 guard let id = server(of: event) else { return }
-                note(event, of: id)
-                group.addTask { await look(at: id) }
+                if note(event, of: id) { group.addTask { await look(at: id) } }
             }
         }
     }
@@ -112,19 +111,30 @@ struct Reconciler: Sendable {
         return id
     }
 
-    /// What an event tells that an inspect will not.
-    private func note(_ event: EngineEvent, of id: ServerID) {
+    /// Takes over what an event tells.
+    ///
+    /// Answers whether the container should be inspected too; an action that is under way does that at its own end.
+    private func note(_ event: EngineEvent, of id: ServerID) -> Bool {
+        var needsLook = true
         fleet.update(id) { server in
+            guard server.container == nil || server.container?.id == event.actor.id else { return }
             switch event.action {
             case "start":
                 server.externalSignal = nil
+                server.sawOutOfMemory = false
                 server.failure = nil
                 if server.step == .none { server.ending = nil }
-            case "kill" where server.step == .none:
-                server.externalSignal = event.actor.attributes?["signal"].flatMap { Int($0) }
+            case "oom": server.sawOutOfMemory = true
+            case "kill":
+                if server.step == .none {
+                    server.externalSignal = event.actor.attributes?["signal"].flatMap { Int($0) }
+                }
+                needsLook = false
             default: break
             }
+            if server.take(event) { needsLook = server.step == .none }
         }
+        return needsLook
     }
 
     /// Which server a container belongs to: by our label, else by PEON's way of naming.

@@ -17,6 +17,8 @@ struct Server: Sendable {
     var step = Observation.Step.none
     var ending: Observation.Ending?
     var externalSignal: Int?
+    /// Whether memory ran out for a process of the container in this run.
+    var sawOutOfMemory = false
     var lostContainer = false
     /// Why the last start did not come about, until the next one.
     var failure: String?
@@ -66,12 +68,29 @@ struct Server: Sendable {
         report.health = container.state.health?.status
         report.containerType = container.imageVariable("CONTAINER_TYPE")
         report.buildVersion = container.imageVariable("VERSION")
-        report.since = container.since
+        report.since = steady(container.since, container.state.status)
         if container.state.status == "exited" || container.state.status == "created" && container.state.exitCode != 0 {
             report.exitCode = container.state.exitCode
             report.isOutOfMemory = container.state.isOOMKilled
         }
         return report
+    }
+
+    /// Takes over the container's state from an event, where it tells one; looks that began before count no more.
+    mutating func take(_ event: EngineEvent) -> Bool {
+        guard let state = container?.state.after(event, sawOutOfMemory: sawOutOfMemory) else { return false }
+        container?.state = state
+        looks += 1
+        lastLook = looks
+        return true
+    }
+
+    /// The time as it was reported before, where it is the same to within what event and inspect differ by.
+    private func steady(_ since: Date?, _ status: String) -> Date? {
+        guard let since, let before = published?.since, published?.containerState == status,
+            abs(since.timeIntervalSince(before)) < 2
+        else { return since }
+        return before
     }
 
     private var ports: [StateReport.Port] {
@@ -94,7 +113,7 @@ extension ContainerDetail {
     /// When it last started, or ended where it does not run.
     var since: Date? {
         let text = state.status == "running" || state.status == "paused" ? state.startedAt : state.finishedAt
-        return text.hasPrefix("0001-") ? nil : Timestamp.date(text.withMilliseconds)
+        return Timestamp.engineDate(text)
     }
 
     fileprivate var publishedPorts: [StateReport.Port] {
@@ -105,13 +124,5 @@ extension ContainerDetail {
                     name: "PORT", number: number, transport: String(key[key.index(after: slash)...]))
             }
         }
-    }
-}
-
-extension String {
-    /// The engine writes nanoseconds, which the date parser does not take.
-    fileprivate var withMilliseconds: String {
-        guard let dot = firstIndex(of: "."), hasSuffix("Z") else { return self }
-        return String(self[..<dot]) + "." + String(self[index(after: dot)...].dropLast().prefix(3)) + "Z"
     }
 }

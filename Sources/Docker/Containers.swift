@@ -34,19 +34,19 @@ package struct ContainerDetail: Decodable, Sendable {
     /// With a slash before it.
     package let name: String
     package let image: String
-    package let state: State
+    package var state: State
     package let config: Config
     package let hostConfig: HostConfig
     package let mounts: [Mount]?
 
     package struct State: Decodable, Sendable, Equatable {
         /// created, running, paused, restarting, removing, exited, dead.
-        package let status: String
-        package let exitCode: Int
-        package let isOOMKilled: Bool?
-        package let error: String?
-        package let startedAt: String
-        package let finishedAt: String
+        package var status: String
+        package var exitCode: Int
+        package var isOOMKilled: Bool?
+        package var error: String?
+        package var startedAt: String
+        package var finishedAt: String
         package let health: Health?
 
         package struct Health: Decodable, Sendable, Equatable {
