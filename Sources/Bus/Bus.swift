@@ -67,7 +67,8 @@ package final class Bus: Sendable {
 
     /// Waits until the broker has all that was published, or for two seconds.
     package func flush() async {
-        for _ in 0..<1000 where state.withLock({ $0.isConnected && $0.onTheWay > 0 }) {
+        let end = ContinuousClock.now + .seconds(2)
+        while state.withLock({ $0.isConnected && $0.onTheWay > 0 }), ContinuousClock.now < end {
             do { try await Task.sleep(for: .milliseconds(2)) } catch { return }
         }
     }

@@ -64,7 +64,8 @@ struct BrokerFiles: Sendable {
 
     /// Waits until the broker answers, for five seconds at most.
     func awaitAnswer() async {
-        for _ in 0..<1000 where !LoopbackPort.answers(listen.address, listen.port) {
+        let end = ContinuousClock.now + .seconds(5)
+        while !LoopbackPort.answers(listen.address, listen.port), ContinuousClock.now < end {
             do { try await Task.sleep(for: .milliseconds(5)) } catch { return }
         }
     }
