@@ -8,7 +8,8 @@ COPY Package.swift ./
 COPY Sources Sources
 # The manifest names the test targets, so their folders must be there.
 COPY Tests Tests
-RUN swift build -c release --product orc --static-swift-stdlib -Xlinker -s -Xlinker --no-export-dynamic \
+RUN swift build -c release --product orc --static-swift-stdlib -Xswiftc -Osize \
+        -Xlinker -s -Xlinker --no-export-dynamic \
     && cp "$(swift build -c release --show-bin-path)/orc" /orc
 
 FROM debian:bookworm-slim
