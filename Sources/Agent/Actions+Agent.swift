@@ -30,15 +30,4 @@ extension Actions {
         let new = board.plans.filter { !before.contains($0.game) }
         return Outcome(changed: isNews, data: ["new": PlansReport.json(new)["plans"] ?? []])
     }
-
-    /// Whether an id-less restart belongs to the one that was asked for up to five seconds before it.
-    func joinsRestart(_ job: Job) -> Bool {
-        guard let server = job.command.server else { return false }
-        let received = job.command.receivedAt
-        let last = restarts.begin(server, at: received)
-        guard job.command.id == nil, let last else { return false }
-        return received.timeIntervalSince(last) < 5
-    }
-
-    func restarted(_ server: ServerID) throws -> Outcome { Outcome(changed: false, data: try report(server)) }
 }

@@ -23,16 +23,19 @@ extension Actions {
         let folder = ServerFolder(server, in: settings.servers)
         let plan = try PlanCatalogue(path: settings.plans).plan(server.game)
         if folder.hasConfig { throw PlanError.exists(server) }
-        try await replaceRemains(of: server)
         let config = try await configuration(of: server, plan: plan, command.arguments)
-        let isNew = !folder.exists
+        let contents = ServerFolder.Contents(
+            config: config, files: try Self.files(command.arguments), owner: settings.owner)
+        try await replaceRemains(of: server)
+        let isNew = try folder.make()
         do {
-            try fill(folder, config, command.arguments)
+            try folder.fill(contents, planFolder: try PlanCatalogue(path: settings.plans).folder(server.game))
             try await bring(config, in: folder, up: command.arguments["start_later"]?.flag != true, command)
         } catch {
             let failure = ActionError(Task.isCancelled ? CancellationError() : error)
-            let keeps = command.arguments["noclean"]?.flag == true || failure.code == .exists
-            if !keeps { await cleanUp(server, folder: folder, isNew: isNew) }
+            // Broken off by a later command, or by the agent's end, it has not failed: the server stays, not started.
+            let stays = Task.isCancelled || command.arguments["noclean"]?.flag == true || failure.code == .exists
+            if !stays { await cleanUp(server, folder: folder, isNew: isNew) }
             throw failure
         }
         var data = try report(server).object ?? [:]
@@ -52,12 +55,6 @@ extension Actions {
             description: arguments["description"]?.string, image: arguments["image"]?.string)
     }
 
-    private func fill(_ folder: ServerFolder, _ config: ServerConfig, _ arguments: JSON.Object) throws {
-        let contents = ServerFolder.Contents(config: config, files: try Self.files(arguments), owner: settings.owner)
-        let planFolder = try PlanCatalogue(path: settings.plans).folder(config.server.game)
-        try folder.create(contents, planFolder: planFolder)
-    }
-
     /// Looks at a container that has the new server's name: our own or PEON's remains are removed, all else is left alone.
     private func replaceRemains(of server: ServerID) async throws {
         let name = ServerConfig.containerName(server)
@@ -67,11 +64,9 @@ extension Actions {
             if fleet[server] != nil { fleet.remove(server) }
             return
         }
-        let labels = container.config.labels ?? [:]
-        let isOurs =
-            labels[Label.uid] == server.uid
-            || labels["com.docker.compose.project"] == ServerConfig.networkName(server)
-        guard isOurs else { throw ActionError(.nameConflict, "a container that is none of ours is called \(name)") }
+        guard isOurs(container, of: server) else {
+            throw ActionError(.nameConflict, "a container that is none of ours is called \(name)")
+        }
         guard !container.state.isUp else { throw PlanError.exists(server) }
         try await shielded { try await engine.remove(container.id) }
         fleet.remove(server)
@@ -84,6 +79,8 @@ extension Actions {
         try store.set(.desired(isStarted ? .running : .stopped), for: server)
         var record = Server(id: server, folder: folder, config: config, desired: isStarted ? .running : .stopped)
         record.isObserved = true
+        record.needsLook = false
+        record.storedDesired = record.desired
         record.step = isStarted ? .starting : .none
         record.activity = isStarted ? .creating : nil
         fleet.add(record)
@@ -99,16 +96,19 @@ extension Actions {
     ///
     /// What its owner had put into the folder before stays.
     private func cleanUp(_ server: ServerID, folder: ServerFolder, isNew: Bool) async {
-        do {
-            try await shielded {
-                try await removeContainer(of: server)
-                watch.forget(server)
-                fleet.remove(server)
-                if isNew { try folder.remove() } else { try folder.removeConfig() }
-                try store.forget(server)
-            }
-        } catch {
-            logger.error("a failed creation left something", metadata: ["server.id": "\(server)", "error": "\(error)"])
+        await attempt("its container", server) { try await removeContainer(of: server, isNew: true) }
+        watch.forget(server)
+        fleet.remove(server)
+        await attempt("its files", server) { if isNew { try folder.remove() } else { try folder.removeConfig() } }
+        await attempt("its wish", server) { try store.forget(server) }
+    }
+
+    private func attempt(_ what: String, _ server: ServerID, _ body: @escaping @Sendable () async throws -> Void) async
+    {
+        do { try await shielded(body) } catch {
+            logger.error(
+                "a failed creation left something",
+                metadata: ["what": "\(what)", "server.id": "\(server)", "error": "\(error)"])
         }
     }
 

@@ -1,15 +1,16 @@
 import Docker
 import FoundationEssentials
+import Logging
 import Peon
 import Plans
 import Store
 
 extension Actions {
     /// Removes the container and the network; the files stay, and a later start takes the server up again.
-    func destroy(_ server: ServerID, _ command: Command) async throws -> Outcome {
-        if command.arguments["eradicate"]?.flag == true { return try await eradicate(server, command) }
+    func destroy(_ server: ServerID, _ job: Job) async throws -> Outcome {
+        if job.command.arguments["eradicate"]?.flag == true { return try await eradicate(server, job) }
         guard fleet[server] != nil else { return Outcome(changed: false) }
-        _ = try await stop(server, command)
+        _ = try await stop(server, job)
         try await shielded {
             try await removeContainer(of: server)
             try store.set(.absent, for: server)
@@ -20,35 +21,60 @@ extension Actions {
     }
 
     /// Removes all there is of exactly this server.
-    func eradicate(_ server: ServerID, _ command: Command) async throws -> Outcome {
-        guard command.arguments["eradicate"]?.flag != false else {
+    func eradicate(_ server: ServerID, _ job: Job) async throws -> Outcome {
+        guard job.command.arguments["eradicate"]?.flag != false else {
             throw ActionError(.badArguments, "eradicate: is false, so nothing was removed")
         }
-        if fleet[server] != nil { _ = try await stop(server, command) }
+        let folder = ServerFolder(server, in: settings.servers)
+        if folder.hasConfig { try await adoptFolder(of: server) }
+        if fleet[server] != nil { _ = try await stop(server, job) }
         try await shielded {
             try await removeContainer(of: server)
+            try folder.remove()
             watch.forget(server)
             fleet.remove(server)
-            try ServerFolder(server, in: settings.servers).remove()
             try store.forget(server)
         }
         return Outcome(changed: true)
     }
 
     /// Removes a server's container, which must not run, and its network.
-    func removeContainer(of server: ServerID) async throws {
+    ///
+    /// `isNew`: of a creation that failed; whatever has come of it is ended.
+    func removeContainer(of server: ServerID, isNew: Bool = false) async throws {
+        let known = fleet[server]?.container?.id
         fleet.update(server) { $0.step = .stopping }
         defer { fleet.update(server) { $0.step = .none } }
         do {
-            let container = try await engine.inspect(fleet[server]?.container?.id ?? ServerConfig.containerName(server))
-            if container.state.isUp { try await engine.kill(container.id, signal: "KILL") }
-            try await engine.remove(container.id)
+            let container = try await engine.inspect(known ?? ServerConfig.containerName(server))
+            if container.id == known || isOurs(container, of: server) {
+                if container.state.isUp {
+                    guard isNew else { throw ActionError(.conflict, "the container of \(server) has come up again") }
+                    try await engine.kill(container.id, signal: "KILL")
+                }
+                try await engine.remove(container.id)
+            }
         } catch EngineError.refused(status: 404, _) {}
-        try await engine.removeNetwork(ServerConfig.networkName(server))
+        await removeNetwork(of: server)
+    }
+
+    /// Removes the server's network; one that others use, or made, stays.
+    private func removeNetwork(of server: ServerID) async {
+        let name = ServerConfig.networkName(server)
+        do {
+            guard let labels = try await engine.networkLabels(name) else { return }
+            let owner = labels[Label.uid]
+            guard owner == server.uid || owner == nil && labels["com.docker.compose.project"] == name else { return }
+            try await engine.removeNetwork(name)
+        } catch {
+            logger.warning("a network stays", metadata: ["network": "\(name)", "error": "\(error)"])
+        }
     }
 
     func describe(_ server: ServerID, _ text: String) throws -> Outcome {
-        guard let record = fleet[server], let config = record.config else { throw PlanError.unknownServer(server) }
+        guard let record = fleet[server], let config = try refreshedConfig(of: server) else {
+            throw PlanError.unknownServer(server)
+        }
         guard config.description != text else { return Outcome(changed: false, data: try report(server)) }
         let described = try config.describing(text)
         try record.folder.write(described, owner: settings.owner)

@@ -1,11 +1,12 @@
 import Docker
 import FoundationEssentials
+import Logging
 import Peon
 import Plans
 
 extension Actions {
     func start(_ server: ServerID, _ command: Command) async throws -> Outcome {
-        try adoptFolder(of: server)
+        try await adoptFolder(of: server)
         try fleet.set(.running, for: server)
         if fleet[server]?.container?.state.status == "running" {
             return Outcome(changed: false, data: try report(server))
@@ -51,7 +52,7 @@ extension Actions {
 
     /// The id of a container that can be started.
     private func readyContainer(_ server: ServerID, progress: Progress) async throws -> String {
-        guard let config = fleet[server]?.config else {
+        guard let config = try refreshedConfig(of: server) else {
             guard let container = fleet[server]?.container else { throw PlanError.unknownServer(server) }
             return container.id  // a container that was adopted without a config.json is started as it is
         }
@@ -62,6 +63,13 @@ extension Actions {
         let made = container.config.labels?[Label.fingerprint]
         guard let made, made != spec.fingerprint else { return container.id }
         return try await remake(container, as: spec, for: config, progress: progress)
+    }
+
+    /// The server's `config.json` as it stands now, since its owner may have edited it.
+    func refreshedConfig(of server: ServerID) throws -> ServerConfig? {
+        guard let config = try fleet[server]?.folder.config() else { return nil }
+        fleet.update(server) { $0.config = config }
+        return config
     }
 
     func specification(of config: ServerConfig) async throws -> ContainerSpec {
@@ -90,21 +98,40 @@ extension Actions {
         _ old: ContainerDetail, as spec: ContainerSpec, for config: ServerConfig, progress: Progress
     ) async throws -> String {
         let aside = "\(spec.name).replaced"
-        try await engine.rename(old.id, to: aside)
+        try await shielded {
+            try await removeLeftover(aside, of: config.server)
+            try await engine.rename(old.id, to: aside)
+        }
+        let id: String
         do {
-            let id = try await make(spec, for: config, progress: progress)
-            try await shielded { try await engine.remove(old.id) }
             fleet.update(config.server) { $0.container = nil }
-            await reconciler.look(at: config.server)
-            return id
+            id = try await make(spec, for: config, progress: progress)
         } catch {
-            try await shielded { try await engine.rename(old.id, to: spec.name) }
+            try await shielded {
+                try await engine.rename(old.id, to: spec.name)
+                await reconciler.look(at: config.server)
+            }
             throw error
         }
+        do { try await shielded { try await engine.remove(old.id) } } catch {
+            logger.warning("a replaced container stays", metadata: ["container": "\(aside)", "error": "\(error)"])
+        }
+        return id
+    }
+
+    /// Removes what a replacement that was cut off left behind, where it is ours and does not run.
+    private func removeLeftover(_ name: String, of server: ServerID) async throws {
+        do {
+            let leftover = try await engine.inspect(name)
+            guard isOurs(leftover, of: server), !leftover.state.isUp else {
+                throw ActionError(.nameConflict, "\(name) is in the way")
+            }
+            try await engine.remove(leftover.id)
+        } catch EngineError.refused(status: 404, _) {}
     }
 
     private func makeNetwork(_ spec: ContainerSpec) async throws {
-        guard try await !engine.hasNetwork(spec.network) else { return }
+        guard try await engine.networkLabels(spec.network) == nil else { return }
         try await engine.createNetwork(
             spec.network,
             labels: [
@@ -144,14 +171,13 @@ extension Actions {
     }
 
     /// Takes a server up again whose files were kept when it was destroyed.
-    func adoptFolder(of server: ServerID) throws {
+    func adoptFolder(of server: ServerID) async throws {
         guard fleet[server] == nil else { return }
         let folder = ServerFolder(server, in: settings.servers)
         guard let config = try folder.config() else { throw PlanError.unknownServer(server) }
-        var record = Server(id: server, folder: folder, config: config, desired: .stopped)
-        record.isObserved = fleet.isEngineReachable
-        fleet.add(record)
+        fleet.add(Server(id: server, folder: folder, config: config, desired: .stopped))
         watch.follow(server, folder: folder.path)
+        try await reconciler.find(server)
     }
 }
 

@@ -5,18 +5,18 @@ import Plans
 import Store
 
 extension Actions {
-    func stop(_ server: ServerID, _ command: Command) async throws -> Outcome {
+    func stop(_ server: ServerID, _ job: Job) async throws -> Outcome {
         _ = try report(server)
         try fleet.set(.stopped, for: server)
-        return try await bringDown(server, command)
+        return try await bringDown(server, job)
     }
 
-    func restart(_ server: ServerID, _ command: Command) async throws -> Outcome {
-        try adoptFolder(of: server)
+    func restart(_ server: ServerID, _ job: Job) async throws -> Outcome {
+        try await adoptFolder(of: server)
         try fleet.set(.running, for: server)
-        _ = try await bringDown(server, command)
+        _ = try await bringDown(server, job)
         try Task.checkCancellation()
-        try await run(server, progress: Progress(command, responder: responder))
+        try await run(server, progress: Progress(job.command, responder: responder))
         return Outcome(changed: true, data: try report(server))
     }
 
@@ -35,29 +35,34 @@ extension Actions {
     }
 
     /// Stops the server as its recipe says; what does not end within the grace is killed.
-    func bringDown(_ server: ServerID, _ command: Command) async throws -> Outcome {
+    ///
+    /// Once asked to stop, a game is given its time: only a kill, or the agent's own end, breaks the wait off. A second
+    /// stop on top of the first would have the shorter grace win.
+    func bringDown(_ server: ServerID, _ job: Job) async throws -> Outcome {
         guard let record = fleet[server], let container = record.container, record.isRunning else {
             return Outcome(changed: false, data: try report(server))
         }
         let recipe = StopRecipe(
-            command.arguments, options: record.config?.plan.options.stop, isPeonImage: container.isPeonImage,
+            job.command.arguments, options: record.config?.plan.options.stop, image: container.traits,
             defaultGrace: settings.stopGrace)
         begin(.stopping, server, ending: .stopped)
         defer { end(server) }
-        if container.state.status == "paused" { try await engine.unpause(container.id) }
-        do {
+        let stopping = Task {
+            if container.state.status == "paused" { try await engine.unpause(container.id) }
             try await carryOut(recipe, on: container.id)
+        }
+        job.breaker.onBreak { stopping.cancel() }
+        do {
+            try await stopping.value
         } catch {
             fleet.update(server) { $0.ending = nil }  // however it ends now, it is not by this stop
             await reconciler.look(at: server)
-            throw error
+            throw stopping.isCancelled ? CancellationError() : error
         }
         await reconciler.look(at: server)
         end(server)
-        guard let report = fleet[server]?.report, var data = try self.report(server).object else {
-            return Outcome(changed: true)
-        }
-        if report.reason == "killed_after_grace" { data["warning"] = "killed_after_grace" }
+        guard var data = try report(server).object else { return Outcome(changed: true) }
+        if data["reason"] == "killed_after_grace" { data["warning"] = "killed_after_grace" }
         return Outcome(changed: true, data: .object(data))
     }
 
@@ -126,6 +131,9 @@ extension Actions {
 }
 
 extension ContainerDetail {
-    /// Whether the image is one of PEON's, by the variable that all of them set.
-    var isPeonImage: Bool { imageVariable("CONTAINER_TYPE") != nil }
+    /// What decides how the game in it can be asked to stop.
+    var traits: StopRecipe.Traits {
+        // All of PEON's images set this variable.
+        StopRecipe.Traits(isPeons: imageVariable("CONTAINER_TYPE") != nil, hasConsole: config.isStdinOpen == true)
+    }
 }

@@ -51,29 +51,39 @@ struct Actions: Sendable {
     }
 
     private func run(_ job: Job) async throws -> Outcome {
-        let arguments = job.command.arguments
         switch job.command.target {
-        case .agent(let action): return try await run(action, arguments)
+        case .agent(let action): return try await run(action, job.command.arguments)
         case .newServer: throw ActionError(.badArguments, "no name is left to be drawn")
         case .server(let server, .create): return try await create(server, job.command)
-        case .server(let server, .restart) where joinsRestart(job): return try restarted(server)
-        case .server(let server, _): return try await run(job.verb ?? .get, on: server, job.command)
+        case .server(let server, _):
+            if restarts.joins(job, server) { return Outcome(changed: false, data: try report(server)) }
+            let verb = job.verb ?? .get
+            if !job.command.isHarmless { try await settle(server) }
+            let outcome = try await run(verb, on: server, job)
+            if verb == .restart { restarts.note(server, at: job.command.receivedAt) }
+            return outcome
         }
     }
 
-    private func run(_ verb: ServerAction, on server: ServerID, _ command: Command) async throws -> Outcome {
+    private func run(_ verb: ServerAction, on server: ServerID, _ job: Job) async throws -> Outcome {
         switch verb {
         case .create, .power, .get: return Outcome(changed: nil, data: try report(server))
-        case .start: return try await start(server, command)
-        case .stop: return try await stop(server, command)
-        case .restart: return try await restart(server, command)
+        case .start: return try await start(server, job.command)
+        case .stop: return try await stop(server, job)
+        case .restart: return try await restart(server, job)
         case .kill: return try await kill(server)
         case .pause: return try await pause(server)
         case .unpause: return try await unpause(server)
-        case .description: return try describe(server, command.arguments["description"]?.string ?? "")
-        case .destroy: return try await destroy(server, command)
-        case .eradicate: return try await eradicate(server, command)
+        case .description: return try describe(server, job.command.arguments["description"]?.string ?? "")
+        case .destroy: return try await destroy(server, job)
+        case .eradicate: return try await eradicate(server, job)
         }
+    }
+
+    /// Makes sure that what is known of the server is what the engine says now.
+    private func settle(_ server: ServerID) async throws {
+        guard let record = fleet[server] else { return }
+        if record.needsLook || !fleet.isEngineReachable { try await reconciler.find(server) }
     }
 
     func finish(_ command: Command, with outcome: Outcome) {
@@ -105,6 +115,23 @@ struct Actions: Sendable {
                 "server.id": "\(reply.server?.uid ?? "")", "status": "\(reply.status.rawValue)",
                 "code": "\(reply.code?.rawValue ?? "")", "took.ms": "\(reply.took ?? 0)", "by": "\(command.by ?? "")",
             ])
+    }
+
+    /// Why a command is not even begun; nil where it is.
+    func refusal(of command: Command) -> ActionError? {
+        if ending.hasBegun { return ActionError(.interrupted, "the agent is stopping") }
+        guard case .server(let server, let action) = command.target, action != .create, !knows(server) else {
+            return nil
+        }
+        return ActionError(.unknownServer, "there is no server \(server)")
+    }
+
+    /// Whether a container is the server's and this agent's: by our labels, or by Compose's, as PEON's have them.
+    func isOurs(_ container: ContainerDetail, of server: ServerID) -> Bool {
+        let labels = container.config.labels ?? [:]
+        guard labels[Label.host].map({ $0 == settings.host.description }) ?? true else { return false }
+        return labels[Label.uid] == server.uid
+            || labels["com.docker.compose.project"] == ServerConfig.networkName(server)
     }
 
     /// Whether there is such a server: in the fleet, or destroyed with its files kept.

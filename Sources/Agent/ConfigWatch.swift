@@ -12,7 +12,7 @@ final class ConfigWatch: Sendable {
     private let continuation: AsyncStream<ServerID>.Continuation
     private let descriptor: Int32
     /// Dispatch's objects may be used from any thread; the type only does not say so.
-    private nonisolated(unsafe) let source: any DispatchSourceRead
+    private nonisolated(unsafe) let source: (any DispatchSourceRead)?
     private let watched = Mutex<[Int32: ServerID]>([:])
 
     private static let mask = UInt32(
@@ -21,14 +21,15 @@ final class ConfigWatch: Sendable {
     init() {
         (changes, continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1024))
         descriptor = inotify_init1(Int32(IN_NONBLOCK | IN_CLOEXEC))
-        source = DispatchSource.makeReadSource(fileDescriptor: descriptor, queue: .global())
-        source.setEventHandler { [weak self] in self?.drain() }
-        source.resume()
+        // Where the kernel has no instance left, folders are read once and not watched.
+        source = descriptor < 0 ? nil : DispatchSource.makeReadSource(fileDescriptor: descriptor, queue: .global())
+        source?.setEventHandler { [weak self] in self?.drain() }
+        source?.resume()
     }
 
     deinit {
-        source.cancel()
-        close(descriptor)
+        source?.cancel()
+        if descriptor >= 0 { close(descriptor) }
     }
 
     /// Watches a server's folder; one that is not there, or past the kernel's limit, is not watched.

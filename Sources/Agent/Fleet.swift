@@ -104,6 +104,9 @@ final class Fleet: Sendable {
         }
     }
 
+    /// Notes that a look could not be taken, so that it is tried again.
+    func failLook(_ id: ServerID) { update(id) { $0.needsLook = true } }
+
     /// Takes what a look found, unless a later one has been taken already.
     func endLook(_ id: ServerID, number: Int, found container: ContainerDetail?) {
         update(id) { server in
@@ -112,7 +115,12 @@ final class Fleet: Sendable {
             if container == nil, server.container != nil, server.step == .none { server.lostContainer = true }
             if container != nil { server.lostContainer = false }
             server.container = container
+            // Of a server whose owner has not said what he wants, what is found is what is wanted.
+            if !server.isObserved, server.storedDesired == nil, server.step == .none {
+                server.desired = container?.state.isUp == true ? .running : .stopped
+            }
             server.isObserved = true
+            server.needsLook = false
         }
     }
 

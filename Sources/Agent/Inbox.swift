@@ -47,10 +47,7 @@ struct Inbox: Sendable {
     }
 
     private func admit(_ command: Command) async {
-        if case .server(let server, let action) = command.target, action != .create, !actions.knows(server) {
-            return actions.finish(command, with: ActionError(.unknownServer, "there is no server \(server)"))
-        }
-        switch ledger.admit(command) {
+        switch ledger.seen(command) {
         case .new: await start(actions.named(command))
         case .running:
             bus.count { $0.duplicates += 1 }
@@ -67,6 +64,8 @@ struct Inbox: Sendable {
     }
 
     private func start(_ command: Command) async {
+        if let refusal = actions.refusal(of: command) { return actions.finish(command, with: refusal) }
+        ledger.note(command)
         let job = Job(command)
         responder.send(command.reply(.accepted), to: command.route)
         if command.isHarmless { return await actions.perform(job) }

@@ -4,6 +4,8 @@ import Synchronization
 /// A command on its way through a lane.
 struct Job: Sendable {
     let command: Command
+    /// Ends what a cancellation alone does not: a stop that waits for the game to save.
+    let breaker = Breaker()
     /// What is done to the server; nil for an action of the agent's.
     ///
     /// `power` has become start, stop or restart.
@@ -23,6 +25,14 @@ struct Job: Sendable {
         }
     }
 
+    /// Whether it ends the server, in one way or another.
+    var supersedes: Bool {
+        switch verb {
+        case .stop, .kill, .destroy, .eradicate: true
+        default: false
+        }
+    }
+
     /// Whether this one, coming after `earlier`, takes its place.
     func breaksOff(_ earlier: Job) -> Bool {
         switch (verb, earlier.verb) {
@@ -31,6 +41,33 @@ struct Job: Sendable {
             [.create, .start, .restart, .pause, .unpause].contains(earlier.verb)
         default: false
         }
+    }
+}
+
+/// A way to have a job leave off at once, even where it would see a graceful stop through.
+final class Breaker: Sendable {
+    private let state = Mutex(State())
+
+    private struct State {
+        var isBroken = false
+        var action: (@Sendable () -> Void)?
+    }
+
+    /// Has `action` called when the breaker goes, or now where it has gone.
+    func onBreak(_ action: @escaping @Sendable () -> Void) {
+        let isBroken = state.withLock { state in
+            state.action = action
+            return state.isBroken
+        }
+        if isBroken { action() }
+    }
+
+    func breakNow() {
+        let action = state.withLock { state in
+            state.isBroken = true
+            return state.action
+        }
+        action?()
     }
 }
 
@@ -62,11 +99,15 @@ final class Lane: Sendable {
     /// - Returns: false where ``Limits/laneDepth`` jobs wait already.
     func enqueue(_ job: Job) -> Bool {
         let isTaken = state.withLock { state in
-            guard state.waiting.count < Limits.laneDepth else { return false }
             for index in state.waiting.indices where job.breaksOff(state.waiting[index].job) {
                 state.waiting[index].isBrokenOff = true
             }
-            if let running = state.running, job.breaksOff(running.job) { running.task.cancel() }
+            if let running = state.running, job.breaksOff(running.job) {
+                running.task.cancel()
+                if job.verb == .kill { running.job.breaker.breakNow() }
+            }
+            // What ends a server must get through also where many starts wait.
+            guard state.waiting.count < (job.supersedes ? 2 : 1) * Limits.laneDepth else { return false }
             state.waiting.append(Waiting(job: job))
             return true
         }
@@ -91,24 +132,25 @@ final class Lane: Sendable {
     }
 
     private func workOff() async {
-        while let task = startNext() {
+        while let (job, task) = startNext() {
             await withTaskCancellationHandler {
                 await task.value
             } onCancel: {
                 task.cancel()
+                job.breaker.breakNow()
             }
             state.withLock { $0.running = nil }
         }
     }
 
-    private func startNext() -> Task<Void, Never>? {
+    private func startNext() -> (Job, Task<Void, Never>)? {
         state.withLock { state in
             guard !state.waiting.isEmpty else { return nil }
             let next = state.waiting.removeFirst()
             let task = Task { await perform(next.job) }
             if next.isBrokenOff || Task.isCancelled { task.cancel() }
             state.running = (next.job, task)
-            return task
+            return (next.job, task)
         }
     }
 }

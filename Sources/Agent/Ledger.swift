@@ -26,7 +26,7 @@ final class Ledger: Sendable {
         var others: [ReplyRoute] = []
     }
 
-    enum Admission {
+    enum Sighting {
         case new
         /// The same command runs now; its reply will go out to this sender too.
         case running
@@ -55,45 +55,56 @@ final class Ledger: Sendable {
         return reply
     }
 
-    /// Notes a command before it is acted on.
-    func admit(_ command: Command) -> Admission {
-        guard let id = command.id else { return .new }
+    /// What is known of a command that came in.
+    func seen(_ command: Command) -> Sighting {
+        guard let id = command.id, !command.isHarmless else { return .new }
         let key = Self.key(id, command.route)
-        let admission = state.withLock { state -> Admission in
+        return state.withLock { state -> Sighting in
             forgetOld(&state, now: command.receivedAt)
-            guard var entry = state.entries[key] else {
-                state.entries[key] = Entry(received: command.receivedAt)
-                state.order.append(key)
-                return .new
-            }
+            guard var entry = state.entries[key] else { return stored(key).map(Sighting.done) ?? .new }
             if let reply = entry.reply { return .done(reply) }
-            entry.others.append(command.route)
+            if !entry.others.contains(command.route) { entry.others.append(command.route) }
             state.entries[key] = entry
             return .running
         }
-        if case .new = admission, !command.isHarmless {
-            write {
-                try store.note(
-                    key, received: command.receivedAt,
-                    forgettingBefore: command.receivedAt.addingTimeInterval(-Self.memory))
-            }
+    }
+
+    /// Notes a new command before it is acted on.
+    func note(_ command: Command) {
+        guard let id = command.id, !command.isHarmless else { return }
+        let key = Self.key(id, command.route)
+        state.withLock { state in
+            state.entries[key] = Entry(received: command.receivedAt)
+            state.order.append(key)
         }
-        return admission
+        let limit = command.receivedAt.addingTimeInterval(-Self.memory)
+        write { try store.note(key, received: command.receivedAt, forgettingBefore: limit) }
+    }
+
+    /// The reply to a command that the memory has had to forget.
+    private func stored(_ key: String) -> Reply? {
+        do { return try store.command(key).map(Self.reply) } catch {
+            logger.error("the journal cannot be read", metadata: ["error": "\(error)"])
+            return nil
+        }
     }
 
     /// Notes a command's terminal reply.
     ///
-    /// - Returns: where duplicates that came meanwhile want it.
+    /// Answers where duplicates that came meanwhile want it.
     func finish(_ command: Command, with reply: Reply) -> [ReplyRoute] {
-        guard let id = command.id else { return [] }
+        guard let id = command.id, !command.isHarmless else { return [] }
         let key = Self.key(id, command.route)
-        let others = state.withLock { state in
-            defer { state.entries[key]?.others = [] }
-            state.entries[key]?.reply = reply
-            return state.entries[key]?.others ?? []
+        let entry = state.withLock { state in
+            defer {
+                state.entries[key]?.others = []
+                state.entries[key]?.reply = reply
+            }
+            return state.entries[key]
         }
-        if !command.isHarmless { write { try store.note(key, reply: reply.json.text()) } }
-        return others
+        guard let entry else { return [] }
+        write { try store.note(key, reply: reply.json.text()) }
+        return entry.others
     }
 
     private func forgetOld(_ state: inout State, now: Date) {

@@ -24,7 +24,8 @@ package struct OrcAgent: Sendable {
         let reports = RetainedReports(bus: bus)
         let board = HostBoard(settings: settings, bus: bus, reports: reports, logger: logger)
         let fleet = Fleet(topics: settings.topics, reports: reports, store: store, logger: logger)
-        let reconciler = Reconciler(engine: engine, fleet: fleet, settings: settings, board: board, logger: logger)
+        let reconciler = Reconciler(
+            engine: engine, fleet: fleet, settings: settings, board: board, store: store, logger: logger)
         let watch = ConfigWatch()
         let ledger = try Ledger(store: store, now: started, logger: logger)
         let responder = Responder(bus: bus, reports: reports)
@@ -70,11 +71,16 @@ struct Muster {
 
     func call() throws {
         let wishes = try store.wishes()
-        for folder in try ServerFolder.all(in: settings.servers) where wishes[folder.server] != .absent {
+        let (folders, complaints) = try ServerFolder.all(in: settings.servers)
+        for complaint in complaints {
+            logger.error("a server's folder cannot be read", metadata: ["error": "\(complaint)"])
+        }
+        for folder in folders where wishes[folder.server] != .absent {
             fleet.add(server(in: folder, wish: wishes[folder.server]))
             watch.follow(folder.server, folder: folder.path)
         }
-        fleet.clearGone(try store.announced())
+        // A folder that cannot be read may still be a server's: nothing is taken off the bus then.
+        if complaints.isEmpty { fleet.clearGone(try store.announced()) }
     }
 
     /// A `config.json` that cannot be read leaves its server known, and the rest untouched.
@@ -82,7 +88,7 @@ struct Muster {
         var desired = Desired.stopped
         if case .desired(let stored)? = wish { desired = stored }
         var server = Server(id: folder.server, folder: folder, config: nil, desired: desired)
-        server.storedDesired = wish == nil ? nil : desired
+        server.storedDesired = wish == nil ? nil : desired  // without a wish, what is found running is wanted
         do {
             server.config = try folder.config()
         } catch {

@@ -3,6 +3,7 @@ import FoundationEssentials
 import Logging
 import Peon
 import Plans
+import Store
 
 /// Keeps what the fleet knows in step with the engine: events are hints, inspecting is the truth.
 struct Reconciler: Sendable {
@@ -10,7 +11,11 @@ struct Reconciler: Sendable {
     let fleet: Fleet
     let settings: AgentSettings
     let board: HostBoard
+    let store: Store
     let logger: Logger
+
+    /// INT, QUIT, KILL and TERM: what is meant to end a server.
+    private static let endingSignals: Set<Int> = [2, 3, 9, 15]
 
     /// Follows the engine until the task is cancelled; a lost stream is taken up again with a full look.
     func run() async {
@@ -33,6 +38,7 @@ struct Reconciler: Sendable {
 
     private func follow(onOpen: () -> Void) async throws {
         try await withThrowingDiscardingTaskGroup { group in
+            group.addTask { try await lookAgain() }
             try await engine.events {
                 onOpen()
                 try await lookAtAll()
@@ -45,14 +51,30 @@ struct Reconciler: Sendable {
         }
     }
 
+    /// Repeats looks that failed, and each minute looks at all, should an event have been missed.
+    private func lookAgain() async throws {
+        for round in 1... {
+            try await Task.sleep(for: .seconds(2))
+            if round.isMultiple(of: 30) { try await lookAtAll() }
+            await withDiscardingTaskGroup { group in
+                for server in fleet.all where server.needsLook { group.addTask { await look(at: server.id) } }
+            }
+        }
+    }
+
     /// Lists all containers and inspects those of servers, side by side, so that one that hangs holds up none.
     func lookAtAll() async throws {
-        let containers = try await engine.containers()
-        let present = Set(containers.compactMap { adopt($0) })
+        var present: [ServerID: String] = [:]
+        for container in try await engine.containers() {
+            guard let id = try adopt(container) else { continue }
+            // Of two that claim to be it, the one with the server's own name is.
+            if present[id] == nil || container.name == ServerConfig.containerName(id) { present[id] = container.id }
+        }
+        let listed = present
         await withDiscardingTaskGroup { group in
             for server in fleet.all {
-                if present.contains(server.id) {
-                    group.addTask { await look(at: server.id) }
+                if let container = listed[server.id] {
+                    group.addTask { await look(at: server.id, listedAs: container) }
                 } else if let number = fleet.beginLook(server.id) {
                     fleet.endLook(server.id, number: number, found: nil)
                 }
@@ -60,30 +82,40 @@ struct Reconciler: Sendable {
         }
     }
 
-    /// Inspects a server's container and takes over what is found.
-    func look(at id: ServerID) async {
-        guard let number = fleet.beginLook(id) else { return }
-        do {
-            fleet.endLook(id, number: number, found: try await engine.inspect(containerName(id)))
-        } catch EngineError.refused(status: 404, _) {
-            fleet.endLook(id, number: number, found: nil)
-        } catch {
+    /// Inspects a server's container and takes over what is found; what cannot be found out now is tried again later.
+    func look(at id: ServerID, listedAs container: String? = nil) async {
+        do { try await find(id, listedAs: container) } catch {
+            fleet.failLook(id)
             logger.warning("cannot inspect a container", metadata: ["server.id": "\(id)", "error": "\(error)"])
         }
     }
 
-    /// The id of the container that was last seen, since its name may have been changed; else the name.
-    private func containerName(_ id: ServerID) -> String {
-        fleet[id]?.container?.id ?? ServerConfig.containerName(id)
+    /// As ``look(at:listedAs:)``, but throws where the engine gives no answer.
+    ///
+    /// It goes on when the command that wants it is broken off: what has been done must be seen.
+    func find(_ id: ServerID, listedAs container: String? = nil) async throws {
+        try await Task {
+            guard let number = fleet.beginLook(id) else { return }
+            fleet.endLook(id, number: number, found: try await inspect(id, listedAs: container))
+        }.value
+    }
+
+    /// By the id that is known, since the name may have been changed; else by the name, since the container may have
+    /// been replaced.
+    private func inspect(_ id: ServerID, listedAs container: String?) async throws -> ContainerDetail? {
+        for candidate in [container ?? fleet[id]?.container?.id, ServerConfig.containerName(id)].compactMap(\.self) {
+            do { return try await engine.inspect(candidate) } catch EngineError.refused(status: 404, _) { continue }
+        }
+        return nil
     }
 
     /// Makes a container's server known where it is not yet.
-    private func adopt(_ container: ContainerSummary) -> ServerID? {
+    private func adopt(_ container: ContainerSummary) throws -> ServerID? {
         let labels = container.labels ?? [:]
         guard let id = Self.server(name: container.name, labels: labels) else { return nil }
         if fleet[id] == nil {
             guard isOurs(labels) else { return nil }
-            fleet.add(adopted(id, isRunning: container.state == "running"))
+            fleet.add(try adopted(id))
         }
         return id
     }
@@ -93,10 +125,18 @@ struct Reconciler: Sendable {
         labels[Label.host].map { $0 == settings.host.description } ?? true
     }
 
-    private func adopted(_ id: ServerID, isRunning: Bool) -> Server {
+    private func adopted(_ id: ServerID) throws -> Server {
         let folder = ServerFolder(id, in: settings.servers)
-        let config = try? folder.config()  // an unreadable one is reported by the check of the folders
-        return Server(id: id, folder: folder, config: config ?? nil, desired: isRunning ? .running : .stopped)
+        var server = Server(id: id, folder: folder, config: nil, desired: .stopped)
+        if case .desired(let stored)? = try store.wishes()[id] {
+            server.desired = stored
+            server.storedDesired = stored
+        }
+        do { server.config = try folder.config() } catch {
+            logger.error(
+                "a server's configuration cannot be read", metadata: ["server.id": "\(id)", "error": "\(error)"])
+        }
+        return server
     }
 
     private func server(of event: EngineEvent) -> ServerID? {
@@ -106,7 +146,9 @@ struct Reconciler: Sendable {
         if fleet[id] == nil, isOurs(labels),
             event.action == "create" || event.action == "start" || event.action == "rename"
         {
-            fleet.add(adopted(id, isRunning: event.action == "start"))
+            // Without the store its wish is not known yet; the next full look adds it.
+            guard let server = try? adopted(id) else { return nil }
+            fleet.add(server)
         }
         return id
     }
@@ -126,8 +168,9 @@ struct Reconciler: Sendable {
                 if server.step == .none { server.ending = nil }
             case "oom": server.sawOutOfMemory = true
             case "kill":
-                if server.step == .none {
-                    server.externalSignal = event.actor.attributes?["signal"].flatMap { Int($0) }
+                let signal = event.actor.attributes?["signal"].flatMap { Int($0) }
+                if server.step == .none, let signal, Self.endingSignals.contains(signal) {
+                    server.externalSignal = (signal, event.date)
                 }
                 needsLook = false
             default: break

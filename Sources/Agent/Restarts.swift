@@ -2,12 +2,25 @@ import FoundationEssentials
 import Peon
 import Synchronization
 
-/// When each server was last asked to restart.
+/// When each server was last asked for a restart that then came about.
 final class Restarts: Sendable {
+    /// Seconds within which a second restart without an id belongs to the first: a button that was pressed twice.
+    private static let window: TimeInterval = 5
+
     private let times = Mutex<[ServerID: Date]>([:])
 
-    /// - Returns: the time before this one.
-    func begin(_ server: ServerID, at date: Date) -> Date? {
-        times.withLock { $0.updateValue(date, forKey: server) }
+    /// Whether a job is such a second restart; any other command to the server ends the window.
+    func joins(_ job: Job, _ server: ServerID) -> Bool {
+        guard !job.command.isHarmless else { return false }
+        return times.withLock { times in
+            let last = times.removeValue(forKey: server)
+            guard job.verb == .restart, job.command.id == nil, let last,
+                job.command.receivedAt.timeIntervalSince(last) < Self.window
+            else { return false }
+            times[server] = last
+            return true
+        }
     }
+
+    func note(_ server: ServerID, at received: Date) { times.withLock { $0[server] = received } }
 }

@@ -16,7 +16,8 @@ struct Server: Sendable {
     var activity: Activity?
     var step = Observation.Step.none
     var ending: Observation.Ending?
-    var externalSignal: Int?
+    /// The last signal by which somebody else would have ended it, and when.
+    var externalSignal: (number: Int, at: Date)?
     /// Whether memory ran out for a process of the container in this run.
     var sawOutOfMemory = false
     var lostContainer = false
@@ -24,6 +25,8 @@ struct Server: Sendable {
     var failure: String?
     /// Whether the engine has been asked since the agent began.
     var isObserved = false
+    /// Whether what is known of the container may be out of date.
+    var needsLook = true
     var configReport: [(name: String, value: String)] = []
 
     // What has been said.
@@ -47,7 +50,7 @@ struct Server: Sendable {
         let rule = StateRule(
             Observation(
                 container: container?.state, desired: desired, step: step, lostContainer: lostContainer, ending: ending,
-                externalSignal: externalSignal))
+                externalSignal: externalSignal?.number))
         if let failure, step == .none, rule.state == .stopped || rule.state == .missing {
             return StateRule(.failed, failure)
         }
@@ -80,6 +83,10 @@ struct Server: Sendable {
     mutating func take(_ event: EngineEvent) -> Bool {
         guard let state = container?.state.after(event, sawOutOfMemory: sawOutOfMemory) else { return false }
         container?.state = state
+        // A signal that the game outlived for so long is not what ended it.
+        if state.status == "exited", let signal = externalSignal, event.date.timeIntervalSince(signal.at) > 600 {
+            externalSignal = nil
+        }
         looks += 1
         lastLook = looks
         return true

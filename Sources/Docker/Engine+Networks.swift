@@ -14,12 +14,17 @@ extension Engine {
         try await call(EngineRequest(.POST, "networks", "create", body: body))
     }
 
-    package func hasNetwork(_ name: String) async throws -> Bool {
+    private struct NetworkDetail: Decodable {
+        let labels: [String: String]?
+        enum CodingKeys: String, CodingKey { case labels = "Labels" }
+    }
+
+    /// The labels of a network; nil where there is none of that name.
+    package func networkLabels(_ name: String) async throws -> [String: String]? {
         do {
-            try await call(EngineRequest(.GET, "networks", name))
-            return true
+            return try await decoded(NetworkDetail.self, EngineRequest(.GET, "networks", name)).labels ?? [:]
         } catch EngineError.refused(status: 404, _) {
-            return false
+            return nil
         }
     }
 

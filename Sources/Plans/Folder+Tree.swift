@@ -3,14 +3,18 @@ package import Glibc
 extension Folder {
     /// Removes `name` and all below it.
     ///
-    /// Links are removed, never followed.
+    /// Links are removed, never followed; a name need not be UTF-8.
     package func removeTree(_ name: String) throws(PlanError) {
         try check(name)
+        try removeTree(Array(name.utf8CString))
+    }
+
+    private func removeTree(_ name: [CChar]) throws(PlanError) {
         if unlinkat(descriptor, name, 0) == 0 || errno == ENOENT { return }
-        guard errno == EISDIR || errno == EPERM else { throw .last("\(path)/\(name)") }
-        guard let folder = try folder(name) else { return }
-        for entry in try folder.entries() { try folder.removeTree(entry.name) }
-        guard unlinkat(descriptor, name, AT_REMOVEDIR) == 0 || errno == ENOENT else { throw .last("\(path)/\(name)") }
+        guard errno == EISDIR || errno == EPERM else { throw .last(path) }
+        guard let folder = try folder(named: name) else { return }
+        for entry in try folder.names() { try folder.removeTree(entry) }
+        guard unlinkat(descriptor, name, AT_REMOVEDIR) == 0 || errno == ENOENT else { throw .last(folder.path) }
     }
 
     /// Gives this folder and all below it to `owner`; a link itself changes hands, not what it points to.
@@ -21,13 +25,11 @@ extension Folder {
             if errno == EPERM { return }
             throw .last(path)
         }
-        for entry in try entries() {
-            if entry.kind == .folder {
-                try folder(entry.name)?.giveTree(to: owner)
-            } else if fchownat(descriptor, entry.name, owner.user, owner.group, AT_SYMLINK_NOFOLLOW) != 0,
-                errno != ENOENT
-            {
-                throw .last("\(path)/\(entry.name)")
+        for name in try names() {
+            if let folder = try? folder(named: name) {  // what is no folder, or a link to one, changes hands itself
+                try folder.giveTree(to: owner)
+            } else if fchownat(descriptor, name, owner.user, owner.group, AT_SYMLINK_NOFOLLOW) != 0, errno != ENOENT {
+                throw .last(path)
             }
         }
     }

@@ -26,11 +26,17 @@ package final class Folder: Sendable {
     /// The folder called `name` in this one; nil where there is none.
     package func folder(_ name: String) throws(PlanError) -> Folder? {
         try check(name)
+        return try folder(named: Array(name.utf8CString))
+    }
+
+    /// As ``folder(_:)``, of a name as the kernel has it.
+    func folder(named name: [CChar]) throws(PlanError) -> Folder? {
+        let place = "\(path)/\(String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self))"
         let child = openat(descriptor, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-        if child >= 0 { return Folder(path: "\(path)/\(name)", descriptor: child) }
+        if child >= 0 { return Folder(path: place, descriptor: child) }
         if errno == ENOENT { return nil }
-        if errno == ELOOP || errno == ENOTDIR { throw .unsafePath("\(path)/\(name)") }
-        throw .last("\(path)/\(name)")
+        if errno == ELOOP || errno == ENOTDIR { throw .unsafePath(place) }
+        throw .last(place)
     }
 
     /// The folder called `name` in this one, made where there is none.
@@ -41,19 +47,39 @@ package final class Folder: Sendable {
         return folder
     }
 
-    /// The names in this folder with their kinds, sorted; at most `limit` of them.
+    /// Makes the folder called `name`; false where something of that name is there already.
+    func makeNew(_ name: String) throws(PlanError) -> Bool {
+        try check(name)
+        if mkdirat(descriptor, name, 0o755) == 0 { return true }
+        guard errno == EEXIST else { throw .last("\(path)/\(name)") }
+        return false
+    }
+
+    /// The names in this folder with their kinds, sorted; at most `limit` of them. Names that are not UTF-8 are left out.
     package func entries(limit: Int = .max) throws(PlanError) -> [(name: String, kind: Entry)] {
+        var entries: [(name: String, kind: Entry)] = []
+        for name in try names(limit: limit) {
+            guard let text = String(validating: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self) else {
+                continue
+            }
+            entries.append((text, kind(of: text)))
+        }
+        return entries.sorted { $0.name < $1.name }
+    }
+
+    /// The names in this folder as the kernel has them, each with its NUL.
+    func names(limit: Int = .max) throws(PlanError) -> [[CChar]] {
         let duplicate = openat(descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard duplicate >= 0, let stream = fdopendir(duplicate) else { throw .last(path) }
         defer { closedir(stream) }
-        var entries: [(name: String, kind: Entry)] = []
-        while entries.count < limit, let entry = readdir(stream) {
+        var names: [[CChar]] = []
+        while names.count < limit, let entry = readdir(stream) {
             let name = withUnsafeBytes(of: entry.pointee.d_name) { raw in
-                String(decoding: raw.prefix { $0 != 0 }, as: UTF8.self)
+                raw.prefix { $0 != 0 }.map { CChar(bitPattern: $0) } + [0]
             }
-            if name != ".", name != ".." { entries.append((name, kind(of: name))) }
+            if name != [0x2E, 0], name != [0x2E, 0x2E, 0] { names.append(name) }
         }
-        return entries.sorted { $0.name < $1.name }
+        return names
     }
 
     package func kind(of name: String) -> Entry {

@@ -5,10 +5,10 @@ package struct Secrets: Sendable {
     package static let mask = "***"
     private let values: [String]
 
-    /// - Parameter environment: a server's settings.
+    /// `environment`: a server's settings.
     package init(environment: JSON.Object) {
         values = environment.members.compactMap { name, value in
-            guard Self.isSecret(name), let text = value.environmentText, text.utf8.count >= 4 else { return nil }
+            guard Self.isSecret(name), let text = value.environmentText, !text.isEmpty else { return nil }
             return text
         }
     }
@@ -22,12 +22,42 @@ package struct Secrets: Sendable {
         }
     }
 
-    /// `content` of a file called `name`, fit to be reported.
+    /// `content` of a file called `name`, fit to be reported: without the secret settings' values, and of a line that
+    /// names a secret without what follows the name.
     package func masked(_ content: String, named name: String) -> String {
         guard !content.isEmpty else { return content }
         if Self.isSecret(name) { return Self.mask }
-        return values.reduce(content) { text, value in
-            text.split(separator: value, omittingEmptySubsequences: false).joined(separator: Self.mask)
+        let lines = content.split(separator: "\n", omittingEmptySubsequences: false).map { Self.maskedLine($0) }
+        return values.reduce(lines.joined(separator: "\n")) { text, value in Self.masking(value, in: text) }
+    }
+
+    /// Such as `rcon.password=hunter2`, `set sv_password "hunter2"` or `"password": "hunter2"`.
+    private static func maskedLine(_ line: Substring) -> String {
+        var rest = line
+        while let start = rest.firstIndex(where: isNamePart) {
+            let end = rest[start...].firstIndex { !isNamePart($0) } ?? rest.endIndex
+            let value = rest[end...].drop { !isNamePart($0) }
+            if isSecret(String(rest[start..<end])), !value.isEmpty { return line[..<value.startIndex] + mask }
+            rest = rest[end...]
         }
+        return String(line)
+    }
+
+    private static func isNamePart(_ character: Character) -> Bool {
+        character.isLetter || character.isNumber || "._-".contains(character)
+    }
+
+    /// A value of less than four letters is masked only where it stands alone, since it is a part of many words.
+    private static func masking(_ value: String, in text: String) -> String {
+        var masked = ""
+        var rest = text[...]
+        while let range = rest.firstRange(of: value) {
+            let before = range.lowerBound > text.startIndex ? text[text.index(before: range.lowerBound)] : " "
+            let after = range.upperBound < text.endIndex ? text[range.upperBound] : " "
+            let isAlone = !isNamePart(before) && !isNamePart(after)
+            masked += rest[..<range.lowerBound] + (isAlone || value.utf8.count >= 4 ? mask : value)
+            rest = rest[range.upperBound...]
+        }
+        return masked + rest
     }
 }

@@ -50,11 +50,17 @@ package struct ServerFolder: Sendable {
         }
     }
 
+    /// Makes the folder where there is none.
+    ///
+    /// Answers whether it is new: what was there before is its owner's.
+    package func make() throws(PlanError) -> Bool {
+        try Folder(path: servers).makingFolder(server.game).makeNew(server.camp)
+    }
+
     /// Fills the folder of a new server; what its owner has put there before stays.
-    package func create(_ contents: Contents, planFolder: Folder?) throws(PlanError) {
-        let game = try Folder(path: servers).makingFolder(server.game)
-        let folder = try game.makingFolder(server.camp)
-        guard !folder.contains(Self.configFile) else { throw .exists(server) }
+    package func fill(_ contents: Contents, planFolder: Folder?) throws(PlanError) {
+        guard let folder = try open() else { throw .unknownServer(server) }
+        guard !folder.contains(Self.configFile), !folder.contains(Self.composeFile) else { throw .exists(server) }
         if let planFolder { try folder.copyTree(from: planFolder) }
         for name in Self.subfolders { _ = try folder.makingFolder(name) }
         for (path, bytes) in contents.files {

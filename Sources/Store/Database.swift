@@ -4,11 +4,14 @@ import Synchronization
 /// Why the store could not be read or written.
 package enum StoreError: Error, CustomStringConvertible {
     case sqlite(code: Int32, message: String)
+    /// The file is no database, or one that has been damaged.
+    case damaged(String)
     /// The file was written by a later version.
     case newer(version: Int)
 
     package var description: String {
         switch self {
+        case .damaged(let message): "the database is damaged: \(message)"
         case .sqlite(_, let message): "the database says: \(message)"
         case .newer(let version): "the database is of a later version (\(version)) than this agent knows"
         }
@@ -127,6 +130,8 @@ final class Database: Sendable {
     }
 
     private static func error(_ code: Int32, on connection: Connection) -> StoreError {
-        .sqlite(code: code, message: unsafe String(cString: sqlite3_errmsg(connection.pointer)))
+        let message = unsafe String(cString: sqlite3_errmsg(connection.pointer))
+        let isDamaged = code & 0xFF == SQLITE_CORRUPT || code & 0xFF == SQLITE_NOTADB
+        return isDamaged ? .damaged(message) : .sqlite(code: code, message: message)
     }
 }

@@ -109,10 +109,17 @@ package final class Store: Sendable {
     package func commands(since date: Date) throws(StoreError) -> [SeenCommand] {
         try database.run(
             "SELECT key, received, reply FROM command WHERE received >= ?", .real(date.timeIntervalSince1970)
-        ).compactMap { row in
-            guard let key = row[0].text, let received = row[1].real else { return nil }
-            return SeenCommand(key: key, received: Date(timeIntervalSince1970: received), reply: row[2].text)
-        }
+        ).compactMap(Self.command)
+    }
+
+    package func command(_ key: String) throws(StoreError) -> SeenCommand? {
+        try database.run("SELECT key, received, reply FROM command WHERE key = ?", .text(key)).first.flatMap(
+            Self.command)
+    }
+
+    private static func command(_ row: [Value]) -> SeenCommand? {
+        guard let key = row[0].text, let received = row[1].real else { return nil }
+        return SeenCommand(key: key, received: Date(timeIntervalSince1970: received), reply: row[2].text)
     }
 
     /// Notes a command before it is acted on, and forgets those that are older than `limit`.

@@ -110,7 +110,7 @@ private struct Examination {
 
     private func servers(_ path: String) -> [Finding] {
         do {
-            let folders = try ServerFolder.all(in: path)
+            let (folders, complaints) = try ServerFolder.all(in: path)
             let bad = folders.compactMap { folder -> Finding? in
                 do {
                     _ = try folder.config()
@@ -119,7 +119,8 @@ private struct Examination {
                     return .bad("\(error)", remedy: "mend the file: it is left as it is")
                 }
             }
-            return bad + [.good("\(folders.count) servers in \(path)")]
+            let closed = complaints.map { Finding.bad("\($0)", remedy: "let this user read it") }
+            return closed + bad + [.good("\(folders.count) servers in \(path)")]
         } catch {
             return [.bad("\(error)", remedy: "let this user read \(path)")]
         }

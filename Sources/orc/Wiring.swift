@@ -44,7 +44,7 @@ struct Wiring {
         }
         options.version = try settings.mqttVersion()
         options.tls = settings.tlsFiles
-        let store = try Store(path: agentSettings.database)
+        let store = try openStore(agentSettings.database)
         let agent = try OrcAgent(
             agentSettings, bus: options, engine: Engine(try settings.engine()), store: store, logger: logger)
         logger.info(
@@ -56,6 +56,21 @@ struct Wiring {
             services: services + agent.services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         try await group.run()
         logger.info("stopped")
+    }
+
+    /// Opens the store; one that is damaged is set aside, and a new one begun.
+    private func openStore(_ path: String) throws -> Store {
+        do { return try Store(path: path) } catch StoreError.damaged(let message) {
+            let aside = "\(path).damaged-\(Int(Date().timeIntervalSince1970))"
+            logger.error(
+                "the store is damaged: it is set aside, and a new one begun",
+                metadata: ["error": "\(message)", "kept": "\(aside)"])
+            for suffix in ["", "-wal", "-shm"] where access(path + suffix, F_OK) == 0 {
+                try FileManager.default.moveItem(atPath: path + suffix, toPath: aside + suffix)
+            }
+            try Root.makePrivate(path)
+            return try Store(path: path)
+        }
     }
 
     func brokerFiles() throws -> BrokerFiles {
@@ -85,7 +100,7 @@ enum Root {
     }
 
     /// SQLite gives its other files the rights of the first.
-    private static func makePrivate(_ path: String) throws {
+    static func makePrivate(_ path: String) throws {
         let file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard file >= 0 else { throw RootLock.Failure.unusable(path) }
         close(file)

@@ -9,11 +9,13 @@ import Testing
 
 @Suite struct StopRecipeTests {
     private func recipe(
-        _ arguments: JSON.Object = [:], _ plan: (inout PlanOptions.StopOptions) -> Void = { _ in }, peon: Bool = false
+        _ arguments: JSON.Object = [:], _ plan: (inout PlanOptions.StopOptions) -> Void = { _ in }, peon: Bool = false,
+        console: Bool = true
     ) -> StopRecipe {
         var options = PlanOptions.StopOptions()
         plan(&options)
-        return StopRecipe(arguments, options: options, isPeonImage: peon, defaultGrace: 60)
+        return StopRecipe(
+            arguments, options: options, image: .init(isPeons: peon, hasConsole: console), defaultGrace: 60)
     }
 
     @Test func `the command goes before the plan, and the plan before what suits the image`() {
@@ -32,6 +34,14 @@ import Testing
         #expect(recipe(["command": "save", "grace": 5], { $0.grace = 9 }).way == .command("save"))
         #expect(recipe(["grace": 0], { $0.grace = 9 }).grace == 0)
         #expect(recipe([:], { $0.grace = 9 }).grace == 9)
+        #expect(recipe([:], { $0.command = "quit" }, console: false).way == .engine)
+        #expect(
+            recipe(
+                [:],
+                {
+                    $0.command = "quit"; $0.signal = .int
+                }, console: false
+            ).way == .signal(.int))
     }
 }
 

@@ -110,12 +110,12 @@ import Testing
     @Test func `networks come and go`() async throws {
         let engine = try Testbed.engine()
         let name = "orc-test-\(UUID().uuidString.prefix(8))"
-        #expect(try await engine.hasNetwork(name) == false)
+        #expect(try await engine.networkLabels(name) == nil)
         try await engine.createNetwork(name, labels: ["a": "b"])
-        #expect(try await engine.hasNetwork(name))
+        #expect(try await engine.networkLabels(name) == ["a": "b"])
         try await engine.removeNetwork(name)
         try await engine.removeNetwork(name)
-        #expect(try await engine.hasNetwork(name) == false)
+        #expect(try await engine.networkLabels(name) == nil)
     }
 
     @Test func `events are followed from the moment the stream stands`() async throws {

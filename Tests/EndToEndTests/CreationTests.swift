@@ -20,7 +20,7 @@ extension EndToEnd {
             let containers = try await Testbed.engine().containers()
             #expect(!containers.contains { $0.name == "peon.warcamp.\(uid)" })
             let server = ServerID(uid: uid)!
-            #expect(try await Testbed.engine().hasNetwork("\(server.game)_\(server.camp)") == false)
+            #expect(try await Testbed.engine().networkLabels("\(server.game)_\(server.camp)") == nil)
             #expect(
                 !FileManager.default.fileExists(atPath: orc.root.appending(path: "servers/game/\(server.camp)").path()))
             #expect(try await orc.retainedTopics().allSatisfy { !$0.contains(server.sid) })

@@ -88,7 +88,7 @@ extension EndToEnd {
                 try await engine.inspect("peon.warcamp.\(server.uid)")
             }
             #expect(container?.status == 404)
-            #expect(try await engine.hasNetwork("\(server.game)_\(server.camp)") == false)
+            #expect(try await engine.networkLabels("\(server.game)_\(server.camp)") == nil)
             let retained = try await orc.retainedTopics()
             #expect(retained.filter { $0.contains("/\(server.sid)/") }.isEmpty)
             #expect(orc.probe.newest(orc.probe.topics.status(.servers))?["servers"] == [])

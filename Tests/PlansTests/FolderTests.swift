@@ -17,6 +17,14 @@ import Testing
         return try ServerConfig(server: server, plan: plan, environment: [:], ports: [], description: nil, image: nil)
     }
 
+    @discardableResult
+    private func create(_ folder: ServerFolder, _ contents: ServerFolder.Contents, _ plan: Folder? = nil) throws -> Bool
+    {
+        let isNew = try folder.make()
+        try folder.fill(contents, planFolder: plan)
+        return isNew
+    }
+
     private func withServers(_ body: (URL, ServerFolder) throws -> Void) async throws {
         try await Testbed.withFolder { root in
             let servers = root.appending(path: "servers")
@@ -30,10 +38,10 @@ import Testing
             let contents = ServerFolder.Contents(
                 config: try config(), files: [("config/a.cfg", Array("x".utf8)), ("b.json", Array("{}".utf8))],
                 owner: owner)
-            try folder.create(contents, planFolder: nil)
+            try create(folder, contents)
             #expect(try folder.config()?.server == server && folder.hasFile("config/a.cfg") && folder.hasFile("b.json"))
-            #expect(throws: PlanError.exists(server)) { try folder.create(contents, planFolder: nil) }
-            #expect(try ServerFolder.all(in: root.appending(path: "servers").path()).map(\.server) == [server])
+            #expect(throws: PlanError.exists(server)) { try create(folder, contents) }
+            #expect(try ServerFolder.all(in: root.appending(path: "servers").path()).found.map(\.server) == [server])
             try folder.remove()
             #expect(try FileManager.default.contentsOfDirectory(atPath: root.appending(path: "servers").path()).isEmpty)
         }
@@ -45,7 +53,7 @@ import Testing
     func `a file that would leave the folder, or take a reserved name, is refused`(path: String) async throws {
         try await withServers { root, folder in
             let contents = ServerFolder.Contents(config: try config(), files: [(path, [1])], owner: owner)
-            #expect(throws: PlanError.self) { try folder.create(contents, planFolder: nil) }
+            #expect(throws: PlanError.self) { try create(folder, contents) }
             #expect(!FileManager.default.fileExists(atPath: root.appending(path: "x").path()))
             #expect(!FileManager.default.fileExists(atPath: "/etc/x"))
         }
@@ -62,7 +70,7 @@ import Testing
             symlink(outside.appending(path: "world").path(), place.appending(path: "file").path())
             for path in ["link/new", "file"] {
                 let contents = ServerFolder.Contents(config: try config(), files: [(path, [1])], owner: owner)
-                #expect(throws: PlanError.self) { try folder.create(contents, planFolder: nil) }
+                #expect(throws: PlanError.self) { try create(folder, contents) }
             }
             #expect(!folder.hasFile("file"))
             try folder.remove()
@@ -75,7 +83,7 @@ import Testing
         try await withServers { root, folder in
             try "s3cret".write(to: root.appending(path: "shadow"), atomically: true, encoding: .utf8)
             let contents = ServerFolder.Contents(config: try config(), files: [], owner: owner)
-            try folder.create(contents, planFolder: nil)
+            try create(folder, contents)
             let configFolder = URL(filePath: folder.path).appending(path: "config")
             symlink(root.appending(path: "shadow").path(), configFolder.appending(path: "peek").path())
             mkfifo(configFolder.appending(path: "pipe").path(), 0o666)
@@ -85,6 +93,32 @@ import Testing
             try FileManager.default.removeItem(at: configFolder)
             symlink("/etc", configFolder.path())
             #expect(throws: PlanError.self) { try folder.configReport(secrets: secrets) }
+        }
+    }
+
+    @Test func `names that are not UTF-8 are removed too`() async throws {
+        try await withServers { root, folder in
+            try create(folder, ServerFolder.Contents(config: try config(), files: [], owner: owner))
+            let name: [UInt8] = Array("\(folder.path)/data/".utf8) + [0xFF, 0xFE, 0]
+            name.withUnsafeBufferPointer { bytes in
+                bytes.withMemoryRebound(to: CChar.self) {
+                    _ = Glibc.close(open($0.baseAddress!, O_CREAT | O_WRONLY, 0o600))
+                }
+            }
+            #expect(try FileManager.default.contentsOfDirectory(atPath: "\(folder.path)/data").count == 1)
+            try folder.remove()
+            #expect(!folder.exists)
+        }
+    }
+
+    @Test func `an owner's own compose file is not written over`() async throws {
+        try await withServers { root, folder in
+            let place = URL(filePath: folder.path)
+            try FileManager.default.createDirectory(at: place, withIntermediateDirectories: true)
+            try "mine".write(to: place.appending(path: "docker-compose.yml"), atomically: true, encoding: .utf8)
+            let contents = ServerFolder.Contents(config: try config(), files: [], owner: owner)
+            #expect(throws: PlanError.exists(server)) { try create(folder, contents) }
+            #expect(try String(contentsOf: place.appending(path: "docker-compose.yml"), encoding: .utf8) == "mine")
         }
     }
 
@@ -99,7 +133,7 @@ import Testing
             try FileManager.default.createDirectory(at: place, withIntermediateDirectories: true)
             try "mine".write(to: place.appending(path: "server.cfg"), atomically: true, encoding: .utf8)
             let contents = ServerFolder.Contents(config: try config(), files: [], owner: owner)
-            try folder.create(contents, planFolder: Folder(path: planFolder.path()))
+            #expect(try create(folder, contents, Folder(path: planFolder.path())) == false)
             #expect(try String(contentsOf: place.appending(path: "server.cfg"), encoding: .utf8) == "mine")
             #expect(folder.hasFile("actions/server_start"))
             try folder.removeConfig()

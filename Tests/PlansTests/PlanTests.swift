@@ -48,11 +48,20 @@ import Testing
         #expect(Secrets.isSecret(name) == isSecret)
     }
 
-    @Test func `a secret's value is masked wherever it stands`() {
-        let secrets = Secrets(environment: ["PASSWORD": "hunter2", "PIN_PW": "1", "SERVER_NAME": "fun"])
-        #expect(secrets.masked("hunter2", named: "password") == "***")
-        #expect(secrets.masked("set rcon hunter2;name fun 1", named: "server.cfg") == "set rcon ***;name fun 1")
-        #expect(secrets.masked("", named: "password") == "")
+    @Test(arguments: [
+        ("rcon.password=geheim", "rcon.password=***"), ("set sv_password \"geheim\"", "set sv_password \"***"),
+        ("\"password\": \"geheim\",", "\"password\": \"***"), ("password=", "password="), ("name = fun", "name = fun"),
+        ("say hunter2 and go", "say *** and go"), ("pin 7", "pin ***"), ("port 27", "port 27"),
+        ("a\nkey: x\nb", "a\nkey: ***\nb"),
+        ("", ""),
+    ])
+    func `secrets are masked wherever they stand`(content: String, masked: String) {
+        let secrets = Secrets(environment: ["PASSWORD": "hunter2", "PIN_PW": "7", "SERVER_NAME": "fun"])
+        #expect(secrets.masked(content, named: "server.cfg") == masked)
+    }
+
+    @Test func `a file of a secret's name is masked whole`() {
+        #expect(Secrets(environment: [:]).masked("x", named: "admin_password.txt") == "***")
     }
 
     @Test(arguments: [
