@@ -49,7 +49,7 @@ final class Ledger: Sendable {
     private static func reply(of command: Store.SeenCommand) -> Reply {
         // A reply that cannot be read is as good as none.
         if let text = command.reply, let json = try? JSON.parse(text), let reply = Reply(json) { return reply }
-        var reply = Reply(action: "", status: .error, at: command.received)
+        var reply = Reply(action: command.action, status: .error, at: command.received)
         reply.code = .interrupted
         reply.error = "the agent ended before this was done"
         return reply
@@ -130,5 +130,12 @@ extension Command {
         case .reads: true
         case .changes, .supersedes: false
         }
+    }
+}
+
+extension Store.SeenCommand {
+    /// The action's name, which ends the first part of the key.
+    fileprivate var action: String {
+        String(key.prefix { $0 != " " }.split(separator: "/").last ?? "")
     }
 }

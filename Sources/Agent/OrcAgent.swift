@@ -57,6 +57,9 @@ package struct OrcAgent: Sendable {
         options.sessionExpiry = 60
         let topic = settings.topics.status(.agent)
         options.will = { session in presence.will(session: session, topic: topic) }
+        // Heard before the acknowledgement of the subscription is told, so that a rival is never overlooked.
+        options.hear = { message in if message.topic == topic { _ = presence.hear(message.payload) } }
+        options.keptPayload = CommandReader.maxBytes + 1
         return options
     }
 }

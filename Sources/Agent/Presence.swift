@@ -27,7 +27,10 @@ final class Presence: Sendable {
 
     /// The last will of a connection, before it is made.
     func will(session: Int, topic: String) -> Publication {
-        state.withLock { $0.session = session }
+        state.withLock { state in
+            state.session = session
+            state.heard = nil
+        }
         return publication(.offline, .lost, topic: topic)
     }
 
@@ -53,8 +56,6 @@ final class Presence: Sendable {
             return report.state == .offline && !(isOwn && report.reason == .stopped) ? .stale : .nothing
         }
     }
-
-    func forgetHeard() { state.withLock { $0.heard = nil } }
 
     /// The other agent that has this host's name and the better right to it; nil where there is none.
     func rival(now: Date) -> AgentReport? {

@@ -20,8 +20,8 @@ struct Session: Sendable {
 
     private enum Input: Sendable {
         case bus(BusEvent)
-        case opened
-        case failed
+        /// What came of opening a connection, by its number.
+        case opened(Int, Bool)
     }
 
     /// Serves one connection after the other until cancelled.
@@ -29,26 +29,35 @@ struct Session: Sendable {
         let (inputs, feed) = AsyncStream<Input>.makeStream(bufferingPolicy: .bufferingOldest(4096))
         await withDiscardingTaskGroup { group in
             group.addTask {
-                for await event in bus.events { feed.yield(.bus(event)) }
+                for await event in bus.events { await Self.put(.bus(event), into: feed) }
                 feed.finish()
             }
+            var connection = 0
+            // Commands that wait until the session is open; nil while it is.
             var held: [BusMessage]? = []
             for await input in inputs {
                 switch input {
                 case .bus(.connected):
-                    held = []
-                    presence.forgetHeard()
-                    group.addTask { feed.yield(await open() ? .opened : .failed) }
+                    connection += 1
+                    let number = connection
+                    group.addTask { await Self.put(.opened(number, await open()), into: feed) }
                 case .bus(.disconnected):
-                    held = []
+                    held = held ?? []
                     reports.close()
                 case .bus(.message(let message)): await take(message, holding: &held)
-                case .opened:
+                case .opened(let number, true) where number == connection:
                     for message in held ?? [] { await inbox.receive(message) }
                     held = nil
-                case .failed: held = []
+                case .opened: break
                 }
             }
+        }
+    }
+
+    /// Waits while the stream is full: the bus has a bound of its own, and counts what it drops.
+    private static func put(_ input: Input, into feed: AsyncStream<Input>.Continuation) async {
+        while case .dropped = feed.yield(input) {
+            do { try await Task.sleep(for: .milliseconds(5)) } catch { return }
         }
     }
 
@@ -90,7 +99,7 @@ struct Session: Sendable {
             return true
         } catch {
             logger.error("the session cannot be opened", metadata: ["error": "\(error)"])
-            if !(error is CancellationError) { bus.stayAway(seconds: 5) }
+            if case BusError.denied = error { bus.stayAway(seconds: 5) }
             return false
         }
     }

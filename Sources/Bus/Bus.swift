@@ -29,6 +29,8 @@ package final class Bus: Sendable {
         var counters = BusCounters()
         /// Publications that the broker has not acknowledged, or that are not written yet where it never will.
         var onTheWay = 0
+        /// What ``run()`` waits for.
+        var done: CheckedContinuation<Void, Never>?
         /// By packet number; resumed once, under the lock that stores them.
         var waiting: [Int32: CheckedContinuation<[Int32], any Error>] = [:]
         /// SUBACKs that came before their waiter was stored.
@@ -53,15 +55,20 @@ package final class Bus: Sendable {
     @discardableResult
     package func publish(_ publication: Publication) -> Bool {
         let (client, loop) = state.withLock { ($0.isConnected ? $0.client : nil, $0.loop) }
-        guard let client, let loop, client.publish(publication) == 0 else {
+        guard let client, let loop else {
             count { $0.dropped += 1 }
             return false
         }
-        loop.wake()
-        state.withLock { state in
-            state.counters.published += 1
-            state.onTheWay += 1
+        state.withLock { $0.onTheWay += 1 }
+        guard client.publish(publication) == 0 else {
+            state.withLock { state in
+                state.onTheWay = max(state.onTheWay - 1, 0)
+                state.counters.dropped += 1
+            }
+            return false
         }
+        loop.wake()
+        count { $0.published += 1 }
         return true
     }
 
@@ -113,9 +120,10 @@ package final class Bus: Sendable {
         state.withLock { $0.loop = loop }
         await withTaskCancellationHandler {
             await withCheckedContinuation { done in
+                state.withLock { $0.done = done }
                 LoopThread.start {
                     loop.run()
-                    done.resume()
+                    self.finish()
                 }
             }
         } onCancel: {
@@ -125,8 +133,22 @@ package final class Bus: Sendable {
             }
             client?.disconnect()
             loop.wake()
+            // The library connects without a way to break that off: a host that does not answer must not hold up the end.
+            LoopThread.start {
+                sleep(2)
+                self.finish()
+            }
         }
         continuation.finish()
+    }
+
+    /// Lets ``run()`` return, once.
+    private func finish() {
+        let done = state.withLock { state in
+            defer { state.done = nil }
+            return state.done
+        }
+        done?.resume()
     }
 
     /// Ends the connection, and makes no new one for a while.
@@ -158,8 +180,11 @@ package final class Bus: Sendable {
     private func callbacks(_ version: ProtocolVersion) -> MosquittoCallbacks {
         MosquittoCallbacks(
             connected: { [self] code in connected(code, version: version) },
-            disconnected: { _ in },
-            message: { [self] in tell(.message($0)) },
+            keptPayload: options.keptPayload,
+            message: { [self] message in
+                options.hear?(message)
+                tell(.message(message))
+            },
             subscribed: { [self] in subscribed(packet: $0, granted: $1) },
             published: { [self] in published($0) })
     }
@@ -198,6 +223,7 @@ package final class Bus: Sendable {
         let (wasConnected, isStopping) = state.withLock { state in
             for waiter in state.waiting.values { waiter.resume(throwing: BusError.notConnected) }
             state.waiting = [:]
+            state.onTheWay = 0
             defer { state.isConnected = false }
             return (state.isConnected, state.isStopping)
         }

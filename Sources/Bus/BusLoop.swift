@@ -59,9 +59,9 @@ final class BusLoop: Sendable {
             session += 1
             let result = client.connect(will: options.will?(session))
             if result == 0 {
-                let end = serve(client)
-                if end.wasAccepted { backoff.reset() }
-                choice.ended(accepted: end.wasAccepted, code: end.code, now: monotonicSeconds())
+                let wasAccepted = serve(client)
+                if wasAccepted { backoff.reset() }
+                choice.ended(accepted: wasAccepted, now: monotonicSeconds())
             } else {
                 observer.failed("\(options.broker.host):\(options.broker.port): \(reason(result))")
             }
@@ -71,7 +71,9 @@ final class BusLoop: Sendable {
     }
 
     /// Moves bytes until the connection ends.
-    private func serve(_ client: Mosquitto) -> (wasAccepted: Bool, code: Int32) {
+    ///
+    /// Answers whether the broker had accepted it.
+    private func serve(_ client: Mosquitto) -> Bool {
         var lastMisc = monotonicSeconds()
         var wasAccepted = false
         var code: Int32 = 0
@@ -84,7 +86,7 @@ final class BusLoop: Sendable {
             wasAccepted = wasAccepted || observer.isConnected()
         }
         observer.lost(code == 0 ? "closed" : reason(code))
-        return (wasAccepted, code)
+        return wasAccepted
     }
 
     private func step(_ client: Mosquitto) -> Int32 {
@@ -133,7 +135,9 @@ private func monotonicSeconds() -> Double {
 struct VersionChooser {
     private let choice: BusOptions.VersionChoice
     private var lossesBeforeConnack = 0
-    /// Set while 5 is given up; an hour later it is tried again.
+    /// Whether the next connection tries 3.1.1.
+    private var triesOlder = false
+    /// Set once 3.1.1 was accepted where 5 was not; an hour later 5 is tried again.
     private var olderUntil: Double?
 
     init(_ choice: BusOptions.VersionChoice) { self.choice = choice }
@@ -143,20 +147,30 @@ struct VersionChooser {
         case .v5: return .v5
         case .v311: return .v311
         case .auto:
-            if let until = olderUntil, now < until { return .v311 }
-            olderUntil = nil
-            return .v5
+            if let until = olderUntil, now >= until {
+                olderUntil = nil
+                triesOlder = false
+            }
+            return triesOlder ? .v311 : .v5
         }
     }
 
     /// `accepted`: whether the connection had got its CONNACK.
-    ///
-    /// `code`: the library's code of how it ended.
-    mutating func ended(accepted: Bool, code: Int32, now: Double) {
-        guard choice == .auto, olderUntil == nil else { return }
-        lossesBeforeConnack = accepted ? 0 : lossesBeforeConnack + 1
-        guard lossesBeforeConnack >= 2 else { return }
-        lossesBeforeConnack = 0
-        olderUntil = now + 3600
+    mutating func ended(accepted: Bool, now: Double) {
+        guard choice == .auto else { return }
+        if accepted {
+            lossesBeforeConnack = 0
+            if triesOlder, olderUntil == nil { olderUntil = now + 3600 }
+            return
+        }
+        lossesBeforeConnack += 1
+        guard olderUntil == nil else { return }
+        // Twice with 5, then once with 3.1.1: a broker that is only starting up has said nothing about either.
+        if triesOlder {
+            triesOlder = false
+            lossesBeforeConnack = 0
+        } else if lossesBeforeConnack >= 2 {
+            triesOlder = true
+        }
     }
 }

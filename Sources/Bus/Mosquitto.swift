@@ -5,7 +5,8 @@ import Glibc
 struct MosquittoCallbacks: Sendable {
     /// The CONNACK's code; 0 is success.
     let connected: @Sendable (_ code: Int32) -> Void
-    let disconnected: @Sendable (_ code: Int32) -> Void
+    /// Bytes of a payload that are copied.
+    let keptPayload: Int
     let message: @Sendable (BusMessage) -> Void
     /// A SUBACK: the granted qualities, or codes of 0x80 and above.
     let subscribed: @Sendable (_ packet: Int32, _ granted: [Int32]) -> Void
@@ -72,14 +73,11 @@ final class Mosquitto: @unchecked Sendable {
         unsafe mosquitto_connect_v5_callback_set(client) { _, box, code, _, _ in
             unsafe observer(of: box)?.connected(code)
         }
-        unsafe mosquitto_disconnect_v5_callback_set(client) { _, box, code, _ in
-            unsafe observer(of: box)?.disconnected(code)
-        }
         unsafe mosquitto_message_v5_callback_set(client) { _, box, message, properties in
-            guard let message = unsafe message, let copy = unsafe BusMessage(message.pointee, properties) else {
-                return
-            }
-            unsafe observer(of: box)?.message(copy)
+            guard let message = unsafe message, let observer = unsafe observer(of: box),
+                let copy = unsafe BusMessage(message.pointee, properties, keptPayload: observer.keptPayload)
+            else { return }
+            observer.message(copy)
         }
         unsafe mosquitto_subscribe_v5_callback_set(client) { _, box, packet, count, granted, _ in
             let codes = unsafe UnsafeBufferPointer(start: granted, count: Int(count)).map { $0 }
@@ -99,8 +97,9 @@ final class Mosquitto: @unchecked Sendable {
         guard !hasAddress else { return unsafe mosquitto_reconnect(client) }
         hasAddress = true
         let properties = PropertyList()
-        if version == .v5, options.sessionExpiry > 0 {
-            properties.add(MQTT_PROP_SESSION_EXPIRY_INTERVAL, options.sessionExpiry)
+        if version == .v5 {
+            properties.add(MQTT_PROP_MAXIMUM_PACKET_SIZE, BusOptions.maxPacket)
+            if options.sessionExpiry > 0 { properties.add(MQTT_PROP_SESSION_EXPIRY_INTERVAL, options.sessionExpiry) }
         }
         return unsafe mosquitto_connect_bind_v5(
             client, options.broker.host, options.broker.port, options.keepalive, nil, properties.list)
@@ -196,10 +195,11 @@ private final class PropertyList {
 
 extension BusMessage {
     /// Copies all that is valid only during the callback; nil where the topic is not UTF-8.
-    fileprivate init?(_ message: mosquitto_message, _ properties: OpaquePointer?) {
+    fileprivate init?(_ message: mosquitto_message, _ properties: OpaquePointer?, keptPayload: Int) {
         guard let name = unsafe message.topic, let topic = unsafe String(validatingCString: name) else { return nil }
         self.topic = topic
-        payload = unsafe Array(UnsafeRawBufferPointer(start: message.payload, count: Int(message.payloadlen)))
+        payload = unsafe Array(
+            UnsafeRawBufferPointer(start: message.payload, count: min(Int(message.payloadlen), keptPayload)))
         isRetained = unsafe message.retain
         var responseTopic: UnsafeMutablePointer<CChar>?
         unsafe _ = mosquitto_property_read_string(

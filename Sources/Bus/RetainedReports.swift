@@ -72,9 +72,9 @@ package final class RetainedReports: Sendable {
         }
         state.withLock { state in
             guard state.isOpen else { return }
-            for event in state.events { bus.publish(event) }
-            state.events = []
-            bus.count { $0.queued = 0 }
+            while let event = state.events.first, bus.publish(event) { state.events.removeFirst() }
+            let waiting = state.events.count
+            bus.count { $0.queued = waiting }
         }
     }
 

@@ -19,7 +19,7 @@ enum EngineConnection {
                 channel.eventLoop.makeCompletedFuture {
                     if let tls, case .tcp(let host, _, _) = endpoint {
                         try channel.pipeline.syncOperations.addHandler(
-                            NIOSSLClientHandler(context: tls, serverHostname: host))
+                            NIOSSLClientHandler(context: tls, serverHostname: endpoint.isNumeric ? nil : host))
                     }
                     return try configure(channel)
                 }
@@ -30,7 +30,8 @@ enum EngineConnection {
                     .connect(unixDomainSocketPath: path, channelInitializer: initializer)
             case .tcp(let host, let port, _):
                 return try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
-                    .connectTimeout(.seconds(5)).connect(host: host, port: port, channelInitializer: initializer)
+                    .connectTimeout(.seconds(5)).channelOption(.socketOption(.so_keepalive), value: 1).connect(
+                        host: host, port: port, channelInitializer: initializer)
             }
         } catch let error as EngineError {
             throw error
@@ -43,6 +44,12 @@ enum EngineConnection {
 }
 
 extension EngineEndpoint {
+    /// Whether the host is an address and no name: TLS has no way to ask for a certificate by address (RFC 6066).
+    fileprivate var isNumeric: Bool {
+        guard case .tcp(let host, _, _) = self else { return false }
+        return (try? SocketAddress(ipAddress: host, port: 0)) != nil  // an error means a name
+    }
+
     var hostHeader: String {
         switch self {
         case .unix: "docker"

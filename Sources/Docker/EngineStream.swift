@@ -18,7 +18,10 @@ enum EngineStream {
         let channel = try await EngineConnection.open(endpoint) { channel in
             try channel.pipeline.syncOperations.addHTTPClientHandlers()
             try channel.pipeline.syncOperations.addHandler(IdleStateHandler(readTimeout: idle ?? request.deadline))
-            try channel.pipeline.syncOperations.addHandler(SilenceHandler(isEndless: idle == nil, call: request.name))
+            try channel.pipeline.syncOperations.addHandler(
+                SilenceHandler(
+                    isEndless: idle == nil, call: request.name,
+                    seconds: (idle ?? request.deadline).nanoseconds / 1_000_000_000))
             return try Parts(wrappingChannelSynchronously: channel)
         }
         let head = request.head(version: version, host: endpoint.hostHeader)
@@ -81,11 +84,13 @@ private final class SilenceHandler: ChannelInboundHandler {
 
     private let isEndless: Bool
     private let call: String
+    private let seconds: Int64
     private var hasHead = false
 
-    init(isEndless: Bool, call: String) {
+    init(isEndless: Bool, call: String, seconds: Int64) {
         self.isEndless = isEndless
         self.call = call
+        self.seconds = seconds
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -97,7 +102,7 @@ private final class SilenceHandler: ChannelInboundHandler {
         guard event is IdleStateHandler.IdleStateEvent, !(isEndless && hasHead) else {
             return context.fireUserInboundEventTriggered(event)
         }
-        context.fireErrorCaught(EngineError.timeout(call: call, seconds: 0))
+        context.fireErrorCaught(EngineError.timeout(call: call, seconds: Int(seconds)))
         context.close(promise: nil)
     }
 }

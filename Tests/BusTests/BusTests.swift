@@ -35,20 +35,32 @@ import Testing
     @Test func `auto falls back after two losses before the CONNACK and comes back after an hour`() {
         var chooser = VersionChooser(.auto)
         #expect(chooser.version(now: 0) == .v5)
-        chooser.ended(accepted: false, code: 7, now: 0)
+        chooser.ended(accepted: false, now: 0)
         #expect(chooser.version(now: 0) == .v5)
-        chooser.ended(accepted: false, code: 7, now: 1)
+        chooser.ended(accepted: false, now: 1)
         #expect(chooser.version(now: 1) == .v311)
-        chooser.ended(accepted: true, code: 7, now: 2)
+        chooser.ended(accepted: true, now: 2)
         #expect(chooser.version(now: 3600) == .v311)
+        chooser.ended(accepted: false, now: 3600)
+        #expect(chooser.version(now: 3601) == .v311)
         #expect(chooser.version(now: 3602) == .v5)
+    }
+
+    @Test func `a broker that accepts neither has not said that it wants the older one`() {
+        var chooser = VersionChooser(.auto)
+        var spoken: [ProtocolVersion] = []
+        for _ in 0..<6 {
+            spoken.append(chooser.version(now: 0))
+            chooser.ended(accepted: false, now: 0)
+        }
+        #expect(spoken == [.v5, .v5, .v311, .v5, .v5, .v311])
     }
 
     @Test func `a connection that was accepted counts for its version`() {
         var chooser = VersionChooser(.auto)
         for _ in 0..<5 {
-            chooser.ended(accepted: false, code: 7, now: 0)
-            chooser.ended(accepted: true, code: 7, now: 0)
+            chooser.ended(accepted: false, now: 0)
+            chooser.ended(accepted: true, now: 0)
         }
         #expect(chooser.version(now: 0) == .v5)
     }
