@@ -55,7 +55,9 @@ package final class Folder: Sendable {
         return false
     }
 
-    /// The names in this folder with their kinds, sorted; at most `limit` of them. Names that are not UTF-8 are left out.
+    /// The names in this folder with their kinds, sorted; at most `limit` of them.
+    ///
+    /// Names that are not UTF-8 are left out.
     package func entries(limit: Int = .max) throws(PlanError) -> [(name: String, kind: Entry)] {
         var entries: [(name: String, kind: Entry)] = []
         for name in try names(limit: limit) {
