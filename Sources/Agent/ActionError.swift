@@ -34,7 +34,7 @@ package struct ActionError: Error, CustomStringConvertible {
         case .unknownServer: .unknownServer
         case .unsafePath: .unsafeEntry
         case .noSpace: .noSpace
-        case .unreadable, .malformed, .file: .internal
+        case .malformed, .file: .internal
         }
     }
 

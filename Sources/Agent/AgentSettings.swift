@@ -26,7 +26,6 @@ package struct AgentSettings: Sendable {
 
     package var servers: String { "\(root)/servers" }
     package var plans: String { "\(root)/plans" }
-    package var backups: String { "\(root)/backups" }
     package var own: String { "\(root)/orc" }
     package var database: String { "\(own)/orc.db" }
     package var topics: Topics { Topics(host: host) }

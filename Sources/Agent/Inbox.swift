@@ -2,6 +2,7 @@ import Bus
 import FoundationEssentials
 import Logging
 import Peon
+import Synchronization
 
 /// Where messages come in: reads them, refuses what is no good, and sends the rest down the lanes.
 struct Inbox: Sendable {
@@ -11,6 +12,7 @@ struct Inbox: Sendable {
     let responder: Responder
     let lanes: Lanes
     let actions: Actions
+    let told = ToldTopics()
     let logger: Logger
 
     func receive(_ message: BusMessage) async {
@@ -29,10 +31,12 @@ struct Inbox: Sendable {
     }
 
     private func refuse(_ refusal: Refusal, topic: String, now: Date) {
+        var isNews = true
         switch refusal.code {
         case .retained:
             bus.count { $0.retainedRefused += 1 }
             bus.publish(Publication(topic, [], isRetained: true))
+            isNews = told.isFirst(topic)
         case .expired: bus.count { $0.expired += 1 }
         default: break
         }
@@ -41,6 +45,7 @@ struct Inbox: Sendable {
         reply.code = refusal.code
         reply.error = refusal.reason
         responder.send(reply, to: refusal.route)
+        guard isNews else { return }
         logger.warning(
             "refused a command",
             metadata: ["command.topic": "\(topic.prefix(200))", "code": "\(refusal.code.rawValue)"])
@@ -84,5 +89,17 @@ extension Command {
         reply.server = server
         reply.took = Int(now.timeIntervalSince(receivedAt) * 1000)
         return reply
+    }
+}
+
+/// Topics of which something has been said in the log already; a thousand at most.
+final class ToldTopics: Sendable {
+    private let topics = Mutex<Set<String>>([])
+
+    func isFirst(_ topic: String) -> Bool {
+        topics.withLock { topics in
+            if topics.count >= 1000 { topics = [] }
+            return topics.insert(topic).inserted
+        }
     }
 }

@@ -1,3 +1,5 @@
+import Peon
+
 /// How to reach the broker, and as whom.
 package struct BusOptions: Sendable {
     package var broker: BrokerURL
@@ -60,10 +62,10 @@ package struct BrokerURL: Sendable, Equatable {
         var rest = parts[1].hasSuffix("/") ? parts[1].dropLast() : parts[1]
         if let at = rest.lastIndex(of: "@") {
             let credentials = rest[..<at].split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-            guard let user = Self.decoded(credentials[0]), !user.isEmpty else { return nil }
+            guard let user = HexEscape.decoded(credentials[0], mark: "%"), !user.isEmpty else { return nil }
             self.user = user
             if credentials.count == 2 {
-                guard let password = Self.decoded(credentials[1]) else { return nil }
+                guard let password = HexEscape.decoded(credentials[1], mark: "%") else { return nil }
                 self.password = password
             }
             rest = rest[rest.index(after: at)...]
@@ -89,21 +91,5 @@ package struct BrokerURL: Sendable, Equatable {
             $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: "?")
         }
         return host.isEmpty || !isPlain ? nil : (String(host), port)
-    }
-
-    private static func decoded(_ text: Substring) -> String? {
-        var bytes: [UInt8] = []
-        var rest = Array(text.utf8)[...]
-        while let byte = rest.popFirst() {
-            guard byte == UInt8(ascii: "%") else {
-                bytes.append(byte)
-                continue
-            }
-            guard rest.count >= 2, let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16)
-            else { return nil }
-            bytes.append(value)
-            rest = rest.dropFirst(2)
-        }
-        return String(validating: bytes, as: UTF8.self)
     }
 }

@@ -38,8 +38,7 @@ package final class RetainedReports: Sendable {
     package func clear(_ topic: String) {
         state.withLock { state in
             state.newest[topic] = nil
-            state.cleared.insert(topic)
-            if state.isOpen { bus.publish(Self.clearing(topic)) }
+            if !(state.isOpen && bus.publish(Self.clearing(topic))) { state.cleared.insert(topic) }
         }
     }
 
@@ -61,7 +60,7 @@ package final class RetainedReports: Sendable {
     package func open() async throws {
         let topics = state.withLock { state in
             state.isOpen = true
-            for topic in state.cleared { bus.publish(Self.clearing(topic)) }
+            state.cleared = state.cleared.filter { !bus.publish(Self.clearing($0)) }
             return state.newest.keys.sorted()
         }
         for (index, topic) in topics.enumerated() {

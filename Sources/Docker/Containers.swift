@@ -70,14 +70,12 @@ package struct ContainerDetail: Decodable, Sendable {
         package let environment: [String]?
         package let labels: [String: String]?
         package let isStdinOpen: Bool?
-        package let stopSignal: String?
 
         enum CodingKeys: String, CodingKey {
             case image = "Image"
             case environment = "Env"
             case labels = "Labels"
             case isStdinOpen = "OpenStdin"
-            case stopSignal = "StopSignal"
         }
     }
 

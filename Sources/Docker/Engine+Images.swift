@@ -9,11 +9,9 @@ package struct ImageDetail: Decodable, Sendable {
 
     package struct Config: Decodable, Sendable {
         package let environment: [String]?
-        package let stopSignal: String?
 
         enum CodingKeys: String, CodingKey {
             case environment = "Env"
-            case stopSignal = "StopSignal"
         }
     }
 

@@ -25,8 +25,9 @@ package struct ServerID: Sendable, Hashable, Comparable, CustomStringConvertible
 
     /// Reads `valheim-alpha`, refusing what ``sid`` would not have written.
     package init?(sid: some StringProtocol) {
-        guard let dash = sid.firstIndex(of: "-"), let game = Self.unescape(sid[..<dash]),
-            let camp = Self.unescape(sid[sid.index(after: dash)...]), let id = Self(game: game, camp: camp),
+        guard let dash = sid.firstIndex(of: "-"), let game = HexEscape.decoded(sid[..<dash], mark: "_"),
+            let camp = HexEscape.decoded(sid[sid.index(after: dash)...], mark: "_"),
+            let id = Self(game: game, camp: camp),
             id.sid == sid
         else { return nil }
         self = id
@@ -64,22 +65,6 @@ package struct ServerID: Sendable, Hashable, Comparable, CustomStringConvertible
             }
         }
         return escaped
-    }
-
-    private static func unescape(_ text: some StringProtocol) -> String? {
-        var bytes: [UInt8] = []
-        var rest = Array(text.utf8)[...]
-        while let byte = rest.popFirst() {
-            guard byte == UInt8(ascii: "_") else {
-                bytes.append(byte)
-                continue
-            }
-            guard rest.count >= 2, let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16)
-            else { return nil }
-            bytes.append(value)
-            rest = rest.dropFirst(2)
-        }
-        return String(validating: bytes, as: UTF8.self)
     }
 
     private static func isAlphanumeric(_ byte: UInt8) -> Bool {

@@ -3,7 +3,6 @@ package import Peon
 /// What can be wrong with a plan, with settings for it, or with a server's folder.
 package enum PlanError: Error, Equatable, CustomStringConvertible {
     case unknownPlan(game: String)
-    case unreadable(file: String, reason: String)
     case malformed(file: String, what: String)
     case missingSettings([String])
     case unknownSettings([String])
@@ -17,7 +16,6 @@ package enum PlanError: Error, Equatable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .unknownPlan(let game): "there is no plan for \(game)"
-        case .unreadable(let file, let reason): "\(file) cannot be read: \(reason)"
         case .malformed(let file, let what): "\(file): \(what)"
         case .missingSettings(let names): "these settings must be given: \(names.joined(separator: ", "))"
         case .unknownSettings(let names): "the plan has no setting \(names.joined(separator: ", "))"

@@ -1,0 +1,19 @@
+/// Bytes written as a mark and two hexadecimal digits: `%2F` in a URL, `_2e` in a sid.
+package enum HexEscape {
+    /// The text that `escaped` stands for; nil where an escape is cut short, or the bytes are not UTF-8.
+    package static func decoded(_ escaped: some StringProtocol, mark: Unicode.Scalar) -> String? {
+        var bytes: [UInt8] = []
+        var rest = Array(escaped.utf8)[...]
+        while let byte = rest.popFirst() {
+            guard byte == UInt8(ascii: mark) else {
+                bytes.append(byte)
+                continue
+            }
+            guard rest.count >= 2, let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16)
+            else { return nil }
+            bytes.append(value)
+            rest = rest.dropFirst(2)
+        }
+        return String(validating: bytes, as: UTF8.self)
+    }
+}
