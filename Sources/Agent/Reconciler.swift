@@ -64,6 +64,9 @@ struct Reconciler: Sendable {
 
     /// Lists all containers and inspects those of servers, side by side, so that one that hangs holds up none.
     func lookAtAll() async throws {
+        // What is not in the list was missing when it was taken, not when it was read.
+        var numbers: [ServerID: Int] = [:]
+        for server in fleet.all { numbers[server.id] = fleet.beginLook(server.id) }
         var present: [ServerID: String] = [:]
         for container in try await engine.containers() {
             guard let id = try adopt(container) else { continue }
@@ -75,7 +78,7 @@ struct Reconciler: Sendable {
             for server in fleet.all {
                 if let container = listed[server.id] {
                     group.addTask { await look(at: server.id, listedAs: container) }
-                } else if let number = fleet.beginLook(server.id) {
+                } else if let number = numbers[server.id] {
                     fleet.endLook(server.id, number: number, found: nil)
                 }
             }
