@@ -129,9 +129,10 @@ struct Actions: Sendable {
     /// Whether a container is the server's and this agent's: by our labels, or by Compose's, as PEON's have them.
     func isOurs(_ container: ContainerDetail, of server: ServerID) -> Bool {
         let labels = container.config.labels ?? [:]
-        guard labels[Label.host].map({ $0 == settings.host.description }) ?? true else { return false }
-        return labels[Label.uid] == server.uid
+        let isTheServers =
+            labels[Label.uid] == server.uid
             || labels["com.docker.compose.project"] == ServerConfig.networkName(server)
+        return isTheServers && Label.allows(labels, settings.host)
     }
 
     /// Whether there is such a server: in the fleet, or destroyed with its files kept.

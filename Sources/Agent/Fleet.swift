@@ -29,6 +29,9 @@ final class Fleet: Sendable {
 
     subscript(id: ServerID) -> Server? { state.withLock { $0.servers[id] } }
     var all: [Server] { state.withLock { $0.servers.values.sorted { $0.id < $1.id } } }
+    func server(ofContainer container: String) -> ServerID? {
+        state.withLock { $0.servers.first { $0.value.container?.id == container }?.key }
+    }
     var isEngineReachable: Bool { state.withLock { $0.isEngineReachable } }
 
     /// Adds a server that is not known yet.

@@ -79,26 +79,10 @@ struct Muster {
             logger.error("a server's folder cannot be read", metadata: ["error": "\(complaint)"])
         }
         for folder in folders where wishes[folder.server] != .absent {
-            fleet.add(server(in: folder, wish: wishes[folder.server]))
+            fleet.add(Server(found: folder, wish: wishes[folder.server], logger: logger))
             watch.follow(folder.server, folder: folder.path)
         }
         // A folder that cannot be read may still be a server's: nothing is taken off the bus then.
         if complaints.isEmpty { fleet.clearGone(try store.announced()) }
-    }
-
-    /// A `config.json` that cannot be read leaves its server known, and the rest untouched.
-    private func server(in folder: ServerFolder, wish: Store.Wish?) -> Server {
-        var desired = Desired.stopped
-        if case .desired(let stored)? = wish { desired = stored }
-        var server = Server(id: folder.server, folder: folder, config: nil, desired: desired)
-        server.storedDesired = wish == nil ? nil : desired  // without a wish, what is found running is wanted
-        do {
-            server.config = try folder.config()
-        } catch {
-            logger.error(
-                "a server's configuration cannot be read",
-                metadata: ["server.id": "\(folder.server)", "error": "\(error)"])
-        }
-        return server
     }
 }

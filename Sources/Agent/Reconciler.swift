@@ -117,36 +117,22 @@ struct Reconciler: Sendable {
         let labels = container.labels ?? [:]
         guard let id = Self.server(name: container.name, labels: labels) else { return nil }
         if fleet[id] == nil {
-            guard isOurs(labels) else { return nil }
+            guard Label.allows(labels, settings.host) else { return nil }
             fleet.add(try adopted(id))
         }
         return id
     }
 
-    /// Whether no other agent has made the container.
-    private func isOurs(_ labels: [String: String]) -> Bool {
-        labels[Label.host].map { $0 == settings.host.description } ?? true
-    }
-
     private func adopted(_ id: ServerID) throws -> Server {
-        let folder = ServerFolder(id, in: settings.servers)
-        var server = Server(id: id, folder: folder, config: nil, desired: .stopped)
-        if case .desired(let stored)? = try store.wishes()[id] {
-            server.desired = stored
-            server.storedDesired = stored
-        }
-        do { server.config = try folder.config() } catch {
-            logger.error(
-                "a server's configuration cannot be read", metadata: ["server.id": "\(id)", "error": "\(error)"])
-        }
-        return server
+        Server(found: ServerFolder(id, in: settings.servers), wish: try store.wishes()[id], logger: logger)
     }
 
     private func server(of event: EngineEvent) -> ServerID? {
-        let known = fleet.all.first { $0.container?.id == event.actor.id }?.id
         let labels = event.actor.attributes ?? [:]
-        guard let id = known ?? Self.server(name: event.name, labels: labels) else { return nil }
-        if fleet[id] == nil, isOurs(labels),
+        guard let id = fleet.server(ofContainer: event.actor.id) ?? Self.server(name: event.name, labels: labels) else {
+            return nil
+        }
+        if fleet[id] == nil, Label.allows(labels, settings.host),
             event.action == "create" || event.action == "start" || event.action == "rename"
         {
             // Without the store its wish is not known yet; the next full look adds it.

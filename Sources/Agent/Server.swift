@@ -1,7 +1,9 @@
 import Docker
 import FoundationEssentials
+import Logging
 import Peon
 import Plans
+import Store
 
 /// All that the agent knows of one server.
 struct Server: Sendable {
@@ -27,7 +29,7 @@ struct Server: Sendable {
     var isObserved = false
     /// Whether what is known of the container may be out of date.
     var needsLook = true
-    var configReport: [(name: String, value: String)] = []
+    var configReport: [StateReport.ConfigFile] = []
 
     // What has been said.
     var published: StateReport?
@@ -41,6 +43,24 @@ struct Server: Sendable {
         self.folder = folder
         self.config = config
         self.desired = desired
+    }
+
+    /// A server that was found: with the wish that is on the disk, and with the configuration in its folder.
+    ///
+    /// A `config.json` that cannot be read leaves it known, and is told.
+    init(found folder: ServerFolder, wish: Store.Wish?, logger: Logger) {
+        self.init(id: folder.server, folder: folder, config: nil, desired: .stopped)
+        if case .desired(let stored)? = wish {
+            desired = stored
+            storedDesired = stored
+        }
+        do {
+            config = try folder.config()
+        } catch {
+            logger.error(
+                "a server's configuration cannot be read",
+                metadata: ["server.id": "\(folder.server)", "error": "\(error)"])
+        }
     }
 
     var isRunning: Bool { container?.state.status == "running" || container?.state.status == "paused" }

@@ -256,7 +256,7 @@ package enum BusError: Error, CustomStringConvertible {
         switch self {
         case .notConnected: "there is no connection to the broker"
         case .denied(let filter): "the broker does not allow \(filter)"
-        case .noAnswer(let seconds): "no answer within \(seconds) s"
+        case .noAnswer(let seconds): "no answer within \(seconds) s: is the agent running?"
         }
     }
 }

@@ -19,7 +19,17 @@ package struct StateReport: Sendable, Equatable {
     package var buildVersion: String?
     package var ports: [Port] = []
     /// File name to content of the server's `config` folder, secrets masked.
-    package var config: [(name: String, value: String)] = []
+    package var config: [ConfigFile] = []
+
+    package struct ConfigFile: Sendable, Equatable {
+        package let name: String
+        package let value: String
+
+        package init(name: String, value: String) {
+            self.name = name
+            self.value = value
+        }
+    }
 
     package struct Port: Sendable, Equatable {
         package let name: String
@@ -86,10 +96,6 @@ package struct StateReport: Sendable, Equatable {
             "server_config": .object(JSON.Object(config.map { ($0.name, .string($0.value)) })), "next_start": nil,
             "next_stop": nil, "seq": .optional(seq), "ts": Timestamp.json(date),
         ]
-    }
-
-    package static func == (left: StateReport, right: StateReport) -> Bool {
-        left.json(seq: 0, at: .distantPast) == right.json(seq: 0, at: .distantPast)
     }
 }
 

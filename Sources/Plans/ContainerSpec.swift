@@ -1,4 +1,4 @@
-import Peon
+package import Peon
 
 /// The container that a plan, an owner's settings and a place on the host make together: pure, and complete.
 package struct ContainerSpec: Sendable, Equatable {
@@ -50,4 +50,9 @@ package enum Label {
     /// The agent that made the container; another agent on the same engine leaves it alone.
     package static let host = "peon.orc.host"
     package static let fingerprint = "peon.orc.spec"
+
+    /// Whether labels leave a container to the agent of `host`: no other agent has made it.
+    package static func allows(_ labels: [String: String], _ host: HostName) -> Bool {
+        labels[self.host].map { $0 == host.description } ?? true
+    }
 }

@@ -1,4 +1,4 @@
-import Peon
+package import Peon
 
 extension ServerFolder {
     /// Bounds of what is reported of a `config` folder: files, and bytes of each.
@@ -7,15 +7,15 @@ extension ServerFolder {
     private static let maxReportedCharacters = 2048
 
     /// The files of the server's `config` folder, name to trimmed text, secrets masked; what is not text is left out.
-    package func configReport(secrets: Secrets) throws(PlanError) -> [(name: String, value: String)] {
+    package func configReport(secrets: Secrets) throws(PlanError) -> [StateReport.ConfigFile] {
         guard let folder = try configFolder() else { return [] }
-        var report: [(name: String, value: String)] = []
+        var report: [StateReport.ConfigFile] = []
         for entry in try folder.entries(limit: Self.maxReportedFiles) where entry.kind == .file {
             guard let bytes = try folder.read(entry.name, limit: Self.maxReadBytes),
                 let text = String(validating: bytes, as: UTF8.self)
             else { continue }
             let masked = secrets.masked(text.trimmingBlanks, named: entry.name)
-            report.append((entry.name, String(masked.prefix(Self.maxReportedCharacters))))
+            report.append(.init(name: entry.name, value: String(masked.prefix(Self.maxReportedCharacters))))
         }
         return report
     }

@@ -1,3 +1,4 @@
+import ArgumentParser
 import Bus
 import FoundationEssentials
 import Logging
@@ -15,28 +16,25 @@ struct Caller {
         let id: String
     }
 
-    /// `deadline`: how long to wait for the terminal reply.
-    ///
-    /// `each`: called with every reply.
-    ///
-    /// Answers the terminal reply; nil where none came in time.
-    func send(_ call: Call, deadline: Duration, each: @escaping @Sendable (Reply) -> Void) async throws -> Reply? {
+    /// `seconds`: how long to wait for the terminal reply, which is the answer; `each` is called with every reply.
+    func send(_ call: Call, seconds: Int, each: @escaping @Sendable (Reply) -> Void = { _ in }) async throws -> Reply {
         try await BusClient.with(options, logger: logger) { client in
-            try await withThrowingTaskGroup(of: Reply?.self) { group in
+            try await withThrowingTaskGroup(of: Reply.self) { group in
                 group.addTask { try await Self.exchange(call, client, each: each) }
                 group.addTask {
-                    try await Task.sleep(for: deadline)
-                    return nil
+                    try await Task.sleep(for: .seconds(seconds))
+                    throw BusError.noAnswer(seconds: seconds)
                 }
                 defer { group.cancelAll() }
-                return try await group.next() ?? nil
+                guard let reply = try await group.next() else { throw BusError.notConnected }
+                return reply
             }
         }
     }
 
     private static func exchange(
         _ call: Call, _ client: BusClient, each: @Sendable (Reply) -> Void
-    ) async throws -> Reply? {
+    ) async throws -> Reply {
         let name = "cli-\(UUID().uuidString.prefix(13).lowercased())"
         let replyTopic = call.topics.reply(to: name)
         try await client.subscribe([replyTopic])
@@ -50,5 +48,15 @@ struct Caller {
             if reply.status.isTerminal { return reply }
         }
         throw BusError.notConnected
+    }
+}
+
+/// Runs `body`; where it reaches no broker or no agent, says so and ends the program with 3.
+func orUnreachable<Result>(_ body: () async throws -> Result) async throws -> Result {
+    do {
+        return try await body()
+    } catch {
+        StandardError.write("orc: \(error)\n")
+        throw ExitCode(3)
     }
 }

@@ -69,7 +69,7 @@ private struct Examination {
         }
     }
 
-    /// Publishes to itself and measures how long that takes.
+    /// Asks the agent over the broker and measures how long that takes.
     private func broker() async -> Finding {
         do {
             let options = try wiring.clientOptions()
@@ -77,13 +77,12 @@ private struct Examination {
             let place = "\(options.broker.host):\(options.broker.port)"
             let call = Caller.Call(topics: topics, topic: topics.command(.ping), arguments: [:], id: UUID().uuidString)
             let begun = ContinuousClock.now
-            let reply = try await Caller(options: options, logger: wiring.logger).send(call, deadline: .seconds(3)) {
-                _ in
-            }
-            let milliseconds = Int((ContinuousClock.now - begun) / .milliseconds(1))
-            guard reply != nil else {
+            do { _ = try await Caller(options: options, logger: wiring.logger).send(call, seconds: 3) } catch BusError
+                .noAnswer
+            {
                 return .bad("the broker at \(place) answers, the agent does not", remedy: "start it with orc run")
             }
+            let milliseconds = Int((ContinuousClock.now - begun) / .milliseconds(1))
             guard milliseconds < 40 else {
                 return .bad(
                     "the broker at \(place) is slow: \(milliseconds) ms",

@@ -30,18 +30,10 @@ struct Send: AsyncParsableCommand {
     func run() async throws {
         let wiring = try Wiring(try flags.settings(), isQuiet: true)
         let call = try self.call(topics: Topics(host: try host.map(parsedHost) ?? wiring.settings.host()))
-        let outcome: Reply?
-        do {
-            outcome = try await Caller(options: try wiring.clientOptions(), logger: wiring.logger).send(
-                call, deadline: .seconds(wait)
-            ) { StandardOutput.print($0.json.text()) }
-        } catch {
-            StandardError.write("orc: \(error)\n")
-            throw ExitCode(3)
-        }
-        guard let outcome else {
-            StandardError.write("orc: no answer within \(wait) s: is the agent running?\n")
-            throw ExitCode(3)
+        let outcome = try await orUnreachable {
+            try await Caller(options: try wiring.clientOptions(), logger: wiring.logger).send(call, seconds: wait) {
+                StandardOutput.print($0.json.text())
+            }
         }
         if outcome.status != .ok { throw ExitCode(1) }
     }

@@ -15,17 +15,11 @@ struct Servers: AsyncParsableCommand {
         let topics = Topics(host: try wiring.settings.host())
         let call = Caller.Call(
             topics: topics, topic: topics.command(.list), arguments: [:], id: UUID().uuidString.lowercased())
-        let reply: Reply?
-        do {
-            reply = try await Caller(options: try wiring.clientOptions(), logger: wiring.logger).send(
-                call, deadline: .seconds(10)
-            ) { _ in }
-        } catch {
-            StandardError.write("orc: \(error)\n")
-            throw ExitCode(3)
+        let reply = try await orUnreachable {
+            try await Caller(options: try wiring.clientOptions(), logger: wiring.logger).send(call, seconds: 10)
         }
-        guard let servers = reply?.data["servers"]?.array else {
-            StandardError.write("orc: no answer within 10 s: is the agent running?\n")
+        guard let servers = reply.data["servers"]?.array else {
+            StandardError.write("orc: the agent answered without a list: \(reply.error ?? "")\n")
             throw ExitCode(3)
         }
         StandardOutput.print(json ? JSON.array(servers).text() : ServerTable.text(servers))

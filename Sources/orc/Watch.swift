@@ -14,7 +14,7 @@ struct Watch: AsyncParsableCommand {
         let wiring = try Wiring(try flags.settings(), isQuiet: true)
         let topics = Topics(host: try wiring.settings.host())
         let isTerminal = isatty(1) == 1
-        do {
+        try await orUnreachable {
             try await BusClient.with(try wiring.clientOptions(), logger: wiring.logger) { client in
                 try await client.subscribe([topics.allStatus])
                 var table = WatchedTable(topics: topics)
@@ -23,9 +23,6 @@ struct Watch: AsyncParsableCommand {
                     StandardOutput.print(isTerminal ? "\u{1B}[H\u{1B}[2J" + table.text : line)
                 }
             }
-        } catch {
-            StandardError.write("orc: \(error)\n")
-            throw ExitCode(3)
         }
     }
 }

@@ -82,10 +82,7 @@ extension EndToEnd {
             try await Testbed.withFolder { root in
                 try OrcProcess.installPlan("game", plan, in: root)
                 try await Broker.with { broker in
-                    let environment = [
-                        "ORC_ROOT": root.path(), "ORC_HOST": "k", "ORC_MQTT_URL": "mqtt://127.0.0.1:\(broker.port)",
-                        "DOCKER_HOST": "unix://\(try Testbed.engineSocket())",
-                    ]
+                    let environment = try OrcProcess.environment(root: root, broker: broker, host: "k")
                     try await Probe.with(broker.options(), host: "k") { probe in
                         let server = ServerID(uid: "game.kept")!
                         try await self.killed(environment) {
@@ -119,10 +116,7 @@ extension EndToEnd {
             try await Testbed.withFolder { root in
                 try OrcProcess.installPlan("game", plan, in: root)
                 try await Broker.with { broker in
-                    let environment = [
-                        "ORC_ROOT": root.path(), "ORC_HOST": "g", "ORC_MQTT_URL": "mqtt://127.0.0.1:\(broker.port)",
-                        "DOCKER_HOST": "unix://\(try Testbed.engineSocket())",
-                    ]
+                    let environment = try OrcProcess.environment(root: root, broker: broker, host: "g")
                     try await Probe.with(broker.options(), host: "g") { probe in
                         let server = ServerID(uid: "game.going")!
                         try await run(Testbed.program, ["run"], environment: environment) {
@@ -146,11 +140,7 @@ extension EndToEnd {
         @Test func `of two agents with one host name the younger stands back`() async throws {
             try await OrcProcess.with { orc in
                 try await Testbed.withFolder { root in
-                    let environment = [
-                        "ORC_ROOT": root.path(), "ORC_HOST": orc.host,
-                        "ORC_MQTT_URL": "mqtt://127.0.0.1:\(orc.broker.port)",
-                        "DOCKER_HOST": "unix://\(try Testbed.engineSocket())",
-                    ]
+                    let environment = try OrcProcess.environment(root: root, broker: orc.broker, host: orc.host)
                     let first = orc.probe.newest(orc.probe.topics.status(.agent))?["instance"]
                     let mark = orc.probe.mark
                     try await run(Testbed.program, ["run"], environment: environment) {

@@ -9,29 +9,8 @@ extension EndToEnd {
     /// What PEON's orchestrator left behind after a creation, beside what this program leaves; the differences that are
     /// meant stand with their reasons in `recorded-differences.json`.
     @Suite struct RecordedEffectsTests {
-        private struct Recording {
-            let server: ServerID
-            let settings: JSON.Object
-            let effects: JSON
-        }
-
-        private static func creations() throws -> [Recording] {
-            let data = try Data(contentsOf: Testbed.corpus().appending(path: "peon-v1/recorded.json"))
-            return try (try JSON.parse(Array(data))["groups"]?["C-create"]?.array ?? []).compactMap { entry in
-                guard let effects = entry["effects"], let path = entry["request"]?["path"]?.string,
-                    entry["response"]?["status"]?.int == 200,
-                    let server = ServerID(uid: path.split(separator: "/").last ?? "")
-                else { return nil }
-                var settings = try JSON.parse(entry["request"]?["body"]?.string ?? "{}").object ?? [:]
-                // PEON passed over these two; here they are refused by name.
-                settings["UNKNOWN_VAR"] = nil
-                if settings["STEAM_ID"] == "999" { settings["STEAM_ID"] = nil }
-                return Recording(server: server, settings: settings, effects: effects)
-            }
-        }
-
         @Test func `a creation has the effects that PEON's had`() async throws {
-            let recordings = try Self.creations()
+            let recordings = try PeonRecording.creations()
             #expect(recordings.count == 4)
             let file = Testbed.package.appending(path: "Tests/EndToEndTests/recorded-differences.json")
             let listed = Set(try JSON.parse(Array(Data(contentsOf: file))).object?.keys ?? [])
@@ -51,9 +30,11 @@ extension EndToEnd {
         }
 
         /// Compares, records what is not listed, and gives back what was found.
-        private func differences(_ recording: Recording, _ orc: OrcProcess, listed: Set<String>) async throws -> Set<
-            String
-        > {
+        private func differences(_ recording: PeonRecording, _ orc: OrcProcess, listed: Set<String>) async throws
+            -> Set<
+                String
+            >
+        {
             let expected = try #require(recording.effects["container"])
             let text = try await Tool.output(
                 "docker",
@@ -132,7 +113,7 @@ extension EndToEnd {
         }
 
         /// Compares modes and owners of the files that both have; the corpus holds plan.json alone of each plan's folder.
-        private func tree(_ recording: Recording, _ orc: OrcProcess) throws -> Set<String> {
+        private func tree(_ recording: PeonRecording, _ orc: OrcProcess) throws -> Set<String> {
             let folder = orc.root.appending(path: "servers/\(recording.server.game)/\(recording.server.camp)")
             var found: Set<String> = []
             for line in recording.effects["tree(mode uid:gid path)"]?.array?.compactMap(\.string) ?? [] {
@@ -152,9 +133,7 @@ extension EndToEnd {
         }
 
         @Test func `a description is written as PEON writes it`() async throws {
-            let data = try Data(contentsOf: Testbed.corpus().appending(path: "peon-v1/recorded.json"))
-            let groups = try JSON.parse(Array(data))["groups"]
-            let entry = try #require(groups?["D-lifecycle"]?.array?.first { $0["id"] == "D-lifecycle-37" })
+            let entry = try #require(try PeonRecording.entries("D-lifecycle").first { $0["id"] == "D-lifecycle-37" })
             let body = try JSON.parse(entry["request"]?["body"]?.string ?? "")
             let expected = try #require(entry["effects"]?["config"]?.string)
             let corpus = try Testbed.corpus().appending(path: "warplans")

@@ -31,10 +31,7 @@ extension EndToEnd {
             try await Testbed.withFolder { root in
                 try OrcProcess.installPlan("game", plan, in: root)
                 try await Broker.with { broker in
-                    let environment = [
-                        "ORC_ROOT": root.path(), "ORC_HOST": "w", "ORC_MQTT_URL": "mqtt://127.0.0.1:\(broker.port)",
-                        "DOCKER_HOST": "unix://\(try Testbed.engineSocket())",
-                    ]
+                    let environment = try OrcProcess.environment(root: root, broker: broker, host: "w")
                     try await Probe.with(broker.options(), host: "w") { probe in
                         let server = ServerID(uid: "game.waited")!
                         let info = probe.topics.status(.info)

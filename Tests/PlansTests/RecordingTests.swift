@@ -7,32 +7,7 @@ import Testing
 
 /// What PEON's orchestrator wrote, beside what this one writes.
 @Suite struct RecordingTests {
-    struct Recording {
-        let id: String
-        let server: ServerID
-        let settings: JSON.Object
-        let effects: JSON
-    }
-
-    /// The recorded creations that worked.
-    static func creations() throws -> [Recording] {
-        let data = try Data(contentsOf: Testbed.corpus().appending(path: "peon-v1/recorded.json"))
-        let recorded = try JSON.parse(Array(data))
-        return try (recorded["groups"]?["C-create"]?.array ?? []).compactMap { entry in
-            guard let effects = entry["effects"], let path = entry["request"]?["path"]?.string,
-                path.contains("/create/"),
-                entry["response"]?["status"]?.int == 200, let id = entry["id"]?.string,
-                let server = ServerID(uid: path.split(separator: "/").last ?? "")
-            else { return nil }
-            var settings = try JSON.parse(entry["request"]?["body"]?.string ?? "{}").object ?? [:]
-            // PEON passed over these two; here they are refused by name (a STEAM_ID of the plan's, an unknown setting).
-            settings["UNKNOWN_VAR"] = nil
-            if settings["STEAM_ID"] == "999" { settings["STEAM_ID"] = nil }
-            return Recording(id: id, server: server, settings: settings, effects: effects)
-        }
-    }
-
-    private func config(_ recording: Recording) throws -> ServerConfig {
+    private func config(_ recording: PeonRecording) throws -> ServerConfig {
         var settings = recording.settings
         let description = settings["description"]?.string
         settings["description"] = nil
@@ -44,7 +19,7 @@ import Testing
     }
 
     @Test func `config.json is PEON's, byte for byte`() throws {
-        let recordings = try Self.creations()
+        let recordings = try PeonRecording.creations()
         #expect(recordings.count >= 4)
         for recording in recordings {
             var expected = try #require(recording.effects["config.json"]?.string)
@@ -54,7 +29,7 @@ import Testing
     }
 
     @Test func `docker-compose.yml is PEON's, byte for byte`() throws {
-        for recording in try Self.creations() {
+        for recording in try PeonRecording.creations() {
             var expected = try #require(recording.effects["docker-compose.yml"]?.string)
             if recording.server.game == "valheim" {
                 // PEON took the first of Valheim's three ports alone.

@@ -16,15 +16,12 @@ package struct OrcProcess: Sendable {
         settings: [String: String] = [:], prepare: (URL) throws -> Void = { _ in },
         _ body: @escaping @Sendable (OrcProcess) async throws -> Result
     ) async throws -> Result {
-        let socket = try Testbed.engineSocket()
-        return try await Testbed.withFolder { root in
+        try await Testbed.withFolder { root in
             try prepare(root)
             return try await Broker.with { broker in
                 let host = "h-\(UUID().uuidString.prefix(8).lowercased())"
-                let environment = [
-                    "ORC_ROOT": root.path(), "ORC_HOST": host, "ORC_MQTT_URL": "mqtt://127.0.0.1:\(broker.port)",
-                    "DOCKER_HOST": "unix://\(socket)",
-                ].merging(settings) { _, given in given }
+                let environment = try Self.environment(root: root, broker: broker, host: host)
+                    .merging(settings) { _, given in given }
                 return try await Probe.with(broker.options(), host: host) { probe in
                     try await run(Testbed.program, ["run"], environment: environment) {
                         let orc = OrcProcess(root: root, broker: broker, probe: probe, host: host)
@@ -34,6 +31,14 @@ package struct OrcProcess: Sendable {
                 }
             }
         }
+    }
+
+    /// What tells the program its root, its broker, its name and the tests' engine.
+    package static func environment(root: URL, broker: Broker, host: String) throws -> [String: String] {
+        [
+            "ORC_ROOT": root.path(), "ORC_HOST": host, "ORC_MQTT_URL": "mqtt://127.0.0.1:\(broker.port)",
+            "DOCKER_HOST": "unix://\(try Testbed.engineSocket())",
+        ]
     }
 
     private func isReady() async throws {
