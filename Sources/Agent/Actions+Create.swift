@@ -19,25 +19,28 @@ extension Actions {
         return command.addressing(server)
     }
 
-    func create(_ server: ServerID, _ command: Command) async throws -> Outcome {
+    func create(_ server: ServerID, _ job: Job) async throws -> Outcome {
+        let arguments = job.arguments
         let folder = ServerFolder(server, in: settings.servers)
         let plan = try PlanCatalogue(path: settings.plans).plan(server.game)
         if folder.hasConfig { throw PlanError.exists(server) }
-        let config = try await configuration(of: server, plan: plan, command.arguments)
+        let config = try await configuration(of: server, plan: plan, arguments)
         let contents = ServerFolder.Contents(
-            config: config, files: try Self.files(command.arguments), owner: settings.owner)
+            config: config, files: try Self.files(arguments), owner: settings.owner)
         try await replaceRemains(of: server)
         let isNew = try folder.make()
+        try store.set(Store.Step(isNew ? .creating : .creatingInPlace, since: Date()), for: server)
         do {
             try folder.fill(contents, planFolder: try PlanCatalogue(path: settings.plans).folder(server.game))
-            try await bring(config, in: folder, up: command.arguments["start_later"]?.flag != true, command)
+            try await bring(config, in: folder, isNew: isNew, job)
         } catch {
             let failure = ActionError(Task.isCancelled ? CancellationError() : error)
             // Broken off by a later command, or by the agent's end, it has not failed: the server stays, not started.
-            let stays = Task.isCancelled || command.arguments["noclean"]?.flag == true || failure.code == .exists
-            if !stays { await cleanUp(server, folder: folder, isNew: isNew) }
+            let stays = Task.isCancelled || arguments["noclean"]?.flag == true || failure.code == .exists
+            if !stays { await cleanUp(server, folder: folder, isNew: isNew) } else { end(server) }
             throw failure
         }
+        fleet.announce(.created, of: server, cause: job.cause)
         var data = try report(server).object ?? [:]
         let contested = config.contestedTargets.map { "more than one volume claims \($0): the last has it" }
         if !contested.isEmpty { data["warnings"] = .array(contested.map(JSON.string)) }
@@ -72,30 +75,30 @@ extension Actions {
         fleet.remove(server)
     }
 
-    private func bring(_ config: ServerConfig, in folder: ServerFolder, up isStarted: Bool, _ command: Command)
-        async throws
-    {
+    private func bring(_ config: ServerConfig, in folder: ServerFolder, isNew: Bool, _ job: Job) async throws {
         let server = config.server
+        let isStarted = job.arguments["start_later"]?.flag != true
         try store.set(.desired(isStarted ? .running : .stopped), for: server)
         var record = Server(id: server, folder: folder, config: config, desired: isStarted ? .running : .stopped)
         record.isObserved = true
         record.needsLook = false
         record.storedDesired = record.desired
-        record.step = isStarted ? .starting : .none
+        if isStarted { record.begin(.starting, cause: job.cause) }
         record.activity = isStarted ? .creating : nil
         fleet.add(record)
         watch.follow(server, folder: folder.path)
         if isStarted {
-            try await run(server, progress: Progress(command, responder: responder))
+            try await run(server, job, as: isNew ? .creating : .creatingInPlace)
         } else {
             _ = try await specification(of: config)
+            try store.set(nil, for: server)
         }
     }
 
     /// Leaves nothing of a creation that failed.
     ///
     /// What its owner had put into the folder before stays.
-    private func cleanUp(_ server: ServerID, folder: ServerFolder, isNew: Bool) async {
+    func cleanUp(_ server: ServerID, folder: ServerFolder, isNew: Bool) async {
         await attempt("its container", server) { try await removeContainer(of: server, isNew: true) }
         watch.forget(server)
         fleet.remove(server)

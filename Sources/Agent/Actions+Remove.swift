@@ -8,7 +8,7 @@ import Store
 extension Actions {
     /// Removes the container and the network; the files stay, and a later start takes the server up again.
     func destroy(_ server: ServerID, _ job: Job) async throws -> Outcome {
-        if job.command.arguments["eradicate"]?.flag == true { return try await eradicate(server, job) }
+        if job.arguments["eradicate"]?.flag == true { return try await eradicate(server, job) }
         guard fleet[server] != nil else { return Outcome(changed: false) }
         _ = try await stop(server, job)
         try await shielded {
@@ -17,12 +17,13 @@ extension Actions {
             watch.forget(server)
             fleet.remove(server)
         }
+        fleet.announce(.destroyed, of: server, cause: job.cause)
         return Outcome(changed: true)
     }
 
     /// Removes all there is of exactly this server.
     func eradicate(_ server: ServerID, _ job: Job) async throws -> Outcome {
-        guard job.command.arguments["eradicate"]?.flag != false else {
+        guard job.arguments["eradicate"]?.flag != false else {
             throw ActionError(.badArguments, "eradicate: is false, so nothing was removed")
         }
         let folder = ServerFolder(server, in: settings.servers)
@@ -35,6 +36,7 @@ extension Actions {
             fleet.remove(server)
             try store.forget(server)
         }
+        fleet.announce(.destroyed, of: server, cause: job.cause)
         return Outcome(changed: true)
     }
 

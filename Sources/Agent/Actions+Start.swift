@@ -3,24 +3,29 @@ import FoundationEssentials
 import Logging
 import Peon
 import Plans
+import Store
 
 extension Actions {
-    func start(_ server: ServerID, _ command: Command) async throws -> Outcome {
+    func start(_ server: ServerID, _ job: Job) async throws -> Outcome {
         try await adoptFolder(of: server)
         try fleet.set(.running, for: server)
         if fleet[server]?.container?.state.status == "running" {
             return Outcome(changed: false, data: try report(server))
         }
         if fleet[server]?.container?.state.status == "paused" { return try await unpause(server) }
-        try await run(server, progress: Progress(command, responder: responder))
+        try await run(server, job)
         return Outcome(changed: true, data: try report(server))
     }
 
     /// Brings the server's container up, making it first where it is not there or no longer as it should be.
-    func run(_ server: ServerID, progress: Progress) async throws {
-        begin(.starting, server)
+    ///
+    /// `kind`: what is kept of it on the disk until it is done.
+    func run(_ server: ServerID, _ job: Job, as kind: Store.Step.Kind = .starting) async throws {
+        try store.set(Store.Step(kind, since: Date()), for: server)
+        fleet.update(server) { $0.begin(.starting, cause: job.cause) }
         do {
-            let container = try await readyContainer(server, progress: progress)
+            let container = try await readyContainer(
+                server, progress: Progress(job.command, responder: responder))
             try Task.checkCancellation()
             try await shielded { try await engine.start(container) }
             await reconciler.look(at: server)
@@ -33,16 +38,13 @@ extension Actions {
         }
     }
 
-    func begin(_ step: Observation.Step, _ server: ServerID, ending: Observation.Ending? = nil) {
-        fleet.update(server) { server in
-            server.step = step
-            server.failure = nil
-            server.ending = ending
-            server.externalSignal = nil
-        }
-    }
-
+    /// A step is over; where the agent itself is about to end it may not be, and the next run of the agent looks after it.
     func end(_ server: ServerID, failure: String? = nil) {
+        if !ending.hasBegun {
+            do { try store.set(nil, for: server) } catch {
+                logger.error("the store cannot be written", metadata: ["what": "a step", "error": "\(error)"])
+            }
+        }
         fleet.update(server) { server in
             server.step = .none
             server.activity = nil

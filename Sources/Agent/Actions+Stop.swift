@@ -16,17 +16,17 @@ extension Actions {
         try fleet.set(.running, for: server)
         _ = try await bringDown(server, job)
         try Task.checkCancellation()
-        try await run(server, progress: Progress(job.command, responder: responder))
+        try await run(server, job)
         return Outcome(changed: true, data: try report(server))
     }
 
-    func kill(_ server: ServerID) async throws -> Outcome {
+    func kill(_ server: ServerID, _ job: Job) async throws -> Outcome {
         _ = try report(server)
         try fleet.set(.stopped, for: server)
         guard let container = fleet[server]?.container, fleet[server]?.isRunning == true else {
             return Outcome(changed: false, data: try report(server))
         }
-        begin(.stopping, server, ending: .killed)
+        fleet.update(server) { $0.begin(.stopping, cause: job.cause, ending: .killed) }
         defer { end(server) }
         try await killed(container.id)
         await reconciler.look(at: server)
@@ -43,9 +43,10 @@ extension Actions {
             return Outcome(changed: false, data: try report(server))
         }
         let recipe = StopRecipe(
-            job.command.arguments, options: record.config?.plan.options.stop, image: container.traits,
+            job.arguments, options: record.config?.plan.options.stop, image: container.traits,
             defaultGrace: settings.stopGrace)
-        begin(.stopping, server, ending: .stopped)
+        try store.set(Store.Step(.stopping, since: Date(), grace: recipe.grace), for: server)
+        fleet.update(server) { $0.begin(.stopping, cause: job.cause, ending: .stopped) }
         defer { end(server) }
         let stopping = Task {
             if container.state.status == "paused" { try await engine.unpause(container.id) }
@@ -93,7 +94,7 @@ extension Actions {
         try await engine.execute(["/bin/sh", "-c", "kill -\(signal.rawValue) -1"], in: container)
     }
 
-    private func hasEnded(_ container: String, within seconds: Int) async throws -> Bool {
+    func hasEnded(_ container: String, within seconds: Int) async throws -> Bool {
         guard seconds > 0 else { return false }
         return try await engine.wait(container, seconds: seconds)
     }

@@ -20,6 +20,7 @@ struct Actions: Sendable {
     let watch: ConfigWatch
     let ledger: Ledger
     let responder: Responder
+    let followers: Followers
     let restarts = Restarts()
     let ending: Ending
     let logger: Logger
@@ -38,10 +39,17 @@ struct Actions: Sendable {
     }
 
     func perform(_ job: Job) async {
-        let command = job.command
+        switch job.order {
+        case .command(let command): await perform(command, job)
+        case .upkeep(let server, let upkeep): await perform(upkeep, of: server, job)
+        }
+    }
+
+    private func perform(_ command: Command, _ job: Job) async {
         do {
             try Task.checkCancellation()
-            finish(command, with: try await run(job))
+            ledger.begin(command)
+            finish(command, with: try await run(command, job))
         } catch {
             // A call that was cut off by the cancellation fails in its own way.
             var failure = ActionError(Task.isCancelled ? CancellationError() : error)
@@ -50,17 +58,17 @@ struct Actions: Sendable {
         }
     }
 
-    private func run(_ job: Job) async throws -> Outcome {
-        switch job.command.target {
-        case .agent(let action): return try await run(action, job.command.arguments)
+    private func run(_ command: Command, _ job: Job) async throws -> Outcome {
+        switch command.target {
+        case .agent(let action): return try await run(action, command.arguments)
         case .newServer: throw ActionError(.badArguments, "no name is left to be drawn")
-        case .server(let server, .create): return try await create(server, job.command)
+        case .server(let server, .create): return try await create(server, job)
         case .server(let server, _):
             if restarts.joins(job, server) { return Outcome(changed: false, data: try report(server)) }
             let verb = job.verb ?? .get
-            if !job.command.isHarmless { try await settle(server) }
+            if !command.isHarmless { try await settle(server) }
             let outcome = try await run(verb, on: server, job)
-            if verb == .restart { restarts.note(server, at: job.command.receivedAt) }
+            if verb == .restart { restarts.note(server, at: command.receivedAt) }
             return outcome
         }
     }
@@ -68,20 +76,22 @@ struct Actions: Sendable {
     private func run(_ verb: ServerAction, on server: ServerID, _ job: Job) async throws -> Outcome {
         switch verb {
         case .create, .power, .get: return Outcome(changed: nil, data: try report(server))
-        case .start: return try await start(server, job.command)
+        case .start: return try await start(server, job)
         case .stop: return try await stop(server, job)
         case .restart: return try await restart(server, job)
-        case .kill: return try await kill(server)
+        case .kill: return try await kill(server, job)
         case .pause: return try await pause(server)
         case .unpause: return try await unpause(server)
-        case .description: return try describe(server, job.command.arguments["description"]?.string ?? "")
+        case .description: return try describe(server, job.arguments["description"]?.string ?? "")
+        case .logs: return try await logs(server, job.arguments)
+        case .console: return try await type(job.arguments["command"]?.string ?? "", to: server)
         case .destroy: return try await destroy(server, job)
         case .eradicate: return try await eradicate(server, job)
         }
     }
 
     /// Makes sure that what is known of the server is what the engine says now.
-    private func settle(_ server: ServerID) async throws {
+    func settle(_ server: ServerID) async throws {
         guard let record = fleet[server] else { return }
         if record.needsLook || !fleet.isEngineReachable { try await reconciler.find(server) }
     }

@@ -24,6 +24,16 @@ struct ReconcilerService: Service {
     func run() async { await cancelWhenGracefulShutdown { await reconciler.run() } }
 }
 
+struct KeeperService: Service {
+    let keeper: Keeper
+    func run() async { await cancelWhenGracefulShutdown { await keeper.run() } }
+}
+
+struct FollowerService: Service {
+    let followers: Followers
+    func run() async { await cancelWhenGracefulShutdown { await followers.run() } }
+}
+
 struct LaneService: Service {
     let lanes: Lanes
     let ending: Actions.Ending
@@ -41,6 +51,7 @@ struct LaneService: Service {
 struct WatchService: Service {
     let watch: ConfigWatch
     let fleet: Fleet
+    let keeper: Keeper
     let logger: Logger
 
     func run() async {
@@ -50,6 +61,7 @@ struct WatchService: Service {
                 let secrets = Secrets(environment: record.config?.plan.environment ?? [:])
                 let report = try record.folder.configReport(secrets: secrets)
                 fleet.update(server) { $0.configReport = report }
+                keeper.noteStateFile(server)
             } catch {
                 logger.warning(
                     "a config folder cannot be read", metadata: ["server.id": "\(server)", "error": "\(error)"])
@@ -58,19 +70,23 @@ struct WatchService: Service {
     }
 }
 
-/// Says each minute that the agent lives, and how it fares.
+/// Says each minute that the agent lives, and how it fares; the latter sooner where something has gone wrong.
 struct HeartbeatService: Service {
     let session: Session
     let board: HostBoard
     let fleet: Fleet
 
+    /// Seconds between two looks at what the bus counts.
+    private static let interval = 5
+
     func run() async {
         await cancelWhenGracefulShutdown {
             board.publishPlans()
-            while !Task.isCancelled {
-                board.publishHealth(isEngineReachable: fleet.isEngineReachable)
-                do { try await Task.sleep(for: .seconds(Limits.heartbeat)) } catch { return }
-                session.announce()
+            for round in 0... {
+                let isBeat = (round * Self.interval).isMultiple(of: Limits.heartbeat)
+                if isBeat || board.hasTrouble { board.publishHealth(isEngineReachable: fleet.isEngineReachable) }
+                if isBeat, round > 0 { session.announce() }
+                do { try await Task.sleep(for: .seconds(Self.interval)) } catch { return }
             }
         }
     }

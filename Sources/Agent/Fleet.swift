@@ -9,15 +9,29 @@ import Synchronization
 
 /// Every server of this machine, and the reports about them: what changes here is on the bus at once.
 final class Fleet: Sendable {
+    /// What changes call for that takes time, in order.
+    let duties: AsyncStream<Duty>
+
+    /// Something that has to be seen to, after a server has passed from one state to another.
+    enum Duty: Sendable {
+        case awaitReadiness(ServerID)
+        /// A run has ended: it is to be told, and judged.
+        case judgeEnd(ServerID, ServerEvent)
+        /// The engine is followed again, and every server has been looked at.
+        case recover
+    }
+
     private let topics: Topics
     private let reports: RetainedReports
     private let store: Store
     private let logger: Logger
+    private let duty: AsyncStream<Duty>.Continuation
     private let state = Mutex(State())
 
     private struct State {
         var servers: [ServerID: Server] = [:]
         var isEngineReachable = false
+        var hasBeenReachable = false
     }
 
     init(topics: Topics, reports: RetainedReports, store: Store, logger: Logger) {
@@ -25,6 +39,7 @@ final class Fleet: Sendable {
         self.reports = reports
         self.store = store
         self.logger = logger
+        (duties, duty) = AsyncStream.makeStream(bufferingPolicy: .unbounded)  // no more than there are changes
     }
 
     subscript(id: ServerID) -> Server? { state.withLock { $0.servers[id] } }
@@ -41,8 +56,8 @@ final class Fleet: Sendable {
             guard state.servers[server.id] == nil else { return }
             state.servers[server.id] = server
             publishAvailability(of: server.id, isReachable: state.isEngineReachable)
-            publish(server.id, in: &state)
         }
+        update(server.id) { _ in }
         publishIndex()
     }
 
@@ -56,30 +71,94 @@ final class Fleet: Sendable {
         note("gone server") { try store.setAnnounced(false, id) }
     }
 
-    /// Changes what is known of a server and publishes what follows from it.
+    /// Changes what is known of a server, and has all that follows from it published and seen to.
     func update(_ id: ServerID, _ change: (inout Server) -> Void) {
         state.withLock { state in
             guard var server = state.servers[id] else { return }
             change(&server)
+            server.settle()
+            let effects = server.effects
+            server.effects = []
             state.servers[id] = server
             publish(id, in: &state)
+            see(to: effects, of: server)
         }
     }
 
-    /// Sets what the owner asked for; on the disk before it returns.
+    private func see(to effects: [ServerEffect], of server: Server) {
+        let isEnd = effects.contains(.considerRestart)
+        for effect in effects {
+            switch effect {
+            case .announce(let event) where isEnd && event.isEnd: duty.yield(.judgeEnd(server.id, event))
+            case .announce(let event): announce(event, of: server)
+            case .awaitReadiness: duty.yield(.awaitReadiness(server.id))
+            case .considerRestart: break  // with the event that tells of the end
+            }
+        }
+    }
+
+    /// Tells of what happened to a server.
+    func announce(_ event: ServerEvent, of server: Server, data: JSON.Object = [:]) {
+        var whole: JSON.Object = [
+            "state": .string(server.condition.state.rawValue), "reason": .optional(server.condition.reason),
+        ]
+        for (key, value) in data.members { whole[key] = value }
+        announce(event, of: server.id, cause: server.cause, data: .object(whole))
+    }
+
+    func announce(_ event: ServerEvent, of id: ServerID, cause: Cause, data: JSON = [:]) {
+        var message = Publication(topics.event(id), EventReport(event, cause: cause, data: data).json.bytes)
+        message.expiry = 300
+        reports.emit(message)
+    }
+
+    func announce(_ event: AgentEvent, data: JSON = [:]) {
+        reports.emit(
+            Publication(topics.agentEvent, EventReport(event, cause: .engine, data: data).json.bytes))
+    }
+
+    /// Sets what the owner asked for, and forgets crashes: he has it in hand now.
+    ///
+    /// On the disk before it returns.
     func set(_ desired: Desired, for id: ServerID) throws {
         if self[id]?.storedDesired != desired { try store.set(.desired(desired), for: id) }
+        let history = self[id]?.history
+        if let history, history != history.forgiven { try store.set(history.forgiven, for: id) }
         update(id) { server in
             server.desired = desired
             server.storedDesired = desired
+            server.history = server.history.forgiven
+            server.needsRestore = false
         }
     }
 
+    /// Sets what is remembered of a server's crashes; on the disk before it returns.
+    func set(_ history: RestartHistory, for id: ServerID) throws {
+        try store.set(history, for: id)
+        update(id) { $0.history = history }
+    }
+
     func setEngineReachable(_ isReachable: Bool) {
-        state.withLock { state in
-            guard state.isEngineReachable != isReachable else { return }
+        let (isNews, isFirst) = state.withLock { state in
+            guard state.isEngineReachable != isReachable else { return (false, false) }
+            defer { state.hasBeenReachable = true }
             state.isEngineReachable = isReachable
-            for id in state.servers.keys { publishAvailability(of: id, isReachable: isReachable) }
+            for id in state.servers.keys {
+                publishAvailability(of: id, isReachable: isReachable)
+                // Who waited for a run to become ready has lost the engine too.
+                if !isReachable { state.servers[id]?.isRunWatched = false }
+            }
+            return (true, !state.hasBeenReachable)
+        }
+        guard isNews else { return }
+        if !isFirst { announce(isReachable ? .engineBack : .engineLost) }
+        if isReachable { duty.yield(.recover) }
+    }
+
+    /// The engine that is looked at next is another run of it than before.
+    func noteEngineRestart(lostAt: Date?) {
+        state.withLock { state in
+            for id in state.servers.keys { state.servers[id]?.engineRestart = .init(lostAt: lostAt) }
         }
     }
 
@@ -108,22 +187,22 @@ final class Fleet: Sendable {
     }
 
     /// Notes that a look could not be taken, so that it is tried again.
-    func failLook(_ id: ServerID) { update(id) { $0.needsLook = true } }
+    ///
+    /// `reason`: where the engine answers, only not about this server.
+    func failLook(_ id: ServerID, reason: String?) {
+        update(id) { server in
+            server.needsLook = true
+            if let reason { server.unseen = reason }
+        }
+    }
 
     /// Takes what a look found, unless a later one has been taken already.
     func endLook(_ id: ServerID, number: Int, found container: ContainerDetail?) {
         update(id) { server in
             guard number > server.lastLook else { return }
             server.lastLook = number
-            if container == nil, server.container != nil, server.step == .none { server.lostContainer = true }
-            if container != nil { server.lostContainer = false }
-            server.container = container
-            // Of a server whose owner has not said what he wants, what is found is what is wanted.
-            if !server.isObserved, server.storedDesired == nil, server.step == .none {
-                server.desired = container?.state.isUp == true ? .running : .stopped
-            }
-            server.isObserved = true
-            server.needsLook = false
+            server.observe(container)
+            server.noteHealth()
         }
     }
 
@@ -154,4 +233,9 @@ final class Fleet: Sendable {
             logger.error("the store cannot be written", metadata: ["what": "\(what)", "error": "\(error)"])
         }
     }
+}
+
+extension ServerEvent {
+    /// Whether it tells of the end of a run.
+    fileprivate var isEnd: Bool { self == .stopped || self == .crashed || self == .failed }
 }

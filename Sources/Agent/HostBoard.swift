@@ -18,6 +18,8 @@ final class HostBoard: Sendable {
         var engineAPI: String?
         var plans: [PlansReport.Entry] = []
         var lastCPU: (seconds: Double, at: ContinuousClock.Instant)?
+        /// What the bus had counted when health was last told.
+        var told = BusCounters()
     }
 
     init(settings: AgentSettings, bus: Bus, reports: RetainedReports, logger: Logger) {
@@ -60,6 +62,15 @@ final class HostBoard: Sendable {
         }
     }
 
+    /// Whether the bus has counted something since that somebody should look at.
+    var hasTrouble: Bool {
+        let now = bus.counters
+        return state.withLock { state in
+            now.denied != state.told.denied || now.truncated != state.told.truncated
+                || now.dropped != state.told.dropped || now.retainedRefused != state.told.retainedRefused
+        }
+    }
+
     func publishHealth(isEngineReachable: Bool) {
         let usage = ProcessUsage.now()
         let percent = state.withLock { state -> Double? in
@@ -69,9 +80,11 @@ final class HostBoard: Sendable {
             let elapsed = (now - last.at) / .seconds(1)
             return elapsed > 0 ? (usage.cpuSeconds - last.seconds) / elapsed * 100 : nil
         }
+        let counters = bus.counters
+        state.withLock { $0.told = counters }
         let report = HealthReport(
             residentBytes: usage?.residentBytes, cpuPercent: percent, isEngineReachable: isEngineReachable,
-            bus: bus.counters)
+            bus: counters)
         reports.set(
             Publication(settings.topics.status(.health), report.json.bytes, quality: .atMostOnce, isRetained: true))
     }

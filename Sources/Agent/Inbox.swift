@@ -15,22 +15,77 @@ struct Inbox: Sendable {
     let told = ToldTopics()
     let logger: Logger
 
-    func receive(_ message: BusMessage) async {
+    /// A message that has been read, and noted where it is a command.
+    enum Arrival: Sendable {
+        case command(Command, Ledger.Sighting)
+        case refused(Refusal, topic: String)
+    }
+
+    /// Reads a message and notes the command in it on the disk; on the thread that reads from the broker, so that
+    /// nothing is acknowledged before it cannot be lost.
+    func note(_ message: BusMessage) -> Arrival? {
         var incoming = CommandMessage(topic: message.topic, payload: message.payload)
         incoming.isRetained = message.isRetained
         incoming.responseTopic = message.responseTopic
         incoming.correlation = message.correlation
         incoming.by = message.userProperties["by"]
-        let now = Date()
         do {
-            guard let command = try reader.read(incoming, now: now) else { return }
-            await admit(command)
+            guard let command = try reader.read(incoming, now: Date()) else { return nil }
+            return .command(command, ledger.admit(command, incoming))
         } catch {
-            refuse(error, topic: message.topic, now: now)
+            return .refused(error, topic: message.topic)
         }
     }
 
-    private func refuse(_ refusal: Refusal, topic: String, now: Date) {
+    /// Takes in what arrived, now that commands may be carried out.
+    func take(_ arrival: Arrival) async {
+        switch arrival {
+        case .refused(let refusal, let topic): refuse(refusal, topic: topic)
+        case .command(let command, .new): await start(actions.named(command))
+        case .command(let command, .running): repeatReply(command.reply(.accepted), to: command)
+        case .command(let command, .done(let reply)): repeatReply(reply, to: command)
+        }
+    }
+
+    /// Answers what there is no room for.
+    func turnAway(_ arrival: Arrival) {
+        bus.count { $0.dropped += 1 }
+        guard case .command(let command, let sighting) = arrival else { return }
+        if case .new = sighting { ledger.forget(command) }
+        var reply = command.reply(.error)
+        reply.code = .busy
+        reply.error = "too many commands wait"
+        responder.send(reply, to: command.route)
+    }
+
+    /// Deals with the commands that an earlier run of the agent left without a reply.
+    func takeUpLeft() async {
+        for left in ledger.takeLeft() {
+            do {
+                guard var command = try reader.read(left.message, now: Date()) else { continue }
+                command.key = left.key
+                if left.isWanted {
+                    logger.info("takes up a command again", metadata: ["command.id": "\(command.id ?? "")"])
+                    await start(actions.named(command))
+                } else {
+                    actions.finish(command, with: ActionError(.interrupted, "the agent ended before this was done"))
+                }
+            } catch {
+                refuse(error, topic: left.message.topic)
+                ledger.settle(left.key, with: reply(to: error, topic: left.message.topic))
+            }
+        }
+    }
+
+    private func repeatReply(_ reply: Reply, to command: Command) {
+        bus.count { $0.duplicates += 1 }
+        var repeated = reply
+        repeated.isDuplicate = true
+        repeated.id = command.id
+        responder.send(repeated, to: command.route)
+    }
+
+    private func refuse(_ refusal: Refusal, topic: String) {
         var isNews = true
         switch refusal.code {
         case .retained:
@@ -40,41 +95,32 @@ struct Inbox: Sendable {
         case .expired: bus.count { $0.expired += 1 }
         default: break
         }
-        var reply = Reply(action: String(topic.split(separator: "/").last ?? ""), status: .error, at: now)
-        reply.id = refusal.id
-        reply.code = refusal.code
-        reply.error = refusal.reason
-        responder.send(reply, to: refusal.route)
+        responder.send(reply(to: refusal, topic: topic), to: refusal.route)
         guard isNews else { return }
         logger.warning(
             "refused a command",
             metadata: ["command.topic": "\(topic.prefix(200))", "code": "\(refusal.code.rawValue)"])
     }
 
-    private func admit(_ command: Command) async {
-        switch ledger.seen(command) {
-        case .new: await start(actions.named(command))
-        case .running:
-            bus.count { $0.duplicates += 1 }
-            var reply = command.reply(.accepted)
-            reply.isDuplicate = true
-            responder.send(reply, to: command.route)
-        case .done(let reply):
-            bus.count { $0.duplicates += 1 }
-            var repeated = reply
-            repeated.isDuplicate = true
-            repeated.id = command.id
-            responder.send(repeated, to: command.route)
-        }
+    private func reply(to refusal: Refusal, topic: String) -> Reply {
+        var reply = Reply(action: String(topic.split(separator: "/").last ?? ""), status: .error, at: Date())
+        reply.id = refusal.id
+        reply.code = refusal.code
+        reply.error = refusal.reason
+        return reply
     }
 
     private func start(_ command: Command) async {
         if let refusal = actions.refusal(of: command) { return actions.finish(command, with: refusal) }
-        ledger.note(command)
         let job = Job(command)
         responder.send(command.reply(.accepted), to: command.route)
-        if command.isHarmless { return await actions.perform(job) }
-        guard lanes.enqueue(job, for: command.server) else {
+        let isTaken: Bool
+        switch command.action.spec.effect {
+        case .reads: return await actions.perform(job)
+        case .asks: isTaken = lanes.runBeside(job)
+        case .changes, .supersedes: isTaken = lanes.enqueue(job, for: command.server)
+        }
+        guard isTaken else {
             return actions.finish(command, with: ActionError(.busy, "\(Limits.laneDepth) commands wait already"))
         }
     }

@@ -1,76 +1,6 @@
 import Peon
 import Synchronization
 
-/// A command on its way through a lane.
-struct Job: Sendable {
-    let command: Command
-    /// Ends what a cancellation alone does not: a stop that waits for the game to save.
-    let breaker = Breaker()
-    /// What is done to the server; nil for an action of the agent's.
-    ///
-    /// `power` has become start, stop or restart.
-    let verb: ServerAction?
-
-    init(_ command: Command) {
-        self.command = command
-        switch command.action {
-        case .agent: verb = nil
-        case .server(.power):
-            switch command.arguments["state"]?.string.flatMap(PowerWord.init) {
-            case .off?, .stop?: verb = .stop
-            case .restart?: verb = .restart
-            case .on?, .start?, nil: verb = .start
-            }
-        case .server(let action): verb = action
-        }
-    }
-
-    /// Whether it ends the server, in one way or another.
-    var supersedes: Bool {
-        switch verb {
-        case .stop, .kill, .destroy, .eradicate: true
-        default: false
-        }
-    }
-
-    /// Whether this one, coming after `earlier`, takes its place.
-    func breaksOff(_ earlier: Job) -> Bool {
-        switch (verb, earlier.verb) {
-        case (.kill, .stop), (.kill, .restart): true
-        case (.stop, _), (.kill, _), (.destroy, _), (.eradicate, _):
-            [.create, .start, .restart, .pause, .unpause].contains(earlier.verb)
-        default: false
-        }
-    }
-}
-
-/// A way to have a job leave off at once, even where it would see a graceful stop through.
-final class Breaker: Sendable {
-    private let state = Mutex(State())
-
-    private struct State {
-        var isBroken = false
-        var action: (@Sendable () -> Void)?
-    }
-
-    /// Has `action` called when the breaker goes, or now where it has gone.
-    func onBreak(_ action: @escaping @Sendable () -> Void) {
-        let isBroken = state.withLock { state in
-            state.action = action
-            return state.isBroken
-        }
-        if isBroken { action() }
-    }
-
-    func breakNow() {
-        let action = state.withLock { state in
-            state.isBroken = true
-            return state.action
-        }
-        action?()
-    }
-}
-
 /// One server's commands: one at a time, in the order in which they came.
 final class Lane: Sendable {
     private let perform: @Sendable (Job) async -> Void
@@ -160,8 +90,15 @@ final class Lanes: Sendable {
     private let perform: @Sendable (Job) async -> Void
     private let isLasting: @Sendable (ServerID) -> Bool
     private let lanes = Mutex<[ServerID?: Lane]>([:])
-    private let opened: AsyncStream<(server: ServerID?, lane: Lane)>
-    private let open: AsyncStream<(server: ServerID?, lane: Lane)>.Continuation
+    private let opened: AsyncStream<Opening>
+    private let open: AsyncStream<Opening>.Continuation
+    /// Jobs that run beside the lanes now.
+    private let besides = Atomic(0)
+
+    private enum Opening: Sendable {
+        case lane(ServerID?, Lane)
+        case beside(Job)
+    }
 
     /// `isLasting`: whether a server's lane is kept when it has nothing to do; the others go, so that commands for
     /// servers that never come to be leave nothing behind.
@@ -176,16 +113,36 @@ final class Lanes: Sendable {
             if let lane = lanes[server] { return lane.enqueue(job) }
             let lane = Lane(perform: perform)
             lanes[server] = lane
-            open.yield((server, lane))
+            open.yield(.lane(server, lane))
             return lane.enqueue(job)
         }
+    }
+
+    /// Carries out what changes nothing, at once, beside all else.
+    ///
+    /// - Returns: false where ``Limits/laneDepth`` such jobs run already.
+    func runBeside(_ job: Job) -> Bool {
+        guard besides.add(1, ordering: .relaxed).oldValue < Limits.laneDepth else {
+            besides.subtract(1, ordering: .relaxed)
+            return false
+        }
+        open.yield(.beside(job))
+        return true
     }
 
     /// Runs every lane until cancelled.
     func run() async {
         await withDiscardingTaskGroup { group in
-            for await (server, lane) in opened {
-                group.addTask { await lane.run { self.closeIfNeedless(server, lane) } }
+            for await opening in opened {
+                switch opening {
+                case .lane(let server, let lane):
+                    group.addTask { await lane.run { self.closeIfNeedless(server, lane) } }
+                case .beside(let job):
+                    group.addTask {
+                        await self.perform(job)
+                        self.besides.subtract(1, ordering: .relaxed)
+                    }
+                }
             }
         }
     }

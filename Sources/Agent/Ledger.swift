@@ -4,10 +4,16 @@ import Peon
 import Store
 import Synchronization
 
-/// Which commands have been seen, so that none runs twice: fifteen minutes of ids with their last reply, on the disk.
+/// Which commands have been seen, so that none runs twice and none is lost: fifteen minutes of them with their last
+/// reply, on the disk.
+///
+/// A command is noted before it is acknowledged to the broker, noted again when it is begun, and a third time with its
+/// reply. What an earlier run of the agent left without a reply is taken up again or answered as interrupted.
 final class Ledger: Sendable {
     private static let memory: TimeInterval = 15 * 60
     private static let most = 4096
+    /// Seconds for which a command that was not begun is still wanted: as long as the broker keeps a session.
+    private static let patience: TimeInterval = 60
 
     private let store: Store
     private let logger: Logger
@@ -17,6 +23,7 @@ final class Ledger: Sendable {
         var entries: [String: Entry] = [:]
         /// Keys in the order in which they came.
         var order: [String] = []
+        var left: [Left] = []
     }
 
     private struct Entry {
@@ -26,64 +33,105 @@ final class Ledger: Sendable {
         var others: [ReplyRoute] = []
     }
 
-    enum Sighting {
+    enum Sighting: Sendable {
         case new
         /// The same command runs now; its reply will go out to this sender too.
         case running
         case done(Reply)
     }
 
-    /// Takes up what earlier runs of the agent noted; what they did not finish is known as interrupted.
+    /// A command that an earlier run of the agent left without a reply.
+    struct Left: Sendable {
+        let key: String
+        let message: CommandMessage
+        let received: Date
+        /// Whether it may still be carried out: it never was begun, and is wanted still.
+        let isWanted: Bool
+    }
+
     init(store: Store, now: Date, logger: Logger) throws(StoreError) {
         self.store = store
         self.logger = logger
-        let seen = try store.commands(since: now.addingTimeInterval(-Self.memory))
+        let seen = try store.journal(since: now.addingTimeInterval(-Self.memory))
         state.withLock { state in
-            for command in seen.sorted(by: { $0.received < $1.received }) {
+            for command in seen {
                 state.order.append(command.key)
-                state.entries[command.key] = Entry(received: command.received, reply: Self.reply(of: command))
+                state.entries[command.key] = Entry(received: command.received, reply: Self.reply(command))
+                guard command.reply == nil, let text = command.command,
+                    let message = CommandMessage(journalText: text)
+                else { continue }
+                let isWanted = !command.hasBegun && now.timeIntervalSince(command.received) < Self.patience
+                state.left.append(
+                    Left(key: command.key, message: message, received: command.received, isWanted: isWanted))
             }
         }
     }
 
-    private static func reply(of command: Store.SeenCommand) -> Reply {
-        // A reply that cannot be read is as good as none.
-        if let text = command.reply, let json = try? JSON.parse(text), let reply = Reply(json) { return reply }
+    private static func reply(_ command: Store.JournalEntry) -> Reply? {
+        guard let text = command.reply else { return nil }
+        if let json = try? JSON.parse(text), let reply = Reply(json) { return reply }  // else it is as good as none
         var reply = Reply(action: command.action, status: .error, at: command.received)
         reply.code = .interrupted
-        reply.error = "the agent ended before this was done"
+        reply.error = "what became of this is not known any more"
         return reply
     }
 
-    /// What is known of a command that came in.
-    func seen(_ command: Command) -> Sighting {
-        guard let id = command.id, !command.isHarmless else { return .new }
-        let key = Self.key(id, command.route)
-        return state.withLock { state -> Sighting in
-            forgetOld(&state, now: command.receivedAt)
-            guard var entry = state.entries[key] else { return stored(key).map(Sighting.done) ?? .new }
-            if let reply = entry.reply { return .done(reply) }
-            if !entry.others.contains(command.route) { entry.others.append(command.route) }
-            state.entries[key] = entry
-            return .running
+    /// What earlier runs left; asked for once.
+    func takeLeft() -> [Left] {
+        state.withLock { state in
+            defer { state.left = [] }
+            return state.left
         }
     }
 
-    /// Notes a new command before it is acted on.
-    func note(_ command: Command) {
-        guard let id = command.id, !command.isHarmless else { return }
-        let key = Self.key(id, command.route)
-        state.withLock { state in
-            state.entries[key] = Entry(received: command.receivedAt)
-            state.order.append(key)
-        }
+    /// Takes in a command: whether it is new, and where it is, on the disk before this returns.
+    func admit(_ command: Command, _ message: CommandMessage) -> Sighting {
+        guard !command.isHarmless else { return .new }
+        let sighting = sighting(of: command)
+        guard case .new = sighting else { return sighting }
         let limit = command.receivedAt.addingTimeInterval(-Self.memory)
-        write { try store.note(key, received: command.receivedAt, forgettingBefore: limit) }
+        write {
+            try store.note(
+                command.key, message.journalText ?? "", received: command.receivedAt, forgettingBefore: limit)
+        }
+        return .new
+    }
+
+    private func sighting(of command: Command) -> Sighting {
+        state.withLock { state -> Sighting in
+            forgetOld(&state, now: command.receivedAt)
+            if var entry = state.entries[command.key] {
+                if let reply = entry.reply { return .done(reply) }
+                if !entry.others.contains(command.route) { entry.others.append(command.route) }
+                state.entries[command.key] = entry
+                return .running
+            }
+            if command.id != nil, let reply = stored(command.key) { return .done(reply) }
+            state.entries[command.key] = Entry(received: command.receivedAt)
+            state.order.append(command.key)
+            return .new
+        }
+    }
+
+    /// Takes back a command that there was no room for.
+    func forget(_ command: Command) {
+        guard !command.isHarmless else { return }
+        state.withLock { state in
+            state.entries[command.key] = nil
+            state.order.removeAll { $0 == command.key }
+        }
+        write { try store.forgetCommand(command.key) }
+    }
+
+    /// Notes that a command is acted on from now.
+    func begin(_ command: Command) {
+        guard !command.isHarmless else { return }
+        write { try store.noteBegun(command.key) }
     }
 
     /// The reply to a command that the memory has had to forget.
     private func stored(_ key: String) -> Reply? {
-        do { return try store.command(key).map(Self.reply) } catch {
+        do { return try store.journalEntry(key).flatMap(Self.reply) } catch {
             logger.error("the journal cannot be read", metadata: ["error": "\(error)"])
             return nil
         }
@@ -93,18 +141,22 @@ final class Ledger: Sendable {
     ///
     /// Answers where duplicates that came meanwhile want it.
     func finish(_ command: Command, with reply: Reply) -> [ReplyRoute] {
-        guard let id = command.id, !command.isHarmless else { return [] }
-        let key = Self.key(id, command.route)
+        guard !command.isHarmless else { return [] }
         let entry = state.withLock { state in
             defer {
-                state.entries[key]?.others = []
-                state.entries[key]?.reply = reply
+                state.entries[command.key]?.others = []
+                state.entries[command.key]?.reply = reply
             }
-            return state.entries[key]
+            return state.entries[command.key]
         }
-        guard let entry else { return [] }
+        write { try store.note(command.key, reply: reply.json.text()) }
+        return entry?.others ?? []
+    }
+
+    /// As ``finish(_:with:)`` for one that could not even be read again.
+    func settle(_ key: String, with reply: Reply) {
+        state.withLock { $0.entries[key]?.reply = reply }
         write { try store.note(key, reply: reply.json.text()) }
-        return entry.others
     }
 
     private func forgetOld(_ state: inout State, now: Date) {
@@ -116,24 +168,13 @@ final class Ledger: Sendable {
         }
     }
 
-    private static func key(_ id: String, _ route: ReplyRoute) -> String { "\(route.mirror) \(id)" }
-
     /// A full disk must not stop a server from being stopped: the command goes on, and the fault is told.
     private func write(_ body: () throws -> Void) {
         do { try body() } catch { logger.error("the journal cannot be written", metadata: ["error": "\(error)"]) }
     }
 }
 
-extension Command {
-    var isHarmless: Bool {
-        switch action.spec.effect {
-        case .reads: true
-        case .changes, .supersedes: false
-        }
-    }
-}
-
-extension Store.SeenCommand {
+extension Store.JournalEntry {
     /// The action's name, which ends the first part of the key.
     fileprivate var action: String {
         String(key.prefix { $0 != " " }.split(separator: "/").last ?? "")

@@ -26,13 +26,14 @@ package struct OrcAgent: Sendable {
         let fleet = Fleet(topics: settings.topics, reports: reports, store: store, logger: logger)
         let reconciler = Reconciler(
             engine: engine, fleet: fleet, settings: settings, board: board, store: store, logger: logger)
+        let followers = Followers(engine: engine, fleet: fleet, bus: bus, topics: settings.topics)
         let watch = ConfigWatch()
         let ledger = try Ledger(store: store, now: started, logger: logger)
         let responder = Responder(bus: bus, reports: reports)
         let actions = Actions(
             settings: settings, engine: engine, store: store, fleet: fleet, board: board, reconciler: reconciler,
             hostPaths: HostPaths(settings: settings, engine: engine), watch: watch, ledger: ledger,
-            responder: responder,
+            responder: responder, followers: followers,
             ending: Actions.Ending(), logger: logger)
         let lanes = Lanes(isLasting: { fleet[$0] != nil }) { job in await actions.perform(job) }
         let inbox = Inbox(
@@ -43,10 +44,14 @@ package struct OrcAgent: Sendable {
             bus: bus, reports: reports, presence: presence, board: board, fleet: fleet, inbox: inbox,
             settings: settings,
             logger: logger)
+        session.attach()
+        let keeper = Keeper(engine: engine, fleet: fleet, store: store, lanes: lanes, logger: logger)
         try Muster(settings: settings, store: store, fleet: fleet, watch: watch, logger: logger).call()
         services = [
             BusService(bus: bus), SessionService(session: session), ReconcilerService(reconciler: reconciler),
-            WatchService(watch: watch, fleet: fleet, logger: logger), LaneService(lanes: lanes, ending: actions.ending),
+            KeeperService(keeper: keeper), FollowerService(followers: followers),
+            WatchService(watch: watch, fleet: fleet, keeper: keeper, logger: logger),
+            LaneService(lanes: lanes, ending: actions.ending),
             HeartbeatService(session: session, board: board, fleet: fleet),
         ]
     }
@@ -57,8 +62,6 @@ package struct OrcAgent: Sendable {
         options.sessionExpiry = 60
         let topic = settings.topics.status(.agent)
         options.will = { session in presence.will(session: session, topic: topic) }
-        // Heard before the acknowledgement of the subscription is told, so that a rival is never overlooked.
-        options.hear = { message in if message.topic == topic { _ = presence.hear(message.payload) } }
         options.keptPayload = CommandReader.maxBytes + 1
         return options
     }
@@ -73,13 +76,18 @@ struct Muster {
     let logger: Logger
 
     func call() throws {
-        let wishes = try store.wishes()
+        let kept = try store.kept()
+        if store.rowsAside > 0 {
+            logger.error(
+                "rows of the store cannot be read and are set aside", metadata: ["count": "\(store.rowsAside)"])
+            fleet.announce(.storeDamaged, data: ["rows": .optional(store.rowsAside)])
+        }
         let (folders, complaints) = try ServerFolder.all(in: settings.servers)
         for complaint in complaints {
             logger.error("a server's folder cannot be read", metadata: ["error": "\(complaint)"])
         }
-        for folder in folders where wishes[folder.server] != .absent {
-            fleet.add(Server(found: folder, wish: wishes[folder.server], logger: logger))
+        for folder in folders where kept[folder.server]?.wish != .absent {
+            fleet.add(Server(found: folder, kept: kept[folder.server], logger: logger))
             watch.follow(folder.server, folder: folder.path)
         }
         // A folder that cannot be read may still be a server's: nothing is taken off the bus then.

@@ -4,16 +4,17 @@ import Synchronization
 
 /// Tells the sender of a command how it goes on, at most once a second.
 final class Progress: Sendable {
-    private let command: Command
+    private let command: Command?
     private let responder: Responder
     private let last = Mutex<ContinuousClock.Instant?>(nil)
 
-    init(_ command: Command, responder: Responder) {
+    init(_ command: Command?, responder: Responder) {
         self.command = command
         self.responder = responder
     }
 
     func report(_ data: JSON) {
+        guard let command else { return }  // what the agent does of its own accord has no sender
         let now = ContinuousClock.now
         let isDue = last.withLock { last in
             if let last, now - last < .seconds(1) { return false }

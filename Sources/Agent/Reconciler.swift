@@ -20,20 +20,49 @@ struct Reconciler: Sendable {
     /// Follows the engine until the task is cancelled; a lost stream is taken up again with a full look.
     func run() async {
         var lastFailure: String?
+        var lostAt: Date?
+        var wait = Wait()
         while !Task.isCancelled {
             do {
                 let version = try await engine.negotiate()
                 board.setEngine(version: version.version, api: engine.apiVersion)
-                try await follow { lastFailure = nil }
+                try await noteRun(lostAt: lostAt, wasAway: wait.hasFailed)
+                try await follow {
+                    lastFailure = nil
+                    wait = Wait()
+                }
             } catch {
+                if fleet.isEngineReachable { lostAt = Date() }
                 fleet.setEngineReachable(false)
                 if !Task.isCancelled, lastFailure != "\(error)" {
                     lastFailure = "\(error)"
                     logger.warning("lost the container engine", metadata: ["reason": "\(error)"])
                 }
             }
-            try? await Task.sleep(for: .seconds(1))  // cancelled: the loop sees it too
+            try? await Task.sleep(for: wait.next())  // cancelled: the loop sees it too
         }
+    }
+
+    /// At once after a loss, to see whether the engine itself is gone; then not more than once a second.
+    private struct Wait {
+        private(set) var attempts = 0
+        /// Whether the engine has been asked in vain since it was lost.
+        var hasFailed: Bool { attempts > 1 }
+
+        mutating func next() -> Duration {
+            attempts += 1
+            return attempts == 1 ? .milliseconds(20) : .seconds(1)
+        }
+    }
+
+    /// Finds out whether this is another run of the engine than the one that was followed last.
+    ///
+    /// Where the engine has no default network to tell it by, its having been away does.
+    private func noteRun(lostAt: Date?, wasAway: Bool) async throws {
+        let network = try await engine.defaultNetworkMade()
+        let bootID = try? String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8)  // else unknown
+        let isAnother = try store.follow(engineRun: network ?? bootID ?? "")
+        if isAnother || network == nil && wasAway { fleet.noteEngineRestart(lostAt: lostAt) }
     }
 
     private func follow(onOpen: () -> Void) async throws {
@@ -88,8 +117,17 @@ struct Reconciler: Sendable {
     /// Inspects a server's container and takes over what is found; what cannot be found out now is tried again later.
     func look(at id: ServerID, listedAs container: String? = nil) async {
         do { try await find(id, listedAs: container) } catch {
-            fleet.failLook(id)
+            fleet.failLook(id, reason: Self.silence(error))
             logger.warning("cannot inspect a container", metadata: ["server.id": "\(id)", "error": "\(error)"])
+        }
+    }
+
+    /// Why an engine that answers otherwise does not say how one server is; nil where it does not answer at all.
+    private static func silence(_ error: any Error) -> String? {
+        switch error {
+        case EngineError.timeout: "inspect_timeout"
+        case EngineError.unreadable: "inspect_unreadable"
+        default: nil
         }
     }
 
@@ -124,7 +162,7 @@ struct Reconciler: Sendable {
     }
 
     private func adopted(_ id: ServerID) throws -> Server {
-        Server(found: ServerFolder(id, in: settings.servers), wish: try store.wishes()[id], logger: logger)
+        Server(found: ServerFolder(id, in: settings.servers), kept: try store.kept()[id], logger: logger)
     }
 
     private func server(of event: EngineEvent) -> ServerID? {
@@ -154,12 +192,20 @@ struct Reconciler: Sendable {
                 server.externalSignal = nil
                 server.sawOutOfMemory = false
                 server.failure = nil
-                if server.step == .none { server.ending = nil }
-            case "oom": server.sawOutOfMemory = true
+                if server.step == .none {
+                    server.ending = nil
+                    server.cause = .external
+                }
+            case "pause", "unpause", "destroy": if server.step == .none { server.cause = .external }
+            case "die": if server.step == .none, server.externalSignal == nil { server.cause = .engine }
+            case "oom":
+                server.sawOutOfMemory = true
+                server.effects.append(.announce(.outOfMemory))
             case "kill":
                 let signal = event.actor.attributes?["signal"].flatMap { Int($0) }
                 if server.step == .none, let signal, Self.endingSignals.contains(signal) {
                     server.externalSignal = (signal, event.date)
+                    server.cause = .external
                 }
                 needsLook = false
             default: break

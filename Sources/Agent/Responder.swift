@@ -23,7 +23,8 @@ final class Responder: Sendable {
             var full = Publication(topic, numbered.json.bytes, quality: .atMostOnce)
             full.correlation = route.correlation
             full.expiry = 60
-            bus.publish(full)
+            // The last word must come through a broker that is away just now; what came before it is news of then.
+            if reply.status.isTerminal { reports.emit(full) } else { bus.publish(full) }
         }
         var mirrored = Publication(route.mirror, numbered.withoutPrivateData.json.bytes)
         mirrored.expiry = 60

@@ -11,11 +11,11 @@ final class Restarts: Sendable {
 
     /// Whether a job is such a second restart; any other command to the server ends the window.
     func joins(_ job: Job, _ server: ServerID) -> Bool {
-        guard !job.command.isHarmless else { return false }
+        guard let command = job.command, !command.isHarmless else { return false }
         return times.withLock { times in
             let last = times.removeValue(forKey: server)
-            guard job.verb == .restart, job.command.id == nil, let last,
-                job.command.receivedAt.timeIntervalSince(last) < Self.window
+            guard job.verb == .restart, command.id == nil, let last,
+                command.receivedAt.timeIntervalSince(last) < Self.window
             else { return false }
             times[server] = last
             return true

@@ -15,9 +15,14 @@ struct Server: Sendable {
     var desired: Desired
     /// What the store has of it.
     var storedDesired: Desired?
+    /// What an earlier run of the agent did not bring to its end.
+    var leftStep: Store.Step?
+    var condition = Condition(.unknown, "engine_unreachable")
     var activity: Activity?
     var step = Observation.Step.none
     var ending: Observation.Ending?
+    /// On whose account it is as it is.
+    var cause = Cause.engine
     /// The last signal by which somebody else would have ended it, and when.
     var externalSignal: (number: Int, at: Date)?
     /// Whether memory ran out for a process of the container in this run.
@@ -25,11 +30,33 @@ struct Server: Sendable {
     var lostContainer = false
     /// Why the last start did not come about, until the next one.
     var failure: String?
+    /// Why the engine does not say how it is.
+    var unseen: String?
     /// Whether the engine has been asked since the agent began.
     var isObserved = false
     /// Whether what is known of the container may be out of date.
     var needsLook = true
     var configReport: [StateReport.ConfigFile] = []
+
+    /// The run that readiness and end belong to, by its start.
+    var run: Date?
+    var readiness = Observation.Readiness.awaited
+    var isRunWatched = false
+    var isEndJudged = false
+    var history = RestartHistory()
+    var keptReadiness: Store.Readiness?
+    /// Set where the engine has been restarted since the container was looked at, with the time at which it was lost.
+    var engineRestart: EngineRestart?
+    /// Whether it is to be brought up again, as the engine's end took it down.
+    var needsRestore = false
+
+    struct EngineRestart: Sendable {
+        /// Nil where the agent was not there to see.
+        let lostAt: Date?
+    }
+
+    /// What the last changes call for; taken by ``Fleet``.
+    var effects: [ServerEffect] = []
 
     // What has been said.
     var published: StateReport?
@@ -45,15 +72,18 @@ struct Server: Sendable {
         self.desired = desired
     }
 
-    /// A server that was found: with the wish that is on the disk, and with the configuration in its folder.
+    /// A server that was found: with what is kept of it on the disk, and with the configuration in its folder.
     ///
     /// A `config.json` that cannot be read leaves it known, and is told.
-    init(found folder: ServerFolder, wish: Store.Wish?, logger: Logger) {
+    init(found folder: ServerFolder, kept: Store.Kept?, logger: Logger) {
         self.init(id: folder.server, folder: folder, config: nil, desired: .stopped)
-        if case .desired(let stored)? = wish {
+        if case .desired(let stored)? = kept?.wish {
             desired = stored
             storedDesired = stored
         }
+        leftStep = kept?.step
+        history = kept?.history ?? RestartHistory()
+        keptReadiness = kept?.readiness
         do {
             config = try folder.config()
         } catch {
@@ -64,28 +94,62 @@ struct Server: Sendable {
     }
 
     var isRunning: Bool { container?.state.status == "running" || container?.state.status == "paused" }
+    var options: PlanOptions { config?.plan.options ?? PlanOptions() }
 
-    private var rule: StateRule {
-        guard isObserved else { return StateRule(.unknown, "engine_unreachable") }
-        let rule = StateRule(
-            Observation(
-                container: container?.state, desired: desired, step: step, lostContainer: lostContainer, ending: ending,
-                externalSignal: externalSignal?.number))
-        if let failure, step == .none, rule.state == .stopped || rule.state == .missing {
-            return StateRule(.failed, failure)
+    private var observation: Observation {
+        Observation(
+            container: container?.state, desired: desired, step: step, lostContainer: lostContainer, ending: ending,
+            externalSignal: externalSignal?.number, failure: failure, stayReason: stayReason, readiness: readiness,
+            isNewRun: !isRunWatched, isNewEnd: !isEndJudged)
+    }
+
+    private var stayReason: String? {
+        if history.hasGivenUp { return "crash_loop" }
+        return ending == .engineRestarted && !options.autostarts ? "autostart_never" : nil
+    }
+
+    /// The agent sets out to bring it up or down.
+    mutating func begin(_ step: Observation.Step, cause: Cause, ending: Observation.Ending? = nil) {
+        self.step = step
+        self.cause = cause
+        self.ending = ending
+        failure = nil
+        externalSignal = nil
+        switch step {
+        case .none: break
+        case .starting: take(.starts)
+        case .stopping: take(.stops)
         }
-        return rule
+    }
+
+    /// Brings the condition in step with what is known.
+    mutating func settle() {
+        if let unseen { return take(.isUnseen(unseen)) }
+        guard isObserved, let sign = observation.sign else { return }
+        take(sign)
+    }
+
+    private mutating func take(_ sign: ServerSign) {
+        let next = ServerMachine.next(condition, sign)
+        condition = next.condition
+        effects += next.effects
+        if next.effects.contains(.awaitReadiness) { isRunWatched = true }
+        if next.effects.contains(.considerRestart) {
+            isEndJudged = true
+            history.judgedEnd = container?.state.finishedAt
+        }
     }
 
     var report: StateReport {
-        let rule = rule
-        var report = StateReport(server: id, state: rule.state, desired: desired)
-        report.reason = rule.reason
+        var report = StateReport(server: id, state: condition.state, desired: desired)
+        report.reason = condition.reason
         report.activity = activity
         report.description = config?.description
         report.image = container?.config.image ?? config?.plan.image
         report.config = configReport
         report.ports = ports
+        report.restarts = history.restarts
+        report.nextRetryAt = history.retryAt
         guard let container else { return report }
         report.containerState = container.state.status
         report.health = container.state.health?.status
@@ -97,19 +161,6 @@ struct Server: Sendable {
             report.isOutOfMemory = container.state.isOOMKilled
         }
         return report
-    }
-
-    /// Takes over the container's state from an event, where it tells one; looks that began before count no more.
-    mutating func take(_ event: EngineEvent) -> Bool {
-        guard let state = container?.state.after(event, sawOutOfMemory: sawOutOfMemory) else { return false }
-        container?.state = state
-        // A signal that the game outlived for so long is not what ended it.
-        if state.status == "exited", let signal = externalSignal, event.date.timeIntervalSince(signal.at) > 600 {
-            externalSignal = nil
-        }
-        looks += 1
-        lastLook = looks
-        return true
     }
 
     /// The time as it was reported before, where it is the same to within what event and inspect differ by.

@@ -2,6 +2,7 @@ import Bus
 import FoundationEssentials
 import Logging
 import Peon
+import Synchronization
 
 /// The agent's side of the link: what is done on each connection, before commands are taken and reports go out.
 struct Session: Sendable {
@@ -14,39 +15,46 @@ struct Session: Sendable {
     let settings: AgentSettings
     let logger: Logger
 
+    /// Without a bound, so that no connection is overlooked; what arrives is bounded by ``mostWaiting``.
+    private let channel = AsyncStream<Input>.makeStream(bufferingPolicy: .unbounded)
+    private let waiting = WaitingCount()
+
+    private static let mostWaiting = 4096
     private static let heldCommands = 1024
     /// Seconds for which a younger agent leaves the host to the older one.
     private static let standBack: Double = 60
 
     private enum Input: Sendable {
-        case bus(BusEvent)
+        case connected, disconnected
+        case arrival(Inbox.Arrival)
+        /// What is said of this host on `status/agent` is out of date.
+        case stalePresence
         /// What came of opening a connection, by its number.
         case opened(Int, Bool)
     }
 
     /// Serves one connection after the other until cancelled.
     func run() async {
-        let (inputs, feed) = AsyncStream<Input>.makeStream(bufferingPolicy: .bufferingOldest(4096))
         await withDiscardingTaskGroup { group in
-            group.addTask {
-                for await event in bus.events { await Self.put(.bus(event), into: feed) }
-                feed.finish()
-            }
             var connection = 0
             // Commands that wait until the session is open; nil while it is.
-            var held: [BusMessage]? = []
-            for await input in inputs {
+            var held: [Inbox.Arrival]? = []
+            for await input in channel.stream {
                 switch input {
-                case .bus(.connected):
+                case .connected:
                     connection += 1
                     let number = connection
-                    group.addTask { await Self.put(.opened(number, await open()), into: feed) }
-                case .bus(.disconnected):
+                    group.addTask { channel.continuation.yield(.opened(number, await open())) }
+                case .disconnected:
                     held = held ?? []
                     reports.close()
-                case .bus(.message(let message)): await take(message, holding: &held)
+                case .arrival(let arrival):
+                    waiting.value.subtract(1, ordering: .relaxed)
+                    await take(arrival, holding: &held)
+                case .stalePresence: if held == nil { announce() }
                 case .opened(let number, true) where number == connection:
-                    for message in held ?? [] { await inbox.receive(message) }
+                    await inbox.takeUpLeft()
+                    for arrival in held ?? [] { await inbox.take(arrival) }
                     held = nil
                 case .opened: break
                 }
@@ -54,11 +62,29 @@ struct Session: Sendable {
         }
     }
 
-    /// Waits while the stream is full: the bus has a bound of its own, and counts what it drops.
-    private static func put(_ input: Input, into feed: AsyncStream<Input>.Continuation) async {
-        while case .dropped = feed.yield(input) {
-            do { try await Task.sleep(for: .milliseconds(5)) } catch { return }
+    /// Takes what comes from the bus from now on; to be called before the bus runs.
+    ///
+    /// On the thread that reads from the broker: a command is noted, and a rival heard of, before anything is
+    /// acknowledged.
+    func attach() {
+        bus.observe { event in
+            switch event {
+            case .connected: channel.continuation.yield(.connected)
+            case .disconnected: channel.continuation.yield(.disconnected)
+            case .message(let message) where message.topic == settings.topics.status(.agent):
+                if presence.hear(message.payload) == .stale { channel.continuation.yield(.stalePresence) }
+            case .message(let message): arrive(message)
+            }
         }
+    }
+
+    private func arrive(_ message: BusMessage) {
+        guard let arrival = inbox.note(message) else { return }
+        guard waiting.value.add(1, ordering: .relaxed).newValue <= Self.mostWaiting else {
+            waiting.value.subtract(1, ordering: .relaxed)
+            return inbox.turnAway(arrival)
+        }
+        channel.continuation.yield(.arrival(arrival))
     }
 
     /// Says goodbye; the link must still stand.
@@ -68,15 +94,13 @@ struct Session: Sendable {
         await bus.flush()
     }
 
-    private func take(_ message: BusMessage, holding held: inout [BusMessage]?) async {
-        if message.topic == settings.topics.status(.agent) {
-            if presence.hear(message.payload) == .stale, held == nil { announce() }
-        } else if held == nil {
-            await inbox.receive(message)
+    private func take(_ arrival: Inbox.Arrival, holding held: inout [Inbox.Arrival]?) async {
+        if held == nil {
+            await inbox.take(arrival)
         } else if held?.count ?? 0 < Self.heldCommands {
-            held?.append(message)
+            held?.append(arrival)
         } else {
-            bus.count { $0.dropped += 1 }
+            inbox.turnAway(arrival)
         }
     }
 
@@ -86,21 +110,29 @@ struct Session: Sendable {
     private func open() async -> Bool {
         do {
             // What is retained on the first has come once the second is acknowledged, as the broker answers in order.
-            try await bus.subscribe([settings.topics.status(.agent), settings.topics.agentEvent])
+            for filter in [settings.topics.status(.agent), settings.topics.agentEvent] { try await subscribe(filter) }
             if let rival = presence.rival(now: Date()) {
                 standBack(for: rival)
                 return false
             }
-            try await bus.subscribe([settings.topics.allCommands])
+            try await subscribe(settings.topics.allCommands)
             announce()
             board.publishInfo()
             try await reports.open()
+            board.publishHealth(isEngineReachable: fleet.isEngineReachable)
             logger.info("online", metadata: ["host": "\(settings.host)"])
             return true
         } catch {
             logger.error("the session cannot be opened", metadata: ["error": "\(error)"])
-            if case BusError.denied = error { bus.stayAway(seconds: 5) }
+            if case BusError.noAnswer = error { bus.stayAway(seconds: 1) }
             return false
+        }
+    }
+
+    /// Subscribes; where the broker does not allow it, that is told, and the agent does what it can without.
+    private func subscribe(_ filter: String) async throws {
+        do { try await bus.subscribe([filter]) } catch BusError.denied(let filter) {
+            logger.error("the broker does not let the agent subscribe", metadata: ["filter": "\(filter)"])
         }
     }
 
@@ -117,12 +149,15 @@ struct Session: Sendable {
                 "host": "\(settings.host)", "instance": "\(rival.instance)",
                 "started": "\(Timestamp.text(rival.started))",
             ])
-        let event: JSON = [
-            "v": 1, "event_type": "conflict", "id": .string(UUID().uuidString), "cause": "external",
-            "data": ["instance": .string(presence.instance), "other": .string(rival.instance)],
-            "ts": Timestamp.json(Date()),
-        ]
-        bus.publish(Publication(settings.topics.agentEvent, event.bytes))
+        let event = EventReport(
+            .conflict, cause: .external,
+            data: ["instance": .string(presence.instance), "other": .string(rival.instance)])
+        bus.publish(Publication(settings.topics.agentEvent, event.json.bytes))
         bus.stayAway(seconds: Self.standBack)
     }
+}
+
+/// How many arrivals wait for the session's loop.
+private final class WaitingCount: Sendable {
+    let value = Atomic(0)
 }

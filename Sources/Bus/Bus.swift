@@ -11,6 +11,11 @@ package final class Bus: Sendable {
     package let events: AsyncStream<BusEvent>
 
     private static let bufferedEvents = 4096
+    private static let busy = 200
+    /// Seconds within which a broker must acknowledge a subscription.
+    private static let patience = 10
+    /// Messages on their way past which no more are taken: the library itself knows no bound.
+    private static let mostOnTheWay = 10_000
 
     private let options: BusOptions
     private let logger: Logger
@@ -29,6 +34,10 @@ package final class Bus: Sendable {
         var counters = BusCounters()
         /// Publications that the broker has not acknowledged, or that are not written yet where it never will.
         var onTheWay = 0
+        var limit = PacketLimit()
+        /// Topics of which it has been said that something was too large.
+        var told: Set<String> = []
+        var observer: (@Sendable (BusEvent) -> Void)?
         /// What ``run()`` waits for.
         var done: CheckedContinuation<Void, Never>?
         /// By packet number; resumed once, under the lock that stores them.
@@ -43,8 +52,18 @@ package final class Bus: Sendable {
         (events, continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(Self.bufferedEvents))
     }
 
+    /// Has `observer` told what happens, in order, in place of ``events``.
+    ///
+    /// It is called on the thread that reads from the broker, before a message is acknowledged, and must not tarry. To be
+    /// set before ``run()``.
+    package func observe(_ observer: @escaping @Sendable (BusEvent) -> Void) {
+        state.withLock { $0.observer = observer }
+    }
+
     package var counters: BusCounters { state.withLock { $0.counters } }
     package var isConnected: Bool { state.withLock { $0.isConnected } }
+    /// Whether so much is on its way already that what can wait, or be left out, should be.
+    package var isBusy: Bool { state.withLock { $0.onTheWay > Self.busy } }
     package var version: ProtocolVersion? { state.withLock { $0.client?.version } }
 
     package func count(_ change: (inout BusCounters) -> Void) { state.withLock { change(&$0.counters) } }
@@ -54,12 +73,17 @@ package final class Bus: Sendable {
     /// - Returns: false where it does not, or the library refused; nothing is queued then.
     @discardableResult
     package func publish(_ publication: Publication) -> Bool {
-        let (client, loop) = state.withLock { ($0.isConnected ? $0.client : nil, $0.loop) }
-        guard let client, let loop else {
+        let (client, loop) = state.withLock { state in
+            (state.isConnected && state.onTheWay < Self.mostOnTheWay ? state.client : nil, state.loop)
+        }
+        guard let client, let loop, let publication = fitting(publication) else {
             count { $0.dropped += 1 }
             return false
         }
-        state.withLock { $0.onTheWay += 1 }
+        state.withLock { state in
+            state.onTheWay += 1
+            state.limit.published(bytes: publication.size)
+        }
         guard client.publish(publication) == 0 else {
             state.withLock { state in
                 state.onTheWay = max(state.onTheWay - 1, 0)
@@ -70,6 +94,30 @@ package final class Bus: Sendable {
         loop.wake()
         count { $0.published += 1 }
         return true
+    }
+
+    /// What is too large for the broker, made to fit; nil where that cannot be.
+    private func fitting(_ publication: Publication) -> Publication? {
+        guard let limit = state.withLock({ $0.limit.bytes }), publication.size > limit else { return publication }
+        let isNews = state.withLock { state in
+            state.counters.truncated += 1
+            return state.told.count < 1000 && state.told.insert(publication.topic).inserted
+        }
+        let room = limit - (publication.size - publication.payload.count)
+        // What is no JSON object cannot be shortened.
+        let shortened = (try? JSON.parse(publication.payload))?.object?.fitting(bytes: room)
+        if isNews {
+            logger.warning(
+                "a message is too large for the broker",
+                metadata: [
+                    "topic": "\(publication.topic)", "bytes": "\(publication.size)", "limit": "\(limit)",
+                    "sent": "\(shortened != nil)",
+                ])
+        }
+        guard let shortened else { return nil }
+        var fitted = publication
+        fitted.payload = JSON.object(shortened).bytes
+        return fitted
     }
 
     /// Waits until the broker has all that was published, or for two seconds.
@@ -100,7 +148,22 @@ package final class Bus: Sendable {
         let (packet, result) = client.subscribe(filter, quality: .atLeastOnce)
         guard result == 0 else { throw BusError.notConnected }
         loop.wake()
-        return try await withCheckedThrowingContinuation { continuation in
+        return try await withThrowingTaskGroup(of: [Int32].self) { group in
+            group.addTask { try await self.codes(of: packet) }
+            group.addTask {
+                try await Task.sleep(for: .seconds(Self.patience))
+                throw BusError.noAnswer(seconds: Self.patience)
+            }
+            defer {
+                group.cancelAll()
+                state.withLock { $0.waiting.removeValue(forKey: packet) }?.resume(throwing: CancellationError())
+            }
+            return try await group.next() ?? []
+        }
+    }
+
+    private func codes(of packet: Int32) async throws -> [Int32] {
+        try await withCheckedThrowingContinuation { continuation in
             state.withLock { state in
                 if let codes = state.early.removeValue(forKey: packet) {
                     continuation.resume(returning: codes)
@@ -179,19 +242,17 @@ package final class Bus: Sendable {
 
     private func callbacks(_ version: ProtocolVersion) -> MosquittoCallbacks {
         MosquittoCallbacks(
-            connected: { [self] code in connected(code, version: version) },
+            connected: { [self] in connected($0, maxPacket: $1, version: version) },
             keptPayload: options.keptPayload,
-            message: { [self] message in
-                options.hear?(message)
-                tell(.message(message))
-            },
+            message: { [self] in tell(.message($0)) },
             subscribed: { [self] in subscribed(packet: $0, granted: $1) },
             published: { [self] in published($0) })
     }
 
-    private func connected(_ code: Int32, version: ProtocolVersion) {
+    private func connected(_ code: Int32, maxPacket: Int?, version: ProtocolVersion) {
         guard code == 0 else { return failed(Mosquitto.text(ofReason: code, version: version)) }
         state.withLock { state in
+            state.limit.connected(announced: maxPacket)
             state.isConnected = true
             state.lastFailure = nil
             state.early = [:]
@@ -205,6 +266,7 @@ package final class Bus: Sendable {
     private func published(_ code: Int32) {
         state.withLock { state in
             state.onTheWay = max(state.onTheWay - 1, 0)
+            if state.onTheWay == 0 { state.limit.arrived() }
             if code >= 0x80 { state.counters.denied += 1 }
         }
     }
@@ -223,6 +285,7 @@ package final class Bus: Sendable {
         let (wasConnected, isStopping) = state.withLock { state in
             for waiter in state.waiting.values { waiter.resume(throwing: BusError.notConnected) }
             state.waiting = [:]
+            if state.onTheWay > 0 { state.limit.lost() }
             state.onTheWay = 0
             defer { state.isConnected = false }
             return (state.isConnected, state.isStopping)
@@ -242,22 +305,8 @@ package final class Bus: Sendable {
     }
 
     private func tell(_ event: BusEvent) {
+        if let observer = state.withLock({ $0.observer }) { return observer(event) }
         if case .dropped = continuation.yield(event) { count { $0.dropped += 1 } }
-    }
-}
-
-/// Why the bus could not do what was asked.
-package enum BusError: Error, CustomStringConvertible {
-    case notConnected
-    case denied(String)
-    case noAnswer(seconds: Int)
-
-    package var description: String {
-        switch self {
-        case .notConnected: "there is no connection to the broker"
-        case .denied(let filter): "the broker does not allow \(filter)"
-        case .noAnswer(let seconds): "no answer within \(seconds) s: is the agent running?"
-        }
     }
 }
 

@@ -23,6 +23,12 @@ package struct Publication: Sendable, Equatable {
     /// Quality of service; 2 is never used, as brokers downgrade it.
     package enum Quality: Int32, Sendable { case atMostOnce, atLeastOnce }
 
+    /// Bytes of the whole packet, at most.
+    var size: Int {
+        topic.utf8.count + payload.count + (responseTopic?.utf8.count ?? 0) + (correlation?.count ?? 0)
+            + PacketLimit.overhead
+    }
+
     package init(_ topic: String, _ payload: [UInt8], quality: Quality = .atLeastOnce, isRetained: Bool = false) {
         self.topic = topic
         self.payload = payload

@@ -10,8 +10,6 @@ package struct BusOptions: Sendable {
     package var will: (@Sendable (Int) -> Publication)?
     /// Seconds for which a v5 broker keeps the session; 0 for a session that ends with the connection.
     package var sessionExpiry: UInt32 = 0
-    /// Called with every message on the thread that reads them, before it joins the stream; must return at once.
-    package var hear: (@Sendable (BusMessage) -> Void)?
     /// Bytes of a payload that are kept of a message that comes in; a broker that speaks MQTT 5 is asked not to send
     /// packets of more than ``maxPacket``.
     package var keptPayload = 8 << 20

@@ -3,8 +3,8 @@ import Glibc
 
 /// What libmosquitto tells, on the thread that drives its loop.
 struct MosquittoCallbacks: Sendable {
-    /// The CONNACK's code; 0 is success.
-    let connected: @Sendable (_ code: Int32) -> Void
+    /// The CONNACK's code, 0 is success; and the largest packet that the broker takes, where it says so.
+    let connected: @Sendable (_ code: Int32, _ maxPacket: Int?) -> Void
     /// Bytes of a payload that are copied.
     let keptPayload: Int
     let message: @Sendable (BusMessage) -> Void
@@ -70,8 +70,11 @@ final class Mosquitto: @unchecked Sendable {
     }
 
     private func setCallbacks() {
-        unsafe mosquitto_connect_v5_callback_set(client) { _, box, code, _, _ in
-            unsafe observer(of: box)?.connected(code)
+        unsafe mosquitto_connect_v5_callback_set(client) { _, box, code, _, properties in
+            var limit: UInt32 = 0
+            let found = unsafe mosquitto_property_read_int32(
+                properties, Int32(MQTT_PROP_MAXIMUM_PACKET_SIZE.rawValue), &limit, false)
+            unsafe observer(of: box)?.connected(code, unsafe found == nil ? nil : Int(limit))
         }
         unsafe mosquitto_message_v5_callback_set(client) { _, box, message, properties in
             guard let message = unsafe message, let observer = unsafe observer(of: box),

@@ -19,6 +19,20 @@ extension Engine {
         enum CodingKeys: String, CodingKey { case labels = "Labels" }
     }
 
+    /// When the engine's default network was made, which is each time that the engine starts with no container running;
+    /// nil where it has none (it was told so, or it is podman).
+    package func defaultNetworkMade() async throws -> String? {
+        struct Made: Decodable {
+            let created: String
+            enum CodingKeys: String, CodingKey { case created = "Created" }
+        }
+        do {
+            return try await decoded(Made.self, EngineRequest(.GET, "networks", "bridge")).created
+        } catch EngineError.refused(status: 404, _) {
+            return nil
+        }
+    }
+
     /// The labels of a network; nil where there is none of that name.
     package func networkLabels(_ name: String) async throws -> [String: String]? {
         do {

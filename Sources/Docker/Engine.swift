@@ -75,6 +75,14 @@ package final class Engine: Sendable {
             request, at: endpoint, version: apiVersion, idle: idle, opened: opened, each: each)
     }
 
+    /// Hands each piece of a streamed answer to `each`.
+    func chunks(
+        _ request: EngineRequest, idle: TimeAmount?, each: (ByteBuffer) async throws -> Void
+    ) async throws {
+        if apiVersion == nil { _ = try await negotiate() }
+        try await EngineStream.chunks(request, at: endpoint, version: apiVersion, idle: idle, opened: {}, each: each)
+    }
+
     private func unversioned(_ request: EngineRequest) async throws -> EngineResponse {
         try await checked(request, version: nil)
     }

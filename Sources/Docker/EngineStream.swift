@@ -15,6 +15,22 @@ enum EngineStream {
         _ request: EngineRequest, at endpoint: EngineEndpoint, version: String?, idle: TimeAmount?,
         opened: () async throws -> Void = {}, each: (ByteBuffer) async throws -> Void
     ) async throws {
+        var rest = ByteBuffer()
+        try await chunks(request, at: endpoint, version: version, idle: idle, opened: opened) { bytes in
+            rest.writeImmutableBuffer(bytes)
+            guard rest.readableBytes <= maxLine else {
+                throw EngineError.failed("a line of the engine's is too long")
+            }
+            while let line = rest.readLine() { try await each(line) }
+        }
+        if rest.readableBytes > 0 { try await each(rest) }
+    }
+
+    /// As ``lines(_:at:version:idle:opened:each:)``, but hands on each piece as it comes; the next is read after it.
+    static func chunks(
+        _ request: EngineRequest, at endpoint: EngineEndpoint, version: String?, idle: TimeAmount?,
+        opened: () async throws -> Void, each: (ByteBuffer) async throws -> Void
+    ) async throws {
         let channel = try await EngineConnection.open(endpoint) { channel in
             try channel.pipeline.syncOperations.addHTTPClientHandlers()
             try channel.pipeline.syncOperations.addHandler(IdleStateHandler(readTimeout: idle ?? request.deadline))
@@ -44,21 +60,16 @@ enum EngineStream {
         each: (ByteBuffer) async throws -> Void
     ) async throws {
         var status = 0
-        var rest = ByteBuffer()
+        var refusal = ByteBuffer()
         for try await part in inbound {
             switch part {
             case .head(let head):
                 status = Int(head.status.code)
                 if status < 400 { try await opened() }
-            case .body(var bytes):
-                rest.writeBuffer(&bytes)
-                guard rest.readableBytes <= maxLine else {
-                    throw EngineError.failed("a line of the engine's is too long")
-                }
-                while status < 400, let line = rest.readLine() { try await each(line) }
+            case .body(let bytes) where status < 400: try await each(bytes)
+            case .body(let bytes): if refusal.readableBytes < maxLine { refusal.writeImmutableBuffer(bytes) }
             case .end:
-                guard status < 400 else { throw EngineError.refused(status: status, message: rest.engineMessage) }
-                if rest.readableBytes > 0 { try await each(rest) }
+                guard status < 400 else { throw EngineError.refused(status: status, message: refusal.engineMessage) }
                 return
             }
         }

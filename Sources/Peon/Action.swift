@@ -1,6 +1,6 @@
 /// What can be asked of one server: the last level of `cmd/server/<sid>/<action>`.
 package enum ServerAction: String, Sendable, CaseIterable {
-    case create, start, stop, restart, kill, power, pause, unpause, description, destroy, eradicate, get
+    case create, start, stop, restart, kill, power, pause, unpause, description, destroy, eradicate, get, logs, console
 }
 
 /// What can be asked of the agent: the last level of `cmd/agent/<action>`.
@@ -45,8 +45,10 @@ package struct ActionSpec: Sendable {
     package let example: JSON.Object
 
     package enum Effect: Sendable {
-        /// Changes nothing: repeating it does no harm.
+        /// Changes nothing, and is answered from what is known: repeating it does no harm.
         case reads
+        /// Changes nothing, but has to ask the engine: carried out beside all others.
+        case asks
         /// Changes something, after what was asked of the server before.
         case changes
         /// As `changes`, and what runs before it on the server is broken off at a safe point.

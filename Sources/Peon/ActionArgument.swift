@@ -8,6 +8,8 @@ package struct ActionArgument: Sendable {
     package enum Kind: Sendable, Equatable {
         /// Text of at most so many UTF-8 bytes, without a NUL.
         case text(maxBytes: Int)
+        /// As `text`, without control characters: what is typed at a console must stay one line.
+        case line(maxBytes: Int)
         /// A JSON Boolean, or as PEON's clients send it: 0, 1, "true", "false", "yes", "no".
         case flag
         case whole(ClosedRange<Int>)
@@ -24,7 +26,7 @@ package struct ActionArgument: Sendable {
 
     package var schema: Schema {
         switch kind {
-        case .text: .string
+        case .text, .line: .string
         case .flag: .boolean
         case .whole(let range): .integer(range)
         case .word(let words): .oneOf(words)
@@ -35,6 +37,11 @@ package struct ActionArgument: Sendable {
     /// What is wrong with `value`, in words that follow the argument's name; nil where it will do.
     func complaint(about value: JSON) -> String? {
         switch kind {
+        case .line(let maxBytes):
+            if let text = value.string, text.unicodeScalars.contains(where: { $0.value < 0x20 || $0.value == 0x7F }) {
+                return "must be one line without control characters"
+            }
+            return ActionArgument(name, .text(maxBytes: maxBytes), summary).complaint(about: value)
         case .text(let maxBytes):
             guard let text = value.string else { return "must be text" }
             if text.utf8.count > maxBytes { return "must be at most \(maxBytes) bytes" }

@@ -36,7 +36,12 @@ enum AsyncAPI {
                         schema: "status-server-\(report.rawValue)", true)
                 )
             }
-            + [("reply", replyChannel)]
+            + [
+                ("event-server", channel("peon/{host}/event/server/{sid}", schema: "event-server", true)),
+                ("event-agent", channel("peon/{host}/event/agent", schema: "event-agent", false)),
+                ("console-server", channel("peon/{host}/console/server/{sid}", schema: "console-server", true)),
+                ("reply", replyChannel),
+            ]
     }
 
     private static var replyChannel: JSON {
@@ -76,7 +81,8 @@ enum AsyncAPI {
                     "action": "send", "channel": reference(report.name),
                     "bindings": [
                         "mqtt": [
-                            "qos": report.name == "status-health" ? 0 : 1, "retain": true, "bindingVersion": "0.2.0",
+                            "qos": ["status-health", "console-server"].contains(report.name) ? 0 : 1,
+                            "retain": .bool(report.name.hasPrefix("status-")), "bindingVersion": "0.2.0",
                         ]
                     ],
                 ]

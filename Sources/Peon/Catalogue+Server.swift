@@ -41,6 +41,14 @@ extension ServerAction {
                 example: ["eradicate": true])
         case .get:
             ActionSpec("Answers the server's state report.", role: .viewer, effect: .reads)
+        case .logs: Self.reading
+        case .console:
+            ActionSpec(
+                "Types a line into the server's console.", role: .operator, effect: .changes,
+                arguments: [
+                    ActionArgument("command", .line(maxBytes: 4096), required: true, "The line, without its end.")
+                ],
+                example: ["command": "save-all"])
         }
     }
 
@@ -59,6 +67,20 @@ extension ServerAction {
             ],
             otherArguments: "A setting of the plan.",
             example: ["SERVER_NAME": "Friday", "WORLD_NAME": "Midgard", "PASSWORD": "not-telling"])
+    }
+
+    private static var reading: ActionSpec {
+        ActionSpec(
+            "Answers the last lines that the server printed; with follow, what it prints from now on is published.",
+            role: .viewer, effect: .asks,
+            arguments: [
+                ActionArgument("tail", .whole(0...2000), "How many lines; 100 where it is not given."),
+                ActionArgument("since", .text(maxBytes: 40), "Only lines from this RFC 3339 time on."),
+                ActionArgument(
+                    "follow", .whole(0...600),
+                    "Seconds for which its lines come on console/server/<sid>; asking again prolongs it, 0 ends it."),
+            ],
+            example: ["tail": 50])
     }
 
     private static var destruction: ActionSpec {

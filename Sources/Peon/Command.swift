@@ -10,6 +10,8 @@ package struct Command: Sendable {
     /// Who asks, as the sender says.
     package let by: String?
     package let receivedAt: Date
+    /// What tells this command from every other: its topic with its id, or with one of our own where it gave none.
+    package var key: String
 
     package enum Target: Sendable, Hashable {
         case server(ServerID, ServerAction)
@@ -26,6 +28,7 @@ package struct Command: Sendable {
         self.route = route
         self.by = by
         self.receivedAt = receivedAt
+        key = "\(route.mirror) " + (id ?? "~\(UUID().uuidString)")
     }
 
     package var action: Action {
@@ -38,9 +41,19 @@ package struct Command: Sendable {
 
     /// The same creation, of a server that has a name now.
     package func addressing(_ server: ServerID) -> Command {
-        Command(
+        var addressed = Command(
             target: .server(server, .create), id: id, arguments: arguments, route: route, by: by, receivedAt: receivedAt
         )
+        addressed.key = key
+        return addressed
+    }
+
+    /// Whether repeating it does no harm.
+    package var isHarmless: Bool {
+        switch action.spec.effect {
+        case .reads, .asks: true
+        case .changes, .supersedes: false
+        }
     }
 
     package var server: ServerID? { if case .server(let server, _) = target { server } else { nil } }

@@ -15,6 +15,29 @@ package struct CommandMessage: Sendable {
     }
 }
 
+extension CommandMessage {
+    /// The message as the journal keeps it; nil where its payload is no text, and so no command.
+    package var journalText: String? {
+        guard let text = String(validating: payload, as: UTF8.self) else { return nil }
+        let json: JSON = [
+            "topic": .string(topic), "payload": .string(text), "response_topic": .optional(responseTopic),
+            "correlation": correlation.map { .array($0.map { .number(String($0)) }) } ?? .null, "by": .optional(by),
+        ]
+        return json.text()
+    }
+
+    /// Reads a message back from the journal.
+    package init?(journalText: String) {
+        guard let json = try? JSON.parse(journalText), let topic = json["topic"]?.string,  // nil is the answer
+            let payload = json["payload"]?.string
+        else { return nil }
+        self.init(topic: topic, payload: Array(payload.utf8))
+        responseTopic = json["response_topic"]?.string
+        correlation = json["correlation"]?.array?.compactMap { $0.int.flatMap { UInt8(exactly: $0) } }
+        by = json["by"]?.string
+    }
+}
+
 /// Why a message is not carried out, with what is known of where to say so.
 package struct Refusal: Error, Sendable {
     package let code: Reply.Code

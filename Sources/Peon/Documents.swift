@@ -2,7 +2,7 @@
 package enum Documents {
     /// Path below `topics/` to text.
     package static var files: [(path: String, text: String)] {
-        var files = [(path: "asyncapi.json", text: readable(AsyncAPI.document))]
+        var files = [(path: "asyncapi.json", text: readable(AsyncAPI.document)), ("states.md", StateDocument.text)]
         for (name, schema) in Self.schemas { files.append(("schemas/\(name).json", readable(schema))) }
         for action in Action.allCases {
             files.append(("examples/\(action.documentName).json", readable(.object(action.spec.example))))
@@ -26,6 +26,15 @@ package enum Documents {
             ("status-plans", titled("The plan catalogue", PlansReport.fields)),
             ("status-server-state", titled("All that is known of a server", StateReport.fields)),
             ("status-server-availability", titled("Whether the state can be trusted", AvailabilityReport.fields)),
+            (
+                "event-server",
+                titled("What happened to a server", EventReport.fields(ServerEvent.allCases.map(\.rawValue)))
+            ),
+            (
+                "event-agent",
+                titled("What happened to the agent", EventReport.fields(AgentEvent.allCases.map(\.rawValue)))
+            ),
+            ("console-server", titled("Lines that a server printed", ConsoleReport.fields)),
         ]
     }
 
@@ -43,6 +52,10 @@ package enum Documents {
         var lines = ["Reports, retained:"]
         lines += Topics.HostReport.allCases.map { "  \(placeholder.status($0))" }
         lines += Topics.ServerReport.allCases.map { "  peon/host/status/server/<sid>/\($0.rawValue)" }
+        lines += [
+            "", "What happens, not retained:", "  peon/host/event/server/<sid>", "  peon/host/event/agent",
+            "  peon/host/console/server/<sid> (while somebody follows, see logs)",
+        ]
         lines += ["", "Commands (a JSON object, not retained):"]
         for action in Action.allCases {
             let level = if case .server = action { "server/<sid>" } else { "agent" }

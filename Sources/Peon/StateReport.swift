@@ -13,6 +13,7 @@ package struct StateReport: Sendable, Equatable {
     package var exitCode: Int?
     package var isOutOfMemory: Bool?
     package var restarts = 0
+    package var nextRetryAt: Date?
     package var description: String?
     package var image: String?
     package var containerType: String?
@@ -61,7 +62,7 @@ package struct StateReport: Sendable, Equatable {
         Field("since", .nullable(.string), "When the container last started or ended."),
         Field("exit_code", .nullable(.integer()), "How the last run ended."),
         Field("oom", .nullable(.boolean), "Whether memory ran out in the last run."),
-        Field("restarts", .integer(), "Restarts by the agent since it last ran well."),
+        Field("restarts", .integer(), "Restarts by the agent since it last ran well, the coming one counted."),
         Field("next_retry_at", .nullable(.string), "When the agent tries again."),
         Field("players", .nullable(.integer()), "Players on it now."),
         Field("max_players", .nullable(.integer()), "Players that it has room for."),
@@ -86,7 +87,8 @@ package struct StateReport: Sendable, Equatable {
             "reason": .optional(reason), "desired": .string(desired.rawValue),
             "container_state": .optional(containerState), "health": .optional(health), "since": Timestamp.json(since),
             "exit_code": .optional(exitCode), "oom": .optional(isOutOfMemory), "restarts": .optional(restarts),
-            "next_retry_at": nil, "players": nil, "max_players": nil, "game_uid": .string(server.game),
+            "next_retry_at": Timestamp.json(nextRetryAt), "players": nil, "max_players": nil,
+            "game_uid": .string(server.game),
             "servername": .string(server.camp), "description": .optional(description), "image": .optional(image),
             "container_type": .optional(containerType), "build_version": .optional(buildVersion), "address": nil,
             "ports": .array(

@@ -16,6 +16,8 @@ package struct Topics: Sendable, Hashable {
         "\(root)/status/server/\(server.sid)/\(report.rawValue)"
     }
     package func event(_ server: ServerID) -> String { "\(root)/event/server/\(server.sid)" }
+    /// The lines that a server prints, while somebody follows them.
+    package func console(_ server: ServerID) -> String { "\(root)/console/server/\(server.sid)" }
     package var agentEvent: String { "\(root)/event/agent" }
 
     package func command(_ action: ServerAction, _ level: String) -> String {
@@ -33,6 +35,7 @@ package struct Topics: Sendable, Hashable {
     package var allCommands: String { "\(root)/cmd/#" }
     package var allStatus: String { "\(root)/status/#" }
     package var allEvents: String { "\(root)/event/#" }
+    package var allConsoles: String { "\(root)/console/#" }
 
     /// Whether a reply may go to `topic`: below `reply/`, one exact name, short (DESIGN: a client must not be able
     /// to have the agent forge a report).

@@ -94,6 +94,15 @@ package final class Folder: Sendable {
         }
     }
 
+    /// Seconds since 1970 at which a regular file was last written; nil where there is none.
+    func modified(_ name: String) -> Double? {
+        var status = stat()
+        guard fstatat(descriptor, name, &status, AT_SYMLINK_NOFOLLOW) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            return nil
+        }
+        return Double(status.st_mtim.tv_sec) + Double(status.st_mtim.tv_nsec) / 1e9
+    }
+
     package func contains(_ name: String) -> Bool {
         faccessat(descriptor, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0
     }

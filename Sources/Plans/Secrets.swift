@@ -28,7 +28,12 @@ package struct Secrets: Sendable {
         guard !content.isEmpty else { return content }
         if Self.isSecret(name) { return Self.mask }
         let lines = content.split(separator: "\n", omittingEmptySubsequences: false).map { Self.maskedLine($0) }
-        return values.reduce(lines.joined(separator: "\n")) { text, value in Self.masking(value, in: text) }
+        return hidden(in: lines.joined(separator: "\n"))
+    }
+
+    /// `text` without the secret settings' values: for what a game prints, in which nothing else can be told apart.
+    package func hidden(in text: String) -> String {
+        values.reduce(text) { text, value in Self.masking(value, in: text) }
     }
 
     /// Such as `rcon.password=hunter2`, `set sv_password "hunter2"` or `"password": "hunter2"`.

@@ -1,3 +1,4 @@
+package import FoundationEssentials
 package import Peon
 
 extension ServerFolder {
@@ -18,6 +19,15 @@ extension ServerFolder {
             report.append(.init(name: entry.name, value: String(masked.prefix(Self.maxReportedCharacters))))
         }
         return report
+    }
+
+    /// What PEON's images say of themselves in `config/state`, and when they said it; nil where they do not.
+    package func stateFile() throws(PlanError) -> (word: String, at: Date)? {
+        guard let folder = try configFolder(), let modified = folder.modified("state"),
+            let bytes = try folder.read("state", limit: 256)
+        else { return nil }
+        let word = String(decoding: bytes, as: UTF8.self).trimmingBlanks
+        return (word, Date(timeIntervalSince1970: modified))
     }
 
     private func configFolder() throws(PlanError) -> Folder? {

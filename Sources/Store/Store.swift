@@ -1,9 +1,11 @@
 package import FoundationEssentials
 package import Peon
+import Synchronization
 
 /// What the agent keeps across its own death: `<root>/orc/orc.db`.
 package final class Store: Sendable {
-    private let database: Database
+    let database: Database
+    private let asideCount = Mutex(0)
 
     /// Never edited once released; a change is a new one at the end.
     private static let migrations = [
@@ -12,7 +14,19 @@ package final class Store: Sendable {
         CREATE TABLE announced (uid TEXT PRIMARY KEY) STRICT;
         CREATE TABLE instance (id TEXT PRIMARY KEY, started REAL NOT NULL) STRICT;
         CREATE TABLE command (key TEXT PRIMARY KEY, received REAL NOT NULL, reply TEXT) STRICT
+        """,
         """
+        DROP TABLE command;
+        CREATE TABLE journal (
+            key TEXT PRIMARY KEY, received REAL NOT NULL, command TEXT, begun INTEGER NOT NULL DEFAULT 0, reply TEXT
+        ) STRICT;
+        CREATE INDEX journal_received ON journal (received);
+        CREATE TABLE step (uid TEXT PRIMARY KEY, step TEXT NOT NULL, since REAL NOT NULL) STRICT;
+        CREATE TABLE crash (uid TEXT PRIMARY KEY, history TEXT NOT NULL) STRICT;
+        CREATE TABLE readiness (uid TEXT PRIMARY KEY, run TEXT NOT NULL, reason TEXT) STRICT;
+        CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+        CREATE TABLE aside (at REAL NOT NULL, origin TEXT NOT NULL, content TEXT NOT NULL) STRICT
+        """,
     ]
 
     /// `path`: of the file; its folder must be there.
@@ -21,58 +35,38 @@ package final class Store: Sendable {
         try database.migrate(Self.migrations)
     }
 
-    // What owners asked for.
+    /// How many rows could not be read, and were set aside, since the store was opened.
+    package var rowsAside: Int { asideCount.withLock { $0 } }
 
-    /// Servers whose owner had them destroyed keep the word `absent`.
-    package enum Wish: Sendable, Equatable {
-        case desired(Desired)
-        case absent
-
-        fileprivate var word: String {
-            switch self {
-            case .desired(let desired): desired.rawValue
-            case .absent: "absent"
+    /// Reads a table's rows, the first column of which is its key; one that cannot be read is set aside.
+    func rows<Row>(of table: String, _ columns: String, _ read: ([Value]) -> Row?) throws(StoreError) -> [Row] {
+        var found: [Row] = []
+        for values in try database.run("SELECT rowid, \(columns) FROM \(table)") {
+            if let row = read(Array(values.dropFirst())) {
+                found.append(row)
+            } else if let id = values.first {
+                try setAside(id, of: table, values)
             }
         }
-
-        fileprivate init?(_ word: String) {
-            if word == "absent" {
-                self = .absent
-            } else if let desired = Desired(rawValue: word) {
-                self = .desired(desired)
-            } else {
-                return nil
-            }
-        }
+        return found
     }
 
-    package func wishes() throws(StoreError) -> [ServerID: Wish] {
-        var wishes: [ServerID: Wish] = [:]
-        for row in try database.run("SELECT uid, state FROM desired") {
-            guard let server = row[0].text.flatMap({ ServerID(uid: $0) }), let wish = row[1].text.flatMap(Wish.init)
-            else {
-                continue
-            }
-            wishes[server] = wish
-        }
-        return wishes
-    }
-
-    package func set(_ wish: Wish, for server: ServerID) throws(StoreError) {
-        try database.run(
-            "INSERT INTO desired VALUES (?, ?) ON CONFLICT (uid) DO UPDATE SET state = excluded.state",
-            .text(server.uid),
-            .text(wish.word))
-    }
-
-    package func forget(_ server: ServerID) throws(StoreError) {
-        try database.run("DELETE FROM desired WHERE uid = ?", .text(server.uid))
+    private func setAside(_ id: Value, of table: String, _ values: [Value]) throws(StoreError) {
+        let content = JSON.array(values.dropFirst().map { $0.json }).text()
+        try database.transaction([
+            (
+                "INSERT INTO aside VALUES (?, ?, ?)",
+                [.real(Date().timeIntervalSince1970), .text(table), .text(content)]
+            ),
+            ("DELETE FROM \(table) WHERE rowid = ?", [id]),
+        ])
+        asideCount.withLock { $0 += 1 }
     }
 
     // Servers whose reports stand on the broker.
 
     package func announced() throws(StoreError) -> Set<ServerID> {
-        Set(try database.run("SELECT uid FROM announced").compactMap { $0[0].text.flatMap { ServerID(uid: $0) } })
+        Set(try rows(of: "announced", "uid") { row in row[0].text.flatMap { ServerID(uid: $0) } })
     }
 
     package func setAnnounced(_ isAnnounced: Bool, _ server: ServerID) throws(StoreError) {
@@ -97,43 +91,26 @@ package final class Store: Sendable {
         return Set(earlier)
     }
 
-    // Commands that were seen.
+    // Facts about the machine that are compared with what is found later.
 
-    package struct SeenCommand: Sendable {
-        package let key: String
-        package let received: Date
-        /// The terminal reply as it went out; nil where the agent ended before it.
-        package let reply: String?
+    /// Notes which run of the container engine is followed now.
+    ///
+    /// - Returns: whether an earlier one was noted, and it was another.
+    package func follow(engineRun run: String) throws(StoreError) -> Bool {
+        let earlier = try database.run("SELECT value FROM fact WHERE name = 'engine_run'").first?.first?.text
+        guard earlier != run else { return false }
+        try database.run("INSERT OR REPLACE INTO fact VALUES ('engine_run', ?)", .text(run))
+        return earlier != nil
     }
+}
 
-    package func commands(since date: Date) throws(StoreError) -> [SeenCommand] {
-        try database.run(
-            "SELECT key, received, reply FROM command WHERE received >= ?", .real(date.timeIntervalSince1970)
-        ).compactMap(Self.command)
-    }
-
-    package func command(_ key: String) throws(StoreError) -> SeenCommand? {
-        try database.run("SELECT key, received, reply FROM command WHERE key = ?", .text(key)).first.flatMap(
-            Self.command)
-    }
-
-    private static func command(_ row: [Value]) -> SeenCommand? {
-        guard let key = row[0].text, let received = row[1].real else { return nil }
-        return SeenCommand(key: key, received: Date(timeIntervalSince1970: received), reply: row[2].text)
-    }
-
-    /// Notes a command before it is acted on, and forgets those that are older than `limit`.
-    package func note(_ key: String, received: Date, forgettingBefore limit: Date) throws(StoreError) {
-        try database.transaction([
-            ("DELETE FROM command WHERE received < ?", [.real(limit.timeIntervalSince1970)]),
-            (
-                "INSERT OR REPLACE INTO command VALUES (?, ?, NULL)",
-                [.text(key), .real(received.timeIntervalSince1970)]
-            ),
-        ])
-    }
-
-    package func note(_ key: String, reply: String) throws(StoreError) {
-        try database.run("UPDATE command SET reply = ? WHERE key = ?", .text(reply), .text(key))
+extension Value {
+    fileprivate var json: JSON {
+        switch self {
+        case .null: .null
+        case .integer(let number): .number(String(number))
+        case .real(let number): .number(String(number))
+        case .text(let text): .string(text)
+        }
     }
 }

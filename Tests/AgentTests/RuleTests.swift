@@ -165,7 +165,7 @@ import Testing
         let (gate, open) = AsyncStream<Void>.makeStream()
         let lane = Lane { job in
             if job.verb == .get { for await _ in gate { break } }
-            note.yield(job.command.arguments["n"]?.string ?? "")
+            note.yield(job.arguments["n"]?.string ?? "")
         }
         await withTaskGroup { group in
             group.addTask { await lane.run() }

@@ -72,7 +72,10 @@ extension EndToEnd {
                 )
                 #expect(FileManager.default.fileExists(atPath: folder.appending(path: "docker-compose.yml").path()))
                 try "x".write(to: folder.appending(path: "a.cfg"), atomically: true, encoding: .utf8)
-                #expect(try await orc.probe.send(.start, "game.later").data["state"] == "running")
+                let mark = orc.probe.mark
+                let started = try await orc.probe.send(.start, "game.later")
+                #expect(started.status == .ok)
+                try await orc.probe.state(of: ServerID(uid: "game.later")!, "running", after: mark)
                 let detail = try await Testbed.engine().inspect("peon.warcamp.game.later")
                 #expect(Set((detail.mounts ?? []).map(\.destination)) == ["/data", "/a.cfg"])
                 #expect(try await orc.probe.send(.create, "game.later").code == .exists)

@@ -25,6 +25,7 @@ extension EndToEnd {
                     .create, "teeworlds.demo", ["SERVER_NAME": .string(name), "PASSWORD": "hunter22"])
                 #expect(created.status == .ok && created.changed == true, "\(created.error ?? "")")
                 #expect(created.data["ports"]?.array?.first?["port"] == 18303)
+                try await probe.state(of: server, "running")
                 #expect(probe.states(of: server) == ["starting", "running"])
 
                 let answer = try await GameQuery.teeworlds(port: 18303)
@@ -47,7 +48,10 @@ extension EndToEnd {
                     stopped.status == .ok && stopped.data["exit_code"]?.int == 0 && stopped.data["state"] == "stopped")
                 #expect(probe.states(of: server, after: mark).suffix(2) == ["stopping", "stopped"])
                 #expect(try await probe.send(.stop, server.sid).changed == false)
-                #expect(try await probe.send(.start, server.sid).data["state"] == "running")
+                let before = probe.mark
+                let started = try await probe.send(.start, server.sid)
+                #expect(started.status == .ok)
+                try await probe.state(of: server, "running", after: before)
 
                 #expect(try await probe.send(.destroy, server.sid).status == .ok)
                 try await self.expectGone(server, orc)

@@ -27,6 +27,7 @@ extension EndToEnd {
                 let server = ServerID(game: "game", camp: "c\(UUID().uuidString.prefix(6).lowercased())")!
                 let created = try await orc.probe.send(.create, server.uid)
                 #expect(created.status == .ok, "\(created.error ?? "")")
+                try await orc.probe.state(of: server, "running")
                 do { try await body(orc, server) } catch {
                     await orc.clean([server])
                     throw error
@@ -166,7 +167,10 @@ extension EndToEnd {
                 mark = probe.mark
                 try await engine.remove("renamed-\(server.camp)")
                 try await probe.state(of: server, "missing", after: mark, limit: .seconds(2))
-                #expect(try await probe.send(.start, server.sid).data["state"] == "running")
+                mark = probe.mark
+                let started = try await probe.send(.start, server.sid)
+                #expect(started.status == .ok)
+                try await probe.state(of: server, "running", after: mark)
             }
         }
 

@@ -20,17 +20,30 @@ import Testing
                 try store.set(.absent, for: ServerID(uid: "x.gone")!)
                 try store.setAnnounced(true, server)
                 #expect(try store.begin(instance: "one", at: Date(timeIntervalSince1970: 1)).isEmpty)
-                try store.note("k", received: Date(timeIntervalSince1970: 50), forgettingBefore: .distantPast)
+                try store.set(Store.Step(.stopping, since: Date(timeIntervalSince1970: 7), grace: 60), for: server)
+                var history = RestartHistory()
+                history.times = [Date(timeIntervalSince1970: 8)]
+                history.hasGivenUp = true
+                try store.set(history, for: server)
+                try store.set(Store.Readiness(run: "r", reason: "start_timeout"), for: server)
+                for (key, second) in [("k", 50.0), ("l", 51), ("m", 52)] {
+                    try store.note(
+                        key, "c", received: Date(timeIntervalSince1970: second), forgettingBefore: .distantPast)
+                }
                 try store.note("k", reply: "{}")
-                try store.note("l", received: Date(timeIntervalSince1970: 51), forgettingBefore: .distantPast)
+                try store.noteBegun("l")
             }
             let store = try Store(path: path)
-            #expect(try store.wishes() == [server: .desired(.running), ServerID(uid: "x.gone")!: .absent])
+            let kept = try store.kept()
+            #expect(kept[server]?.wish == .desired(.running) && kept[ServerID(uid: "x.gone")!]?.wish == .absent)
+            #expect(kept[server]?.step?.kind == .stopping && kept[server]?.step?.grace == 60)
+            #expect(kept[server]?.history?.hasGivenUp == true && kept[server]?.history?.times.count == 1)
+            #expect(kept[server]?.readiness == Store.Readiness(run: "r", reason: "start_timeout"))
             #expect(try store.announced() == [server])
             #expect(try store.begin(instance: "two", at: Date(timeIntervalSince1970: 2)) == ["one"])
-            let commands = try store.commands(since: Date(timeIntervalSince1970: 50))
-            #expect(commands.map(\.key).sorted() == ["k", "l"])
-            #expect(commands.first { $0.key == "k" }?.reply == "{}" && commands.first { $0.key == "l" }?.reply == nil)
+            let commands = try store.journal(since: Date(timeIntervalSince1970: 50))
+            #expect(commands.map(\.key) == ["k", "l", "m"] && commands.map(\.hasBegun) == [false, true, false])
+            #expect(commands.map(\.reply) == ["{}", nil, nil] && commands.map(\.command) == [nil, "c", "c"])
         }
     }
 
@@ -42,22 +55,52 @@ import Testing
             try store.forget(server)
             try store.setAnnounced(true, server)
             try store.setAnnounced(false, server)
-            #expect(try store.wishes().isEmpty && store.announced().isEmpty)
-            try store.note("old", received: Date(timeIntervalSince1970: 1), forgettingBefore: .distantPast)
+            #expect(try store.kept().isEmpty && store.announced().isEmpty)
+            try store.note("old", "c", received: Date(timeIntervalSince1970: 1), forgettingBefore: .distantPast)
             try store.note(
-                "new", received: Date(timeIntervalSince1970: 9), forgettingBefore: Date(timeIntervalSince1970: 5))
-            #expect(try store.commands(since: .distantPast).map(\.key) == ["new"])
+                "new", "c", received: Date(timeIntervalSince1970: 9), forgettingBefore: Date(timeIntervalSince1970: 5))
+            #expect(try store.journal(since: .distantPast).map(\.key) == ["new"])
+            try store.forgetCommand("new")
+            #expect(try store.journal(since: .distantPast).isEmpty)
         }
     }
 
-    @Test func `a row that cannot be read is passed over, the rest counts`() async throws {
+    @Test func `a row that cannot be read is set aside, the rest counts`() async throws {
         try await withPath { path in
             let store = try Store(path: path)
             try store.set(.desired(.running), for: server)
             let database = try Database(path: path)
             try database.run("INSERT INTO desired VALUES ('no uid', 'running'), ('a.b', 'flying')")
-            #expect(try store.wishes() == [server: .desired(.running)])
-            #expect(try database.run("SELECT count(*) FROM desired") == [[.integer(3)]])
+            try database.run("INSERT INTO crash VALUES ('a.b', '{')")
+            #expect(try store.kept().mapValues(\.wish) == [server: .desired(.running)])
+            #expect(store.rowsAside == 3)
+            #expect(try database.run("SELECT count(*) FROM desired") == [[.integer(1)]])
+            let aside = try database.run("SELECT origin, content FROM aside ORDER BY origin, content")
+            #expect(aside.map { $0.compactMap(\.text) }.contains(["desired", #"["a.b","flying"]"#]))
+        }
+    }
+
+    @Test func `a file of the first version is taken over`() async throws {
+        try await withPath { path in
+            let database = try Database(path: path)
+            try database.run("CREATE TABLE desired (uid TEXT PRIMARY KEY, state TEXT NOT NULL) STRICT")
+            try database.run("CREATE TABLE announced (uid TEXT PRIMARY KEY) STRICT")
+            try database.run("CREATE TABLE instance (id TEXT PRIMARY KEY, started REAL NOT NULL) STRICT")
+            try database.run("CREATE TABLE command (key TEXT PRIMARY KEY, received REAL NOT NULL, reply TEXT) STRICT")
+            try database.run("INSERT INTO desired VALUES ('valheim.alpha', 'running')")
+            try database.run("PRAGMA user_version = 1")
+            let store = try Store(path: path)
+            #expect(try store.kept()[server]?.wish == .desired(.running))
+            #expect(try store.journal(since: .distantPast).isEmpty)
+        }
+    }
+
+    @Test func `another run of the engine is noticed, the first is not`() async throws {
+        try await withPath { path in
+            let store = try Store(path: path)
+            #expect(try !store.follow(engineRun: "one"))
+            #expect(try !store.follow(engineRun: "one"))
+            #expect(try store.follow(engineRun: "two"))
         }
     }
 

@@ -1,0 +1,61 @@
+package import FoundationEssentials
+import Peon
+
+/// The journal of commands: each stands in it before it is acknowledged, and until its reply is old.
+extension Store {
+    package struct JournalEntry: Sendable {
+        package let key: String
+        package let received: Date
+        /// The message, as JSON text; nil once it has its reply.
+        package let command: String?
+        package let hasBegun: Bool
+        /// The terminal reply as it went out; nil where the agent ended before it.
+        package let reply: String?
+    }
+
+    package func journal(since date: Date) throws(StoreError) -> [JournalEntry] {
+        try database.run("DELETE FROM journal WHERE received < ?", .real(date.timeIntervalSince1970))
+        return try rows(of: "journal", "key, received, command, begun, reply", Self.entry)
+            .sorted { $0.received < $1.received }
+    }
+
+    package func journalEntry(_ key: String) throws(StoreError) -> JournalEntry? {
+        try database.run("SELECT key, received, command, begun, reply FROM journal WHERE key = ?", .text(key)).first
+            .flatMap(Self.entry)
+    }
+
+    private static func entry(_ row: [Value]) -> JournalEntry? {
+        guard let key = row[0].text, let received = row[1].real, let begun = row[3].integer else { return nil }
+        return JournalEntry(
+            key: key, received: Date(timeIntervalSince1970: received), command: row[2].text, hasBegun: begun != 0,
+            reply: row[4].text)
+    }
+
+    /// Notes a command that came in, and forgets those that are older than `limit`.
+    package func note(_ key: String, _ command: String, received: Date, forgettingBefore limit: Date)
+        throws(StoreError)
+    {
+        try database.transaction([
+            ("DELETE FROM journal WHERE received < ?", [.real(limit.timeIntervalSince1970)]),
+            (
+                "INSERT OR REPLACE INTO journal VALUES (?, ?, ?, 0, NULL)",
+                [.text(key), .real(received.timeIntervalSince1970), .text(command)]
+            ),
+        ])
+    }
+
+    /// Notes that a command is acted on from now.
+    package func noteBegun(_ key: String) throws(StoreError) {
+        try database.run("UPDATE journal SET begun = 1 WHERE key = ?", .text(key))
+    }
+
+    /// Notes a command's terminal reply; what it asked for, which may hold secrets, goes.
+    package func note(_ key: String, reply: String) throws(StoreError) {
+        try database.run("UPDATE journal SET reply = ?, command = NULL WHERE key = ?", .text(reply), .text(key))
+    }
+
+    /// Takes a command out again that was not taken in after all.
+    package func forgetCommand(_ key: String) throws(StoreError) {
+        try database.run("DELETE FROM journal WHERE key = ?", .text(key))
+    }
+}

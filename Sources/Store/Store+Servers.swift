@@ -1,0 +1,152 @@
+package import FoundationEssentials
+package import Peon
+
+extension Store {
+    /// What an owner asked for; servers that were destroyed keep the word `absent`.
+    package enum Wish: Sendable, Equatable {
+        case desired(Desired)
+        case absent
+
+        fileprivate var word: String {
+            switch self {
+            case .desired(let desired): desired.rawValue
+            case .absent: "absent"
+            }
+        }
+
+        fileprivate init?(_ word: String) {
+            if word == "absent" {
+                self = .absent
+            } else if let desired = Desired(rawValue: word) {
+                self = .desired(desired)
+            } else {
+                return nil
+            }
+        }
+    }
+
+    /// What the agent set out to do with a server and has not finished.
+    package struct Step: Sendable, Equatable {
+        package enum Kind: String, Sendable {
+            /// `creatingInPlace`: in a folder that was there before.
+            case creating, creatingInPlace, starting, stopping
+        }
+        package let kind: Kind
+        package let since: Date
+        /// Seconds after `since` at which a stop becomes a kill.
+        package let grace: Int?
+
+        package init(_ kind: Kind, since: Date, grace: Int? = nil) {
+            self.kind = kind
+            self.since = since
+            self.grace = grace
+        }
+    }
+
+    /// What was found out about one run of a server.
+    package struct Readiness: Sendable, Equatable {
+        /// The run, by the time of its start as the engine writes it.
+        package let run: String
+        /// Why it is unready; nil where it is ready.
+        package let reason: String?
+
+        package init(run: String, reason: String?) {
+            self.run = run
+            self.reason = reason
+        }
+    }
+
+    /// All that is kept of one server.
+    package struct Kept: Sendable, Equatable {
+        package var wish: Wish?
+        package var step: Step?
+        package var history: RestartHistory?
+        package var readiness: Readiness?
+
+        package init() {}
+    }
+
+    package func kept() throws(StoreError) -> [ServerID: Kept] {
+        var kept: [ServerID: Kept] = [:]
+        for (server, wish) in try rows(of: "desired", "uid, state", Self.wish) {
+            kept[server, default: Kept()].wish = wish
+        }
+        for (server, step) in try rows(of: "step", "uid, step, since", Self.step) {
+            kept[server, default: Kept()].step = step
+        }
+        for (server, history) in try rows(of: "crash", "uid, history", Self.history) {
+            kept[server, default: Kept()].history = history
+        }
+        for (server, readiness) in try rows(of: "readiness", "uid, run, reason", Self.readiness) {
+            kept[server, default: Kept()].readiness = readiness
+        }
+        return kept
+    }
+
+    private static func wish(_ row: [Value]) -> (ServerID, Wish)? {
+        guard let server = row[0].text.flatMap({ ServerID(uid: $0) }), let wish = row[1].text.flatMap(Wish.init) else {
+            return nil
+        }
+        return (server, wish)
+    }
+
+    private static func step(_ row: [Value]) -> (ServerID, Step)? {
+        guard let server = row[0].text.flatMap({ ServerID(uid: $0) }), let words = row[1].text?.split(separator: " "),
+            let kind = words.first.flatMap({ Step.Kind(rawValue: String($0)) }), let since = row[2].real
+        else { return nil }
+        return (
+            server,
+            Step(kind, since: Date(timeIntervalSince1970: since), grace: words.dropFirst().first.flatMap { Int($0) })
+        )
+    }
+
+    private static func history(_ row: [Value]) -> (ServerID, RestartHistory)? {
+        guard let server = row[0].text.flatMap({ ServerID(uid: $0) }), let text = row[1].text,
+            let json = try? JSON.parse(text), let history = RestartHistory(json)  // nil has it set aside
+        else { return nil }
+        return (server, history)
+    }
+
+    private static func readiness(_ row: [Value]) -> (ServerID, Readiness)? {
+        guard let server = row[0].text.flatMap({ ServerID(uid: $0) }), let run = row[1].text else { return nil }
+        return (server, Readiness(run: run, reason: row[2].text))
+    }
+
+    package func set(_ wish: Wish, for server: ServerID) throws(StoreError) {
+        try database.run(
+            "INSERT INTO desired VALUES (?, ?) ON CONFLICT (uid) DO UPDATE SET state = excluded.state",
+            .text(server.uid),
+            .text(wish.word))
+    }
+
+    /// Notes a step before it is taken; nil once it has been.
+    package func set(_ step: Step?, for server: ServerID) throws(StoreError) {
+        guard let step else {
+            try database.run("DELETE FROM step WHERE uid = ?", .text(server.uid))
+            return
+        }
+        let word = step.kind.rawValue + (step.grace.map { " \($0)" } ?? "")
+        try database.run(
+            "INSERT OR REPLACE INTO step VALUES (?, ?, ?)", .text(server.uid), .text(word),
+            .real(step.since.timeIntervalSince1970))
+    }
+
+    package func set(_ history: RestartHistory, for server: ServerID) throws(StoreError) {
+        try database.run(
+            "INSERT OR REPLACE INTO crash VALUES (?, ?)", .text(server.uid), .text(history.json.text()))
+    }
+
+    package func set(_ readiness: Readiness, for server: ServerID) throws(StoreError) {
+        try database.run(
+            "INSERT OR REPLACE INTO readiness VALUES (?, ?, ?)", .text(server.uid), .text(readiness.run),
+            readiness.reason.map(Value.text) ?? .null)
+    }
+
+    /// Keeps nothing of a server any more.
+    package func forget(_ server: ServerID) throws(StoreError) {
+        try database.transaction(
+            ["desired", "step", "crash", "readiness"].map {
+                (sql: "DELETE FROM \($0) WHERE uid = ?", values: [.text(server.uid)])
+            })
+    }
+}

@@ -1,0 +1,106 @@
+import Docker
+import Foundation
+import Peon
+import Plans
+import Testing
+
+@testable import Agent
+
+@Suite struct ObservationTests {
+    private func container(_ status: String, exit: Int = 0, oom: Bool = false, error: String = "") throws
+        -> ContainerDetail.State
+    {
+        let json = """
+            {"Status": "\(status)", "ExitCode": \(exit), "OOMKilled": \(oom), "Error": "\(error)",
+             "StartedAt": "2026-01-01T00:00:00Z", "FinishedAt": "2026-01-01T00:00:00Z"}
+            """
+        return try JSONDecoder().decode(ContainerDetail.State.self, from: Data(json.utf8))
+    }
+
+    @Test(
+        arguments: [
+            ("running", .none, .comesUp(isNew: true)), ("running", .stopping, nil),
+            ("running", .starting, .comesUp(isNew: true)), ("paused", .none, .isPaused), ("paused", .stopping, nil),
+            ("restarting", .none, .comesUp(isNew: true)), ("removing", .none, .stops), ("created", .starting, nil),
+            ("exited", .starting, nil), ("dead", .none, .ended(.failed("dead"), isNew: true)),
+            ("odd", .none, .isUnseen("odd")),
+        ] as [(String, Observation.Step, ServerSign?)])
+    func `the sign follows the engine's word and the step that is taken`(
+        status: String, step: Observation.Step, sign: ServerSign?
+    ) throws {
+        #expect(Observation(container: try container(status), desired: .running, step: step).sign == sign)
+    }
+
+    @Test(
+        arguments: [
+            (.awaited, .comesUp(isNew: false)), (.ready, .isReady),
+            (.lacking("start_timeout"), .isUnready("start_timeout")),
+        ] as [(Observation.Readiness, ServerSign)])
+    func `what runs is as ready as it is known to be`(readiness: Observation.Readiness, sign: ServerSign) throws {
+        let container = try container("running")
+        let observation = Observation(container: container, desired: .running, readiness: readiness, isNewRun: false)
+        #expect(observation.sign == sign)
+    }
+
+    @Test func `a server without a container was never started, or has lost it, or could not be started`() {
+        #expect(Observation(desired: .stopped).sign == .isIdle("never_started"))
+        #expect(Observation(desired: .running).sign == .isGone)
+        #expect(Observation(desired: .stopped, lostContainer: true).sign == .isGone)
+        #expect(Observation(desired: .running, step: .starting).sign == nil)
+        #expect(Observation(desired: .running, failure: "pull_failed").sign == .startFails("pull_failed"))
+    }
+
+    @Test(
+        arguments: [
+            (Observation.Ending.stopped, nil, 0, false, .stopped(nil)),
+            (.stopped, nil, 137, false, .stopped("killed_after_grace")),
+            (.stopped, nil, 0, true, .stopped(nil)), (.killed, nil, 137, false, .stopped("killed")),
+            (.engineRestarted, nil, 0, false, .stopped("engine_restarted")),
+            (nil, 15, 0, false, .stopped("external_stop")), (nil, 9, 137, false, .stopped("external_kill")),
+            (nil, nil, 0, false, .stopped("exited")), (nil, nil, 0, true, .stopped("exited")),
+            (nil, nil, 137, true, .crashed("out_of_memory")), (nil, nil, 139, false, .crashed("signal 11")),
+            (nil, nil, 42, false, .crashed("exit_code")),
+        ] as [(Observation.Ending?, Int?, Int, Bool, ServerSign.Verdict)])
+    func `how a run ended tells a stop from a crash`(
+        ending: Observation.Ending?, signal: Int?, exit: Int, oom: Bool, verdict: ServerSign.Verdict
+    ) throws {
+        let observation = Observation(
+            container: try container("exited", exit: exit, oom: oom), desired: .running, ending: ending,
+            externalSignal: signal)
+        #expect(observation.sign == .ended(verdict, isNew: true))
+    }
+
+    @Test func `who gave up, and who may not start by himself, says so`() throws {
+        var observation = Observation(container: try container("exited", exit: 1), desired: .running)
+        observation.stayReason = "crash_loop"
+        observation.isNewEnd = false
+        #expect(observation.sign == .ended(.crashed("crash_loop"), isNew: false))
+        observation.stayReason = "autostart_never"
+        observation.ending = .engineRestarted
+        #expect(observation.sign == .ended(.stopped("autostart_never"), isNew: false))
+    }
+
+    @Test(arguments: [
+        ("driver failed: Bind for 0.0.0.0:8303 failed: port is already allocated", "port_in_use"),
+        ("listen udp4 0.0.0.0:8303: bind: address already in use", "port_in_use"),
+        ("listen tcp 10.9.9.9:1: bind: cannot assign requested address", "bad_bind_address"),
+        ("exec: no such file or directory", "command_not_found"), ("something else", "start_failed"),
+    ])
+    func `a container that never came to run has failed, not crashed`(error: String, reason: String) throws {
+        let observation = Observation(container: try container("created", exit: 128, error: error), desired: .running)
+        #expect(observation.sign == .startFails(reason))
+    }
+
+    @Test func `the plan's pattern goes before a health check, that before the image's own word`() {
+        var options = PlanOptions.Ready()
+        #expect(ReadyRule(options, hasHealthCheck: false, isPeons: false).way == .settled)
+        #expect(ReadyRule(options, hasHealthCheck: false, isPeons: true).way == .stateFile)
+        #expect(ReadyRule(options, hasHealthCheck: true, isPeons: true).way == .health)
+        options.pattern = "Done"
+        options.timeout = 5
+        #expect(
+            ReadyRule(options, hasHealthCheck: true, isPeons: true)
+                == ReadyRule(options, hasHealthCheck: false, isPeons: false))
+        #expect(ReadyRule(options, hasHealthCheck: true, isPeons: true).timeout == 5)
+    }
+}
