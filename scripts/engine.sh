@@ -1,10 +1,10 @@
 # Sourced: a Docker engine of one's own, below a folder; its socket is FOLDER/docker.sock.
 
-start_engine() { # FOLDER
+start_engine() { # FOLDER FLAG…
     mkdir -p "$1"
     echo '{}' >"$1/daemon.json"
     PATH="$PATH:/usr/sbin:/sbin" dockerd --config-file "$1/daemon.json" --host "unix://$1/docker.sock" \
-        --data-root "$1/data" --exec-root "$1/exec" --pidfile "$1/docker.pid" >"$1/dockerd.log" 2>&1 </dev/null &
+        --data-root "$1/data" --exec-root "$1/exec" --pidfile "$1/docker.pid" "${@:2}" >>"$1/dockerd.log" 2>&1 </dev/null &
     echo $! >"$1/started.pid"
     for _ in $(seq 200); do
         docker -H "unix://$1/docker.sock" version >/dev/null 2>&1 && return
@@ -24,5 +24,5 @@ stop_engine() { # FOLDER
     for _ in $(seq 300); do kill -0 "$pid" 2>/dev/null || break; sleep 0.1; done
     kill -9 "$pid" 2>/dev/null || true
     awk -v folder="$(realpath "$1")/" 'index($5, folder) == 1 {print $5}' /proc/self/mountinfo | sort -r | xargs -r -n1 umount -l
-    rm -rf "$1"
+    rm -rf "$1" || { sleep 1; rm -rf "$1"; }
 }

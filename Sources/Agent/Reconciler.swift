@@ -197,7 +197,7 @@ struct Reconciler: Sendable {
                     server.cause = .external
                 }
             case "pause", "unpause", "destroy": if server.step == .none { server.cause = .external }
-            case "die": if server.step == .none, server.externalSignal == nil { server.cause = .engine }
+            case "die": if server.step != .stopping, server.externalSignal == nil { server.cause = .engine }
             case "oom":
                 server.sawOutOfMemory = true
                 server.effects.append(.announce(.outOfMemory))

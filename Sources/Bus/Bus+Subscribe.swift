@@ -1,0 +1,65 @@
+import Peon
+import Synchronization
+
+extension Bus {
+    /// Seconds within which a broker must acknowledge a subscription.
+    private static let patience = 10
+
+    /// Subscribes and waits for the SUBACK.
+    ///
+    /// - Throws: ``BusError/denied(_:)`` where the broker refuses one of the filters.
+    package func subscribe(_ filters: [String]) async throws {
+        for filter in filters {
+            guard let granted = try await acknowledgement(of: filter).first, granted < 0x80 else {
+                count { $0.denied += 1 }
+                throw BusError.denied(filter)
+            }
+        }
+    }
+
+    private func acknowledgement(of filter: String) async throws -> [Int32] {
+        guard let (client, loop) = state.withLock({ state in state.client.flatMap { c in state.loop.map { (c, $0) } } })
+        else {
+            throw BusError.notConnected
+        }
+        let (packet, result) = client.subscribe(filter, quality: .atLeastOnce)
+        guard result == 0 else { throw BusError.notConnected }
+        loop.wake()
+        return try await withThrowingTaskGroup(of: [Int32].self) { group in
+            group.addTask { try await self.codes(of: packet) }
+            group.addTask {
+                try await Task.sleep(for: .seconds(Self.patience))
+                throw BusError.noAnswer(seconds: Self.patience)
+            }
+            defer {
+                group.cancelAll()
+                state.withLock { $0.waiting.removeValue(forKey: packet) }?.resume(throwing: CancellationError())
+            }
+            return try await group.next() ?? []
+        }
+    }
+
+    private func codes(of packet: Int32) async throws -> [Int32] {
+        try await withCheckedThrowingContinuation { continuation in
+            state.withLock { state in
+                if let codes = state.early.removeValue(forKey: packet) {
+                    continuation.resume(returning: codes)
+                } else if state.isConnected {
+                    state.waiting[packet] = continuation
+                } else {
+                    continuation.resume(throwing: BusError.notConnected)
+                }
+            }
+        }
+    }
+
+    func subscribed(packet: Int32, granted: [Int32]) {
+        state.withLock { state in
+            if let waiter = state.waiting.removeValue(forKey: packet) {
+                waiter.resume(returning: granted)
+            } else {
+                state.early[packet] = granted
+            }
+        }
+    }
+}
