@@ -100,9 +100,9 @@ extension Actions {
     /// What its owner had put into the folder before stays.
     func cleanUp(_ server: ServerID, folder: ServerFolder, isNew: Bool) async {
         await attempt("its container", server) { try await removeContainer(of: server, isNew: true) }
+        await attempt("its files", server) { if isNew { try folder.remove() } else { try folder.removeConfig() } }
         watch.forget(server)
         fleet.remove(server)
-        await attempt("its files", server) { if isNew { try folder.remove() } else { try folder.removeConfig() } }
         await attempt("its wish", server) { try store.forget(server) }
     }
 

@@ -45,8 +45,8 @@ extension Actions {
     ///
     /// Only where it has let the rest of its grace pass, as it was perhaps never asked, it is asked anew.
     private func finishStop(_ server: ServerID, _ job: Job, deadline: Date?) async throws {
-        guard let record = fleet[server], let container = record.container else { return }
-        if record.isRunning {
+        guard let record = fleet[server] else { return }
+        if let container = record.container, record.isRunning {
             fleet.update(server) { $0.begin(.stopping, cause: job.cause, ending: .stopped) }
             defer { end(server) }
             let rest = Int(deadline?.timeIntervalSinceNow ?? 0)
@@ -54,7 +54,7 @@ extension Actions {
             if !hasEnded { _ = try await bringDown(server, job) }
             await reconciler.look(at: server)
         }
-        try store.set(nil, for: server)
+        end(server)
         if fleet[server]?.desired == .running { try await run(server, job) }
     }
 

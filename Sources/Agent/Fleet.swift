@@ -49,6 +49,14 @@ final class Fleet: Sendable {
     }
     var isEngineReachable: Bool { state.withLock { $0.isEngineReachable } }
 
+    /// Waits until the engine has been followed once, or for so many seconds.
+    func isObserved(within seconds: Double) async {
+        let end = ContinuousClock.now + .seconds(seconds)
+        while !state.withLock({ $0.hasBeenReachable }), ContinuousClock.now < end {
+            do { try await Task.sleep(for: .milliseconds(2)) } catch { return }
+        }
+    }
+
     /// Adds a server that is not known yet.
     func add(_ server: Server) {
         note("announced server") { try store.setAnnounced(true, server.id) }

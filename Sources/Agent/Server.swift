@@ -84,6 +84,8 @@ struct Server: Sendable {
         leftStep = kept?.step
         history = kept?.history ?? RestartHistory()
         keptReadiness = kept?.readiness
+        // It may be saving right now: it is seen through before it is said to run.
+        if leftStep?.kind == .stopping { begin(.stopping, cause: .policy, ending: .stopped) }
         do {
             config = try folder.config()
         } catch {

@@ -19,6 +19,8 @@ struct Session: Sendable {
     private let channel = AsyncStream<Input>.makeStream(bufferingPolicy: .unbounded)
     private let waiting = WaitingCount()
 
+    /// Seconds for which the first reports wait for the engine, so that nothing is called unknown that is about to be seen.
+    private static let firstLook: Double = 2
     private static let mostWaiting = 4096
     private static let heldCommands = 1024
     /// Seconds for which a younger agent leaves the host to the older one.
@@ -118,6 +120,7 @@ struct Session: Sendable {
             try await subscribe(settings.topics.allCommands)
             announce()
             board.publishInfo()
+            await fleet.isObserved(within: Self.firstLook)
             try await reports.open()
             board.publishHealth(isEngineReachable: fleet.isEngineReachable)
             logger.info("online", metadata: ["host": "\(settings.host)"])

@@ -43,10 +43,10 @@ package final class Daemon: Sendable {
     }
 }
 
-/// Runs a program to its end and answers what it printed; one that fails throws.
+/// Runs a program to its end and answers what it printed; one that fails throws, unless it ends with a code of `allowing`.
 @discardableResult
 package func output(
-    _ program: String, _ arguments: [String], environment: [String: String] = [:]
+    _ program: String, _ arguments: [String], environment: [String: String] = [:], allowing codes: Set<Int32> = []
 ) async throws -> String {
     let changes: [Environment.Key: String?] = Dictionary(
         uniqueKeysWithValues: environment.map { (Environment.Key(stringLiteral: $0.key), $0.value) })
@@ -55,7 +55,9 @@ package func output(
         program.contains("/") ? .path(FilePath(program)) : .name(program), arguments: Arguments(arguments),
         environment: .inherit.updating(["PATH": path]).updating(changes), output: .string(limit: 1 << 20),
         error: .string(limit: 1 << 20))
-    guard result.terminationStatus.isSuccess else {
+    var isAllowed = result.terminationStatus.isSuccess
+    if case .exited(let code) = result.terminationStatus { isAllowed = isAllowed || codes.contains(Int32(code)) }
+    guard isAllowed else {
         throw Overdue("\(program) \(arguments): \(result.standardError)")
     }
     return result.standardOutput
