@@ -1,13 +1,12 @@
 extension JSON.Object {
-    /// A copy whose text has at most `bytes` bytes: the largest members, here and in `data`, are emptied first, and
-    /// `truncated` says so.
+    /// A copy whose text has at most `bytes` bytes: the largest members, those of `data` before its own, are emptied
+    /// first, and `truncated` beside them says so.
     ///
     /// - Returns: nil where even that does not do.
     package func fitting(bytes: Int) -> JSON.Object? {
         var object = self
         while JSON.object(object).bytes.count > bytes {
             guard object.emptyLargest(keeping: ["data"]) else { return nil }
-            object["truncated"] = true
         }
         return object
     }
@@ -23,6 +22,7 @@ extension JSON.Object {
         let sizes = members.map { (name: $0.key, size: $0.value.emptied == nil ? 0 : $0.value.bytes.count) }
         guard let largest = sizes.max(by: { $0.size < $1.size }), largest.size > 0 else { return false }
         self[largest.name] = self[largest.name]?.emptied
+        self["truncated"] = true
         return true
     }
 }

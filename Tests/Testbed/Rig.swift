@@ -105,9 +105,10 @@ package final class Rig: Sendable {
 
     package var broker: Daemon? { state.withLock { $0.broker } }
 
-    package func startBroker() async throws {
+    /// `lines`: of its configuration, where they are not to be those of the beginning.
+    package func startBroker(_ lines: String? = nil) async throws {
         let file = root.appending(path: "mosquitto.conf")
-        let text = "user root\nset_tcp_nodelay true\nlistener \(brokerPort) 127.0.0.1\n\(brokerLines)\n"
+        let text = "user root\nset_tcp_nodelay true\nlistener \(brokerPort) 127.0.0.1\n\(lines ?? brokerLines)\n"
         try text.replacing("FOLDER", with: root.path()).write(to: file, atomically: true, encoding: .utf8)
         let broker = try await Daemon.start(
             "mosquitto", ["-c", file.path()], log: root.appending(path: "mosquitto.log"))

@@ -23,7 +23,7 @@ package enum Testbed {
 
     package struct Missing: Error, CustomStringConvertible {
         package let description: String
-        init(_ what: String) { description = "missing: \(what)" }
+        package init(_ what: String) { description = "missing: \(what)" }
     }
 
     /// The folder of the package.

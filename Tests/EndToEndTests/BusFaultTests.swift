@@ -1,0 +1,252 @@
+import Bus
+import Docker
+import Foundation
+import Peon
+import Testbed
+import Testing
+
+extension EndToEnd {
+    /// What holds when the broker goes away, comes back empty, limits, refuses, or is another one.
+    @Suite struct BusFaultTests {
+        private let server = ServerID(uid: "game.bus\(UUID().uuidString.prefix(4).lowercased())")!
+
+        private func create(_ probe: Probe, _ rig: Rig) async throws {
+            try await rig.startAgent()
+            try await probe.isOnline()
+            let created = try await probe.send(.create, server.uid)
+            #expect(created.status == .ok, "\(created.error ?? "")")
+            try await probe.state(of: server, "running")
+        }
+
+        private func retained(_ port: Int, _ topic: String = "#") async throws -> String {
+            try await output(
+                "mosquitto_sub", ["-p", "\(port)", "-t", topic, "-F", "%t %p", "--retained-only", "-W", "1"],
+                allowing: [27])
+        }
+
+        @Test func `a retained start is never run, however often the agent comes back, and is cleared`() async throws {
+            try await Rig.with { rig in
+                try rig.installGame()
+                try await rig.withProbe { probe in
+                    try await create(probe, rig)
+                    let stopped = try await probe.send(.stop, server.sid)
+                    #expect(stopped.status == .ok)
+                    let topic = probe.topics.command(.start, server.sid)
+                    for round in 0..<3 {
+                        let mark = probe.mark
+                        probe.publish(Publication(topic, Array(#"{"id":"r\#(round)"}"#.utf8), isRetained: true))
+                        if round > 0 {
+                            try await rig.endAgent()
+                            try await rig.startAgent()
+                            try await probe.isOnline(after: mark)
+                        }
+                        _ = try await probe.next(after: mark, "the refusal") { message in
+                            Probe.reply(message)?.code == .retained
+                        }
+                        _ = try await probe.send(.ping)
+                        #expect(!(try await retained(rig.brokerPort)).contains("/cmd/"))
+                        #expect(!probe.states(of: server, after: mark).contains("starting"))
+                    }
+                }
+            }
+        }
+
+        @Test func `a broker that comes back empty is told all, what happened meanwhile too`() async throws {
+            try await Rig.with { rig in
+                try rig.installGame(["STOP_TAKES": "4"])
+                try await rig.withProbe { probe in
+                    try await create(probe, rig)
+                    let stop: JSON = ["id": "across", "reply_to": "probe"]
+                    probe.publish(Publication(probe.topics.command(.stop, server.sid), stop.bytes))
+                    try await probe.state(of: server, "stopping")
+                    try await rig.endBroker()
+                }
+                try await Task.sleep(for: .seconds(5))
+                try await rig.startBroker()
+                let back = ContinuousClock.now
+                try await rig.withProbe { probe in
+                    try await probe.isOnline(limit: .seconds(5))
+                    try await probe.state(of: server, "stopped", limit: .seconds(5))
+                    let reply = try await probe.terminalReply(id: "across", limit: .seconds(5))
+                    #expect(reply.status == .ok && reply.data["exit_code"] == 0)
+                    try await probe.event(.stopped, of: server)
+                    #expect(ContinuousClock.now - back < .seconds(6))
+                    let topics = try await retained(rig.brokerPort)
+                    for report in Topics.HostReport.allCases { #expect(topics.contains(probe.topics.status(report))) }
+                    for report in Topics.ServerReport.allCases {
+                        #expect(topics.contains(probe.topics.status(server, report)))
+                    }
+                }
+            }
+        }
+
+        @Test func `without a broker the agent lives, does not grow, and a crash is told when it can be`() async throws
+        {
+            try await Rig.with { rig in
+                try rig.installGame(["CRASH_AFTER": "3"], orc: ["restart": ["delay": .number("0.3"), "limit": 2]])
+                try await rig.endBroker()
+                try await rig.startAgent()
+                try await Task.sleep(for: .seconds(3))
+                let agent = try #require(rig.agent)
+                #expect(agent.isAlive)
+                try await rig.startBroker()
+                try await rig.withProbe { probe in
+                    try await probe.isOnline(limit: .seconds(5))
+                    let created = try await probe.send(.create, server.uid)
+                    #expect(created.status == .ok)
+                    try await rig.endBroker()
+                }
+                let before = agent.residentBytes
+                try await Task.sleep(for: .seconds(15))
+                #expect(agent.isAlive && agent.residentBytes - before < 3 << 20)
+                try await rig.startBroker()
+                try await rig.withProbe { probe in
+                    try await probe.report(of: server, "the end", limit: .seconds(6)) { $0["reason"] == "crash_loop" }
+                    try await probe.event(.crashLoop, of: server, limit: .seconds(5))
+                    #expect(probe.events(of: server).filter { $0["event_type"] == "crashed" }.count == 3)
+                }
+            }
+        }
+
+        @Test func `a late will of an old link is put right, an orderly end is told before it`() async throws {
+            try await Rig.with { rig in
+                try await rig.withProbe { probe in
+                    try await rig.startAgent()
+                    try await probe.isOnline()
+                    let topic = probe.topics.status(.agent)
+                    let online = try #require(probe.newest(topic)?.object)
+                    var will = online
+                    will["state"] = "offline"
+                    will["reason"] = "lost"
+                    will["session"] = 0
+                    let mark = probe.mark
+                    probe.publish(Publication(topic, JSON.object(will).bytes, isRetained: true))
+                    try await probe.report(topic, "it to be put right", after: mark, limit: .seconds(2)) {
+                        $0["state"] == "online"
+                    }
+                    let end = probe.mark
+                    try await rig.endAgent(SIGTERM)
+                    try await probe.report(topic, "the goodbye", after: end, limit: .seconds(1)) {
+                        $0["state"] == "offline" && $0["reason"] == "stopped"
+                    }
+                }
+            }
+        }
+
+        @Test(arguments: [0, 1, 16, 1000])
+        func `correlation data comes back bit for bit`(count: Int) async throws {
+            try await OrcProcess.with { orc in
+                let data = (0..<count).map { UInt8(truncatingIfNeeded: $0 * 7) }
+                var ping = Publication(orc.probe.topics.command(.ping), Array("{}".utf8))
+                ping.responseTopic = orc.probe.topics.reply(to: "corr/x")
+                ping.correlation = data
+                let mark = orc.probe.mark
+                orc.probe.publish(ping)
+                let reply = try await orc.probe.next(after: mark, "the reply") { message in
+                    message.topic.hasSuffix("reply/corr/x") && Probe.reply(message)?.status == .ok
+                }
+                #expect(reply.correlation == data)
+            }
+        }
+
+        @Test(arguments: [2000, 10000])
+        func `what is too large for the broker is cut, told once, and ends no connection`(limit: Int) async throws {
+            try await Rig.with(broker: "allow_anonymous true\nmax_packet_size \(limit)") { rig in
+                try rig.installGame()
+                try await rig.withProbe { probe in
+                    try await create(probe, rig)
+                    let config = rig.root.appending(path: "servers/game/\(server.camp)/config")
+                    for number in 0..<10 {
+                        let text = String(repeating: "x", count: 2000)
+                        try text.write(to: config.appending(path: "f\(number)"), atomically: true, encoding: .utf8)
+                    }
+                    try await probe.report(of: server, "the cut report") { $0["truncated"] == true }
+                    let list = try await probe.send(.list)
+                    #expect(list.status == .ok && list.data["truncated"] == true || limit == 10000)
+                    let health = try await probe.report(probe.topics.status(.health), "health") {
+                        ($0["bus"]?["truncated"]?.int ?? 0) > 0
+                    }
+                    #expect(health["bus"]?["reconnects"] == 0)
+                    try await rig.endAgent(SIGTERM)
+                }
+                let log = try String(contentsOf: rig.root.appending(path: "agent.log"), encoding: .utf8)
+                let told = log.components(separatedBy: "\n").filter { line in
+                    line.contains("too large for the broker") && line.contains("\(server.sid)/state")
+                }
+                #expect(told.count == 1, "\(told)")
+            }
+        }
+
+        @Test func `what the broker does not allow shows in health`() async throws {
+            let rules = "allow_anonymous true\nacl_file FOLDER/acl"
+            try await Rig.with(broker: "allow_anonymous true") { rig in
+                try await rig.endBroker()
+                let acl =
+                    "topic read #\ntopic write peon/+/status/agent\ntopic write peon/+/status/health\ntopic write peon/+/cmd/#\n"
+                try acl.write(to: rig.root.appending(path: "acl"), atomically: true, encoding: .utf8)
+                let restricted = rules.replacing("FOLDER", with: rig.root.path())
+                try await rig.startBroker(restricted)
+                try await rig.withProbe { probe in
+                    try await rig.startAgent()
+                    try await probe.report(probe.topics.status(.health), "the denials", limit: .seconds(12)) {
+                        ($0["bus"]?["denied"]?.int ?? 0) > 0
+                    }
+                }
+            }
+        }
+
+        @Test func `replies to one who went away pile up nowhere`() async throws {
+            try await OrcProcess.with { orc in
+                for number in 0..<500 {
+                    let payload: JSON = ["id": .string("gone-\(number)"), "reply_to": "gone"]
+                    orc.probe.publish(Publication(orc.probe.topics.command(.list), payload.bytes))
+                }
+                #expect(try await orc.probe.send(.ping).status == .ok)
+                let republished = try await orc.probe.send(.republish)
+                #expect(republished.status == .ok)
+                let health = try #require(orc.probe.newest(orc.probe.topics.status(.health)))
+                #expect(health["bus"]?["queued"] == 0)
+            }
+        }
+
+        @Test func `RabbitMQ: by 3_1_1 within five seconds, all by exact names, also of odd uids`() async throws {
+            try await RabbitBroker.with { port in
+                try await Rig.with(agentPort: port) { rig in
+                    let odd = [
+                        "valheim.alpha", "a.b-c", "a-b.c", "Game.CAMP_1", "g.\(String(repeating: "x", count: 60))",
+                    ]
+                    for uid in odd {
+                        let parts = uid.split(separator: ".")
+                        let folder = rig.root.appending(path: "servers/\(parts[0])/\(parts[1])")
+                        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+                        let config = #"{"metadata": {"game_uid": "\#(parts[0])", "image": "i"}}"#
+                        try config.write(to: folder.appending(path: "config.json"), atomically: true, encoding: .utf8)
+                    }
+                    let begun = ContinuousClock.now
+                    try await rig.startAgent()
+                    let sids = odd.map { ServerID(uid: $0)!.sid }
+                    #expect(Set(sids).count == odd.count)
+                    #expect(sids.map { ServerID(sid: $0)!.uid } == odd)
+                    let topics = Topics(host: HostName(rig.host)!)
+                    // One subscription by its exact name, as a dashboard on this broker must.
+                    func exact(_ topic: String) async throws -> JSON {
+                        try JSON.parse(
+                            Array(
+                                try await output(
+                                    "mosquitto_sub", ["-V", "311", "-p", "\(port)", "-t", topic, "-C", "1", "-W", "8"]
+                                ).utf8))
+                    }
+                    #expect(try await exact(topics.status(.agent))["state"] == "online")
+                    #expect(ContinuousClock.now - begun < .seconds(5))
+                    #expect(try await exact(topics.status(.info))["mqtt"] == "3.1.1")
+                    let index = try await exact(topics.status(.servers))["servers"]?.array ?? []
+                    #expect(Set(index.compactMap { $0["sid"]?.string }) == Set(sids))
+                    for uid in odd {
+                        let server = ServerID(uid: uid)!
+                        #expect(try await exact(topics.status(server, .state))["servername"]?.string == server.camp)
+                    }
+                }
+            }
+        }
+    }
+}
