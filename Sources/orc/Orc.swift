@@ -7,7 +7,9 @@ import Logging
 struct Orc: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "orc", abstract: "Runs game servers in containers, over MQTT.", version: Version.current,
-        subcommands: [Run.self, Send.self, Watch.self, Servers.self, TopicsCommand.self, Check.self])
+        subcommands: [
+            Run.self, Send.self, Watch.self, Logs.self, Servers.self, TopicsCommand.self, Check.self,
+        ])
 }
 
 /// The flags that every command takes.

@@ -28,7 +28,7 @@ struct Wiring {
     func run() async throws {
         let agentSettings = try settings.agent()
         try Root.prepare(agentSettings.root)
-        let lock = try RootLock(path: "\(agentSettings.own)/lock")
+        let lock = try await RootLock(path: "\(agentSettings.own)/lock")
         defer { lock.release() }
         var services: [any Service] = []
         var options: BusOptions
@@ -123,13 +123,16 @@ struct RootLock {
         }
     }
 
-    init(path: String) throws {
+    /// Waits a little for an agent that is just ending.
+    init(path: String) async throws {
         descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw Failure.unusable(path) }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-            close(descriptor)
-            throw Failure.held(path)
+        for _ in 0..<60 {
+            if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return }
+            do { try await Task.sleep(for: .milliseconds(50)) } catch { break }
         }
+        close(descriptor)
+        throw Failure.held(path)
     }
 
     func release() { close(descriptor) }

@@ -33,7 +33,9 @@ package final class Daemon: Sendable {
 
     package var isAlive: Bool {
         guard let status = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8) else { return false }
-        return status.split(separator: ")").last?.split(separator: " ").first != "Z"
+        guard status.split(separator: ")").last?.split(separator: " ").first == "Z" else { return true }
+        // The first thread may be gone while others still hold what the process holds.
+        return (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/task"))?.count ?? 0 > 1
     }
 
     /// Bytes that it has in memory.

@@ -1,0 +1,126 @@
+import Bus
+import Docker
+import Foundation
+import Peon
+import Testbed
+import Testing
+
+extension EndToEnd {
+    /// A real engine behind a proxy that does what a real one does not do on demand.
+    @Suite struct OddEngineTests {
+        /// Passes all on, but never answers an inspect of the containers that FILE names, and cuts each stream of events
+        /// after so many seconds.
+        private static let proxy = """
+            import os, socket, sys, threading
+            path, engine, file, seconds = sys.argv[1:5]
+            def hangs(data):
+                try: names = open(file).read().split()
+                except OSError: names = []
+                return any(b"/containers/" + n.encode() in data and b"/json" in data for n in names)
+            def pump(a, b, check):
+                try:
+                    while (data := a.recv(65536)):
+                        if check and hangs(data): threading.Event().wait()
+                        if check and b"/events" in data and float(seconds) > 0:
+                            threading.Timer(float(seconds), lambda: [s.shutdown(socket.SHUT_RDWR) for s in (a, b)]).start()
+                        b.sendall(data)
+                except OSError: pass
+                for s in (a, b):
+                    try: s.shutdown(socket.SHUT_RDWR)
+                    except OSError: pass
+            def serve(client):
+                server = socket.socket(socket.AF_UNIX); server.connect(engine)
+                threading.Thread(target=pump, args=(server, client, False), daemon=True).start()
+                pump(client, server, True)
+            s = socket.socket(socket.AF_UNIX); s.bind(path + ".new"); s.listen(50); os.rename(path + ".new", path)
+            while True: threading.Thread(target=serve, args=(s.accept()[0],), daemon=True).start()
+            """
+
+        private func withOddEngine(
+            cutting seconds: Double = 0, _ body: @escaping @Sendable (Rig, Probe, URL) async throws -> Void
+        ) async throws {
+            try await Testbed.withFolder { folder in
+                let socket = folder.appending(path: "odd.sock").path()
+                let hanging = folder.appending(path: "hanging")
+                let arguments = ["-c", Self.proxy, socket, try Testbed.engineSocket(), hanging.path(), "\(seconds)"]
+                try await run("python3", arguments) {
+                    try await within(.seconds(5), "the proxy") {
+                        while !FileManager.default.fileExists(atPath: socket) {
+                            try await Task.sleep(for: .milliseconds(10))
+                        }
+                    }
+                    try await Rig.with(settings: ["DOCKER_HOST": "unix://\(socket)"]) { rig in
+                        try rig.installGame()
+                        try await rig.withProbe { probe in try await body(rig, probe, hanging) }
+                    }
+                }
+            }
+        }
+
+        @Test func `an engine that never tells of one server holds up no other`() async throws {
+            try await withOddEngine { rig, probe, hanging in
+                let (good, odd) = (ServerID(uid: "game.good")!, ServerID(uid: "game.odd")!)
+                try await rig.startAgent()
+                try await probe.isOnline()
+                for server in [good, odd] {
+                    let created = try await probe.send(.create, server.uid)
+                    #expect(created.status == .ok)
+                    try await probe.state(of: server, "running")
+                }
+                let id = try await rig.docker("inspect", "-f", "{{.Id}}", "peon.warcamp.\(odd.uid)")
+                try "\(id) peon.warcamp.\(odd.uid)".write(to: hanging, atomically: true, encoding: .utf8)
+                try await rig.endAgent()
+                let mark = probe.mark
+                try await rig.startAgent()
+                let unknown = try await probe.report(of: odd, "the silence", after: mark, limit: .seconds(20)) {
+                    $0["reason"] == "inspect_timeout"
+                }
+                #expect(unknown["state"] == "unknown")
+                let stopped = try await probe.send(.stop, good.sid, limit: .seconds(10))
+                #expect(stopped.status == .ok && stopped.data["state"] == "stopped")
+                // Once it tells, it is believed.
+                try "".write(to: hanging, atomically: true, encoding: .utf8)
+                try await probe.state(of: odd, "running", after: mark, limit: .seconds(25))
+            }
+        }
+
+        @Test func `an engine that cuts its stream of events again and again changes nothing`() async throws {
+            try await withOddEngine(cutting: 1) { rig, probe, _ in
+                let server = ServerID(uid: "game.cut")!
+                try await rig.startAgent()
+                try await probe.isOnline()
+                let created = try await probe.send(.create, server.uid)
+                #expect(created.status == .ok)
+                try await probe.state(of: server, "running")
+                let mark = probe.mark
+                try await Task.sleep(for: .seconds(12))
+                #expect(probe.states(of: server, after: mark).isEmpty)
+                #expect(probe.events(of: server, after: mark).isEmpty)
+                try await rig.docker("kill", "peon.warcamp.\(server.uid)")
+                try await probe.report(of: server, "its end", after: mark, limit: .seconds(5)) {
+                    $0["container_state"] == "exited"
+                }
+            }
+        }
+
+        @Test func `a kill ends a server that is only starting, and nothing starts it again`() async throws {
+            try await Rig.with { rig in
+                try rig.installGame(["READY_AFTER": "30", "IGNORE_TERM": "1"], orc: ["ready": "ready"])
+                try await rig.withProbe { probe in
+                    let server = ServerID(uid: "game.kill")!
+                    try await rig.startAgent()
+                    try await probe.isOnline()
+                    let created = try await probe.send(.create, server.uid)
+                    #expect(created.status == .ok && created.data["state"] == "starting")
+                    let mark = probe.mark
+                    let begun = ContinuousClock.now
+                    let killed = try await probe.send(.kill, server.sid)
+                    #expect(ContinuousClock.now - begun < .seconds(2))
+                    #expect(killed.data["state"] == "stopped" && killed.data["container_state"] == "exited")
+                    try await Task.sleep(for: .seconds(2))
+                    #expect(probe.states(of: server, after: mark).last == "stopped")
+                }
+            }
+        }
+    }
+}
