@@ -75,9 +75,21 @@ struct Session: Sendable {
             case .disconnected: channel.continuation.yield(.disconnected)
             case .message(let message) where message.topic == settings.topics.status(.agent):
                 if presence.hear(message.payload) == .stale { channel.continuation.yield(.stalePresence) }
+            case .message(let message) where message.topic == settings.topics.agentEvent: notice(message.payload)
             case .message(let message): arrive(message)
             }
         }
+    }
+
+    /// Says where another agent has stood back from this one.
+    private func notice(_ payload: [UInt8]) {
+        // What cannot be read is nobody's word.
+        guard let event = try? JSON.parse(payload), event["event_type"]?.string == AgentEvent.conflict.rawValue,
+            event["data"]?["other"]?.string == presence.instance
+        else { return }
+        logger.error(
+            "another agent has this host's name, and stands back",
+            metadata: ["instance": "\(event["data"]?["instance"]?.string ?? "")"])
     }
 
     private func arrive(_ message: BusMessage) {

@@ -163,6 +163,56 @@ extension EndToEnd {
             }
         }
 
+        @Test func `a health check makes a server ready, and takes it back`() async throws {
+            try await Rig.with { [server] rig in
+                let plan = #"{"metadata": {"game_uid": "game", "image": "orc-test/health"}}"#
+                try OrcProcess.installPlan("game", plan, in: rig.root)
+                try await rig.withProbe { probe in
+                    try await rig.startAgent()
+                    try await probe.isOnline()
+                    let created = try await probe.send(.create, server.uid)
+                    #expect(created.status == .ok && created.data["state"] == "starting")
+                    let name = "peon.warcamp.\(server.uid)"
+                    var mark = probe.mark
+                    try await rig.docker("exec", name, "touch", "/tmp/healthy")
+                    let running = try await probe.state(of: server, "running", after: mark, limit: .seconds(5))
+                    #expect(running["health"] == "healthy")
+                    mark = probe.mark
+                    try await rig.docker("exec", name, "rm", "/tmp/healthy")
+                    let unready = try await probe.state(of: server, "unready", after: mark, limit: .seconds(5))
+                    #expect(unready["reason"] == "unhealthy")
+                    try await rig.docker("exec", name, "touch", "/tmp/healthy")
+                    try await probe.state(of: server, "running", after: probe.mark, limit: .seconds(5))
+                }
+            }
+        }
+
+        @Test func `ten servers that are killed at once are ten right reports`() async throws {
+            try await Rig.with { rig in
+                try rig.installGame(orc: ["restart": "never"])
+                try await rig.withProbe { probe in
+                    try await rig.startAgent()
+                    try await probe.isOnline()
+                    let servers = (0..<10).map { ServerID(game: "game", camp: "k\($0)")! }
+                    for server in servers {
+                        let created = try await probe.send(.create, server.uid)
+                        #expect(created.status == .ok)
+                    }
+                    for server in servers { try await probe.state(of: server, "running") }
+                    let mark = probe.mark
+                    try await output(
+                        "docker",
+                        ["-H", "unix://\(try Testbed.engineSocket())", "kill"]
+                            + servers.map { "peon.warcamp.\($0.uid)" })
+                    for server in servers {
+                        let report = try await probe.state(of: server, "stopped", after: mark, limit: .seconds(5))
+                        #expect(report["reason"] == "external_kill" && report["exit_code"] == 137)
+                        #expect(probe.states(of: server, after: mark) == ["stopped"])
+                    }
+                }
+            }
+        }
+
         @Test func `a line of the log makes a server ready, however it is written; without it it is unready`()
             async throws
         {

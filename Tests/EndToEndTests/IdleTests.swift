@@ -8,6 +8,62 @@ import Testing
 extension EndToEnd {
     /// What takes more than a minute to be seen.
     @Suite struct IdleTests {
+        /// Passes all on until FILE is there; what is connected then hears nothing any more, not even its end; what comes later
+        /// works.
+        private static let proxy = """
+            import os, socket, sys, threading
+            port, broker, file = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+            def pump(a, b, isOld):
+                try:
+                    while (data := a.recv(65536)):
+                        if isOld and os.path.exists(file): threading.Event().wait()
+                        b.sendall(data)
+                except OSError: pass
+                if isOld and os.path.exists(file): threading.Event().wait()
+                for s in (a, b):
+                    try: s.shutdown(socket.SHUT_RDWR)
+                    except OSError: pass
+            def serve(client):
+                isOld = not os.path.exists(file)
+                server = socket.create_connection(("127.0.0.1", broker))
+                for s in (client, server): s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                threading.Thread(target=pump, args=(server, client, isOld), daemon=True).start()
+                pump(client, server, isOld)
+            listener = socket.create_server(("127.0.0.1", port))
+            while True: threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
+            """
+
+        /// The link stands and carries nothing: broker and agent find out, and the agent is back and right.
+        private func stalledLink() async throws {
+            try await Testbed.withFolder { folder in
+                let (front, back) = (Testbed.freePort(), Testbed.freePort())
+                let stall = folder.appending(path: "stall")
+                try await run("python3", ["-c", Self.proxy, "\(front)", "\(back)", stall.path()]) {
+                    try await Rig.with(brokerPort: back, agentPort: front) { rig in
+                        try await rig.withProbe { probe in
+                            try await within(.seconds(5), "the proxy") {
+                                while !Testbed.answers(port: front) { try await Task.sleep(for: .milliseconds(10)) }
+                            }
+                            try await rig.startAgent()
+                            try await probe.isOnline()
+                            let agent = probe.topics.status(.agent)
+                            let mark = probe.mark
+                            try "".write(to: stall, atomically: true, encoding: .utf8)
+                            try await probe.report(agent, "the will", after: mark, limit: .seconds(60)) {
+                                $0["state"] == "offline" && $0["reason"] == "lost"
+                            }
+                            let lost = probe.mark
+                            try await probe.report(agent, "the agent", after: lost, limit: .seconds(60)) {
+                                $0["state"] == "online"
+                            }
+                            #expect(try await probe.send(.ping).status == .ok)
+                            #expect(probe.newest(agent)?["state"] == "online")
+                        }
+                    }
+                }
+            }
+        }
+
         @Test func `an idle agent sends heartbeats alone, and an agent away for a minute misses what was sent before`()
             async throws
         {
@@ -49,7 +105,8 @@ extension EndToEnd {
                     #expect(!probe.states(of: server, after: mark).contains("stopping"))
                 }
             }
-            _ = try await (idle, away)
+            async let stalled: Void = stalledLink()
+            _ = try await (idle, away, stalled)
         }
     }
 }

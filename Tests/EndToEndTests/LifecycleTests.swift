@@ -107,6 +107,51 @@ extension EndToEnd {
             }
         }
 
+        @Test func `two servers' commands run side by side, each server's in their order`() async throws {
+            let plan = Self.plan(#", "STOP_TAKES": "2""#, port: Testbed.freePort())
+            try await OrcProcess.with(prepare: {
+                try OrcProcess.installPlan("game", plan.replacing(#""ports": [["#, with: #""unused": [["#), in: $0)
+            }) { orc in
+                let probe = orc.probe
+                let servers = ["side1", "side2"].map { ServerID(game: "game", camp: $0)! }
+                for server in servers {
+                    let created = try await probe.send(.create, server.uid)
+                    #expect(created.status == .ok, "\(created.error ?? "")")
+                }
+                let mark = probe.mark
+                let begun = ContinuousClock.now
+                for number in 0..<10 {
+                    for server in servers {
+                        let action: ServerAction = number == 4 ? .restart : .description
+                        let payload: JSON = [
+                            "id": .string("\(server.camp)-\(number)"), "reply_to": "probe",
+                            "args": ["description": .string("\(number)")],
+                        ]
+                        probe.publish(Publication(probe.topics.command(action, server.sid), payload.bytes))
+                    }
+                }
+                for server in servers {
+                    var order: [Int] = []
+                    for number in 0..<10 {
+                        let id = "\(server.camp)-\(number)"
+                        let reply = try await probe.terminalReply(id: id, after: mark)
+                        #expect(reply.status == .ok)
+                        order.append(reply.seq)
+                    }
+                    #expect(order == order.sorted(), "\(order)")
+                }
+                _ = try await probe.send(.ping)
+                for server in servers {
+                    for number in 0..<10 {
+                        let replies = probe.mirrored(id: "\(server.camp)-\(number)")
+                        #expect(replies.filter(\.status.isTerminal).count == 1)
+                    }
+                }
+                #expect(ContinuousClock.now - begun < .seconds(4))  // one after the other they would take longer
+                await orc.clean(servers)
+            }
+        }
+
         @Test func `the same id runs once, and its reply comes again`() async throws {
             try await withServer { orc, server in
                 let probe = orc.probe

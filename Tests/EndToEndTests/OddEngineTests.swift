@@ -103,6 +103,32 @@ extension EndToEnd {
             }
         }
 
+        @Test func `an engine that hangs up is asked no more than once a second`() async throws {
+            let script = """
+                import os, socket, sys
+                s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(50)
+                while True:
+                    s.accept()[0].close()
+                    with open(sys.argv[2], "a") as log: log.write(".")
+                """
+            try await Testbed.withFolder { folder in
+                let (socket, log) = (folder.appending(path: "e.sock").path(), folder.appending(path: "log"))
+                try await run("python3", ["-c", script, socket, log.path()]) {
+                    try await Rig.with(settings: ["DOCKER_HOST": "unix://\(socket)"]) { rig in
+                        try await rig.startAgent()
+                        try await Task.sleep(for: .seconds(6))
+                        let count = try String(contentsOf: log, encoding: .utf8).count
+                        #expect(count >= 3 && count <= 8, "\(count)")
+                        try await rig.withProbe { probe in
+                            _ = try await probe.report(probe.topics.status(.health), "health") {
+                                $0["engine_reachable"] == false
+                            }
+                        }
+                    }
+                }
+            }
+        }
+
         @Test func `a kill ends a server that is only starting, and nothing starts it again`() async throws {
             try await Rig.with { rig in
                 try rig.installGame(["READY_AFTER": "30", "IGNORE_TERM": "1"], orc: ["ready": "ready"])

@@ -82,7 +82,7 @@ extension EndToEnd {
             try await Testbed.withFolder { root in
                 try OrcProcess.installPlan("game", plan, in: root)
                 try await Broker.with { broker in
-                    let environment = try OrcProcess.environment(root: root, broker: broker, host: "k")
+                    let environment = try OrcProcess.environment(root: root, port: broker.port, host: "k")
                     try await Probe.with(broker.options(), host: "k") { probe in
                         let server = ServerID(uid: "game.kept")!
                         try await self.killed(environment) {
@@ -116,7 +116,7 @@ extension EndToEnd {
             try await Testbed.withFolder { root in
                 try OrcProcess.installPlan("game", plan, in: root)
                 try await Broker.with { broker in
-                    let environment = try OrcProcess.environment(root: root, broker: broker, host: "g")
+                    let environment = try OrcProcess.environment(root: root, port: broker.port, host: "g")
                     try await Probe.with(broker.options(), host: "g") { probe in
                         let server = ServerID(uid: "game.going")!
                         try await run(Testbed.program, ["run"], environment: environment) {
@@ -140,7 +140,7 @@ extension EndToEnd {
         @Test func `of two agents with one host name the younger stands back`() async throws {
             try await OrcProcess.with { orc in
                 try await Testbed.withFolder { root in
-                    let environment = try OrcProcess.environment(root: root, broker: orc.broker, host: orc.host)
+                    let environment = try OrcProcess.environment(root: root, port: orc.broker.port, host: orc.host)
                     let first = orc.probe.newest(orc.probe.topics.status(.agent))?["instance"]
                     let mark = orc.probe.mark
                     try await run(Testbed.program, ["run"], environment: environment) {

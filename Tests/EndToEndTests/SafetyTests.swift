@@ -31,7 +31,7 @@ extension EndToEnd {
             try await Testbed.withFolder { root in
                 try OrcProcess.installPlan("game", plan, in: root)
                 try await Broker.with { broker in
-                    let environment = try OrcProcess.environment(root: root, broker: broker, host: "w")
+                    let environment = try OrcProcess.environment(root: root, port: broker.port, host: "w")
                     try await Probe.with(broker.options(), host: "w") { probe in
                         let server = ServerID(uid: "game.waited")!
                         let info = probe.topics.status(.info)

@@ -20,7 +20,7 @@ package struct OrcProcess: Sendable {
             try prepare(root)
             return try await Broker.with { broker in
                 let host = "h-\(UUID().uuidString.prefix(8).lowercased())"
-                let environment = try Self.environment(root: root, broker: broker, host: host)
+                let environment = try Self.environment(root: root, port: broker.port, host: host)
                     .merging(settings) { _, given in given }
                 return try await Probe.with(broker.options(), host: host) { probe in
                     try await run(Testbed.program, ["run"], environment: environment) {
@@ -33,11 +33,13 @@ package struct OrcProcess: Sendable {
         }
     }
 
-    /// What tells the program its root, its broker, its name and the tests' engine.
-    package static func environment(root: URL, broker: Broker, host: String) throws -> [String: String] {
+    /// What tells the program its root, its broker's port, its name and its engine, which is that of all tests.
+    package static func environment(root: URL, port: Int, host: String, socket: String? = nil) throws -> [String:
+        String]
+    {
         [
-            "ORC_ROOT": root.path(), "ORC_HOST": host, "ORC_MQTT_URL": "mqtt://127.0.0.1:\(broker.port)",
-            "DOCKER_HOST": "unix://\(try Testbed.engineSocket())",
+            "ORC_ROOT": root.path(), "ORC_HOST": host, "ORC_MQTT_URL": "mqtt://127.0.0.1:\(port)",
+            "DOCKER_HOST": "unix://\(try socket ?? Testbed.engineSocket())",
         ]
     }
 

@@ -77,19 +77,16 @@ package final class Rig: Sendable {
 
     package var agent: Daemon? { state.withLock { $0.agent } }
 
-    package var environment: [String: String] {
-        get throws {
-            let socket = try engineFolder.map { "\($0.path())/docker.sock" } ?? Testbed.engineSocket()
-            return [
-                "ORC_ROOT": root.path(), "ORC_HOST": host, "ORC_MQTT_URL": "mqtt://127.0.0.1:\(agentPort)",
-                "DOCKER_HOST": "unix://\(socket)", "ORC_LOG_LEVEL": "debug",
-            ].merging(settings) { _, given in given }
-        }
+    private func environment() throws -> [String: String] {
+        try OrcProcess.environment(root: root, port: agentPort, host: host, socket: ownSocket)
+            .merging(["ORC_LOG_LEVEL": "debug"]) { _, given in given }.merging(settings) { _, given in given }
     }
+
+    private var ownSocket: String? { engineFolder.map { "\($0.path())/docker.sock" } }
 
     package func startAgent() async throws {
         let agent = try await Daemon.start(
-            Testbed.program, ["run"], environment: try environment, log: root.appending(path: "agent.log"))
+            Testbed.program, ["run"], environment: try environment(), log: root.appending(path: "agent.log"))
         state.withLock { $0.agent = agent }
     }
 
@@ -147,7 +144,7 @@ package final class Rig: Sendable {
     /// Calls the engine's own client.
     @discardableResult
     package func docker(_ arguments: String...) async throws -> String {
-        let socket = try engineFolder.map { "\($0.path())/docker.sock" } ?? Testbed.engineSocket()
+        let socket = try ownSocket ?? Testbed.engineSocket()
         return try await output("docker", ["-H", "unix://\(socket)"] + arguments)
     }
 
