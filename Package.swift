@@ -79,7 +79,7 @@ let package = Package(
             name: "HouseTests",
             dependencies: ["Peon", "orc", "Docker", "Agent", "Bus", .product(name: "Logging", package: "swift-log")],
             swiftSettings: strict),
-        .testTarget(name: "PeonTests", dependencies: ["Peon"], swiftSettings: strict),
+        .testTarget(name: "PeonTests", dependencies: ["Peon", "Testbed"], swiftSettings: strict),
         .testTarget(name: "PlansTests", dependencies: ["Plans", "Peon", "Testbed"], swiftSettings: strict),
         .testTarget(
             name: "BusTests",

@@ -200,9 +200,15 @@ struct Keeper: Sendable {
 }
 
 extension Server {
+    /// Whether its container, which was made by somebody else, leaves that to the engine.
+    private var isRestartedByEngine: Bool {
+        ["always", "unless-stopped", "on-failure"].contains(container?.hostConfig.restartPolicy?.name ?? "")
+    }
+
     /// The end of its last run, where neither the agent nor its owner had asked for it.
     fileprivate var unaskedEnd: RestartPolicy.End? {
-        guard desired == .running, ending == nil, let state = container?.state, state.status == "exited",
+        guard desired == .running, ending == nil, !isRestartedByEngine, let state = container?.state,
+            state.status == "exited",
             externalSignal == nil || externalSignal?.number == 9
         else { return nil }
         let lasted = run.flatMap { run in

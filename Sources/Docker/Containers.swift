@@ -88,7 +88,19 @@ package struct ContainerDetail: Decodable, Sendable {
             enum CodingKeys: String, CodingKey { case hostPort = "HostPort" }
         }
 
-        enum CodingKeys: String, CodingKey { case portBindings = "PortBindings" }
+        /// Whether the engine itself starts it again.
+        package let restartPolicy: RestartPolicy?
+
+        package struct RestartPolicy: Decodable, Sendable {
+            /// no, always, unless-stopped, on-failure.
+            package let name: String
+            enum CodingKeys: String, CodingKey { case name = "Name" }
+        }
+
+        enum CodingKeys: String, CodingKey {
+            case portBindings = "PortBindings"
+            case restartPolicy = "RestartPolicy"
+        }
     }
 
     package struct Mount: Decodable, Sendable {

@@ -10,23 +10,6 @@ extension EndToEnd {
     @Suite struct AgentFaultTests {
         private let server = ServerID(uid: "game.agent\(UUID().uuidString.prefix(4).lowercased())")!
 
-        private func withServer(
-            _ environment: JSON.Object = [:], orc: JSON = [:],
-            _ body: @escaping @Sendable (Rig, Probe) async throws -> Void
-        ) async throws {
-            try await Rig.with { [server] rig in
-                try rig.installGame(environment, orc: orc)
-                try await rig.withProbe { probe in
-                    try await rig.startAgent()
-                    try await probe.isOnline()
-                    let created = try await probe.send(.create, server.uid)
-                    #expect(created.status == .ok, "\(created.error ?? "")")
-                    try await probe.state(of: server, "running")
-                    try await body(rig, probe)
-                }
-            }
-        }
-
         private func send(_ action: ServerAction, id: String, _ arguments: JSON.Object = [:], to probe: Probe) {
             let payload: JSON = ["id": .string(id), "reply_to": "probe", "args": .object(arguments)]
             probe.publish(Publication(probe.topics.command(action, server.sid), payload.bytes))
@@ -37,7 +20,7 @@ extension EndToEnd {
         }
 
         @Test func `a server outlives the agent untouched, and is known again at once`() async throws {
-            try await withServer { rig, probe in
+            try await Rig.withServer(server) { rig, probe in
                 let before = try await startedAt()
                 let mark = probe.mark
                 try await rig.endAgent()
@@ -61,7 +44,8 @@ extension EndToEnd {
         @Test func `a stop goes on to its end, the game is asked once, and the sender is told that it was interrupted`()
             async throws
         {
-            try await withServer(["STOP_TAKES": "6"], orc: ["stop": ["signal": "INT", "grace": 60]]) { rig, probe in
+            try await Rig.withServer(server, ["STOP_TAKES": "6"], orc: ["stop": ["signal": "INT", "grace": 60]]) {
+                rig, probe in
                 send(.stop, id: "cut", to: probe)
                 try await probe.state(of: server, "stopping")
                 try await Task.sleep(for: .seconds(1))
@@ -84,7 +68,7 @@ extension EndToEnd {
         }
 
         @Test func `a restart that was cut off comes up again`() async throws {
-            try await withServer(["STOP_TAKES": "3"]) { rig, probe in
+            try await Rig.withServer(server, ["STOP_TAKES": "3"]) { rig, probe in
                 let before = try await startedAt()
                 send(.restart, id: "cut", to: probe)
                 try await probe.state(of: server, "stopping")
@@ -129,7 +113,7 @@ extension EndToEnd {
         }
 
         @Test func `commands that waited are carried out by the next agent, once and in order`() async throws {
-            try await withServer(["STOP_TAKES": "2"]) { rig, probe in
+            try await Rig.withServer(server, ["STOP_TAKES": "2"]) { rig, probe in
                 let ids = (1...5).map { "queued-\($0)" }
                 send(.restart, id: "running", to: probe)
                 try await probe.state(of: server, "stopping")
@@ -158,7 +142,7 @@ extension EndToEnd {
         @Test func `a command that came while the agent was away is run once it is back, an expired one is not`()
             async throws
         {
-            try await withServer { rig, probe in
+            try await Rig.withServer(server) { rig, probe in
                 try await rig.endAgent()
                 let mark = probe.mark
                 send(.description, id: "waited", ["description": "new"], to: probe)
@@ -175,7 +159,7 @@ extension EndToEnd {
         }
 
         @Test func `a server that is deleted while the agent is down leaves nothing on the broker`() async throws {
-            try await withServer { rig, probe in
+            try await Rig.withServer(server) { rig, probe in
                 try await rig.endAgent()
                 try await rig.docker("rm", "-f", "peon.warcamp.\(server.uid)")
                 try FileManager.default.removeItem(at: rig.root.appending(path: "servers/game/\(server.camp)"))

@@ -9,28 +9,11 @@ extension EndToEnd {
     @Suite struct CrashTests {
         private let server = ServerID(uid: "game.crash\(UUID().uuidString.prefix(4).lowercased())")!
 
-        /// Runs `body` with an agent and one server of the stand-in game.
-        private func withServer(
-            _ environment: JSON.Object = [:], orc: JSON = [:],
-            _ body: @escaping @Sendable (Rig, Probe) async throws -> Void
-        ) async throws {
-            try await Rig.with { [server] rig in
-                try rig.installGame(environment, orc: orc)
-                try await rig.withProbe { probe in
-                    try await rig.startAgent()
-                    try await probe.isOnline()
-                    let created = try await probe.send(.create, server.uid)
-                    #expect(created.status == .ok, "\(created.error ?? "")")
-                    try await body(rig, probe)
-                }
-            }
-        }
-
         @Test func `a server that crashes again and again comes up ever later, then stays down, also for a new agent`()
             async throws
         {
             let restart: JSON = ["policy": "on_failure", "delay": .number("0.3"), "limit": 3, "window": 60]
-            try await withServer(["CRASH_AFTER": "0"], orc: ["restart": restart]) { rig, probe in
+            try await Rig.withServer(server, ["CRASH_AFTER": "0"], orc: ["restart": restart]) { rig, probe in
                 try await probe.event(.crashLoop, of: server)
                 let events = probe.events(of: server)
                 let waits = events.filter { $0["event_type"] == "restarting" }.compactMap { event -> Double? in
@@ -61,7 +44,7 @@ extension EndToEnd {
 
         @Test func `a wait for the next attempt outlives the agent, and a stop ends it`() async throws {
             let restart: JSON = ["policy": "on_failure", "delay": 3, "limit": 2, "window": 60]
-            try await withServer(["CRASH_AFTER": "0"], orc: ["restart": restart]) { rig, probe in
+            try await Rig.withServer(server, ["CRASH_AFTER": "0"], orc: ["restart": restart]) { rig, probe in
                 try await probe.event(.restarting, of: server)
                 try await rig.endAgent()
                 var mark = probe.mark
@@ -79,7 +62,7 @@ extension EndToEnd {
 
         @Test func `a good run makes earlier crashes forgotten`() async throws {
             let restart: JSON = ["policy": "on_failure", "delay": .number("0.2"), "reset": 4, "limit": 3]
-            try await withServer(["CRASH_AFTER": "2"], orc: ["restart": restart]) { rig, probe in
+            try await Rig.withServer(server, ["CRASH_AFTER": "2"], orc: ["restart": restart]) { rig, probe in
                 try await probe.event(.restarting, of: server)
                 try await probe.report(of: server, "the count") { $0["restarts"] == 1 }
                 // From now on the game runs for good: its owner has mended it.
@@ -101,7 +84,7 @@ extension EndToEnd {
             ])
         func `the policy says what is started again`(policy: String, exit: String, isStarted: Bool) async throws {
             let restart: JSON = ["policy": .string(policy), "delay": .number("0.2")]
-            try await withServer(["EXIT_CODE": .string(exit)], orc: ["restart": restart]) { rig, probe in
+            try await Rig.withServer(server, ["EXIT_CODE": .string(exit)], orc: ["restart": restart]) { rig, probe in
                 try await probe.state(of: server, "running")
                 let mark = probe.mark
                 // Typed into the console it ends of its own accord.
@@ -120,7 +103,8 @@ extension EndToEnd {
         }
 
         @Test func `what somebody else stops stays down, what he kills is the policy's`() async throws {
-            try await withServer(orc: ["restart": ["policy": "always", "delay": .number("0.2")]]) { rig, probe in
+            try await Rig.withServer(server, orc: ["restart": ["policy": "always", "delay": .number("0.2")]]) {
+                rig, probe in
                 try await probe.state(of: server, "running")
                 var mark = probe.mark
                 try await rig.docker("kill", "peon.warcamp.\(server.uid)")
@@ -140,7 +124,7 @@ extension EndToEnd {
 
         @Test func `a main process that runs out of memory crashed, a child that does is a warning`() async throws {
             let orc: JSON = ["resources": ["memory": "32m"], "restart": ["delay": 1]]
-            try await withServer(orc: orc) { rig, probe in
+            try await Rig.withServer(server, orc: orc) { rig, probe in
                 try await probe.state(of: server, "running")
                 var mark = probe.mark
                 let eat = "dd if=/dev/zero of=/dev/null bs=64M count=1"
@@ -218,7 +202,9 @@ extension EndToEnd {
         {
             let ready: JSON = ["pattern": "Done! \\(\\d+ s\\)", "timeout": 3]
             for line in [#"\033[32mDone! (12 s)\033[0m\r"#, "Done! (1 s)", "half a line; Done! (3 s)"] {
-                try await withServer(["READY_AFTER": "1", "READY_LINE": .string(line)], orc: ["ready": ready]) {
+                try await Rig.withServer(
+                    server, ["READY_AFTER": "1", "READY_LINE": .string(line)], orc: ["ready": ready]
+                ) {
                     rig, probe in
                     try await probe.state(of: server, "running", limit: .seconds(5))
                     #expect(probe.states(of: server) == ["starting", "running"])
@@ -231,7 +217,7 @@ extension EndToEnd {
                     #expect(probe.events(of: server, after: mark).isEmpty)
                 }
             }
-            try await withServer(["READY_LINE": "Almost"], orc: ["ready": ready]) { _, probe in
+            try await Rig.withServer(server, ["READY_LINE": "Almost"], orc: ["ready": ready]) { _, probe in
                 let unready = try await probe.state(of: server, "unready", limit: .seconds(6))
                 #expect(unready["reason"] == "start_timeout" && unready["container_state"] == "running")
                 try await probe.event(.unready, of: server)

@@ -11,18 +11,6 @@ extension EndToEnd {
     ///
     /// `TESTBED_ROUNDS` and `TESTBED_SEED` in the environment set the number of rounds and make a run again.
     @Suite struct RandomKillTests {
-        /// A generator that gives the same numbers for the same seed (SplitMix64).
-        private struct Seeded: RandomNumberGenerator {
-            var state: UInt64
-            mutating func next() -> UInt64 {
-                state &+= 0x9E37_79B9_7F4A_7C15
-                var z = state
-                z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-                z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-                return z ^ (z >> 31)
-            }
-        }
-
         private struct Sent: Sendable {
             let id: String
             let server: ServerID
@@ -48,7 +36,7 @@ extension EndToEnd {
                         let created = try await probe.send(.create, server.uid)
                         #expect(created.status == .ok)
                     }
-                    var random = Seeded(state: seed)
+                    var random = Seeded(seed)
                     var tally: [String: Int] = [:]
                     for round in 1...rounds {
                         let sent = try await act(round, servers, rig, probe, &random)

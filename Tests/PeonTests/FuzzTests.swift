@@ -1,11 +1,12 @@
 import Foundation
 import Peon
+import Testbed
 import Testing
 
 /// A million inputs, made at random and by mutation, through the reader of topics and payloads.
 @Suite struct FuzzTests {
     @Test(arguments: [UInt64(1), 2]) func `no input crashes the reader`(seed: UInt64) {
-        var random = SplitMix(state: seed)
+        var random = Fuzz(numbers: Seeded(seed))
         let reader = CommandReader(topics: Topics(host: HostName(fitting: "h1")))
         let now = Date(timeIntervalSince1970: 1_800_000_000)
         var commands = 0
@@ -26,17 +27,10 @@ import Testing
     }
 }
 
-private struct SplitMix {
-    var state: UInt64
+private struct Fuzz {
+    var numbers: Seeded
 
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-
+    mutating func next() -> UInt64 { numbers.next() }
     mutating func below(_ limit: Int) -> Int { Int(next() % UInt64(limit)) }
     mutating func bytes(_ count: Int) -> [UInt8] { (0..<count).map { _ in UInt8(truncatingIfNeeded: next()) } }
     mutating func pick<Item>(_ items: [Item]) -> Item { items[below(items.count)] }

@@ -59,6 +59,23 @@ package final class Rig: Sendable {
         }
     }
 
+    /// As ``with(settings:broker:ownEngine:brokerPort:agentPort:_:)``, with an agent and one server of the stand-in game.
+    package static func withServer(
+        _ server: ServerID, _ environment: JSON.Object = [:], orc: JSON = [:],
+        _ body: @escaping @Sendable (Rig, Probe) async throws -> Void
+    ) async throws {
+        try await with { rig in
+            try rig.installGame(environment, orc: orc)
+            try await rig.withProbe { probe in
+                try await rig.startAgent()
+                try await probe.isOnline()
+                let created = try await probe.send(.create, server.uid)
+                guard created.status == .ok else { throw Overdue("\(server): \(created.error ?? "")") }
+                try await body(rig, probe)
+            }
+        }
+    }
+
     /// Removes what the rig's servers left on the engine that all tests share.
     private func removeContainers() async {
         guard engineFolder == nil, let engine = try? Testbed.engine(), let all = try? await engine.containers() else {
