@@ -98,7 +98,8 @@ let package = Package(
         .testTarget(
             name: "AgentTests",
             dependencies: [
-                "Agent", "Peon", "Plans", "Bus", "Docker", "Testbed",
+                "Agent", "Peon", "Plans", "Bus", "Docker", "Store", "Testbed",
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ], swiftSettings: strict),
         .testTarget(

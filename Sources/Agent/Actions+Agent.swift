@@ -18,6 +18,7 @@ extension Actions {
             board.publishPlans()
             board.publishInfo()
             fleet.republish()
+            board.republish()
             return Outcome(changed: true)
         }
     }

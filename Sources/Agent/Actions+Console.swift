@@ -9,14 +9,14 @@ extension Actions {
     private static let mostLogBytes = 32 << 10
 
     func logs(_ server: ServerID, _ arguments: JSON.Object) async throws -> Outcome {
-        guard let record = fleet[server], let container = record.container else {
-            _ = try report(server)
-            return Outcome(data: ["lines": [], "truncated": false, "following": false])
-        }
+        _ = try report(server)
         let since = try Self.time(arguments["since"])
         let seconds = arguments["follow"]?.int
         if let seconds, !followers.follow(server, seconds: seconds) {
             throw ActionError(.busy, "too many servers are followed")
+        }
+        guard let record = fleet[server], let container = record.container else {
+            return Outcome(data: ["lines": [], "truncated": false, "following": .bool((seconds ?? 0) > 0)])
         }
         let all = try await engine.lastLines(
             of: container.id, count: arguments["tail"]?.int ?? 100, since: since)

@@ -27,29 +27,32 @@ extension Actions {
             let container = try await readyContainer(
                 server, progress: Progress(job.command, responder: responder))
             try Task.checkCancellation()
-            try await shielded { try await engine.start(container) }
+            try await shielded {
+                try await engine.start(container)
+                // From now on there may be a game to lose: what is cut off here is no half-made server any more.
+                if kind != .starting { try store.set(Store.Step(.starting, since: Date()), for: server) }
+            }
             await reconciler.look(at: server)
             end(server)
         } catch {
             let failure = await explained(error, server)
             await reconciler.look(at: server)
             end(server, failure: Task.isCancelled ? nil : failure.code.rawValue)
+            // What its owner wants comes true once the engine is back.
+            if failure.code == .engineUnreachable, kind == .starting, job.command != nil {
+                fleet.tryAgain(.restore, of: server)
+            }
             throw failure
         }
     }
 
     /// A step is over; where the agent itself is about to end it may not be, and the next run of the agent looks after it.
     func end(_ server: ServerID, failure: String? = nil) {
-        if !ending.hasBegun {
-            do { try store.set(nil, for: server) } catch {
-                logger.error("the store cannot be written", metadata: ["what": "a step", "error": "\(error)"])
-            }
+        guard !ending.hasBegun else { return }
+        do { try store.set(nil, for: server) } catch {
+            logger.error("the store cannot be written", metadata: ["what": "a step", "error": "\(error)"])
         }
-        fleet.update(server) { server in
-            server.step = .none
-            server.activity = nil
-            server.failure = failure
-        }
+        fleet.update(server) { $0.end(failure: failure) }
     }
 
     /// The id of a container that can be started.
@@ -100,9 +103,12 @@ extension Actions {
         _ old: ContainerDetail, as spec: ContainerSpec, for config: ServerConfig, progress: Progress
     ) async throws -> String {
         let aside = "\(spec.name).replaced"
-        try await shielded {
-            try await removeLeftover(aside, of: config.server)
-            try await engine.rename(old.id, to: aside)
+        // A replacement that was cut off has put it aside already.
+        if old.plainName != aside {
+            try await shielded {
+                try await removeLeftover(aside, of: config.server)
+                try await engine.rename(old.id, to: aside)
+            }
         }
         let id: String
         do {

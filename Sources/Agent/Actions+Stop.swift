@@ -23,12 +23,18 @@ extension Actions {
     func kill(_ server: ServerID, _ job: Job) async throws -> Outcome {
         _ = try report(server)
         try fleet.set(.stopped, for: server)
-        guard let container = fleet[server]?.container, fleet[server]?.isRunning == true else {
+        guard let container = fleet[server]?.container, container.state.isUp else {
+            if fleet[server]?.step != Observation.Step.none { end(server) }  // of the stop that this one broke off
             return Outcome(changed: false, data: try report(server))
         }
         fleet.update(server) { $0.begin(.stopping, cause: job.cause, ending: .killed) }
-        defer { end(server) }
-        try await killed(container.id)
+        do {
+            if container.state.status == "restarting" { try await engine.stop(container.id, grace: 0) }
+            try await killed(container.id)
+        } catch {
+            await breakOff(server)
+            throw error
+        }
         await reconciler.look(at: server)
         end(server)
         return Outcome(changed: true, data: try report(server))
@@ -39,7 +45,7 @@ extension Actions {
     /// Once asked to stop, a game is given its time: only a kill, or the agent's own end, breaks the wait off. A second
     /// stop on top of the first would have the shorter grace win.
     func bringDown(_ server: ServerID, _ job: Job) async throws -> Outcome {
-        guard let record = fleet[server], let container = record.container, record.isRunning else {
+        guard let record = fleet[server], let container = record.container, container.state.isUp else {
             return Outcome(changed: false, data: try report(server))
         }
         let recipe = StopRecipe(
@@ -47,18 +53,18 @@ extension Actions {
             defaultGrace: settings.stopGrace)
         try store.set(Store.Step(.stopping, since: Date(), grace: recipe.grace), for: server)
         fleet.update(server) { $0.begin(.stopping, cause: job.cause, ending: .stopped) }
-        defer { end(server) }
         let stopping = Task {
             if container.state.status == "paused" { try await engine.unpause(container.id) }
-            try await carryOut(recipe, on: container.id)
+            try await carryOut(recipe, on: container)
         }
         job.breaker.onBreak { stopping.cancel() }
         do {
             try await stopping.value
         } catch {
-            fleet.update(server) { $0.ending = nil }  // however it ends now, it is not by this stop
-            await reconciler.look(at: server)
-            throw stopping.isCancelled ? CancellationError() : error
+            // The kill, or the next run of the agent, goes on from here: it is stopping still.
+            if stopping.isCancelled { throw CancellationError() }
+            await breakOff(server)
+            throw error
         }
         await reconciler.look(at: server)
         end(server)
@@ -67,24 +73,39 @@ extension Actions {
         return Outcome(changed: true, data: .object(data))
     }
 
-    private func carryOut(_ recipe: StopRecipe, on container: String) async throws {
-        switch recipe.way {
-        case .engine: return try await engine.stop(container, grace: recipe.grace)
-        case .signal(let signal): try await engine.kill(container, signal: signal.rawValue)
-        case .command(let text): try await engine.write(Array("\(text)\n".utf8), toInputOf: container)
-        case .signalAll(let signal): return try await signalAll(signal, grace: recipe.grace, container)
-        }
-        if try await !hasEnded(container, within: recipe.grace) { try await killed(container) }
+    /// A stop or kill that did not come about: however the server ends now, it is not by it.
+    private func breakOff(_ server: ServerID) async {
+        guard !ending.hasBegun else { return }
+        fleet.update(server) { $0.ending = nil }
+        await reconciler.look(at: server)
+        end(server)
     }
 
-    /// Signals all but the first process; after half of the grace with TERM, which not every game takes first.
-    private func signalAll(_ signal: StopSignal, grace: Int, _ container: String) async throws {
-        let half = max(grace / 2, 1)
+    private func carryOut(_ recipe: StopRecipe, on container: ContainerDetail) async throws {
+        // Between two of the engine's own attempts there is nobody to ask.
+        if container.state.status == "restarting" { return try await engine.stop(container.id, grace: 0) }
+        var rest = recipe.grace
+        do {
+            switch recipe.way {
+            case .engine: return try await engine.stop(container.id, grace: recipe.grace)
+            case .signal(let signal): try await engine.kill(container.id, signal: signal.rawValue)
+            case .command(let text): try await engine.write(Array("\(text)\n".utf8), toInputOf: container.id)
+            case .signalAll(let signal): rest -= try await signalAll(signal, grace: recipe.grace, container.id)
+            }
+        } catch EngineError.refused(status: 409, _) {}  // it has ended by itself just now
+        if try await !hasEnded(container.id, within: rest) { try await killed(container.id) }
+        // An engine that starts it again by itself leaves that off only after a stop of its own.
+        if container.isRestartedByEngine { try await engine.stop(container.id, grace: recipe.grace) }
+    }
+
+    /// Signals all but the first process; after half of the grace again with TERM, which not every game takes first.
+    ///
+    /// - Returns: the seconds of the grace that have passed.
+    private func signalAll(_ signal: StopSignal, grace: Int, _ container: String) async throws -> Int {
         try await signalOthers(signal, in: container)
-        if try await hasEnded(container, within: half) { return }
-        if signal != .term { try await signalOthers(.term, in: container) }
-        if try await hasEnded(container, within: max(grace - half, 1)) { return }
-        try await killed(container)
+        guard signal != .term, try await !hasEnded(container, within: grace / 2) else { return 0 }
+        try await signalOthers(.term, in: container)
+        return grace / 2
     }
 
     /// `kill(-1)` reaches every process of the container but its first and the caller (kill(2)).

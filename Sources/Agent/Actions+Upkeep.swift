@@ -14,52 +14,71 @@ extension Actions {
             switch upkeep {
             case .retry: try await retry(server, job)
             case .restore: try await restore(server, job)
-            case .finishStop(let deadline): try await finishStop(server, job, deadline: deadline)
+            case .finishStop(let step): try await finishStop(server, job, step)
             case .discard(let isInPlace): try await discard(server, inPlace: isInPlace)
             }
         } catch {
+            await leave(upkeep, of: server, after: error)
+        }
+    }
+
+    /// What a later command broke off is over; what the engine did not let be done is tried again.
+    private func leave(_ upkeep: Job.Upkeep, of server: ServerID, after error: any Error) async {
+        guard !ending.hasBegun else { return }
+        let failure = ActionError(Task.isCancelled ? CancellationError() : error)
+        if failure.code != .superseded {
             logger.warning(
                 "upkeep failed",
-                metadata: ["server.id": "\(server)", "upkeep": "\(upkeep)", "error": "\(error)"])
+                metadata: ["server.id": "\(server)", "upkeep": "\(upkeep)", "error": "\(failure)"])
+        }
+        switch failure.code {
+        case .engineUnreachable, .timeout: fleet.tryAgain(upkeep == .retry ? .restore : upkeep, of: server)
+        default: if case .finishStop = upkeep { end(server) }
         }
     }
 
     private func retry(_ server: ServerID, _ job: Job) async throws {
-        guard let record = fleet[server], record.desired == .running, !record.isRunning,
+        guard let record = fleet[server], record.desired == .running, record.container?.state.isUp == false,
             record.history.retryAt != nil
         else { return }
-        var history = record.history
-        history.retryAt = nil
-        try fleet.set(history, for: server)
+        fleet.update(server) { $0.history.retryAt = nil }
+        if let history = fleet[server]?.history { try store.set(history, for: server) }
         try await run(server, job)
     }
 
-    /// Where the engine goes away again meanwhile it stays to be done.
     private func restore(_ server: ServerID, _ job: Job) async throws {
         guard let record = fleet[server], record.desired == .running else { return }
-        if !record.isRunning { try await run(server, job) }
+        if record.container?.state.isUp != true {
+            do { try await run(server, job) } catch let error as ActionError where error.code != .engineUnreachable {
+                fleet.update(server) { $0.needsRestore = false }
+                throw error
+            }
+        }
         fleet.update(server) { $0.needsRestore = false }
+        try store.set(nil, for: server)
     }
 
     /// Sees a stop through that had been begun: the game may be saving right now, and must not be asked twice.
     ///
     /// Only where it has let the rest of its grace pass, as it was perhaps never asked, it is asked anew.
-    private func finishStop(_ server: ServerID, _ job: Job, deadline: Date?) async throws {
+    private func finishStop(_ server: ServerID, _ job: Job, _ step: Store.Step) async throws {
         guard let record = fleet[server] else { return }
-        if let container = record.container, record.isRunning {
+        let isLater = record.run.map { $0 > step.since } ?? false  // somebody has started it since
+        if let container = record.container, container.state.isUp, !isLater {
             fleet.update(server) { $0.begin(.stopping, cause: job.cause, ending: .stopped) }
-            defer { end(server) }
-            let rest = Int(deadline?.timeIntervalSinceNow ?? 0)
-            let hasEnded = try await hasEnded(container.id, within: min(rest, 3600))
+            let rest = step.since.addingTimeInterval(Double(step.grace ?? 0)).timeIntervalSinceNow
+            let hasEnded = try await hasEnded(container.id, within: min(max(Int(rest.rounded(.up)), 0), 3600))
             if !hasEnded { _ = try await bringDown(server, job) }
             await reconciler.look(at: server)
         }
         end(server)
-        if fleet[server]?.desired == .running { try await run(server, job) }
+        if fleet[server]?.desired == .running, fleet[server]?.isRunning != true { try await run(server, job) }
     }
 
+    /// Cleans up after a creation of which there never was a game: one that has run once may hold a world.
     private func discard(_ server: ServerID, inPlace: Bool) async throws {
-        guard fleet[server]?.isRunning != true else { return try store.set(nil, for: server) }  // all but done
+        let started = fleet[server]?.container.flatMap { Timestamp.engineDate($0.state.startedAt) }
+        guard started == nil else { return try store.set(nil, for: server) }
         logger.warning("a creation was cut off: it is cleaned up", metadata: ["server.id": "\(server)"])
         await cleanUp(server, folder: ServerFolder(server, in: settings.servers), isNew: !inPlace)
     }

@@ -111,9 +111,12 @@ struct Actions: Sendable {
     }
 
     private func send(_ reply: Reply, for command: Command) {
-        let sent = responder.send(reply, to: command.route)
-        for route in ledger.finish(command, with: sent) {
-            var repeated = sent
+        let reply = responder.numbered(reply)
+        // On the disk first: were it sent and then forgotten, the next run of the agent would say something else.
+        let others = ledger.finish(command, with: reply)
+        if responder.deliver(reply, to: command.route) { ledger.noteSent(command) }
+        for route in others {
+            var repeated = reply
             repeated.isDuplicate = true
             responder.send(repeated, to: route)
         }
@@ -123,7 +126,8 @@ struct Actions: Sendable {
             metadata: [
                 "command.id": "\(command.id ?? "")", "command.action": "\(command.action.name)",
                 "server.id": "\(reply.server?.uid ?? "")", "status": "\(reply.status.rawValue)",
-                "code": "\(reply.code?.rawValue ?? "")", "took.ms": "\(reply.took ?? 0)", "by": "\(command.by ?? "")",
+                "code": "\(reply.code?.rawValue ?? "")", "took.ms": "\(reply.took ?? 0)",
+                "by": "\(command.by?.prefix(64) ?? "")",
             ])
     }
 

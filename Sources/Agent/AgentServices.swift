@@ -75,8 +75,10 @@ struct HeartbeatService: Service {
     let session: Session
     let board: HostBoard
     let fleet: Fleet
+    let reports: RetainedReports
+    let ledger: Ledger
 
-    /// Seconds between two looks at what the bus counts.
+    /// Seconds between two looks at what the bus counts, and at what there was no room for.
     private static let interval = 5
 
     func run() async {
@@ -86,6 +88,8 @@ struct HeartbeatService: Service {
                 let isBeat = (round * Self.interval).isMultiple(of: Limits.heartbeat)
                 if isBeat || board.hasTrouble { board.publishHealth(isEngineReachable: fleet.isEngineReachable) }
                 if isBeat, round > 0 { session.announce() }
+                reports.flush()
+                ledger.flush()
                 do { try await Task.sleep(for: .seconds(Self.interval)) } catch { return }
             }
         }

@@ -17,6 +17,10 @@ final class Fleet: Sendable {
         case awaitReadiness(ServerID)
         /// A run has ended: it is to be told, and judged.
         case judgeEnd(ServerID, ServerEvent)
+        /// A server is to be brought up again.
+        case restore(ServerID)
+        /// What could not be done is to be tried again.
+        case again(ServerID, Job.Upkeep)
         /// The engine is followed again, and every server has been looked at.
         case recover
     }
@@ -27,6 +31,7 @@ final class Fleet: Sendable {
     private let logger: Logger
     private let duty: AsyncStream<Duty>.Continuation
     private let state = Mutex(State())
+    private let looks = Atomic(0)
 
     private struct State {
         var servers: [ServerID: Server] = [:]
@@ -76,15 +81,25 @@ final class Fleet: Sendable {
             for report in Topics.ServerReport.allCases { reports.clear(topics.status(id, report)) }
         }
         publishIndex()
-        note("gone server") { try store.setAnnounced(false, id) }
+        forgetGone()
+    }
+
+    /// Takes servers that are gone off the list of those the broker knows of, once it has been told so.
+    func forgetGone() {
+        guard reports.isCleared else { return }
+        note("gone servers") {
+            for id in try store.announced() where self[id] == nil { try store.setAnnounced(false, id) }
+        }
     }
 
     /// Changes what is known of a server, and has all that follows from it published and seen to.
     func update(_ id: ServerID, _ change: (inout Server) -> Void) {
         state.withLock { state in
             guard var server = state.servers[id] else { return }
+            let neededRestore = server.needsRestore
             change(&server)
             server.settle()
+            if server.needsRestore, !neededRestore { duty.yield(.restore(id)) }
             let effects = server.effects
             server.effects = []
             state.servers[id] = server
@@ -125,13 +140,30 @@ final class Fleet: Sendable {
             Publication(topics.agentEvent, EventReport(event, cause: .engine, data: data).json.bytes))
     }
 
+    /// Has what could not be done to a server tried again later.
+    func tryAgain(_ upkeep: Job.Upkeep, of id: ServerID) { duty.yield(.again(id, upkeep)) }
+
+    /// Has the restart policy judge the end of a server's last run; on the disk before it returns.
+    ///
+    /// Where its owner has asked for something meanwhile, what he asked for counts.
+    func judgeEnd(of id: ServerID, now: Date) throws -> RestartPolicy.Decision {
+        var decision = RestartPolicy.Decision.stayDown
+        update(id) { server in
+            server.history.retryAt = nil
+            guard let end = server.unaskedEnd else { return }
+            (decision, server.history) = server.options.restart.decide(on: end, after: server.history, now: now)
+        }
+        if let history = self[id]?.history { try store.set(history, for: id) }
+        return decision
+    }
+
     /// Sets what the owner asked for, and forgets crashes: he has it in hand now.
     ///
     /// On the disk before it returns.
     func set(_ desired: Desired, for id: ServerID) throws {
         if self[id]?.storedDesired != desired { try store.set(.desired(desired), for: id) }
-        let history = self[id]?.history
-        if let history, history != history.forgiven { try store.set(history.forgiven, for: id) }
+        if let history = self[id]?.history, history != history.forgiven { try store.set(history.forgiven, for: id) }
+        if self[id]?.needsRestore == true { try store.set(nil, for: id) }
         update(id) { server in
             server.desired = desired
             server.storedDesired = desired
@@ -178,6 +210,7 @@ final class Fleet: Sendable {
                 publish(id, in: &state)
             }
         }
+        publishIndex()
     }
 
     /// Has the broker forget the servers that were there once and are not now.
@@ -186,13 +219,8 @@ final class Fleet: Sendable {
         publishIndex()
     }
 
-    /// A number for a look at a server's container that begins now.
-    func beginLook(_ id: ServerID) -> Int? {
-        state.withLock { state in
-            state.servers[id]?.looks += 1
-            return state.servers[id]?.looks
-        }
-    }
+    /// A number for a look at a container that begins now.
+    func beginLook() -> Int { looks.add(1, ordering: .relaxed).newValue }
 
     /// Notes that a look could not be taken, so that it is tried again.
     ///
@@ -212,6 +240,9 @@ final class Fleet: Sendable {
             server.observe(container)
             server.noteHealth()
         }
+        guard let server = self[id], server.storedDesired == nil, server.desired == .running else { return }
+        note("what is wanted") { try store.set(.desired(server.desired), for: id) }
+        update(id) { $0.storedDesired = $0.desired }
     }
 
     private func publish(_ id: ServerID, in state: inout State) {

@@ -94,13 +94,21 @@ final class Followers: Sendable {
     }
 
     private func send(_ batch: ConsoleBatch, of server: ServerID) {
-        let (lines, dropped) = batch.take()
+        var (lines, dropped) = batch.take()
         guard !lines.isEmpty || dropped > 0 else { return }
-        let payload = ConsoleReport.json(lines, dropped: dropped, at: Date()).bytes
-        var message = Publication(topics.console(server), payload, quality: .atMostOnce)
+        let topic = topics.console(server)
+        let room = bus.packetLimit.map { max($0 - topic.utf8.count - 256, 0) } ?? .max
+        var payload = ConsoleReport.json(lines, dropped: dropped, at: Date()).bytes
+        while payload.count > room, !lines.isEmpty {
+            let left = lines.count / 2
+            dropped += lines.count - left
+            lines = lines.suffix(left)
+            payload = ConsoleReport.json(lines, dropped: dropped, at: Date()).bytes
+        }
+        var message = Publication(topic, payload, quality: .atMostOnce)
         message.expiry = 60
         // What the broker does not take now has been printed long before it does.
-        if bus.isBusy || !bus.publish(message) { batch.drop(lines.count + dropped) }
+        guard !bus.isBusy, case .sent = bus.publish(message) else { return batch.drop(lines.count + dropped) }
     }
 }
 

@@ -46,6 +46,9 @@ final class HostBoard: Sendable {
         publishInfo()
     }
 
+    /// Sends every retained report again, also those that have not changed.
+    func republish() { reports.republish() }
+
     func publishInfo() {
         reports.set(Publication(settings.topics.status(.info), info.json.bytes, isRetained: true))
     }

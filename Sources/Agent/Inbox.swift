@@ -41,8 +41,16 @@ struct Inbox: Sendable {
     func take(_ arrival: Arrival) async {
         switch arrival {
         case .refused(let refusal, let topic): refuse(refusal, topic: topic)
-        case .command(let command, .new): await start(actions.named(command))
-        case .command(let command, .running): repeatReply(command.reply(.accepted), to: command)
+        case .command(let command, .new):
+            // What had to wait for so long that its sender has given up must not happen out of the blue.
+            if Date().timeIntervalSince(command.receivedAt) > Ledger.patience {
+                bus.count { $0.expired += 1 }
+                actions.finish(command, with: ActionError(.expired, "the agent could not take it in time"))
+            } else {
+                await start(actions.named(command))
+            }
+        case .command(let command, .running):
+            repeatReply(ledger.reply(to: command) ?? command.reply(.accepted), to: command)
         case .command(let command, .done(let reply)): repeatReply(reply, to: command)
         }
     }
@@ -58,13 +66,19 @@ struct Inbox: Sendable {
         responder.send(reply, to: command.route)
     }
 
-    /// Deals with the commands that an earlier run of the agent left without a reply.
+    /// Deals with the commands that an earlier run of the agent left without a reply, or with one that was not sent.
     func takeUpLeft() async {
+        let now = Date()
         for left in ledger.takeLeft() {
             do {
-                guard var command = try reader.read(left.message, now: Date()) else { continue }
+                guard var command = try reader.read(left.message, now: left.hasBegun ? left.received : now) else {
+                    continue
+                }
                 command.key = left.key
-                if left.isWanted {
+                if let reply = left.reply {
+                    repeatReply(reply, to: command)
+                    ledger.noteSent(command)
+                } else if !left.hasBegun, now.timeIntervalSince(left.received) < Ledger.patience {
                     logger.info("takes up a command again", metadata: ["command.id": "\(command.id ?? "")"])
                     await start(actions.named(command))
                 } else {
@@ -120,9 +134,12 @@ struct Inbox: Sendable {
         case .asks: isTaken = lanes.runBeside(job)
         case .changes, .supersedes: isTaken = lanes.enqueue(job, for: command.server)
         }
-        guard isTaken else {
-            return actions.finish(command, with: ActionError(.busy, "\(Limits.laneDepth) commands wait already"))
-        }
+        guard !isTaken else { return }
+        var reply = command.reply(.error)
+        reply.code = .busy
+        reply.error = "\(Limits.laneDepth) commands wait already"
+        responder.send(reply, to: command.route)
+        ledger.forget(command)  // the same id may come again when there is room
     }
 }
 

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Peon
+import Store
 import Synchronization
 
 /// Something to be done to a server, or by the agent, on its way through a lane.
@@ -25,8 +26,8 @@ struct Job: Sendable {
         case restore
         /// A stop, or the first half of a restart, that the agent's death cut off.
         ///
-        /// Until `deadline` the game is only waited for: it may have been asked, and be saving.
-        case finishStop(deadline: Date?)
+        /// Until its grace is over the game is only waited for: it may have been asked, and be saving.
+        case finishStop(Store.Step)
         /// A creation that the agent's death cut off goes; `inPlace`: its folder had been there before, and stays.
         case discard(inPlace: Bool)
     }
@@ -66,9 +67,10 @@ struct Job: Sendable {
         }
     }
 
-    /// Whether this one, coming after `earlier`, takes its place.
+    /// Whether this one, coming after `earlier`, takes its place; what the agent does unasked waits for its turn.
     func breaksOff(_ earlier: Job) -> Bool {
-        switch (verb, earlier.verb) {
+        guard command != nil else { return false }
+        return switch (verb, earlier.verb) {
         case (.kill, .stop), (.kill, .restart): true
         case (.stop, _), (.kill, _), (.destroy, _), (.eradicate, _):
             [.create, .start, .restart, .pause, .unpause].contains(earlier.verb)

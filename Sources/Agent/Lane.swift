@@ -29,6 +29,8 @@ final class Lane: Sendable {
     /// - Returns: false where ``Limits/laneDepth`` jobs wait already.
     func enqueue(_ job: Job) -> Bool {
         let isTaken = state.withLock { state in
+            // What ends a server must get through also where many starts wait.
+            guard state.waiting.count < (job.supersedes ? 2 : 1) * Limits.laneDepth else { return false }
             for index in state.waiting.indices where job.breaksOff(state.waiting[index].job) {
                 state.waiting[index].isBrokenOff = true
             }
@@ -36,8 +38,6 @@ final class Lane: Sendable {
                 running.task.cancel()
                 if job.verb == .kill { running.job.breaker.breakNow() }
             }
-            // What ends a server must get through also where many starts wait.
-            guard state.waiting.count < (job.supersedes ? 2 : 1) * Limits.laneDepth else { return false }
             state.waiting.append(Waiting(job: job))
             return true
         }

@@ -12,8 +12,10 @@ import Synchronization
 final class Ledger: Sendable {
     private static let memory: TimeInterval = 15 * 60
     private static let most = 4096
+    /// Senders of duplicates that are told how one command ended.
+    private static let mostOthers = 16
     /// Seconds for which a command that was not begun is still wanted: as long as the broker keeps a session.
-    private static let patience: TimeInterval = 60
+    static let patience: TimeInterval = 60
 
     private let store: Store
     private let logger: Logger
@@ -24,6 +26,8 @@ final class Ledger: Sendable {
         /// Keys in the order in which they came.
         var order: [String] = []
         var left: [Left] = []
+        /// Commands whose replies have gone out, which is not on the disk yet.
+        var sent: [String] = []
     }
 
     private struct Entry {
@@ -40,13 +44,14 @@ final class Ledger: Sendable {
         case done(Reply)
     }
 
-    /// A command that an earlier run of the agent left without a reply.
+    /// A command that an earlier run of the agent left without a reply, or with one that was not sent.
     struct Left: Sendable {
         let key: String
         let message: CommandMessage
         let received: Date
-        /// Whether it may still be carried out: it never was begun, and is wanted still.
-        let isWanted: Bool
+        let hasBegun: Bool
+        /// What was answered, where that may not have gone out.
+        let reply: Reply?
     }
 
     init(store: Store, now: Date, logger: Logger) throws(StoreError) {
@@ -57,12 +62,13 @@ final class Ledger: Sendable {
             for command in seen {
                 state.order.append(command.key)
                 state.entries[command.key] = Entry(received: command.received, reply: Self.reply(command))
-                guard command.reply == nil, let text = command.command,
-                    let message = CommandMessage(journalText: text)
-                else { continue }
-                let isWanted = !command.hasBegun && now.timeIntervalSince(command.received) < Self.patience
+                guard !command.isSent, let message = command.command.flatMap(CommandMessage.init(journalText:)) else {
+                    continue
+                }
                 state.left.append(
-                    Left(key: command.key, message: message, received: command.received, isWanted: isWanted))
+                    Left(
+                        key: command.key, message: message, received: command.received, hasBegun: command.hasBegun,
+                        reply: Self.reply(command)))
             }
         }
     }
@@ -90,19 +96,26 @@ final class Ledger: Sendable {
         let sighting = sighting(of: command)
         guard case .new = sighting else { return sighting }
         let limit = command.receivedAt.addingTimeInterval(-Self.memory)
+        let sent = takeSent()
         write {
             try store.note(
-                command.key, message.journalText ?? "", received: command.receivedAt, forgettingBefore: limit)
+                command.key, message.journalText ?? "", received: command.receivedAt, forgettingBefore: limit,
+                sent: sent)
         }
         return .new
     }
+
+    /// The reply to a command that was under way when it came a second time, where it has one by now.
+    func reply(to command: Command) -> Reply? { state.withLock { $0.entries[command.key]?.reply } }
 
     private func sighting(of command: Command) -> Sighting {
         state.withLock { state -> Sighting in
             forgetOld(&state, now: command.receivedAt)
             if var entry = state.entries[command.key] {
                 if let reply = entry.reply { return .done(reply) }
-                if !entry.others.contains(command.route) { entry.others.append(command.route) }
+                if entry.others.count < Self.mostOthers, !entry.others.contains(command.route) {
+                    entry.others.append(command.route)
+                }
                 state.entries[command.key] = entry
                 return .running
             }
@@ -113,7 +126,7 @@ final class Ledger: Sendable {
         }
     }
 
-    /// Takes back a command that there was no room for.
+    /// Takes back a command that there was no room for, so that it may come again.
     func forget(_ command: Command) {
         guard !command.isHarmless else { return }
         state.withLock { state in
@@ -121,6 +134,24 @@ final class Ledger: Sendable {
             state.order.removeAll { $0 == command.key }
         }
         write { try store.forgetCommand(command.key) }
+    }
+
+    /// Notes that a command's reply has gone out; on the disk with the next command.
+    func noteSent(_ command: Command) {
+        if !command.isHarmless { state.withLock { $0.sent.append(command.key) } }
+    }
+
+    /// Puts on the disk which replies have gone out; to be called now and then.
+    func flush() {
+        let sent = takeSent()
+        if !sent.isEmpty { write { try store.noteSent(sent) } }
+    }
+
+    private func takeSent() -> [String] {
+        state.withLock { state in
+            defer { state.sent = [] }
+            return state.sent
+        }
     }
 
     /// Notes that a command is acted on from now.
@@ -159,12 +190,17 @@ final class Ledger: Sendable {
         write { try store.note(key, reply: reply.json.text()) }
     }
 
+    /// What has no reply yet stays, however old it is.
     private func forgetOld(_ state: inout State, now: Date) {
-        while let first = state.order.first, let entry = state.entries[first],
+        var index = 0
+        while index < state.order.count, let entry = state.entries[state.order[index]],
             now.timeIntervalSince(entry.received) > Self.memory || state.order.count > Self.most
         {
-            state.order.removeFirst()
-            state.entries[first] = nil
+            if entry.reply == nil {
+                index += 1
+            } else {
+                state.entries[state.order.remove(at: index)] = nil
+            }
         }
     }
 

@@ -21,8 +21,9 @@ struct Observation: Equatable {
     var readiness = Readiness.awaited
     /// Whether nobody waits yet for the run that is under way to become ready.
     var isNewRun = true
-    /// Whether nothing has been made yet of the end that shows.
+    /// Whether nothing has been made yet of the end that shows; if not, what was made of it.
     var isNewEnd = true
+    var judged: ServerSign.Verdict?
 
     enum Step: Equatable { case none, starting, stopping }
     enum Ending: Equatable { case stopped, killed, engineRestarted }
@@ -74,6 +75,11 @@ struct Observation: Equatable {
 
     private func verdict(_ container: ContainerDetail.State) -> ServerSign.Verdict {
         if let failure { return .failed(failure) }
+        if !isNewEnd, let judged, ending != .engineRestarted {
+            // What it was told as stands, also when the signals that led to it are forgotten.
+            if case .crashed = judged { return .crashed(stayReason ?? crashReason(container)) }
+            return judged
+        }
         switch ending {
         case .killed: return .stopped("killed")
         // Asked to stop, a game does not end by SIGKILL unless it was sent one at the end of the grace.
@@ -90,8 +96,11 @@ struct Observation: Equatable {
         }
         // A child that ran out of memory marks the container too: with exit 0 the game itself ended well.
         if container.exitCode == 0 || desired == .stopped { return .stopped("exited") }
-        if let stayReason { return .crashed(stayReason) }
-        if container.isOOMKilled == true, container.exitCode == 137 { return .crashed("out_of_memory") }
-        return .crashed(container.exitCode > 128 ? "signal \(container.exitCode - 128)" : "exit_code")
+        return .crashed(stayReason ?? crashReason(container))
+    }
+
+    private func crashReason(_ container: ContainerDetail.State) -> String {
+        if container.isOOMKilled == true, container.exitCode == 137 { return "out_of_memory" }
+        return container.exitCode > 128 ? "signal \(container.exitCode - 128)" : "exit_code"
     }
 }

@@ -52,7 +52,7 @@ package struct OrcAgent: Sendable {
             KeeperService(keeper: keeper), FollowerService(followers: followers),
             WatchService(watch: watch, fleet: fleet, keeper: keeper, logger: logger),
             LaneService(lanes: lanes, ending: actions.ending),
-            HeartbeatService(session: session, board: board, fleet: fleet),
+            HeartbeatService(session: session, board: board, fleet: fleet, reports: reports, ledger: ledger),
         ]
     }
 

@@ -26,10 +26,14 @@ struct Reconciler: Sendable {
             do {
                 let version = try await engine.negotiate()
                 board.setEngine(version: version.version, api: engine.apiVersion)
-                try await noteRun(lostAt: lostAt, wasAway: wait.hasFailed)
+                let run = try await engineRun()
+                if try store.engineRun().map({ $0 != run }) ?? false || run == Self.unknownRun && wait.hasFailed {
+                    fleet.noteEngineRestart(lostAt: lostAt)
+                }
                 try await follow {
                     lastFailure = nil
                     wait = Wait()
+                    try store.set(engineRun: run)
                 }
             } catch {
                 if fleet.isEngineReachable { lostAt = Date() }
@@ -55,22 +59,23 @@ struct Reconciler: Sendable {
         }
     }
 
-    /// Finds out whether this is another run of the engine than the one that was followed last.
+    private static let unknownRun = ""
+
+    /// What tells this run of the engine from others, as far as that can be told.
     ///
-    /// Where the engine has no default network to tell it by, its having been away does.
-    private func noteRun(lostAt: Date?, wasAway: Bool) async throws {
-        let network = try await engine.defaultNetworkMade()
-        let bootID = try? String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8)  // else unknown
-        let isAnother = try store.follow(engineRun: network ?? bootID ?? "")
-        if isAnother || network == nil && wasAway { fleet.noteEngineRestart(lostAt: lostAt) }
+    /// Its default network is made anew whenever it starts with no container running; where it has none, that the machine
+    /// has not been started anew must do.
+    private func engineRun() async throws -> String {
+        if let made = try await engine.defaultNetworkMade() { return made }
+        return (try? String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8)) ?? Self.unknownRun
     }
 
-    private func follow(onOpen: () -> Void) async throws {
+    private func follow(onOpen: () throws -> Void) async throws {
         try await withThrowingDiscardingTaskGroup { group in
             group.addTask { try await lookAgain() }
             try await engine.events {
-                onOpen()
                 try await lookAtAll()
+                try onOpen()
                 fleet.setEngineReachable(true)
                 logger.info("following the container engine", metadata: ["engine.api": "\(engine.apiVersion ?? "")"])
             } each: { event in
@@ -94,8 +99,8 @@ struct Reconciler: Sendable {
     /// Lists all containers and inspects those of servers, side by side, so that one that hangs holds up none.
     func lookAtAll() async throws {
         // What is not in the list was missing when it was taken, not when it was read.
-        var numbers: [ServerID: Int] = [:]
-        for server in fleet.all { numbers[server.id] = fleet.beginLook(server.id) }
+        let number = fleet.beginLook()
+        let known = Set(fleet.all.map(\.id))
         var present: [ServerID: String] = [:]
         for container in try await engine.containers() {
             guard let id = try adopt(container) else { continue }
@@ -107,7 +112,7 @@ struct Reconciler: Sendable {
             for server in fleet.all {
                 if let container = listed[server.id] {
                     group.addTask { await look(at: server.id, listedAs: container) }
-                } else if let number = numbers[server.id] {
+                } else if known.contains(server.id) {
                     fleet.endLook(server.id, number: number, found: nil)
                 }
             }
@@ -136,7 +141,7 @@ struct Reconciler: Sendable {
     /// It goes on when the command that wants it is broken off: what has been done must be seen.
     func find(_ id: ServerID, listedAs container: String? = nil) async throws {
         try await Task {
-            guard let number = fleet.beginLook(id) else { return }
+            let number = fleet.beginLook()
             fleet.endLook(id, number: number, found: try await inspect(id, listedAs: container))
         }.value
     }
@@ -185,6 +190,7 @@ struct Reconciler: Sendable {
     /// Answers whether the container should be inspected too; an action that is under way does that at its own end.
     private func note(_ event: EngineEvent, of id: ServerID) -> Bool {
         var needsLook = true
+        let number = fleet.beginLook()
         fleet.update(id) { server in
             guard server.container == nil || server.container?.id == event.actor.id else { return }
             switch event.action {
@@ -203,14 +209,16 @@ struct Reconciler: Sendable {
                 server.effects.append(.announce(.outOfMemory))
             case "kill":
                 let signal = event.actor.attributes?["signal"].flatMap { Int($0) }
-                if server.step == .none, let signal, Self.endingSignals.contains(signal) {
+                // Of a TERM and the KILL after its grace the first says what was meant.
+                let isFirst = server.externalSignal.map { event.date.timeIntervalSince($0.at) > 600 } ?? true
+                if isFirst, server.step == .none, let signal, Self.endingSignals.contains(signal) {
                     server.externalSignal = (signal, event.date)
                     server.cause = .external
                 }
                 needsLook = false
             default: break
             }
-            if server.take(event) { needsLook = server.step == .none }
+            if server.take(event, look: number) { needsLook = server.step == .none }
         }
         return needsLook
     }

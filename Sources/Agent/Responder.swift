@@ -14,21 +14,31 @@ final class Responder: Sendable {
         self.reports = reports
     }
 
-    /// - Returns: the reply as it went out, with its number.
-    @discardableResult
-    func send(_ reply: Reply, to route: ReplyRoute) -> Reply {
+    /// The reply with its number, as it is to go out.
+    func numbered(_ reply: Reply) -> Reply {
         var numbered = reply
         numbered.seq = seq.add(1, ordering: .relaxed).newValue
+        return numbered
+    }
+
+    /// Numbers a reply and sends it.
+    func send(_ reply: Reply, to route: ReplyRoute) { deliver(numbered(reply), to: route) }
+
+    /// Sends a reply that has its number.
+    ///
+    /// - Returns: whether it has gone out; a last word that has not will.
+    @discardableResult
+    func deliver(_ numbered: Reply, to route: ReplyRoute) -> Bool {
+        var isSent = true
         if let topic = route.topic {
             var full = Publication(topic, numbered.json.bytes, quality: .atMostOnce)
             full.correlation = route.correlation
             full.expiry = 60
             // The last word must come through a broker that is away just now; what came before it is news of then.
-            if reply.status.isTerminal { reports.emit(full) } else { bus.publish(full) }
+            if numbered.status.isTerminal { isSent = reports.emit(full) } else { bus.publish(full) }
         }
         var mirrored = Publication(route.mirror, numbered.withoutPrivateData.json.bytes)
         mirrored.expiry = 60
-        reports.emit(mirrored)
-        return numbered
+        return reports.emit(mirrored) && isSent
     }
 }

@@ -14,7 +14,9 @@ extension Server {
     private static let engineEnds: Set<Int> = [0, 130, 143, 255]
 
     /// Takes over the container's state from an event, where it tells one; looks that began before count no more.
-    mutating func take(_ event: EngineEvent) -> Bool {
+    ///
+    /// `look`: a number as for a look that is taken now.
+    mutating func take(_ event: EngineEvent, look: Int) -> Bool {
         guard let state = container?.state.after(event, sawOutOfMemory: sawOutOfMemory) else { return false }
         container?.state = state
         unseen = nil
@@ -22,26 +24,36 @@ extension Server {
         if state.status == "exited", let signal = externalSignal, event.date.timeIntervalSince(signal.at) > 600 {
             externalSignal = nil
         }
+        noteWish()
         noteRun()
-        looks += 1
-        lastLook = looks
+        lastLook = look
         return true
     }
 
     /// Takes what an inspect found.
     mutating func observe(_ found: ContainerDetail?) {
-        if found == nil, container != nil, step == .none { lostContainer = true }
+        if found == nil, container != nil, step == .none {
+            lostContainer = true
+            history.retryAt = nil  // who took it away does not want it back in a minute
+        }
         if found != nil { lostContainer = false }
         container = found
         unseen = nil
-        // Of a server whose owner has not said what he wants, what is found is what is wanted.
-        if !isObserved, storedDesired == nil, step == .none {
-            desired = found?.state.isUp == true ? .running : .stopped
-        }
+        noteWish()
         noteRun()
         noteEngineRestart()
         isObserved = true
         needsLook = false
+    }
+
+    /// Of a server whose owner has never said what he wants, that it was once found running is what he wants.
+    private mutating func noteWish() {
+        guard storedDesired == nil, step == .none else { return }
+        if container?.state.isUp == true {
+            desired = .running
+        } else if !isObserved {
+            desired = .stopped
+        }
     }
 
     /// Notices that another run than the one before is under way, or has come and gone.
@@ -53,8 +65,12 @@ extension Server {
         isRunWatched = false
         isEndJudged = isFirst && isKeptEnd(state.finishedAt)
         readiness = isFirst ? keptReadiness(of: started) : .awaited
-        if state.isUp, step == .none { ending = nil }
+        readinessBesideHealth = nil
         keptReadiness = nil
+        guard state.isUp else { return }
+        failure = nil
+        history.retryAt = nil
+        if step == .none { ending = nil }
     }
 
     private func isKeptEnd(_ finishedAt: String) -> Bool {
@@ -75,7 +91,9 @@ extension Server {
     private mutating func noteEngineRestart() {
         guard let restart = engineRestart else { return }
         engineRestart = nil
-        guard desired == .running, step == .none, !history.hasGivenUp, failure == nil else { return }
+        guard desired == .running, step == .none, !history.hasGivenUp,
+            failure == nil || failure == Reply.Code.engineUnreachable.rawValue
+        else { return }
         switch container?.state.status {
         case "exited"?:
             guard let state = container?.state, isTheEngines(state, restart) else { return }
@@ -88,7 +106,9 @@ extension Server {
 
     private func isTheEngines(_ state: ContainerDetail.State, _ restart: EngineRestart) -> Bool {
         let wasAsked = externalSignal != nil || Self.engineEnds.contains(state.exitCode)
-        guard wasAsked, ending == nil || ending == .engineRestarted else { return false }
+        // Nobody saw what became of it: one that ignores TERM is killed when the engine ends.
+        let wasKilled = restart.lostAt == nil && state.exitCode == 137 && state.isOOMKilled != true
+        guard wasAsked || wasKilled, ending == nil || ending == .engineRestarted else { return false }
         if let lostAt = restart.lostAt, let finished = Timestamp.engineDate(state.finishedAt),
             finished.timeIntervalSince(lostAt) >= -Self.goingDown
         {
@@ -103,12 +123,17 @@ extension Server {
         self.readiness = readiness
     }
 
-    /// A health check goes before all else that is known of its readiness.
+    /// A health check that fails goes before all else that is known of its readiness; one that holds makes ready what has
+    /// nothing else to tell by.
     mutating func noteHealth() {
         guard isRunning, let health = container?.state.health?.status else { return }
+        let unhealthy = Observation.Readiness.lacking("unhealthy")
         switch health {
-        case "unhealthy": readiness = .lacking("unhealthy")
-        case "healthy" where options.ready.pattern == nil || readiness == .lacking("unhealthy"): readiness = .ready
+        case "unhealthy" where readiness != unhealthy:
+            readinessBesideHealth = readiness
+            readiness = unhealthy
+        case "healthy" where options.ready.pattern == nil: readiness = .ready
+        case "healthy" where readiness == unhealthy: readiness = readinessBesideHealth ?? .awaited
         default: break
         }
     }

@@ -47,8 +47,10 @@ struct Server: Sendable {
     var keptReadiness: Store.Readiness?
     /// Set where the engine has been restarted since the container was looked at, with the time at which it was lost.
     var engineRestart: EngineRestart?
-    /// Whether it is to be brought up again, as the engine's end took it down.
+    /// Whether it is to be brought up again, as the engine's or the agent's end took it down or kept it there.
     var needsRestore = false
+    /// What it would be as ready as, were it not for its health check.
+    var readinessBesideHealth: Observation.Readiness?
 
     struct EngineRestart: Sendable {
         /// Nil where the agent was not there to see.
@@ -61,8 +63,7 @@ struct Server: Sendable {
     // What has been said.
     var published: StateReport?
     var seq = 0
-    /// Counts looks at the container, so that an answer that was overtaken is not believed.
-    var looks = 0
+    /// The number of the last look that was believed, so that an answer that was overtaken is not.
     var lastLook = 0
 
     init(id: ServerID, folder: ServerFolder, config: ServerConfig?, desired: Desired) {
@@ -102,7 +103,7 @@ struct Server: Sendable {
         Observation(
             container: container?.state, desired: desired, step: step, lostContainer: lostContainer, ending: ending,
             externalSignal: externalSignal?.number, failure: failure, stayReason: stayReason, readiness: readiness,
-            isNewRun: !isRunWatched, isNewEnd: !isEndJudged)
+            isNewRun: !isRunWatched, isNewEnd: !isEndJudged, judged: history.verdict)
     }
 
     private var stayReason: String? {
@@ -119,26 +120,36 @@ struct Server: Sendable {
         externalSignal = nil
         switch step {
         case .none: break
-        case .starting: take(.starts)
-        case .stopping: take(.stops)
+        case .starting: react(to: .starts)
+        case .stopping: react(to: .stops)
         }
     }
 
     /// Brings the condition in step with what is known.
     mutating func settle() {
-        if let unseen { return take(.isUnseen(unseen)) }
+        if let unseen { return react(to: .isUnseen(unseen)) }
         guard isObserved, let sign = observation.sign else { return }
-        take(sign)
+        react(to: sign)
     }
 
-    private mutating func take(_ sign: ServerSign) {
+    /// A step is over, in one way or another.
+    mutating func end(failure: String?) {
+        step = .none
+        activity = nil
+        let isUp = container?.state.isUp == true
+        self.failure = isUp ? nil : failure
+        if isUp { ending = nil }  // however this run ends, it is not by the stop that did not end it
+    }
+
+    private mutating func react(to sign: ServerSign) {
         let next = ServerMachine.next(condition, sign)
         condition = next.condition
         effects += next.effects
         if next.effects.contains(.awaitReadiness) { isRunWatched = true }
-        if next.effects.contains(.considerRestart) {
+        if case .ended(let verdict, isNew: true) = sign {
             isEndJudged = true
             history.judgedEnd = container?.state.finishedAt
+            history.verdict = verdict
         }
     }
 
@@ -184,6 +195,11 @@ struct Server: Sendable {
 }
 
 extension ContainerDetail {
+    /// Whether the engine itself starts it again; only a container that somebody else made leaves that to it.
+    var isRestartedByEngine: Bool {
+        ["always", "unless-stopped", "on-failure"].contains(hostConfig.restartPolicy?.name ?? "")
+    }
+
     /// A variable of the container's environment, which holds the image's.
     func imageVariable(_ name: String) -> String? {
         let prefix = "\(name)="

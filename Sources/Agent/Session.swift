@@ -21,8 +21,8 @@ struct Session: Sendable {
 
     /// Seconds for which the first reports wait for the engine, so that nothing is called unknown that is about to be seen.
     private static let firstLook: Double = 2
-    private static let mostWaiting = 4096
-    private static let heldCommands = 1024
+    private static let mostWaiting = 1024
+    private static let heldCommands = 256
     /// Seconds for which a younger agent leaves the host to the older one.
     private static let standBack: Double = 60
 
@@ -41,23 +41,30 @@ struct Session: Sendable {
             var connection = 0
             // Commands that wait until the session is open; nil while it is.
             var held: [Inbox.Arrival]? = []
+            // Whether an old word on this host's presence came in meanwhile.
+            var isStale = false
             for await input in channel.stream {
                 switch input {
                 case .connected:
                     connection += 1
-                    let number = connection
-                    group.addTask { channel.continuation.yield(.opened(number, await open())) }
+                    held = held ?? []
+                    let (number, closings) = (connection, reports.closings)
+                    group.addTask { channel.continuation.yield(.opened(number, await open(after: closings))) }
                 case .disconnected:
+                    connection += 1  // whatever is still being opened is of a connection that is gone
                     held = held ?? []
                     reports.close()
                 case .arrival(let arrival):
                     waiting.value.subtract(1, ordering: .relaxed)
                     await take(arrival, holding: &held)
-                case .stalePresence: if held == nil { announce() }
+                case .stalePresence: if held == nil { announce() } else { isStale = true }
                 case .opened(let number, true) where number == connection:
                     await inbox.takeUpLeft()
                     for arrival in held ?? [] { await inbox.take(arrival) }
                     held = nil
+                    if isStale { announce() }
+                    isStale = false
+                    fleet.forgetGone()
                 case .opened: break
                 }
             }
@@ -120,8 +127,10 @@ struct Session: Sendable {
 
     /// Subscribes, makes sure that the host is this agent's, and publishes everything.
     ///
+    /// `closings`: of the reports, when the connection was made.
+    ///
     /// - Returns: whether commands may be taken.
-    private func open() async -> Bool {
+    private func open(after closings: Int) async -> Bool {
         do {
             // What is retained on the first has come once the second is acknowledged, as the broker answers in order.
             for filter in [settings.topics.status(.agent), settings.topics.agentEvent] { try await subscribe(filter) }
@@ -133,7 +142,7 @@ struct Session: Sendable {
             announce()
             board.publishInfo()
             await fleet.isObserved(within: Self.firstLook)
-            try await reports.open()
+            try await reports.open(after: closings)
             board.publishHealth(isEngineReachable: fleet.isEngineReachable)
             logger.info("online", metadata: ["host": "\(settings.host)"])
             return true

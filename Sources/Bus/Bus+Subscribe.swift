@@ -44,6 +44,8 @@ extension Bus {
             state.withLock { state in
                 if let codes = state.early.removeValue(forKey: packet) {
                     continuation.resume(returning: codes)
+                } else if Task.isCancelled {
+                    continuation.resume(throwing: CancellationError())
                 } else if state.isConnected {
                     state.waiting[packet] = continuation
                 } else {

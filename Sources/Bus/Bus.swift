@@ -33,6 +33,7 @@ package final class Bus: Sendable {
         /// Publications that the broker has not acknowledged, or that are not written yet where it never will.
         var onTheWay = 0
         var limit = PacketLimit()
+        var needsFreshClient = false
         /// Topics of which it has been said that something was too large.
         var told: Set<String> = []
         var observer: (@Sendable (BusEvent) -> Void)?
@@ -62,41 +63,52 @@ package final class Bus: Sendable {
     package var isConnected: Bool { state.withLock { $0.isConnected } }
     /// Whether so much is on its way already that what can wait, or be left out, should be.
     package var isBusy: Bool { state.withLock { $0.onTheWay > Self.busy } }
+    /// Bytes of the largest packet that the broker takes; nil without a limit.
+    package var packetLimit: Int? { state.withLock { $0.limit.bytes(now: monotonicSeconds()) } }
     package var version: ProtocolVersion? { state.withLock { $0.client?.version } }
 
     package func count(_ change: (inout BusCounters) -> Void) { state.withLock { change(&$0.counters) } }
 
-    /// Sends where the link stands.
-    ///
-    /// - Returns: false where it does not, or the library refused; nothing is queued then.
+    /// What became of a message that was to be sent.
+    package enum Delivery: Sendable {
+        case sent
+        /// There is no link, or too much is on its way: another time it may be.
+        case later
+        /// It cannot be sent, ever.
+        case never
+    }
+
+    /// Sends where the link stands; nothing is queued where it does not.
     @discardableResult
-    package func publish(_ publication: Publication) -> Bool {
+    package func publish(_ publication: Publication) -> Delivery {
         let (client, loop) = state.withLock { state in
             (state.isConnected && state.onTheWay < Self.mostOnTheWay ? state.client : nil, state.loop)
         }
-        guard let client, let loop, let publication = fitting(publication) else {
+        guard let client, let loop else { return .later }
+        guard let publication = fitting(publication) else {
             count { $0.dropped += 1 }
-            return false
+            return .never
         }
         state.withLock { state in
             state.onTheWay += 1
-            state.limit.published(bytes: publication.size)
+            state.limit.published(bytes: publication.size, now: monotonicSeconds())
         }
-        guard client.publish(publication) == 0 else {
+        let result = client.publish(publication)
+        guard result == 0 else {
             state.withLock { state in
                 state.onTheWay = max(state.onTheWay - 1, 0)
-                state.counters.dropped += 1
+                if result != Mosquitto.notConnected { state.counters.dropped += 1 }
             }
-            return false
+            return result == Mosquitto.notConnected ? .later : .never
         }
         loop.wake()
         count { $0.published += 1 }
-        return true
+        return .sent
     }
 
     /// What is too large for the broker, made to fit; nil where that cannot be.
     private func fitting(_ publication: Publication) -> Publication? {
-        guard let limit = state.withLock({ $0.limit.bytes }), publication.size > limit else { return publication }
+        guard let limit = packetLimit, publication.size > limit else { return publication }
         let isNews = state.withLock { state in
             state.counters.truncated += 1
             return state.told.count < 1000 && state.told.insert(publication.topic).inserted
@@ -182,6 +194,12 @@ package final class Bus: Sendable {
             failed: { [self] in failed($0) },
             lost: { [self] in lost($0) },
             isConnected: { [self] in state.withLock { $0.isConnected } },
+            takeFreshClient: { [self] in
+                state.withLock { state in
+                    defer { state.needsFreshClient = false }
+                    return state.needsFreshClient
+                }
+            },
             takeStayAway: { [self] in
                 state.withLock { state in
                     defer { state.stayAway = 0 }
@@ -202,7 +220,7 @@ package final class Bus: Sendable {
     private func connected(_ code: Int32, maxPacket: Int?, version: ProtocolVersion) {
         guard code == 0 else { return failed(Mosquitto.text(ofReason: code, version: version)) }
         state.withLock { state in
-            state.limit.connected(announced: maxPacket)
+            state.limit.connected(announced: maxPacket, now: monotonicSeconds())
             state.isConnected = true
             state.lastFailure = nil
             state.early = [:]
@@ -216,7 +234,6 @@ package final class Bus: Sendable {
     private func published(_ code: Int32) {
         state.withLock { state in
             state.onTheWay = max(state.onTheWay - 1, 0)
-            if state.onTheWay == 0 { state.limit.arrived() }
             if code >= 0x80 { state.counters.denied += 1 }
         }
     }
@@ -225,7 +242,10 @@ package final class Bus: Sendable {
         let (wasConnected, isStopping) = state.withLock { state in
             for waiter in state.waiting.values { waiter.resume(throwing: BusError.notConnected) }
             state.waiting = [:]
-            if state.onTheWay > 0 { state.limit.lost() }
+            // What was too large is repeated by the client that holds it, on every connection: away with it.
+            if state.isConnected, state.client?.version == .v311, state.limit.lost(now: monotonicSeconds()) {
+                state.needsFreshClient = true
+            }
             state.onTheWay = 0
             defer { state.isConnected = false }
             return (state.isConnected, state.isStopping)

@@ -31,7 +31,10 @@ package struct BusClient: Sendable {
 
     package func subscribe(_ filters: [String]) async throws { try await bus.subscribe(filters) }
 
-    package func publish(_ publication: Publication) -> Bool { bus.publish(publication) }
+    /// - Returns: whether it has been sent.
+    package func publish(_ publication: Publication) -> Bool {
+        if case .sent = bus.publish(publication) { true } else { false }
+    }
 
     /// The messages that come in; ends when the connection is lost.
     package func messages() -> some AsyncSequence<BusMessage, Never> {

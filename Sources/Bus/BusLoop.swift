@@ -9,6 +9,8 @@ final class BusLoop: Sendable {
     private let options: BusOptions
     private let observer: Observer
     private let wakeup: Int32
+    /// Seconds after which a connection has stood.
+    private static let lasting: Double = 2
 
     struct Observer: Sendable {
         let isStopping: @Sendable () -> Bool
@@ -19,6 +21,8 @@ final class BusLoop: Sendable {
         let lost: @Sendable (String) -> Void
         /// Whether the current connection has had its CONNACK.
         let isConnected: @Sendable () -> Bool
+        /// Whether the next connection needs a client that knows nothing of the last; asked for once.
+        let takeFreshClient: @Sendable () -> Bool
         /// Seconds to stay away before the next connection; asked for once.
         let takeStayAway: @Sendable () -> Double
     }
@@ -47,7 +51,7 @@ final class BusLoop: Sendable {
         var client: Mosquitto?
         while !observer.isStopping() {
             let version = choice.version(now: monotonicSeconds())
-            if client?.version != version {
+            if client?.version != version || observer.takeFreshClient() {
                 client = Mosquitto(options: options, version: version, callbacks: observer.callbacks(version))
                 observer.adopt(client)
             }
@@ -59,8 +63,10 @@ final class BusLoop: Sendable {
             session += 1
             let result = client.connect(will: options.will?(session))
             if result == 0 {
+                let begun = monotonicSeconds()
                 let wasAccepted = serve(client)
-                if wasAccepted { backoff.reset() }
+                // One that hangs up again and again is not to be asked at full speed.
+                if wasAccepted, monotonicSeconds() - begun > Self.lasting { backoff.reset() }
                 choice.ended(accepted: wasAccepted, now: monotonicSeconds())
             } else {
                 observer.failed("\(options.broker.host):\(options.broker.port): \(reason(result))")
@@ -125,7 +131,8 @@ final class BusLoop: Sendable {
     }
 }
 
-private func monotonicSeconds() -> Double {
+/// Seconds of a clock that only goes on.
+func monotonicSeconds() -> Double {
     var now = timespec()
     unsafe clock_gettime(CLOCK_MONOTONIC, &now)
     return Double(now.tv_sec) + Double(now.tv_nsec) / 1e9

@@ -151,6 +151,9 @@ final class Mosquitto: @unchecked Sendable {
     /// Pings and time-outs; to be called about once a second.
     func keepAlive() -> Int32 { unsafe mosquitto_loop_misc(client) }
 
+    /// What a call answers where there is no link.
+    static let notConnected = Int32(MOSQ_ERR_NO_CONN.rawValue)
+
     static func text(ofError code: Int32) -> String {
         guard let text = unsafe mosquitto_strerror(code) else { return "error \(code)" }
         return unsafe String(cString: text)

@@ -14,10 +14,16 @@ package final class RetainedReports: Sendable {
 
     private struct State {
         var isOpen = false
+        /// Counts how often the link was closed.
+        var closings = 0
         var newest: [String: Publication] = [:]
+        /// Topics whose newest report the broker has not been sent.
+        var unsent: Set<String> = []
         /// Topics whose retained report the broker must forget.
         var cleared: Set<String> = []
         var events: [Publication] = []
+        /// Whether events go out at once: those that waited have to go first.
+        var areEventsOpen = false
     }
 
     package init(bus: Bus) { self.bus = bus }
@@ -30,7 +36,7 @@ package final class RetainedReports: Sendable {
             guard state.newest[report.topic] != report else { return }
             state.newest[report.topic] = report
             state.cleared.remove(report.topic)
-            if state.isOpen { bus.publish(report) }
+            if state.isOpen { send(report.topic, in: &state) }
         }
     }
 
@@ -38,49 +44,107 @@ package final class RetainedReports: Sendable {
     package func clear(_ topic: String) {
         state.withLock { state in
             state.newest[topic] = nil
-            if !(state.isOpen && bus.publish(Self.clearing(topic))) { state.cleared.insert(topic) }
+            state.unsent.remove(topic)
+            state.cleared.insert(topic)
+            if state.isOpen { sendCleared(in: &state) }
         }
     }
 
-    /// Sends an event, which is never retained.
-    package func emit(_ event: Publication) {
+    /// Whether all that the broker must forget has been sent to it.
+    package var isCleared: Bool { state.withLock { $0.cleared.isEmpty } }
+
+    /// Sends an event, which is never retained; after those that wait.
+    ///
+    /// - Returns: whether it has gone out.
+    @discardableResult
+    package func emit(_ event: Publication) -> Bool {
         state.withLock { state in
-            if state.isOpen, bus.publish(event) { return }
+            if state.areEventsOpen, state.events.isEmpty {
+                switch bus.publish(event) {
+                case .sent: return true
+                case .never: return false
+                case .later: break
+                }
+            }
             if state.events.count == Self.maxEvents {
                 state.events.removeFirst()
                 bus.count { $0.dropped += 1 }
             }
             state.events.append(event)
-            let waiting = state.events.count
-            bus.count { $0.queued = waiting }
+            countWaiting(state)
+            return false
         }
     }
 
+    /// How often the link has been closed: what ``open(after:)`` asks for.
+    package var closings: Int { state.withLock { $0.closings } }
+
     /// From now on reports go out at once; all that are known go out now, then the events that waited.
-    package func open() async throws {
-        let topics = state.withLock { state in
+    ///
+    /// `closings`: as they were when the connection was made; where the link has been lost since, nothing is done.
+    package func open(after closings: Int) async throws {
+        let topics = state.withLock { state -> [String] in
+            guard state.closings == closings else { return [] }
             state.isOpen = true
-            state.cleared = state.cleared.filter { !bus.publish(Self.clearing($0)) }
+            sendCleared(in: &state)
             return state.newest.keys.sorted()
         }
         for (index, topic) in topics.enumerated() {
             if index > 0, index.isMultiple(of: Self.burst) { try await Task.sleep(for: .milliseconds(100)) }
-            state.withLock { state in
-                if state.isOpen, let report = state.newest[topic] { bus.publish(report) }
-            }
+            state.withLock { state in if state.isOpen { send(topic, in: &state) } }
         }
         state.withLock { state in
             guard state.isOpen else { return }
-            while let event = state.events.first, bus.publish(event) { state.events.removeFirst() }
-            let waiting = state.events.count
-            bus.count { $0.queued = waiting }
+            state.areEventsOpen = true
+            flush(&state)
         }
     }
 
     /// From now on reports are kept until the link is open again.
-    package func close() { state.withLock { $0.isOpen = false } }
+    package func close() {
+        state.withLock { state in
+            state.isOpen = false
+            state.areEventsOpen = false
+            state.closings += 1
+        }
+    }
 
-    private static func clearing(_ topic: String) -> Publication {
-        Publication(topic, [], isRetained: true)
+    /// Sends again what there was no room for; to be called now and then.
+    package func flush() { state.withLock { flush(&$0) } }
+
+    /// Sends every report again, as if it were new.
+    package func republish() {
+        state.withLock { state in
+            guard state.isOpen else { return }
+            for topic in state.newest.keys.sorted() { send(topic, in: &state) }
+        }
+    }
+
+    private func flush(_ state: inout State) {
+        guard state.isOpen else { return }
+        sendCleared(in: &state)
+        for topic in state.unsent.sorted() { send(topic, in: &state) }
+        while state.areEventsOpen, let event = state.events.first {
+            if case .later = bus.publish(event) { break }
+            state.events.removeFirst()
+        }
+        countWaiting(state)
+    }
+
+    private func send(_ topic: String, in state: inout State) {
+        guard let report = state.newest[topic] else { return }
+        if case .later = bus.publish(report) { state.unsent.insert(topic) } else { state.unsent.remove(topic) }
+    }
+
+    private func sendCleared(in state: inout State) {
+        for topic in state.cleared {
+            guard case .sent = bus.publish(Publication(topic, [], isRetained: true)) else { continue }
+            state.cleared.remove(topic)
+        }
+    }
+
+    private func countWaiting(_ state: State) {
+        let waiting = state.events.count
+        bus.count { $0.queued = waiting }
     }
 }

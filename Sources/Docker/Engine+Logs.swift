@@ -3,7 +3,7 @@ import NIOCore
 import NIOHTTP1
 
 extension Engine {
-    /// The last lines of a container's log, the oldest first; at most a mebibyte is read.
+    /// The last lines of a container's log, the oldest first; at most a mebibyte of them.
     ///
     /// `since`: only what was printed from then on.
     ///
@@ -16,8 +16,15 @@ extension Engine {
         var log = LogReader()
         var cutter = LineCutter()
         var lines: [String] = []
+        var size = 0
         try await chunks(request, idle: .seconds(Int64(deadline))) { bytes in
-            log.read(bytes) { lines += cutter.lines(in: $0) }
+            log.read(bytes) { part in
+                for line in cutter.lines(in: part) {
+                    lines.append(line)
+                    size += line.utf8.count
+                }
+            }
+            while size > Self.mostLogBytes, !lines.isEmpty { size -= lines.removeFirst().utf8.count }
         }
         if let rest = cutter.rest { lines.append(rest) }
         return lines
@@ -39,12 +46,15 @@ extension Engine {
         }
     }
 
+    private static let mostLogBytes = 1 << 20
+
     private static func logRequest(_ container: String, tail: String, since: Date?) -> EngineRequest {
         var query = [("stdout", "1"), ("stderr", "1"), ("tail", tail)]
         if let since {
-            let nanoseconds = Int64(since.timeIntervalSince1970 * 1000) * 1_000_000
-            let fraction = String(nanoseconds % 1_000_000_000 + 1_000_000_000).dropFirst()
-            query.append(("since", "\(nanoseconds / 1_000_000_000).\(fraction)"))
+            // The engine reads seconds with a fraction; dates that a clock of today cannot show are as good as 1970.
+            let seconds = min(max(since.timeIntervalSince1970, 0), 1e10)
+            let fraction = String(Int((seconds - seconds.rounded(.down)) * 1000) + 1000).dropFirst()
+            query.append(("since", "\(Int(seconds)).\(fraction)"))
         }
         return EngineRequest(.GET, "containers", container, "logs", query: query)
     }
@@ -84,7 +94,7 @@ struct LogReader {
     }
 
     private static func mayBeHeader(_ bytes: ByteBufferView) -> Bool {
-        zip(bytes, 0...).prefix(4).allSatisfy { byte, place in place == 0 ? byte <= 2 : byte == 0 }
+        zip(bytes, 0...).prefix(4).allSatisfy { byte, place in place == 0 ? byte <= 3 : byte == 0 }
     }
 }
 

@@ -97,7 +97,7 @@ extension ServerAction {
             ActionArgument("grace", .whole(0...3600), "Seconds to wait before it is killed."),
             ActionArgument("signal", .word(StopSignal.allCases.map(\.rawValue)), "The signal that asks it to stop."),
             ActionArgument("all", .flag, "Signals every process in the container but the first."),
-            ActionArgument("command", .text(maxBytes: 512), "A console command that asks it to stop."),
+            ActionArgument("command", .line(maxBytes: 512), "A console command that asks it to stop."),
         ]
     }
 }

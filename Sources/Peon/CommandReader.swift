@@ -53,19 +53,27 @@ package struct CommandReader: Sendable {
     package static let maxBytes = 64 * 1024
     package static let maxDepth = 8
     package static let maxIDBytes = 64
+    /// A longer topic is nobody's command: there would be no room for its reply's.
+    package static let maxTopicBytes = 1024
+    package static let maxCorrelationBytes = 4096
 
     package init(topics: Topics) { self.topics = topics }
 
     /// - Returns: nil where the message is no command at all: zero bytes, or a topic of somebody else's.
     package func read(_ message: CommandMessage, now: Date) throws(Refusal) -> Command? {
-        guard let mirror = topics.result(ofCommand: message.topic),
+        guard message.topic.utf8.count <= Self.maxTopicBytes, let mirror = topics.result(ofCommand: message.topic),
             let address = topics.address(ofCommand: message.topic),
             !message.payload.isEmpty
         else { return nil }
-        var draft = Draft(route: ReplyRoute(mirror: mirror, topic: nil, correlation: message.correlation))
-        draft.id = message.correlation.flatMap(Self.id)
-        try draft.adopt(responseTopic: message.responseTopic, topics: topics)
+        let isAnswerable = message.correlation?.count ?? 0 <= Self.maxCorrelationBytes
+        let correlation = isAnswerable ? message.correlation : nil
+        var draft = Draft(route: ReplyRoute(mirror: mirror, topic: nil, correlation: correlation))
+        draft.id = correlation.flatMap(Self.id)
         if message.isRetained { throw draft.refusal(.retained, "retained commands are never run") }
+        guard isAnswerable else {
+            throw draft.refusal(.tooLarge, "correlation data of more than \(Self.maxCorrelationBytes) bytes")
+        }
+        try draft.adopt(responseTopic: message.responseTopic, topics: topics)
         let members = try draft.members(of: message.payload, address: address)
         try draft.adoptEnvelope(members, topics: topics)
         if let deadline = try draft.deadline(members), deadline < now {
@@ -82,13 +90,17 @@ package struct CommandReader: Sendable {
         return command
     }
 
-    /// An id from v5 correlation data: its text where it is short and printable, else its bytes in hexadecimal.
+    /// An id from v5 correlation data: its text where it is short and printable, else its bytes in hexadecimal, of long
+    /// data the first ones and a hash of all (FNV-1a, 64 bits).
     private static func id(correlation: [UInt8]) -> String? {
         guard !correlation.isEmpty else { return nil }
         if correlation.count <= maxIDBytes, correlation.allSatisfy({ (0x21...0x7E).contains($0) }) {
             return String(decoding: correlation, as: UTF8.self)
         }
-        return correlation.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        let hexadecimal = correlation.prefix(maxIDBytes).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        guard correlation.count > maxIDBytes else { return hexadecimal }
+        let hash = correlation.reduce(UInt64(0xCBF2_9CE4_8422_2325)) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+        return hexadecimal + "-" + String(hash, radix: 16)
     }
 }
 

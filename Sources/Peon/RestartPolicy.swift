@@ -25,14 +25,11 @@ package struct RestartPolicy: Sendable, Equatable {
 
     /// The end of a run that nobody had asked the agent for.
     package struct End: Sendable, Equatable {
-        /// Tells one end from another.
-        package let id: String
         package let isFailure: Bool
         /// How long the run had lasted, in seconds.
         package let lasted: Double
 
-        package init(id: String, isFailure: Bool, lasted: Double) {
-            self.id = id
+        package init(isFailure: Bool, lasted: Double) {
             self.isFailure = isFailure
             self.lasted = lasted
         }
@@ -47,8 +44,7 @@ package struct RestartPolicy: Sendable, Equatable {
 
     /// What follows from an end; the history afterwards is to be kept.
     package func decide(on end: End, after history: RestartHistory, now: Date) -> (Decision, RestartHistory) {
-        var history = end.lasted >= goodRun ? RestartHistory() : history
-        history.judgedEnd = end.id
+        var history = end.lasted >= goodRun ? history.forgiven : history
         history.retryAt = nil
         switch mode {
         case .never: return (.stayDown, history)
@@ -61,6 +57,7 @@ package struct RestartPolicy: Sendable, Equatable {
             return (.giveUp, history)
         }
         let date = now.addingTimeInterval(wait(before: history.restarts))
+        history.hasGivenUp = false
         history.times.append(now)
         history.restarts += 1
         history.retryAt = date
@@ -83,8 +80,9 @@ package struct RestartHistory: Sendable, Equatable {
     package var times: [Date] = []
     package var hasGivenUp = false
     package var retryAt: Date?
-    /// The end that was judged last.
+    /// The end that was judged last, by its time as the engine writes it, and what it came to.
     package var judgedEnd: String?
+    package var verdict: ServerSign.Verdict?
 
     package init() {}
 
@@ -92,13 +90,14 @@ package struct RestartHistory: Sendable, Equatable {
     package var forgiven: RestartHistory {
         var history = RestartHistory()
         history.judgedEnd = judgedEnd
+        history.verdict = verdict
         return history
     }
 
     package var json: JSON {
         [
             "restarts": .optional(restarts), "times": .array(times.map(Timestamp.json)), "given_up": .bool(hasGivenUp),
-            "retry_at": Timestamp.json(retryAt), "judged_end": .optional(judgedEnd),
+            "retry_at": Timestamp.json(retryAt), "judged_end": .optional(judgedEnd), "verdict": verdict?.json ?? .null,
         ]
     }
 
@@ -111,5 +110,26 @@ package struct RestartHistory: Sendable, Equatable {
         self.hasGivenUp = hasGivenUp
         retryAt = json["retry_at"].flatMap(Timestamp.date)
         judgedEnd = json["judged_end"]?.string
+        verdict = json["verdict"].flatMap(ServerSign.Verdict.init)
+    }
+}
+
+extension ServerSign.Verdict {
+    fileprivate var json: JSON {
+        switch self {
+        case .stopped(let reason): ["kind": "stopped", "reason": .optional(reason)]
+        case .crashed(let reason): ["kind": "crashed", "reason": .string(reason)]
+        case .failed(let reason): ["kind": "failed", "reason": .string(reason)]
+        }
+    }
+
+    fileprivate init?(_ json: JSON) {
+        let reason = json["reason"]?.string
+        switch json["kind"]?.string {
+        case "stopped": self = .stopped(reason)
+        case "crashed": self = .crashed(reason ?? "")
+        case "failed": self = .failed(reason ?? "")
+        default: return nil
+        }
     }
 }

@@ -10,7 +10,7 @@ package struct Secrets: Sendable {
         values = environment.members.compactMap { name, value in
             guard Self.isSecret(name), let text = value.environmentText, !text.isEmpty else { return nil }
             return text
-        }
+        }.sorted { $0.utf8.count > $1.utf8.count }  // one may be a part of another
     }
 
     /// Whether a setting or file of this name holds a secret.

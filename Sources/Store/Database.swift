@@ -55,6 +55,7 @@ final class Database: Sendable {
         handle = unsafe Mutex(Connection(pointer: opened))
         try run("PRAGMA journal_mode = WAL")
         try run("PRAGMA synchronous = FULL")
+        try run("PRAGMA secure_delete = ON")  // what commands asked for may hold passwords
     }
 
     deinit { handle.withLock { unsafe _ = sqlite3_close_v2($0.pointer) } }

@@ -71,7 +71,7 @@ extension Store {
         for (server, wish) in try rows(of: "desired", "uid, state", Self.wish) {
             kept[server, default: Kept()].wish = wish
         }
-        for (server, step) in try rows(of: "step", "uid, step, since", Self.step) {
+        for (server, step) in try rows(of: "step", "uid, step, since, grace", Self.step) {
             kept[server, default: Kept()].step = step
         }
         for (server, history) in try rows(of: "crash", "uid, history", Self.history) {
@@ -91,13 +91,10 @@ extension Store {
     }
 
     private static func step(_ row: [Value]) -> (ServerID, Step)? {
-        guard let server = row[0].text.flatMap({ ServerID(uid: $0) }), let words = row[1].text?.split(separator: " "),
-            let kind = words.first.flatMap({ Step.Kind(rawValue: String($0)) }), let since = row[2].real
+        guard let server = row[0].text.flatMap({ ServerID(uid: $0) }),
+            let kind = row[1].text.flatMap(Step.Kind.init), let since = row[2].real
         else { return nil }
-        return (
-            server,
-            Step(kind, since: Date(timeIntervalSince1970: since), grace: words.dropFirst().first.flatMap { Int($0) })
-        )
+        return (server, Step(kind, since: Date(timeIntervalSince1970: since), grace: row[3].integer.map { Int($0) }))
     }
 
     private static func history(_ row: [Value]) -> (ServerID, RestartHistory)? {
@@ -125,10 +122,9 @@ extension Store {
             try database.run("DELETE FROM step WHERE uid = ?", .text(server.uid))
             return
         }
-        let word = step.kind.rawValue + (step.grace.map { " \($0)" } ?? "")
         try database.run(
-            "INSERT OR REPLACE INTO step VALUES (?, ?, ?)", .text(server.uid), .text(word),
-            .real(step.since.timeIntervalSince1970))
+            "INSERT OR REPLACE INTO step VALUES (?, ?, ?, ?)", .text(server.uid), .text(step.kind.rawValue),
+            .real(step.since.timeIntervalSince1970), step.grace.map { .integer(Int64($0)) } ?? .null)
     }
 
     package func set(_ history: RestartHistory, for server: ServerID) throws(StoreError) {

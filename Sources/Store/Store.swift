@@ -18,10 +18,11 @@ package final class Store: Sendable {
         """
         DROP TABLE command;
         CREATE TABLE journal (
-            key TEXT PRIMARY KEY, received REAL NOT NULL, command TEXT, begun INTEGER NOT NULL DEFAULT 0, reply TEXT
+            key TEXT PRIMARY KEY, received REAL NOT NULL, command TEXT, begun INTEGER NOT NULL, reply TEXT,
+            sent INTEGER NOT NULL
         ) STRICT;
         CREATE INDEX journal_received ON journal (received);
-        CREATE TABLE step (uid TEXT PRIMARY KEY, step TEXT NOT NULL, since REAL NOT NULL) STRICT;
+        CREATE TABLE step (uid TEXT PRIMARY KEY, step TEXT NOT NULL, since REAL NOT NULL, grace INTEGER) STRICT;
         CREATE TABLE crash (uid TEXT PRIMARY KEY, history TEXT NOT NULL) STRICT;
         CREATE TABLE readiness (uid TEXT PRIMARY KEY, run TEXT NOT NULL, reason TEXT) STRICT;
         CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -32,6 +33,9 @@ package final class Store: Sendable {
     /// `path`: of the file; its folder must be there.
     package init(path: String) throws(StoreError) {
         database = try Database(path: path)
+        // Damage further inside would show only later, in the middle of something.
+        let check = try database.run("PRAGMA quick_check(1)").first?.first?.text
+        guard check == "ok" else { throw .damaged(check ?? "no answer") }
         try database.migrate(Self.migrations)
     }
 
@@ -93,14 +97,14 @@ package final class Store: Sendable {
 
     // Facts about the machine that are compared with what is found later.
 
-    /// Notes which run of the container engine is followed now.
-    ///
-    /// - Returns: whether an earlier one was noted, and it was another.
-    package func follow(engineRun run: String) throws(StoreError) -> Bool {
-        let earlier = try database.run("SELECT value FROM fact WHERE name = 'engine_run'").first?.first?.text
-        guard earlier != run else { return false }
+    /// The run of the container engine that was followed last.
+    package func engineRun() throws(StoreError) -> String? {
+        try database.run("SELECT value FROM fact WHERE name = 'engine_run'").first?.first?.text
+    }
+
+    package func set(engineRun run: String) throws(StoreError) {
+        guard try engineRun() != run else { return }
         try database.run("INSERT OR REPLACE INTO fact VALUES ('engine_run', ?)", .text(run))
-        return earlier != nil
     }
 }
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Bus
 import FoundationEssentials
+import Logging
 import Peon
 
 struct Logs: AsyncParsableCommand {
@@ -25,48 +26,66 @@ struct Logs: AsyncParsableCommand {
         guard let server = ServerID(self.server) else { throw ValidationError("\(self.server) is no server's name") }
         let wiring = try Wiring(try flags.settings(), isQuiet: true)
         let topics = Topics(host: try wiring.settings.host())
-        let caller = Caller(options: try wiring.clientOptions(), logger: wiring.logger)
-        let topic = topics.command(.logs, server.sid)
-        try await orUnreachable {
-            guard follow else { return try await print(caller, topics, topic) }
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { try await listen(to: topics.console(server), try wiring.clientOptions(), wiring) }
-                group.addTask { try await print(caller, topics, topic) }
+        let call = LogCall(
+            topics: topics, server: server,
+            caller: Caller(options: try wiring.clientOptions(), logger: wiring.logger))
+        let refusal = try await orUnreachable {
+            guard follow else { return try await call.ask(["tail": .optional(tail)]) }
+            return try await call.follow(tail: tail, lease: Self.lease, try wiring.clientOptions(), wiring.logger)
+        }
+        guard let refusal else { return }
+        StandardError.write("orc: \(refusal)\n")
+        throw ExitCode(1)
+    }
+}
+
+/// Asks for a server's log, and listens to its console.
+private struct LogCall: Sendable {
+    let topics: Topics
+    let server: ServerID
+    let caller: Caller
+
+    /// Prints the lines that are answered.
+    ///
+    /// - Returns: why the agent refused; nil where it did not.
+    func ask(_ arguments: JSON.Object) async throws -> String? {
+        let call = Caller.Call(
+            topics: topics, topic: topics.command(.logs, server.sid), arguments: arguments,
+            id: UUID().uuidString.lowercased())
+        let reply = try await caller.send(call, seconds: 15)
+        guard reply.status == .ok else { return reply.error ?? "refused" }
+        for line in reply.data["lines"]?.array ?? [] { StandardOutput.print(line.string ?? "") }
+        return nil
+    }
+
+    /// Goes on until the agent refuses, or the broker is lost.
+    func follow(tail: Int, lease: Int, _ options: BusOptions, _ logger: Logger) async throws -> String? {
+        try await BusClient.with(options, logger: logger) { client in
+            try await client.subscribe([topics.console(server)])
+            return try await withThrowingTaskGroup(of: String?.self) { group in
                 group.addTask {
+                    for await message in client.messages() { Self.print(message) }
+                    throw BusError.notConnected
+                }
+                group.addTask {
+                    var lines = tail
                     while true {
-                        _ = try await caller.send(
-                            .init(
-                                topics: topics, topic: topic, arguments: ["tail": 0, "follow": .optional(Self.lease)],
-                                id: UUID().uuidString), seconds: 10)
-                        try await Task.sleep(for: .seconds(Self.lease / 2))
+                        if let refusal = try await ask(["tail": .optional(lines), "follow": .optional(lease)]) {
+                            return refusal
+                        }
+                        lines = 0
+                        try await Task.sleep(for: .seconds(lease / 2))
                     }
                 }
-                try await group.waitForAll()
+                defer { group.cancelAll() }
+                return try await group.next() ?? nil
             }
         }
     }
 
-    private func print(_ caller: Caller, _ topics: Topics, _ topic: String) async throws {
-        let call = Caller.Call(
-            topics: topics, topic: topic, arguments: ["tail": .optional(tail)], id: UUID().uuidString)
-        let reply = try await caller.send(call, seconds: 15)
-        guard reply.status == .ok else {
-            StandardError.write("orc: \(reply.error ?? "refused")\n")
-            throw ExitCode(1)
-        }
-        for line in reply.data["lines"]?.array ?? [] { StandardOutput.print(line.string ?? "") }
-    }
-
-    private func listen(to console: String, _ options: BusOptions, _ wiring: Wiring) async throws {
-        try await BusClient.with(options, logger: wiring.logger) { client in
-            try await client.subscribe([console])
-            for await message in client.messages() {
-                guard let report = try? JSON.parse(message.payload) else { continue }  // not a report of ours
-                if let dropped = report["dropped"]?.int, dropped > 0 {
-                    StandardOutput.print("[\(dropped) lines left out]")
-                }
-                for line in report["lines"]?.array ?? [] { StandardOutput.print(line.string ?? "") }
-            }
-        }
+    private static func print(_ message: BusMessage) {
+        guard let report = try? JSON.parse(message.payload) else { return }  // not a report of ours
+        if let dropped = report["dropped"]?.int, dropped > 0 { StandardOutput.print("[\(dropped) lines left out]") }
+        for line in report["lines"]?.array ?? [] { StandardOutput.print(line.string ?? "") }
     }
 }

@@ -197,7 +197,7 @@ import Testing
                 try await withThrowingTaskGroup { group in
                     group.addTask { await bus.run() }
                     for await event in bus.events { if case .connected = event { break } }
-                    try await reports.open()
+                    try await reports.open(after: reports.closings)
                     _ = try await probe.next("the last event") { $0.payload == Array("1005".utf8) }
                     reports.set(Publication("peon/h/status/a", Array("3".utf8), isRetained: true))
                     reports.set(Publication("peon/h/status/a", Array("4".utf8), isRetained: true))

@@ -5,43 +5,32 @@ import Testing
 @Suite struct PacketLimitTests {
     @Test func `what the broker says holds`() {
         var limit = PacketLimit()
-        #expect(limit.bytes == nil)
-        limit.connected(announced: 2000)
-        #expect(limit.bytes == 2000)
-        limit.connected(announced: nil)
-        #expect(limit.bytes == nil)
+        #expect(limit.bytes(now: 0) == nil)
+        limit.connected(announced: 2000, now: 0)
+        #expect(limit.bytes(now: 0) == 2000)
+        limit.connected(announced: nil, now: 0)
+        #expect(limit.bytes(now: 0) == nil)
     }
 
-    @Test func `where an older one hangs up three times on something large, that was too large`() {
-        var limit = PacketLimit()
-        for _ in 0..<3 {
-            #expect(limit.bytes == nil)
-            limit.connected(announced: nil)
-            limit.published(bytes: 5000)
-            limit.published(bytes: 200)
-            limit.lost()
-        }
-        #expect(limit.bytes == 4999)
+    /// Loses a connection so many seconds after a message of a size was sent.
+    private func lose(_ limit: inout PacketLimit, bytes: Int, at now: Double, after seconds: Double = 0.1) -> Bool {
+        limit.connected(announced: nil, now: now)
+        limit.published(bytes: bytes, now: now)
+        limit.published(bytes: 200, now: now)
+        return limit.lost(now: now + seconds)
     }
 
-    @Test func `what has arrived once, and small messages, are not to blame`() {
+    @Test func `where an older one hangs up three times on something large, that was too large, for an hour`() {
         var limit = PacketLimit()
-        for _ in 0..<9 {
-            limit.connected(announced: nil)
-            limit.published(bytes: 900)
-            limit.lost()
-        }
-        #expect(limit.bytes == nil)
-        for _ in 0..<2 {
-            limit.connected(announced: nil)
-            limit.published(bytes: 5000)
-            limit.lost()
-        }
-        limit.connected(announced: nil)
-        limit.published(bytes: 5000)
-        limit.arrived()
-        limit.published(bytes: 5000)
-        limit.lost()
-        #expect(limit.bytes == nil)
+        #expect([1.0, 2, 3].map { lose(&limit, bytes: 5000, at: $0) } == [false, false, true])
+        #expect(limit.bytes(now: 10) == 4999 && limit.bytes(now: 3610) == nil)
+    }
+
+    @Test func `small messages, and what was taken long before, are not to blame`() {
+        var limit = PacketLimit()
+        for now in 1...9 { #expect(!lose(&limit, bytes: 900, at: Double(now))) }
+        let late = [1.0, 2].map { lose(&limit, bytes: 5000, at: $0) } + [lose(&limit, bytes: 5000, at: 3, after: 5)]
+        #expect(late + [4.0, 5].map { lose(&limit, bytes: 5000, at: $0) } == [Bool](repeating: false, count: 5))
+        #expect(limit.bytes(now: 10) == nil)
     }
 }

@@ -21,6 +21,7 @@ extension EndToEnd {
 
         @Test func `a server outlives the agent untouched, and is known again at once`() async throws {
             try await Rig.withServer(server) { rig, probe in
+                try await probe.event(.ready, of: server)
                 let before = try await startedAt()
                 let mark = probe.mark
                 try await rig.endAgent()

@@ -122,6 +122,61 @@ extension EndToEnd {
             }
         }
 
+        @Test func `what somebody else removed is not made again, what he stopped is known as that by the next agent`()
+            async throws
+        {
+            let restart: JSON = ["policy": "always", "delay": .number("0.5")]
+            let orc: JSON = ["restart": restart]
+            try await Rig.withServer(server, ["EXIT_CODE": "143"], orc: orc) { rig, probe in
+                try await probe.state(of: server, "running")
+                var mark = probe.mark
+                try await rig.docker("stop", "peon.warcamp.\(server.uid)")
+                try await probe.report(of: server, "the stop", after: mark) { $0["reason"] == "external_stop" }
+                try await rig.endAgent()
+                mark = probe.mark
+                try await rig.startAgent()
+                let known = try await probe.state(of: server, "stopped", after: mark)
+                #expect(known["reason"] == "external_stop" && known["exit_code"] == 143)
+                #expect(probe.events(of: server, after: mark).isEmpty)
+                let started = try await probe.send(.start, server.sid)
+                #expect(started.status == .ok)
+                mark = probe.mark
+                try await rig.docker("rm", "-f", "peon.warcamp.\(server.uid)")
+                let missing = try await probe.state(of: server, "missing", after: mark, limit: .seconds(2))
+                #expect(missing["next_retry_at"] == .null)
+                try await Task.sleep(for: .seconds(1.5))
+                #expect(probe.newest(probe.topics.status(server, .state))?["state"] == "missing")
+            }
+        }
+
+        @Test func `a container that the engine itself starts again stops when it is asked to`() async throws {
+            try await Rig.with { [server] rig in
+                try rig.installGame()
+                try await rig.withProbe { probe in
+                    let name = "peon.warcamp.\(server.uid)"
+                    try await rig.docker(
+                        "run", "-d", "--name", name, "--label", "peon.orc.host=\(rig.host)", "--restart", "always",
+                        "-i",
+                        "-e", "EXIT_CODE=3", "orc-test/game")
+                    try await rig.startAgent()
+                    try await probe.isOnline()
+                    try await probe.state(of: server, "running")
+                    let stopped = try await probe.send(.stop, server.sid, ["command": "stop", "grace": 10])
+                    #expect(stopped.status == .ok && stopped.data["state"] == "stopped", "\(stopped)")
+                    try await Task.sleep(for: .seconds(2))
+                    #expect(probe.newest(probe.topics.status(server, .state))?["state"] == "stopped")
+                    // A crash is the engine's to mend, and nobody counts it.
+                    let started = try await probe.send(.start, server.sid)
+                    #expect(started.status == .ok)
+                    let mark = probe.mark
+                    try await probe.send(.console, server.sid, ["command": "stop"])
+                    try await probe.event(.crashed, of: server, after: mark)
+                    try await probe.state(of: server, "running", after: mark)
+                    #expect(probe.newest(probe.topics.status(server, .state))?["restarts"] == 0)
+                }
+            }
+        }
+
         @Test func `a main process that runs out of memory crashed, a child that does is a warning`() async throws {
             let orc: JSON = ["resources": ["memory": "32m"], "restart": ["delay": 1]]
             try await Rig.withServer(server, orc: orc) { rig, probe in

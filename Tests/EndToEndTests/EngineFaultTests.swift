@@ -1,3 +1,4 @@
+import Bus
 import Docker
 import Foundation
 import Peon
@@ -96,6 +97,34 @@ extension EndToEnd {
                     let spread = starts.max()!.timeIntervalSince(starts.min()!)
                     #expect(spread > 1.5, "\(spread)")
                     #expect(probe.newest(probe.topics.status(down, .state))?["state"] == "stopped")
+                }
+            }
+        }
+
+        @Test func `an agent that dies while it brings servers up again goes on with the rest`() async throws {
+            try await Rig.with(ownEngine: true) { rig in
+                try rig.installGame()
+                try await rig.withProbe { probe in
+                    try await rig.startAgent()
+                    try await probe.isOnline()
+                    let servers = ["one", "two", "three", "four"].map { id($0) }
+                    for server in servers {
+                        let created = try await probe.send(.create, server.uid)
+                        #expect(created.status == .ok)
+                        try await probe.state(of: server, "running")
+                    }
+                    let mark = probe.mark
+                    try await rig.engine("stop")
+                    for server in servers { try await availability(probe, server, "offline", after: mark) }
+                    let lost = probe.mark
+                    try await rig.engine("start")
+                    _ = try await probe.next(after: lost, "the first to come up") { message in
+                        message.topic.hasSuffix("/state") && (try? JSON.parse(message.payload))?["state"] == "starting"
+                    }
+                    try await rig.endAgent()
+                    let back = probe.mark
+                    try await rig.startAgent()
+                    for server in servers { try await probe.state(of: server, "running", after: back) }
                 }
             }
         }

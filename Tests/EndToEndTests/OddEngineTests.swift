@@ -91,7 +91,7 @@ extension EndToEnd {
                 try await probe.isOnline()
                 let created = try await probe.send(.create, server.uid)
                 #expect(created.status == .ok)
-                try await probe.state(of: server, "running")
+                try await probe.event(.ready, of: server)
                 let mark = probe.mark
                 try await Task.sleep(for: .seconds(12))
                 #expect(probe.states(of: server, after: mark).isEmpty)

@@ -51,6 +51,10 @@ extension EndToEnd {
                     }
                     let list = try await self.orc(["servers"], environment)
                     #expect(list.status == 0 && list.output.contains("SERVER"))
+                    let noLog = try await self.orc(["logs", "no.server"], environment)
+                    #expect(noLog.status == 1 && noLog.error.contains("no.server"), "\(noLog)")
+                    let following = try await self.orc(["logs", "-f", "no.server"], environment)
+                    #expect(following.status == 1 && following.error.contains("no.server"))
                     let refused = try await self.orc(["send", "start", "no.server"], environment)
                     #expect(refused.status == 1 && refused.output.contains("unknown_server"))
                     // The broker lets nobody in who has no password.

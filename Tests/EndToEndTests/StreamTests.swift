@@ -30,6 +30,11 @@ extension EndToEnd {
                         try await probe.send(.console, server.sid, ["command": .string(bad)]).code == .badArguments)
                 }
                 #expect(try await probe.send(.logs, server.sid, ["since": "yesterday"]).code == .badArguments)
+                for odd in ["9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z", "2300-01-01T00:00:00Z"] {
+                    #expect(try await probe.send(.logs, server.sid, ["since": .string(odd)]).status == .ok, "\(odd)")
+                }
+                let stop: JSON.Object = ["command": "stop\nsecond"]
+                #expect(try await probe.send(.stop, server.sid, stop).code == .badArguments)
                 #expect(try await probe.send(.stop, server.sid).status == .ok)
                 #expect(try await probe.send(.console, server.sid, ["command": "x"]).code == .conflict)
                 let last = try await probe.send(.logs, server.sid, ["tail": 1])

@@ -31,6 +31,7 @@ import Testing
                         key, "c", received: Date(timeIntervalSince1970: second), forgettingBefore: .distantPast)
                 }
                 try store.note("k", reply: "{}")
+                try store.noteSent(["k"])
                 try store.noteBegun("l")
             }
             let store = try Store(path: path)
@@ -57,10 +58,14 @@ import Testing
             try store.setAnnounced(false, server)
             #expect(try store.kept().isEmpty && store.announced().isEmpty)
             try store.note("old", "c", received: Date(timeIntervalSince1970: 1), forgettingBefore: .distantPast)
+            try store.note("old", reply: "{}")
+            try store.note("open", "c", received: Date(timeIntervalSince1970: 1), forgettingBefore: .distantPast)
             try store.note(
                 "new", "c", received: Date(timeIntervalSince1970: 9), forgettingBefore: Date(timeIntervalSince1970: 5))
-            #expect(try store.journal(since: .distantPast).map(\.key) == ["new"])
+            #expect(
+                try store.journal(since: .distantPast).map(\.key) == ["open", "new"], "one without its reply stays")
             try store.forgetCommand("new")
+            try store.forgetCommand("open")
             #expect(try store.journal(since: .distantPast).isEmpty)
         }
     }
@@ -95,12 +100,13 @@ import Testing
         }
     }
 
-    @Test func `another run of the engine is noticed, the first is not`() async throws {
+    @Test func `the run of the engine is remembered`() async throws {
         try await withPath { path in
             let store = try Store(path: path)
-            #expect(try !store.follow(engineRun: "one"))
-            #expect(try !store.follow(engineRun: "one"))
-            #expect(try store.follow(engineRun: "two"))
+            #expect(try store.engineRun() == nil)
+            try store.set(engineRun: "one")
+            try store.set(engineRun: "two")
+            #expect(try store.engineRun() == "two")
         }
     }
 

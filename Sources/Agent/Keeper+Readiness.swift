@@ -1,0 +1,126 @@
+import Docker
+import FoundationEssentials
+import Logging
+import Peon
+import Plans
+import Store
+
+extension Keeper {
+    /// Finds out when the run that is under way is ready, and forgets earlier crashes once it has lasted.
+    func awaitReadiness(_ id: ServerID) async {
+        guard let run = fleet[id]?.run else { return }
+        await once("readiness", id, run) {
+            guard let rule = await rule(for: id) else { return }
+            await withDiscardingTaskGroup { group in
+                group.addTask { await watch(id, run, by: rule.way) }
+                if let timeout = rule.timeout { group.addTask { await giveUpWaiting(id, run, after: timeout) } }
+                group.addTask { await forgive(id, run) }
+            }
+        }
+    }
+
+    /// Goes on with a run that was under way when the agent or the engine came back.
+    func lookAfter(_ id: ServerID, _ run: Date, _ readiness: Observation.Readiness) async {
+        if readiness == .lacking(Self.timedOut), let rule = await rule(for: id) {
+            await once("readiness", id, run) { await watch(id, run, by: rule.way) }
+        }
+        await forgive(id, run)
+    }
+
+    private static let timedOut = "start_timeout"
+
+    /// What it is to be told by; that a container has a health check shows only once it has been started.
+    private func rule(for id: ServerID) async -> ReadyRule? {
+        guard let server = fleet[id], let container = server.container else { return nil }
+        // Where the engine does not say, what is known will have to do.
+        let state = (try? await engine.inspect(container.id))?.state ?? container.state
+        return ReadyRule(
+            server.options.ready, hasHealthCheck: state.health != nil, isPeons: container.traits.isPeons)
+    }
+
+    private func watch(_ id: ServerID, _ run: Date, by way: ReadyRule.Way) async {
+        switch way {
+        case .health: break  // what an inspect or an event shows of it is taken over at once
+        case .settled:
+            guard await sleep(until: run.addingTimeInterval(ReadyRule.settling)) else { return }
+            note(.ready, id, run)
+        case .stateFile:
+            noteStateFile(id)
+            guard await sleep(until: run.addingTimeInterval(ReadyRule.stateFileDelay)) else { return }
+            // An image that says nothing of itself is taken at its running.
+            if fleet[id]?.freshStateFile == nil { note(.ready, id, run) }
+        case .pattern(let text):
+            guard let pattern = LogPattern(text) else { return }
+            await watchLog(id, run, for: pattern)
+        }
+    }
+
+    private func watchLog(_ id: ServerID, _ run: Date, for pattern: LogPattern) async {
+        guard let container = fleet[id]?.container else { return }
+        // The engine notes the time of a start a little after the first lines; those of the run before are not this one's.
+        let end = Timestamp.engineDate(container.state.finishedAt) ?? .distantPast
+        let since = max(run.addingTimeInterval(-5), min(end.addingTimeInterval(0.001), run))
+        var lines = LineCutter()
+        do {
+            try await engine.followLog(of: container.id, since: since) { bytes in
+                for line in lines.lines(in: bytes, withRest: true) where pattern.matches(line) { throw Found() }
+            }
+        } catch is Found {
+            note(.ready, id, run)
+        } catch {
+            logger.debug("a log ended before its server was ready", metadata: ["server.id": "\(id)"])
+        }
+    }
+
+    private struct Found: Error {}
+
+    private func giveUpWaiting(_ id: ServerID, _ run: Date, after seconds: Int) async {
+        guard await sleep(until: run.addingTimeInterval(Double(seconds))) else { return }
+        if fleet[id]?.readiness == .awaited { note(.lacking(Self.timedOut), id, run, ifAwaited: true) }
+    }
+
+    private func note(
+        _ readiness: Observation.Readiness, _ id: ServerID, _ run: Date, ifAwaited isOnlyIfAwaited: Bool = false
+    ) {
+        fleet.update(id) { server in
+            if !isOnlyIfAwaited || server.readiness == .awaited { server.note(readiness, ofRun: run) }
+        }
+        guard let server = fleet[id], server.run == run, let started = server.container?.state.startedAt else { return }
+        var reason: String?
+        if case .lacking(let words) = server.readiness { reason = words }
+        do { try store.set(Store.Readiness(run: started, reason: reason), for: id) } catch {
+            logger.warning("what a server's run is like cannot be noted", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// Takes over what one of PEON's images says of itself.
+    func noteStateFile(_ id: ServerID) {
+        guard let server = fleet[id], let run = server.run, server.readiness != .ready,
+            let word = server.freshStateFile,
+            ReadyRule.isReady(stateFile: word), server.options.ready.pattern == nil,
+            server.container?.state.health == nil, server.container?.traits.isPeons == true
+        else { return }
+        note(.ready, id, run)
+    }
+
+    private func forgive(_ id: ServerID, _ run: Date) async {
+        await once("forgive", id, run) {
+            guard let server = fleet[id], server.history != server.history.forgiven else { return }
+            guard await sleep(until: run.addingTimeInterval(server.options.restart.goodRun)) else { return }
+            guard let now = fleet[id], now.run == run, now.isRunning else { return }
+            // Not on the disk it is only forgotten later: at the next end, by how long the run has lasted.
+            try? fleet.set(now.history.forgiven, for: id)
+        }
+    }
+}
+
+extension Server {
+    /// What one of PEON's images has said of itself in this run.
+    fileprivate var freshStateFile: String? {
+        // What cannot be read says nothing.
+        guard let run, let file = (try? folder.stateFile()) ?? nil, file.at.timeIntervalSince(run) >= -1 else {
+            return nil
+        }
+        return file.word
+    }
+}
