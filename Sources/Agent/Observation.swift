@@ -77,8 +77,8 @@ struct Observation: Equatable {
         if let failure { return .failed(failure) }
         if !isNewEnd, let judged, ending != .engineRestarted {
             // What it was told as stands, also when the signals that led to it are forgotten.
-            if case .crashed = judged { return .crashed(stayReason ?? crashReason(container)) }
-            return judged
+            guard case .crashed = judged else { return judged }
+            return desired == .stopped ? .stopped("exited") : .crashed(stayReason ?? crashReason(container))
         }
         switch ending {
         case .killed: return .stopped("killed")

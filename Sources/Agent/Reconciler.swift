@@ -26,18 +26,18 @@ struct Reconciler: Sendable {
             do {
                 let version = try await engine.negotiate()
                 board.setEngine(version: version.version, api: engine.apiVersion)
-                let run = try await engineRun()
-                if try store.engineRun().map({ $0 != run }) ?? false || run == Self.unknownRun && wait.hasFailed {
-                    fleet.noteEngineRestart(lostAt: lostAt)
-                }
+                let (run, isSure) = try await engineRun()
+                let isAnother = try store.engineRun().map { $0 != run } ?? false
+                if isAnother || !isSure && wait.hasFailed { fleet.noteEngineRestart(lostAt: lostAt) }
                 try await follow {
                     lastFailure = nil
                     wait = Wait()
                     try store.set(engineRun: run)
                 }
             } catch {
-                if fleet.isEngineReachable { lostAt = Date() }
-                fleet.setEngineReachable(false)
+                if wait.attempts == 0, fleet.isEngineReachable { lostAt = Date() }
+                // A stream that is cut is taken up again at once; only where that fails the engine is gone.
+                if wait.attempts > 0 { fleet.setEngineReachable(false) }
                 if !Task.isCancelled, lastFailure != "\(error)" {
                     lastFailure = "\(error)"
                     logger.warning("lost the container engine", metadata: ["reason": "\(error)"])
@@ -59,15 +59,13 @@ struct Reconciler: Sendable {
         }
     }
 
-    private static let unknownRun = ""
-
     /// What tells this run of the engine from others, as far as that can be told.
     ///
-    /// Its default network is made anew whenever it starts with no container running; where it has none, that the machine
-    /// has not been started anew must do.
-    private func engineRun() async throws -> String {
-        if let made = try await engine.defaultNetworkMade() { return made }
-        return (try? String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8)) ?? Self.unknownRun
+    /// Its default network is made anew whenever it starts with no container running; where it has none, the machine's own
+    /// start must do, and that is not sure to tell.
+    private func engineRun() async throws -> (run: String, isSure: Bool) {
+        if let made = try await engine.defaultNetworkMade() { return (made, true) }
+        return ((try? String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8)) ?? "", false)
     }
 
     private func follow(onOpen: () throws -> Void) async throws {

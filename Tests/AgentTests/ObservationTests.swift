@@ -70,6 +70,17 @@ import Testing
         #expect(observation.sign == .ended(verdict, isNew: true))
     }
 
+    @Test func `what an end was told as stands, until its owner wants it down`() throws {
+        var observation = Observation(container: try container("exited", exit: 143), desired: .running)
+        observation.isNewEnd = false
+        observation.judged = .stopped("external_stop")
+        #expect(observation.sign == .ended(.stopped("external_stop"), isNew: false))
+        observation.judged = .crashed("signal 15")
+        #expect(observation.sign == .ended(.crashed("signal 15"), isNew: false))
+        observation.desired = .stopped
+        #expect(observation.sign == .ended(.stopped("exited"), isNew: false))
+    }
+
     @Test func `who gave up, and who may not start by himself, says so`() throws {
         var observation = Observation(container: try container("exited", exit: 1), desired: .running)
         observation.stayReason = "crash_loop"

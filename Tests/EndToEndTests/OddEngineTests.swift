@@ -96,6 +96,8 @@ extension EndToEnd {
                 try await Task.sleep(for: .seconds(12))
                 #expect(probe.states(of: server, after: mark).isEmpty)
                 #expect(probe.events(of: server, after: mark).isEmpty)
+                let availability = probe.topics.status(server, .availability)
+                #expect(!probe.messages.dropFirst(mark).contains { $0.topic == availability })
                 try await rig.docker("kill", "peon.warcamp.\(server.uid)")
                 try await probe.report(of: server, "its end", after: mark, limit: .seconds(5)) {
                     $0["container_state"] == "exited"
