@@ -69,7 +69,8 @@ extension EndToEnd {
         }
 
         @Test func `a restart that was cut off comes up again`() async throws {
-            try await Rig.withServer(server, ["STOP_TAKES": "3"]) { rig, probe in
+            // Killed before the game was asked, the next agent waits for the grace before it asks.
+            try await Rig.withServer(server, ["STOP_TAKES": "3"], orc: ["stop": ["grace": 6]]) { rig, probe in
                 let before = try await startedAt()
                 send(.restart, id: "cut", to: probe)
                 try await probe.state(of: server, "stopping")
