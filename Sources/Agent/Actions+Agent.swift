@@ -15,9 +15,6 @@ extension Actions {
             return Outcome(data: try PlanCatalogue(path: settings.plans).plan(game).settingsReport)
         case .updatePlans: return try await updatePlans()
         case .republish:
-            board.publishPlans()
-            board.publishInfo()
-            fleet.republish()
             board.republish()
             return Outcome(changed: true)
         }

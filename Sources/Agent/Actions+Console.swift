@@ -20,14 +20,10 @@ extension Actions {
         }
         let all = try await engine.lastLines(
             of: container.id, count: arguments["tail"]?.int ?? 100, since: since)
-        let secrets = Secrets(environment: record.config?.plan.environment ?? [:])
-        var bytes = 0
-        let lines = all.reversed().prefix { line in
-            bytes += line.utf8.count + 3
-            return bytes <= Self.mostLogBytes
-        }
+        let secrets = record.secrets
+        let lines = all.last(bytes: Self.mostLogBytes)
         return Outcome(data: [
-            "lines": .array(lines.reversed().map { .string(secrets.hidden(in: $0)) }),
+            "lines": .array(lines.map { .string(secrets.hidden(in: $0)) }),
             "truncated": .bool(lines.count < all.count), "following": .bool((seconds ?? 0) > 0),
         ])
     }
@@ -51,5 +47,17 @@ extension Actions {
         }
         try await engine.write(Array("\(text)\n".utf8), toInputOf: container.id)
         return Outcome(changed: true)
+    }
+}
+
+extension [String] {
+    /// The last lines that have room in so many bytes of JSON.
+    func last(bytes: Int) -> ArraySlice<String> {
+        var size = 0
+        let start = indices.reversed().prefix { index in
+            size += self[index].utf8.count + 3  // its quotes and the comma
+            return size <= bytes
+        }.last
+        return self[(start ?? endIndex)...]
     }
 }

@@ -49,9 +49,7 @@ extension Actions {
     /// A step is over; where the agent itself is about to end it may not be, and the next run of the agent looks after it.
     func end(_ server: ServerID, failure: String? = nil) {
         guard !ending.hasBegun else { return }
-        do { try store.set(nil, for: server) } catch {
-            logger.error("the store cannot be written", metadata: ["what": "a step", "error": "\(error)"])
-        }
+        fleet.keep(nil, of: server)
         fleet.update(server) { $0.end(failure: failure) }
     }
 

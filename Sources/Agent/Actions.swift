@@ -104,10 +104,7 @@ struct Actions: Sendable {
     }
 
     func finish(_ command: Command, with error: ActionError) {
-        var reply = command.reply(.error)
-        reply.code = error.code
-        reply.error = error.description
-        send(reply, for: command)
+        send(command.reply(error), for: command)
     }
 
     private func send(_ reply: Reply, for command: Command) {
@@ -115,11 +112,7 @@ struct Actions: Sendable {
         // On the disk first: were it sent and then forgotten, the next run of the agent would say something else.
         let others = ledger.finish(command, with: reply)
         if responder.deliver(reply, to: command.route) { ledger.noteSent(command) }
-        for route in others {
-            var repeated = reply
-            repeated.isDuplicate = true
-            responder.send(repeated, to: route)
-        }
+        for route in others { responder.send(reply.repeated, to: route) }
         guard !command.isHarmless else { return }
         logger.info(
             "command done",

@@ -5,9 +5,12 @@ import Peon
 import Plans
 import ServiceLifecycle
 
-struct BusService: Service {
-    let bus: Bus
-    func run() async { await cancelWhenGracefulShutdown { await bus.run() } }
+/// A loop that is cancelled when the program is to end; its name is for the log.
+struct LoopService: Service {
+    let name: String
+    let loop: @Sendable () async -> Void
+
+    func run() async { await cancelWhenGracefulShutdown { await loop() } }
 }
 
 struct SessionService: Service {
@@ -17,21 +20,6 @@ struct SessionService: Service {
         await cancelWhenGracefulShutdown { await session.run() }
         await session.close()
     }
-}
-
-struct ReconcilerService: Service {
-    let reconciler: Reconciler
-    func run() async { await cancelWhenGracefulShutdown { await reconciler.run() } }
-}
-
-struct KeeperService: Service {
-    let keeper: Keeper
-    func run() async { await cancelWhenGracefulShutdown { await keeper.run() } }
-}
-
-struct FollowerService: Service {
-    let followers: Followers
-    func run() async { await cancelWhenGracefulShutdown { await followers.run() } }
 }
 
 struct LaneService: Service {
@@ -58,8 +46,7 @@ struct WatchService: Service {
         for await server in watch.changes.cancelOnGracefulShutdown() {
             guard let record = fleet[server] else { continue }
             do {
-                let secrets = Secrets(environment: record.config?.plan.environment ?? [:])
-                let report = try record.folder.configReport(secrets: secrets)
+                let report = try record.folder.configReport(secrets: record.secrets)
                 fleet.update(server) { $0.configReport = report }
                 keeper.noteStateFile(server)
             } catch {

@@ -161,9 +161,10 @@ final class Fleet: Sendable {
     ///
     /// On the disk before it returns.
     func set(_ desired: Desired, for id: ServerID) throws {
-        if self[id]?.storedDesired != desired { try store.set(.desired(desired), for: id) }
-        if let history = self[id]?.history, history != history.forgiven { try store.set(history.forgiven, for: id) }
-        if self[id]?.needsRestore == true { try store.set(nil, for: id) }
+        let server = self[id]
+        if server?.storedDesired != desired { try store.set(.desired(desired), for: id) }
+        if let history = server?.history, history != history.forgiven { try store.set(history.forgiven, for: id) }
+        if server?.needsRestore == true { try store.set(nil, for: id) }
         update(id) { server in
             server.desired = desired
             server.storedDesired = desired
@@ -200,17 +201,6 @@ final class Fleet: Sendable {
         state.withLock { state in
             for id in state.servers.keys { state.servers[id]?.engineRestart = .init(lostAt: lostAt) }
         }
-    }
-
-    /// Publishes every report again, as if it were new.
-    func republish() {
-        state.withLock { state in
-            for id in state.servers.keys {
-                state.servers[id]?.published = nil
-                publish(id, in: &state)
-            }
-        }
-        publishIndex()
     }
 
     /// Has the broker forget the servers that were there once and are not now.
@@ -266,7 +256,15 @@ final class Fleet: Sendable {
         reports.set(Publication(topics.status(.servers), ServersReport.json(index).bytes, isRetained: true))
     }
 
-    /// Keeps on without the list of announced topics where it cannot be written: reports matter more.
+    /// Notes a step on the disk, or with nil that none is under way.
+    func keep(_ step: Store.Step?, of id: ServerID) { note("a step") { try store.set(step, for: id) } }
+
+    /// Notes on the disk what was found out about a run.
+    func keep(_ readiness: Store.Readiness, of id: ServerID) {
+        note("what a run is like") { try store.set(readiness, for: id) }
+    }
+
+    /// Goes on where what is only remembered cannot be written: reports matter more.
     private func note(_ what: String, _ body: () throws -> Void) {
         do { try body() } catch {
             logger.error("the store cannot be written", metadata: ["what": "\(what)", "error": "\(error)"])

@@ -81,7 +81,7 @@ final class Followers: Sendable {
         var from = Date()
         while !Task.isCancelled {
             if let record = fleet[server], record.isRunning, let container = record.container {
-                let secrets = Secrets(environment: record.config?.plan.environment ?? [:])
+                let secrets = record.secrets
                 var cutter = LineCutter()
                 // Lost with its engine, or ended with its container: it is looked for again.
                 try? await engine.followLog(of: container.id, since: from) { bytes in

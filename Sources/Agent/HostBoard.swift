@@ -46,8 +46,11 @@ final class HostBoard: Sendable {
         publishInfo()
     }
 
-    /// Sends every retained report again, also those that have not changed.
-    func republish() { reports.republish() }
+    /// Reads the plans anew, and sends every retained report again, also those that have not changed.
+    func republish() {
+        publishPlans()
+        reports.republish()
+    }
 
     func publishInfo() {
         reports.set(Publication(settings.topics.status(.info), info.json.bytes, isRetained: true))

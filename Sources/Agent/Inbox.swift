@@ -58,12 +58,18 @@ struct Inbox: Sendable {
     /// Answers what there is no room for.
     func turnAway(_ arrival: Arrival) {
         bus.count { $0.dropped += 1 }
-        guard case .command(let command, let sighting) = arrival else { return }
-        if case .new = sighting { ledger.forget(command) }
-        var reply = command.reply(.error)
-        reply.code = .busy
-        reply.error = "too many commands wait"
-        responder.send(reply, to: command.route)
+        switch arrival {
+        case .command(let command, .new): turnAway(command, "too many commands wait")
+        case .command(let command, .running), .command(let command, .done):
+            responder.send(command.reply(ActionError(.busy, "too many commands wait")), to: command.route)
+        case .refused: break
+        }
+    }
+
+    /// Answers a new command that there is no room for; the same id may come again when there is.
+    private func turnAway(_ command: Command, _ reason: String) {
+        responder.send(command.reply(ActionError(.busy, reason)), to: command.route)
+        ledger.forget(command)
     }
 
     /// Deals with the commands that an earlier run of the agent left without a reply, or with one that was not sent.
@@ -93,8 +99,7 @@ struct Inbox: Sendable {
 
     private func repeatReply(_ reply: Reply, to command: Command) {
         bus.count { $0.duplicates += 1 }
-        var repeated = reply
-        repeated.isDuplicate = true
+        var repeated = reply.repeated
         repeated.id = command.id
         responder.send(repeated, to: command.route)
     }
@@ -134,12 +139,7 @@ struct Inbox: Sendable {
         case .asks: isTaken = lanes.runBeside(job)
         case .changes, .supersedes: isTaken = lanes.enqueue(job, for: command.server)
         }
-        guard !isTaken else { return }
-        var reply = command.reply(.error)
-        reply.code = .busy
-        reply.error = "\(Limits.laneDepth) commands wait already"
-        responder.send(reply, to: command.route)
-        ledger.forget(command)  // the same id may come again when there is room
+        if !isTaken { turnAway(command, "\(Limits.laneDepth) commands wait already") }
     }
 }
 
@@ -151,6 +151,14 @@ extension Command {
         reply.id = id
         reply.server = server
         reply.took = Int(now.timeIntervalSince(receivedAt) * 1000)
+        return reply
+    }
+
+    /// The last word on a command that was not carried out.
+    func reply(_ error: ActionError) -> Reply {
+        var reply = reply(.error)
+        reply.code = error.code
+        reply.error = error.description
         return reply
     }
 }

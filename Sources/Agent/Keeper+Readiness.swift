@@ -76,21 +76,17 @@ extension Keeper {
 
     private func giveUpWaiting(_ id: ServerID, _ run: Date, after seconds: Int) async {
         guard await sleep(until: run.addingTimeInterval(Double(seconds))) else { return }
-        if fleet[id]?.readiness == .awaited { note(.lacking(Self.timedOut), id, run, ifAwaited: true) }
+        note(.lacking(Self.timedOut), id, run)
     }
 
-    private func note(
-        _ readiness: Observation.Readiness, _ id: ServerID, _ run: Date, ifAwaited isOnlyIfAwaited: Bool = false
-    ) {
-        fleet.update(id) { server in
-            if !isOnlyIfAwaited || server.readiness == .awaited { server.note(readiness, ofRun: run) }
-        }
-        guard let server = fleet[id], server.run == run, let started = server.container?.state.startedAt else { return }
+    private func note(_ readiness: Observation.Readiness, _ id: ServerID, _ run: Date) {
+        fleet.update(id) { $0.note(readiness, ofRun: run) }
+        guard let server = fleet[id], server.run == run, server.readiness == readiness,
+            let started = server.container?.state.startedAt
+        else { return }
         var reason: String?
-        if case .lacking(let words) = server.readiness { reason = words }
-        do { try store.set(Store.Readiness(run: started, reason: reason), for: id) } catch {
-            logger.warning("what a server's run is like cannot be noted", metadata: ["error": "\(error)"])
-        }
+        if case .lacking(let words) = readiness { reason = words }
+        fleet.keep(Store.Readiness(run: started, reason: reason), of: id)
     }
 
     /// Takes over what one of PEON's images says of itself.

@@ -13,18 +13,9 @@ import Synchronization
 struct Keeper: Sendable {
     let engine: Engine
     let fleet: Fleet
-    let store: Store
     let lanes: Lanes
     let logger: Logger
-    private let tasks = Tasks()
-
-    init(engine: Engine, fleet: Fleet, store: Store, lanes: Lanes, logger: Logger) {
-        self.engine = engine
-        self.fleet = fleet
-        self.store = store
-        self.lanes = lanes
-        self.logger = logger
-    }
+    let tasks = Tasks()
 
     /// Seconds between two servers that are brought up again, so that not all start at once.
     private static let stagger: TimeInterval = 1
@@ -72,7 +63,7 @@ struct Keeper: Sendable {
     }
 
     /// What is being done just now.
-    private final class Tasks: Sendable {
+    final class Tasks: Sendable {
         let keys = Mutex<Set<String>>([])
     }
 
@@ -105,13 +96,9 @@ struct Keeper: Sendable {
         guard event == .crashed, let id = server.container?.id else { return data }
         // Where the engine does not give them the crash is told without.
         let lines = (try? await engine.lastLines(of: id, count: Self.tail.lines, deadline: 3)) ?? []
-        let secrets = Secrets(environment: server.config?.plan.environment ?? [:])
-        var bytes = 0
-        let kept = lines.reversed().map { secrets.hidden(in: LogPattern.plain($0)) }.prefix { line in
-            bytes += line.utf8.count
-            return bytes <= Self.tail.bytes
-        }
-        data["log"] = .array(kept.reversed().map(JSON.string))
+        let secrets = server.secrets
+        let told = lines.map { secrets.hidden(in: LogPattern.plain($0)) }.last(bytes: Self.tail.bytes)
+        data["log"] = .array(told.map(JSON.string))
         return data
     }
 
@@ -150,9 +137,7 @@ struct Keeper: Sendable {
 
     /// Brings up again what was wanted; that it is to be is on the disk until it has been.
     private func restore(_ id: ServerID, at date: Date) async {
-        do { try store.set(Store.Step(.starting, since: Date()), for: id) } catch {
-            logger.error("the store cannot be written", metadata: ["what": "a step", "error": "\(error)"])
-        }
+        fleet.keep(Store.Step(.starting, since: Date()), of: id)
         guard await sleep(until: date), fleet[id]?.needsRestore == true else { return }
         enqueue(.restore, of: id)
     }

@@ -45,11 +45,13 @@ package struct OrcAgent: Sendable {
             settings: settings,
             logger: logger)
         session.attach()
-        let keeper = Keeper(engine: engine, fleet: fleet, store: store, lanes: lanes, logger: logger)
+        let keeper = Keeper(engine: engine, fleet: fleet, lanes: lanes, logger: logger)
         try Muster(settings: settings, store: store, fleet: fleet, watch: watch, logger: logger).call()
         services = [
-            BusService(bus: bus), SessionService(session: session), ReconcilerService(reconciler: reconciler),
-            KeeperService(keeper: keeper), FollowerService(followers: followers),
+            LoopService(name: "bus") { await bus.run() }, SessionService(session: session),
+            LoopService(name: "reconciler") { await reconciler.run() },
+            LoopService(name: "keeper") { await keeper.run() },
+            LoopService(name: "followers") { await followers.run() },
             WatchService(watch: watch, fleet: fleet, keeper: keeper, logger: logger),
             LaneService(lanes: lanes, ending: actions.ending),
             HeartbeatService(session: session, board: board, fleet: fleet, reports: reports, ledger: ledger),

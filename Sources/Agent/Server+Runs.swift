@@ -118,8 +118,10 @@ extension Server {
     }
 
     /// Takes what was found out about a run; nothing where another run is under way by now.
+    ///
+    /// What it lacks counts only as long as nothing else is known.
     mutating func note(_ readiness: Observation.Readiness, ofRun run: Date) {
-        guard self.run == run, isRunning else { return }
+        guard self.run == run, isRunning, readiness == .ready || self.readiness == .awaited else { return }
         self.readiness = readiness
     }
 

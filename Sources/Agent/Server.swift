@@ -97,6 +97,7 @@ struct Server: Sendable {
     }
 
     var isRunning: Bool { container?.state.status == "running" || container?.state.status == "paused" }
+    var secrets: Secrets { Secrets(environment: config?.plan.environment ?? [:]) }
     var options: PlanOptions { config?.plan.options ?? PlanOptions() }
 
     private var observation: Observation {

@@ -81,11 +81,12 @@ package final class Bus: Sendable {
     /// Sends where the link stands; nothing is queued where it does not.
     @discardableResult
     package func publish(_ publication: Publication) -> Delivery {
-        let (client, loop) = state.withLock { state in
-            (state.isConnected && state.onTheWay < Self.mostOnTheWay ? state.client : nil, state.loop)
+        let (client, loop, limit) = state.withLock { state in
+            let isFree = state.isConnected && state.onTheWay < Self.mostOnTheWay
+            return (isFree ? state.client : nil, state.loop, state.limit.bytes(now: monotonicSeconds()))
         }
         guard let client, let loop else { return .later }
-        guard let publication = fitting(publication) else {
+        guard let publication = fitting(publication, limit) else {
             count { $0.dropped += 1 }
             return .never
         }
@@ -107,8 +108,8 @@ package final class Bus: Sendable {
     }
 
     /// What is too large for the broker, made to fit; nil where that cannot be.
-    private func fitting(_ publication: Publication) -> Publication? {
-        guard let limit = packetLimit, publication.size > limit else { return publication }
+    private func fitting(_ publication: Publication, _ limit: Int?) -> Publication? {
+        guard let limit, publication.size > limit else { return publication }
         let isNews = state.withLock { state in
             state.counters.truncated += 1
             return state.told.count < 1000 && state.told.insert(publication.topic).inserted

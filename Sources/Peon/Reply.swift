@@ -81,6 +81,13 @@ package struct Reply: Sendable {
         ]
     }
 
+    /// A copy for one who sent the command again.
+    package var repeated: Reply {
+        var reply = self
+        reply.isDuplicate = true
+        return reply
+    }
+
     /// A copy without what only the sender may see, for the mirror under `result/`.
     package var withoutPrivateData: Reply {
         var reply = self

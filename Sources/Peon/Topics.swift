@@ -34,8 +34,6 @@ package struct Topics: Sendable, Hashable {
 
     package var allCommands: String { "\(root)/cmd/#" }
     package var allStatus: String { "\(root)/status/#" }
-    package var allEvents: String { "\(root)/event/#" }
-    package var allConsoles: String { "\(root)/console/#" }
 
     /// Whether a reply may go to `topic`: below `reply/`, one exact name, short (DESIGN: a client must not be able
     /// to have the agent forge a report).

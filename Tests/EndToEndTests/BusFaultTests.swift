@@ -18,6 +18,15 @@ extension EndToEnd {
             try await probe.state(of: server, "running")
         }
 
+        /// Files of two kilobytes in the server's `config` folder, which its report holds.
+        private func fillConfig(_ rig: Rig, files: Int) throws {
+            let config = rig.root.appending(path: "servers/game/\(server.camp)/config")
+            let text = String(repeating: "x", count: 2000)
+            for number in 0..<files {
+                try text.write(to: config.appending(path: "f\(number)"), atomically: true, encoding: .utf8)
+            }
+        }
+
         private func retained(_ port: Int, _ topic: String = "#") async throws -> String {
             try await output(
                 "mosquitto_sub", ["-p", "\(port)", "-t", topic, "-F", "%t %p", "--retained-only", "-W", "1"],
@@ -97,7 +106,7 @@ extension EndToEnd {
                     try await rig.endBroker()
                 }
                 let before = agent.residentBytes
-                try await Task.sleep(for: .seconds(15))
+                try await Task.sleep(for: .seconds(60))
                 #expect(agent.isAlive && agent.residentBytes - before < 3 << 20)
                 try await rig.startBroker()
                 try await rig.withProbe { probe in
@@ -155,11 +164,7 @@ extension EndToEnd {
                 try rig.installGame()
                 try await rig.withProbe { probe in
                     try await create(probe, rig)
-                    let config = rig.root.appending(path: "servers/game/\(server.camp)/config")
-                    for number in 0..<12 {
-                        let text = String(repeating: "x", count: 2000)
-                        try text.write(to: config.appending(path: "f\(number)"), atomically: true, encoding: .utf8)
-                    }
+                    try fillConfig(rig, files: 12)
                     try await probe.report(of: server, "the cut report") { $0["truncated"] == true }
                     let list = try await probe.send(.list)
                     #expect(list.status == .ok && list.data["truncated"] == true)
@@ -183,11 +188,7 @@ extension EndToEnd {
                 try rig.installGame()
                 try await rig.withProbe { probe in
                     try await create(probe, rig)
-                    let config = rig.root.appending(path: "servers/game/\(server.camp)/config")
-                    for number in 0..<3 {
-                        let text = String(repeating: "x", count: 2000)
-                        try text.write(to: config.appending(path: "f\(number)"), atomically: true, encoding: .utf8)
-                    }
+                    try fillConfig(rig, files: 3)
                     try await probe.report(of: server, "the cut report", limit: .seconds(40)) {
                         $0["truncated"] == true
                     }

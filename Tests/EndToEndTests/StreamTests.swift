@@ -97,7 +97,7 @@ extension EndToEnd {
                     try await rig.endBroker()
                 }
                 let agent = try #require(rig.agent)
-                try await Task.sleep(for: .seconds(10))
+                try await Task.sleep(for: .seconds(30))
                 #expect(agent.residentBytes < 120 << 20, "\(agent.residentBytes)")
                 try await rig.startBroker()
                 try await rig.withProbe { probe in
