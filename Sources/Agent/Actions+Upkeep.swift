@@ -48,14 +48,8 @@ extension Actions {
 
     private func restore(_ server: ServerID, _ job: Job) async throws {
         guard let record = fleet[server], record.desired == .running else { return }
-        if record.container?.state.isUp != true {
-            do { try await run(server, job) } catch let error as ActionError where error.code != .engineUnreachable {
-                fleet.update(server) { $0.needsRestore = false }
-                throw error
-            }
-        }
         fleet.update(server) { $0.needsRestore = false }
-        try store.set(nil, for: server)
+        if record.container?.state.isUp == true { try store.set(nil, for: server) } else { try await run(server, job) }
     }
 
     /// Sees a stop through that had been begun: the game may be saving right now, and must not be asked twice.
