@@ -80,13 +80,14 @@ extension Keeper {
     }
 
     private func note(_ readiness: Observation.Readiness, _ id: ServerID, _ run: Date) {
-        fleet.update(id) { $0.note(readiness, ofRun: run) }
-        guard let server = fleet[id], server.run == run, server.readiness == readiness,
+        guard let server = fleet[id], server.takes(readiness, ofRun: run),
             let started = server.container?.state.startedAt
         else { return }
         var reason: String?
         if case .lacking(let words) = readiness { reason = words }
+        // On the disk before it is told: the next agent would say it a second time.
         fleet.keep(Store.Readiness(run: started, reason: reason), of: id)
+        fleet.update(id) { $0.note(readiness, ofRun: run) }
     }
 
     /// Takes over what one of PEON's images says of itself.

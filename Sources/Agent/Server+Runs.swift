@@ -121,8 +121,12 @@ extension Server {
     ///
     /// What it lacks counts only as long as nothing else is known.
     mutating func note(_ readiness: Observation.Readiness, ofRun run: Date) {
-        guard self.run == run, isRunning, readiness == .ready || self.readiness == .awaited else { return }
+        guard takes(readiness, ofRun: run) else { return }
         self.readiness = readiness
+    }
+
+    func takes(_ readiness: Observation.Readiness, ofRun run: Date) -> Bool {
+        self.run == run && isRunning && (readiness == .ready || self.readiness == .awaited)
     }
 
     /// A health check that fails goes before all else that is known of its readiness; one that holds makes ready what has
