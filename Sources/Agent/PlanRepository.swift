@@ -15,11 +15,11 @@ struct PlanRepository {
     /// - Returns: whether anything came.
     func update() async throws -> Bool {
         if !Folder.exists(folder) {
-            try await git(["clone", "--quiet", "--", url, folder], in: nil)
+            try await git(["clone", "--quiet", "--", url, folder], in: nil, orElse: .pullFailed)
             return true
         }
         if try Folder(path: folder).kind(of: ".git") != .folder { try await git(["init", "--quiet"], in: folder) }
-        try await git(["fetch", "--quiet", "--", url, "HEAD"], in: folder)
+        try await git(["fetch", "--quiet", "--", url, "HEAD"], in: folder, orElse: .pullFailed)
         let before = try? await git(["rev-parse", "HEAD"], in: folder)  // a new repository has none
         try await git(["add", "--all"], in: folder)
         if try await !git(["status", "--porcelain"], in: folder).isEmpty || before == nil {
@@ -42,7 +42,9 @@ struct PlanRepository {
 
     /// Runs git without hooks and without asking anybody anything.
     @discardableResult
-    private func git(_ arguments: [String], in folder: String?) async throws -> String {
+    private func git(
+        _ arguments: [String], in folder: String?, orElse code: Reply.Code = .internal
+    ) async throws -> String {
         let place = folder.map { ["-C", $0] } ?? []
         let all = ["-c", "core.hooksPath=/dev/null", "-c", "safe.directory=*"] + place + arguments
         let environment: [Environment.Key: String?] = ["GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"]
@@ -53,8 +55,9 @@ struct PlanRepository {
                 error: .string(limit: 1 << 16))
         }
         guard result.terminationStatus.isSuccess else {
-            throw ActionError(
-                .internal, "git \(arguments.first { !$0.contains("=") && $0 != "-c" } ?? ""): \(result.standardError)")
+            // The address may hold a password.
+            let words = result.standardError.replacing(url, with: "the plans' repository")
+            throw ActionError(code, "git \(arguments.first { !$0.contains("=") && $0 != "-c" } ?? ""): \(words)")
         }
         return result.standardOutput
     }

@@ -26,8 +26,9 @@ package struct ActionArgument: Sendable {
 
     package var schema: Schema {
         switch kind {
-        case .text, .line: .string
-        case .flag: .boolean
+        case .text(let maxBytes): .text(maxLength: maxBytes, pattern: #"^[^\u0000]*$"#)
+        case .line(let maxBytes): .text(maxLength: maxBytes, pattern: #"^[^\u0000-\u001F\u007F]*$"#)
+        case .flag: .anyOf([true, false, 0, 1, "true", "false", "yes", "no"])
         case .whole(let range): .integer(range)
         case .word(let words): .oneOf(words)
         case .object: .object

@@ -2,7 +2,10 @@
 package enum Documents {
     /// Path below `topics/` to text.
     package static var files: [(path: String, text: String)] {
-        var files = [(path: "asyncapi.json", text: readable(AsyncAPI.document)), ("states.md", StateDocument.text)]
+        var files = [
+            (path: "asyncapi.json", text: readable(AsyncAPI.document)),
+            ("openapi.json", readable(OpenAPI.document)), ("states.md", StateDocument.text),
+        ]
         for (name, schema) in Self.schemas { files.append(("schemas/\(name).json", readable(schema))) }
         for action in Action.allCases {
             files.append(("examples/\(action.documentName).json", readable(.object(action.spec.example))))

@@ -16,4 +16,19 @@ package enum HexEscape {
         }
         return String(validating: bytes, as: UTF8.self)
     }
+
+    /// `text` as one level of a URL's path: RFC 3986's unreserved characters as they are, the rest escaped.
+    package static func pathLevel(_ text: String) -> String {
+        var level = ""
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."),
+                UInt8(ascii: "~"):
+                level.unicodeScalars.append(Unicode.Scalar(byte))
+            default: level += (byte < 16 ? "%0" : "%") + String(byte, radix: 16, uppercase: true)
+            }
+        }
+        return level
+    }
 }

@@ -127,24 +127,37 @@ package enum PlansReport {
         package let game: String
         package let title: String
         package let version: String?
+        /// Whether `plans.json` names it.
+        package let isListed: Bool
+        /// Where `plans.json` says that it comes from.
+        package let url: String?
 
-        package init(game: String, title: String, version: String?) {
+        package init(game: String, title: String, version: String?, isListed: Bool = false, url: String? = nil) {
             self.game = game
             self.title = title
             self.version = version
+            self.isListed = isListed
+            self.url = url
         }
     }
 
     package static let fields = [
         Field("v", .constant(1), "The contract's version."),
-        Field("plans", .array(.object), "For each plan its game, title and version."),
+        Field(
+            "plans", .array(.object),
+            "For each plan its game, title and version, whether plans.json lists it, and its plan_url there."),
     ]
 
     package static func json(_ plans: [Entry]) -> JSON {
         [
             "v": 1,
             "plans": .array(
-                plans.map { ["game": .string($0.game), "title": .string($0.title), "version": .optional($0.version)] }),
+                plans.map {
+                    [
+                        "game": .string($0.game), "title": .string($0.title), "version": .optional($0.version),
+                        "listed": .bool($0.isListed), "plan_url": .optional($0.url),
+                    ]
+                }),
         ]
     }
 }

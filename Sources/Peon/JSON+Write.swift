@@ -5,10 +5,13 @@ extension JSON {
         case compact
         /// Four blanks a level, non-ASCII as `\uXXXX`: what Python's `json.dumps(indent=4)` writes, as PEON's files have it.
         case pretty
+        /// One line with a blank after each comma and colon, non-ASCII as `\uXXXX`: what Python's `json.dumps` writes, as
+        /// PEON's REST answers have it.
+        case spaced
     }
 
     package func text(_ layout: Layout = .compact) -> String {
-        var writer = JSONWriter(isPretty: layout == .pretty)
+        var writer = JSONWriter(layout: layout)
         writer.write(self, level: 0)
         return writer.text
     }
@@ -21,7 +24,7 @@ extension JSON.Object {
 }
 
 private struct JSONWriter {
-    let isPretty: Bool
+    let layout: JSON.Layout
     var text = ""
 
     mutating func write(_ value: JSON, level: Int) {
@@ -35,7 +38,7 @@ private struct JSONWriter {
         case .object(let object):
             list("{", "}", object.members, level: level) { writer, member in
                 writer.quote(member.key)
-                writer.text += writer.isPretty ? ": " : ":"
+                writer.text += writer.layout == .compact ? ":" : ": "
                 writer.write(member.value, level: level + 1)
             }
         }
@@ -46,7 +49,7 @@ private struct JSONWriter {
     ) {
         text += open
         for (index, item) in items.enumerated() {
-            if index > 0 { text += "," }
+            if index > 0 { text += layout == .spaced ? ", " : "," }
             breakLine(level: level + 1)
             each(&self, item)
         }
@@ -55,7 +58,7 @@ private struct JSONWriter {
     }
 
     mutating func breakLine(level: Int) {
-        guard isPretty else { return }
+        guard layout == .pretty else { return }
         text += "\n" + String(repeating: "    ", count: level)
     }
 
@@ -71,7 +74,7 @@ private struct JSONWriter {
             case "\u{8}": text += "\\b"
             case "\u{C}": text += "\\f"
             case "\u{0}"..."\u{1F}", "\u{7F}": escape(UInt16(scalar.value))
-            case "\u{80}"... where isPretty: for unit in String(scalar).utf16 { escape(unit) }
+            case "\u{80}"... where layout != .compact: for unit in String(scalar).utf16 { escape(unit) }
             default: text.unicodeScalars.append(scalar)
             }
         }

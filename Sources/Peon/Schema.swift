@@ -1,6 +1,8 @@
 /// The shape of a value on the bus, and the text of its JSON Schema (draft 2020-12).
 package indirect enum Schema: Sendable, Equatable {
     case string
+    /// Of at most so many characters, which match an ECMA-262 pattern.
+    case text(maxLength: Int, pattern: String)
     case integer(ClosedRange<Int>? = nil)
     case number
     case boolean
@@ -8,6 +10,7 @@ package indirect enum Schema: Sendable, Equatable {
     case any
     case constant(Int)
     case oneOf([String])
+    case anyOf([JSON])
     case array(Schema)
     case members([Field])
     case nullable(Schema)
@@ -15,6 +18,8 @@ package indirect enum Schema: Sendable, Equatable {
     package var json: JSON {
         switch self {
         case .string: ["type": "string"]
+        case .text(let maxLength, let pattern):
+            ["type": "string", "maxLength": .optional(maxLength), "pattern": .string(pattern)]
         case .integer(nil): ["type": "integer"]
         case .integer(let range?):
             ["type": "integer", "minimum": .optional(range.lowerBound), "maximum": .optional(range.upperBound)]
@@ -24,6 +29,7 @@ package indirect enum Schema: Sendable, Equatable {
         case .any: .object([:])
         case .constant(let value): ["const": .optional(value)]
         case .oneOf(let words): ["type": "string", "enum": .array(words.map(JSON.string))]
+        case .anyOf(let values): ["enum": .array(values)]
         case .array(let element): ["type": "array", "items": element.json]
         case .members(let fields): Field.objectSchema(fields)
         case .nullable(let schema): ["anyOf": [schema.json, ["type": "null"]]]

@@ -30,10 +30,10 @@ package struct PlanCatalogue: Sendable {
         guard Folder.exists(path) else { return ([], []) }
         let root = try Folder(path: path)
         var complaints: [PlanError] = []
-        var titles: [String: String] = [:]
-        do { titles = try listedTitles(root) } catch { complaints.append(error) }
+        var listed: [String: Listing] = [:]
+        do { listed = try listings(root) } catch { complaints.append(error) }
         var versions: [String: String] = [:]
-        var games = Set(titles.keys)
+        var games = Set(listed.keys)
         for entry in try root.entries() where entry.kind == .folder && NewName.allows(entry.name) {
             do {
                 let plan = try plan(entry.name)
@@ -45,21 +45,32 @@ package struct PlanCatalogue: Sendable {
                 complaints.append(error)
             }
         }
-        let entries = games.map { PlansReport.Entry(game: $0, title: titles[$0] ?? $0, version: versions[$0]) }
+        let entries = games.map { game in
+            let listing = listed[game]
+            return PlansReport.Entry(
+                game: game, title: listing?.title ?? game, version: versions[game], isListed: listing != nil,
+                url: listing?.url)
+        }
         return (entries.sorted { ($0.title, $0.game) < ($1.title, $1.game) }, complaints)
     }
 
-    private func listedTitles(_ root: Folder) throws(PlanError) -> [String: String] {
+    /// What `plans.json` says of a plan.
+    private struct Listing {
+        let title: String
+        let url: String?
+    }
+
+    private func listings(_ root: Folder) throws(PlanError) -> [String: Listing] {
         guard let bytes = try root.read("plans.json", limit: Self.maxBytes) else { return [:] }
         guard let list = try Self.json(bytes, file: "plans/plans.json").array else {
             throw .malformed(file: "plans/plans.json", what: "is not a list")
         }
-        var titles: [String: String] = [:]
+        var listings: [String: Listing] = [:]
         for entry in list {
             guard let game = entry["game_uid"]?.string, NewName.allows(game) else { continue }
-            titles[game] = entry["title"]?.string ?? game
+            listings[game] = Listing(title: entry["title"]?.string ?? game, url: entry["plan_url"]?.string)
         }
-        return titles
+        return listings
     }
 
     static func json(_ bytes: [UInt8], file: String) throws(PlanError) -> JSON {

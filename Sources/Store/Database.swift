@@ -53,6 +53,7 @@ final class Database: Sendable {
             throw .sqlite(code: code, message: "\(path): \(message)")
         }
         handle = unsafe Mutex(Connection(pointer: opened))
+        try run("PRAGMA busy_timeout = 5000")  // another process, such as `orc keys`, may be writing
         try run("PRAGMA journal_mode = WAL")
         try run("PRAGMA synchronous = FULL")
         try run("PRAGMA secure_delete = ON")  // what commands asked for may hold passwords
@@ -86,7 +87,12 @@ final class Database: Sendable {
         guard version <= migrations.count else { throw .newer(version: version) }
         for (index, migration) in migrations.enumerated().dropFirst(version) {
             let statements = migration.split(separator: ";").map { (sql: String($0), values: [Value]()) }
-            try transaction(statements + [("PRAGMA user_version = \(index + 1)", [])])
+            do throws(StoreError) {
+                try transaction(statements + [("PRAGMA user_version = \(index + 1)", [])])
+            } catch {
+                // Another process may have done it just now.
+                guard Int(try run("PRAGMA user_version").first?.first?.integer ?? 0) > index else { throw error }
+            }
         }
     }
 

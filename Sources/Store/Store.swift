@@ -28,6 +28,11 @@ package final class Store: Sendable {
         CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
         CREATE TABLE aside (at REAL NOT NULL, origin TEXT NOT NULL, content TEXT NOT NULL) STRICT
         """,
+        """
+        CREATE TABLE access (
+            name TEXT PRIMARY KEY, role TEXT NOT NULL, digest TEXT NOT NULL UNIQUE, created REAL NOT NULL
+        ) STRICT
+        """,
     ]
 
     /// `path`: of the file; its folder must be there.

@@ -8,7 +8,8 @@ struct Orc: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "orc", abstract: "Runs game servers in containers, over MQTT.", version: Version.current,
         subcommands: [
-            Run.self, Send.self, Watch.self, Logs.self, Servers.self, TopicsCommand.self, Check.self,
+            Run.self, BridgeCommand.self, Send.self, Watch.self, Logs.self, Servers.self, Keys.self, TopicsCommand.self,
+            Check.self,
         ])
 }
 
@@ -36,10 +37,28 @@ struct Run: AsyncParsableCommand {
 
     func run() async throws {
         let wiring = try Wiring(try flags.settings(), isQuiet: false)
-        do {
-            try await wiring.run()
-        } catch {
-            wiring.logger.critical("cannot run", metadata: ["error": "\(error)"])
+        try await wiring.orCritical { try await wiring.run() }
+    }
+}
+
+struct BridgeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bridge",
+        abstract: "Runs the REST bridge alone, on a machine that needs no container engine, until it is told to end.")
+
+    @OptionGroup var flags: SettingsFlags
+
+    func run() async throws {
+        let wiring = try Wiring(try flags.settings(), isQuiet: false)
+        try await wiring.orCritical { try await wiring.runBridge() }
+    }
+}
+
+extension Wiring {
+    /// Runs `body`; where it cannot be, says why and ends the program with 1.
+    fileprivate func orCritical(_ body: () async throws -> Void) async throws {
+        do { try await body() } catch {
+            logger.critical("cannot run", metadata: ["error": "\(error)"])
             throw ExitCode(1)
         }
     }

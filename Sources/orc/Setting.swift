@@ -21,6 +21,12 @@ enum Setting: String, CaseIterable {
     case developerMode = "DEV_MODE"
     case version = "VERSION"
     case apiKey = "API_KEY"
+    case httpListen = "ORC_HTTP_LISTEN"
+    case httpHosts = "ORC_HTTP_HOSTS"
+    case httpOrigins = "ORC_HTTP_ORIGINS"
+    case httpProxies = "ORC_HTTP_PROXIES"
+    case httpCertificate = "ORC_HTTP_CERT"
+    case httpKey = "ORC_HTTP_KEY"
 
     /// What stands in `config/orc.env`; empty for what is unset.
     var standard: String {
@@ -33,8 +39,12 @@ enum Setting: String, CaseIterable {
         case .stopGrace: "60"
         case .logLevel: "info"
         case .logFormat: "text"
+        case .httpListen: "127.0.0.1:5000"
+        case .httpHosts: "all"
+        case .httpOrigins: "*"
         case .host, .mqttURL, .mqttPassword, .mqttAuthorities, .mqttCertificate, .mqttKey, .dockerSocket,
-            .dockerCertificates, .hostRoot, .publicIP, .developerMode, .version, .apiKey:
+            .dockerCertificates, .hostRoot, .publicIP, .developerMode, .version, .apiKey, .httpProxies,
+            .httpCertificate, .httpKey:
             ""
         }
     }
@@ -61,7 +71,13 @@ enum Setting: String, CaseIterable {
         case .logFormat: "text or json."
         case .developerMode: "Set to anything but 0, false or disabled, it turns debug logs on."
         case .version: "The version that Orc reports; unset: its own."
-        case .apiKey: "The admin key of PEON's REST clients."
+        case .apiKey: "The admin key of PEON's REST clients; unset: keys are made with orc keys, a first one by itself."
+        case .httpListen: "Where the REST bridge listens; empty: there is none."
+        case .httpHosts: "The hosts that the bridge serves: all on the broker, or own."
+        case .httpOrigins: "The origins whose pages may call the bridge, parted by commas; * for all."
+        case .httpProxies: "Proxies whose X-Forwarded-For is believed: addresses or networks, parted by commas."
+        case .httpCertificate: "A PEM file with the bridge's certificate and its chain; unset: plain HTTP."
+        case .httpKey: "A PEM file with that certificate's key."
         }
     }
 
@@ -71,7 +87,7 @@ enum Setting: String, CaseIterable {
         case .mqttURL, .mqttPassword, .apiKey: true
         case .host, .root, .mqttAuthorities, .mqttCertificate, .mqttKey, .mqttVersion, .brokerListen, .dockerHost,
             .dockerSocket, .dockerCertificates, .hostRoot, .plansURL, .stopGrace, .publicIP, .logLevel, .logFormat,
-            .developerMode, .version:
+            .developerMode, .version, .httpListen, .httpHosts, .httpOrigins, .httpProxies, .httpCertificate, .httpKey:
             false
         }
     }

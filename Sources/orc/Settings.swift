@@ -62,9 +62,9 @@ struct Settings: Sendable {
         return setting.standard
     }
 
-    private func given(_ setting: Setting) -> String? { self[setting].isEmpty ? nil : self[setting] }
+    func given(_ setting: Setting) -> String? { self[setting].isEmpty ? nil : self[setting] }
 
-    private func read<Value>(_ setting: Setting, _ wanted: String, _ parse: (String) -> Value?) throws(SettingsError)
+    func read<Value>(_ setting: Setting, _ wanted: String, _ parse: (String) -> Value?) throws(SettingsError)
         -> Value
     {
         guard let value = parse(self[setting]) else {
@@ -85,6 +85,7 @@ struct Settings: Sendable {
         _ = try stopGrace()
         _ = try logLevel()
         _ = try logsJSON()
+        _ = try bridge()
     }
 
     func host() throws(SettingsError) -> HostName {
@@ -114,11 +115,16 @@ struct Settings: Sendable {
     }
 
     func brokerListen() throws(SettingsError) -> (address: String, port: Int) {
-        try read(.brokerListen, "an address of this machine and a port, such as 127.0.0.1:1883") { text in
-            guard let url = BrokerURL("mqtt://\(text)"), url.user == nil else { return nil }
-            return (url.host, Int(url.port))
-        }
+        try read(.brokerListen, "an address of this machine and a port, such as 127.0.0.1:1883", Self.address)
     }
+
+    static func address(_ text: String) -> (address: String, port: Int)? {
+        guard let url = BrokerURL("mqtt://\(text)"), url.user == nil else { return nil }
+        return (url.host, Int(url.port))
+    }
+
+    /// Whether a setting was given as nothing, on purpose.
+    func isEmptied(_ setting: Setting) -> Bool { values[setting]?.isEmpty == true }
 
     func mqttVersion() throws(SettingsError) -> BusOptions.VersionChoice {
         try read(.mqttVersion, "auto, 5 or 3.1.1") { BusOptions.VersionChoice(rawValue: $0) }

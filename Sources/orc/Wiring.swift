@@ -1,4 +1,5 @@
 import Agent
+import Bridge
 import Bus
 import Docker
 import FoundationEssentials
@@ -24,12 +25,46 @@ struct Wiring {
         logger = Logger(label: "orc")
     }
 
-    /// Runs the agent until it is told to end.
+    /// Runs the agent, and the bridge beside it, until they are told to end.
     func run() async throws {
         let agentSettings = try settings.agent()
         try Root.prepare(agentSettings.root)
         let lock = try await RootLock(path: "\(agentSettings.own)/lock")
         defer { lock.release() }
+        let (broker, options) = try await broker(user: "\(agentSettings.host)")
+        let store = try openStore(agentSettings.database)
+        let agent = try OrcAgent(
+            agentSettings, bus: options, engine: Engine(try settings.engine()), store: store, logger: logger)
+        let bridge = try settings.bridge().map { try self.bridge($0, options, store) }
+        logger.info(
+            "starting",
+            metadata: [
+                "version": "\(settings.version)", "host": "\(agentSettings.host)", "root": "\(agentSettings.root)",
+            ])
+        try await run(broker + agent.services + (bridge?.services ?? []))
+    }
+
+    /// Runs the bridge alone.
+    func runBridge() async throws {
+        guard let bridgeSettings = try settings.bridge() else {
+            throw SettingsError.unreadable(
+                key: Setting.httpListen.rawValue, value: "", wanted: "an address and a port, such as 127.0.0.1:5000")
+        }
+        let store = try KeyStore.open(settings)
+        let bridge = try bridge(bridgeSettings, try clientOptions(), store)
+        logger.info("starting the bridge", metadata: ["version": "\(settings.version)"])
+        try await run(bridge.services)
+    }
+
+    private func run(_ services: [any Service]) async throws {
+        Descriptors.raiseLimit()
+        let group = ServiceGroup(services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+        try await group.run()
+        logger.info("stopped")
+    }
+
+    /// The embedded broker where there is to be one, and how the agent reaches its broker.
+    private func broker(user: String) async throws -> (services: [any Service], options: BusOptions) {
         var services: [any Service] = []
         var options: BusOptions
         if let url = try settings.brokerURL() {
@@ -39,23 +74,28 @@ struct Wiring {
             try await files.awaitFreePort()
             try await files.prepare()
             services.append(EmbeddedBroker(files: files, logger: logger))
-            options = BusOptions(broker: try files.url(user: "\(agentSettings.host)"), clientID: "")
+            options = BusOptions(broker: try files.url(user: user), clientID: "")
             options.brokerIsUp = { await files.awaitAnswer() }
         }
         options.version = try settings.mqttVersion()
         options.tls = settings.tlsFiles
-        let store = try openStore(agentSettings.database)
-        let agent = try OrcAgent(
-            agentSettings, bus: options, engine: Engine(try settings.engine()), store: store, logger: logger)
-        logger.info(
-            "starting",
-            metadata: [
-                "version": "\(settings.version)", "host": "\(agentSettings.host)", "root": "\(agentSettings.root)",
-            ])
-        let group = ServiceGroup(
-            services: services + agent.services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
-        try await group.run()
-        logger.info("stopped")
+        return (services, options)
+    }
+
+    /// `agent`: how the agent reaches the broker; of the embedded one the bridge is another user.
+    private func bridge(_ bridgeSettings: BridgeSettings, _ agent: BusOptions, _ store: Store) throws -> HTTPBridge {
+        var options = agent
+        if try settings.brokerURL() == nil { options.broker = try brokerFiles().url(user: BrokerFiles.operatorUser) }
+        if bridgeSettings.apiKey == nil, try store.keys().isEmpty { try makeFirstKey(store) }
+        return try HTTPBridge(bridgeSettings, bus: options, keys: { try store.accessKeys() }, logger: logger)
+    }
+
+    /// Nobody could call otherwise, and nobody is let in by a key that everybody knows.
+    private func makeFirstKey(_ store: Store) throws {
+        let root = try settings.root()
+        guard let key = try KeyStore.add("first", .admin, to: store) else { return }
+        try Folder(path: "\(root)/orc").write(Array("\(key)\n".utf8), to: "first.key", mode: 0o600)
+        logger.notice("made a first key for the REST bridge", metadata: ["file": "\(root)/orc/first.key"])
     }
 
     /// Opens the store; one that is damaged is set aside, and a new one begun.
@@ -93,9 +133,15 @@ enum Root {
         try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
         let folder = try Folder(path: root)
         for name in ["servers", "backups"] { _ = try folder.makingFolder(name) }
+        try prepareOwn(root)
+        _ = try folder.makingFolder("orc").makingFolder("broker", mode: 0o700)
+    }
+
+    /// Orc's own folder alone.
+    static func prepareOwn(_ root: String) throws {
+        try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
         // The broker's user must pass through it; what is secret in it is closed by itself.
-        let own = try folder.makingFolder("orc", mode: 0o711)
-        _ = try own.makingFolder("broker", mode: 0o700)
+        _ = try Folder(path: root).makingFolder("orc", mode: 0o711)
         try makePrivate("\(root)/orc/orc.db")
     }
 
@@ -136,4 +182,16 @@ struct RootLock {
     }
 
     func release() { close(descriptor) }
+}
+
+/// How many files and connections the process may hold.
+enum Descriptors {
+    /// As many as the system lets it: thousands of readers of the event stream are that many connections.
+    static func raiseLimit() {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        limit.rlim_cur = min(limit.rlim_max, 65_536)
+        // Where it may not, what it has must do.
+        _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    }
 }

@@ -1,0 +1,81 @@
+import HTTPTypes
+import Logging
+import NIOCore
+import Peon
+
+/// Fields that HTTPTypes has no name for.
+enum OwnField {
+    static let apiKey = HTTPField.Name("X-Api-Key")
+    static let forwardedFor = HTTPField.Name("X-Forwarded-For")
+    static let idempotencyKey = HTTPField.Name("Idempotency-Key")
+    static let lastEventID = HTTPField.Name("Last-Event-ID")
+}
+
+extension HTTPFields {
+    subscript(name: HTTPField.Name?) -> String? { name.flatMap { self[$0] } }
+}
+
+/// Who calls.
+struct Caller: Sendable {
+    let name: String
+    let role: Role
+}
+
+/// Lets in whoever presents a key that counts, and shuts out who guesses.
+struct Access: Sendable {
+    let keyring: Keyring
+    let lockOut = LockOut()
+    let proxies: [Network]
+    let logger: Logger
+
+    /// The key that a request presents; nil where it presents none, or an empty one.
+    static func key(_ fields: HTTPFields) -> String? {
+        if let key = fields[OwnField.apiKey] { return key.isEmpty ? nil : key }
+        guard let credentials = fields[.authorization] else { return nil }
+        let parts = credentials.split(separator: " ", maxSplits: 1)
+        guard parts.count == 2, parts[0].lowercased() == "bearer" else { return nil }
+        let key = String(parts[1].trimmingBlanks)
+        return key.isEmpty ? nil : key
+    }
+
+    /// Who is behind a connection; nil where it has no address.
+    func client(_ channel: any Channel, _ fields: HTTPFields) -> Address? {
+        channel.remoteAddress?.ipAddress.flatMap { Address($0) }.map {
+            proxies.client(peer: $0, forwardedFor: fields[OwnField.forwardedFor])
+        }
+    }
+
+    /// - Throws: ``Problem`` where nobody's key is presented, or the client is locked out; a wrong key is answered late.
+    func caller(_ fields: HTTPFields, _ channel: any Channel) async throws -> Caller {
+        // Most of the time nobody is: then it does not matter who it is.
+        if !lockOut.isEmpty, let client = client(channel, fields), let wait = lockOut.remaining(client) {
+            throw Self.locked(wait)
+        }
+        guard let key = Self.key(fields) else { throw Problem(.unauthorized, "a key is needed") }
+        if let owner = keyring.owner(of: key) { return Caller(name: owner.name, role: owner.role) }
+        if let client = client(channel, fields) {
+            logger.warning("a wrong key was refused", metadata: ["client.address": "\(client)"])
+            switch lockOut.fail(client) {
+            case .slow(let wait): try await Task.sleep(for: wait)
+            case .locked(let wait):
+                logger.warning(
+                    "too many wrong keys: locked out",
+                    metadata: ["client.address": "\(client)", "seconds": "\(wait.components.seconds)"])
+                throw Self.locked(wait)
+            }
+        }
+        throw Problem(.unauthorized, "the key is wrong")
+    }
+
+    /// As ``caller(_:_:)``, without counting what is wrong: the refusal that follows does.
+    func callerAtOnce(_ fields: HTTPFields, _ channel: any Channel) -> Caller? {
+        if !lockOut.isEmpty, let client = client(channel, fields), lockOut.remaining(client) != nil { return nil }
+        return Self.key(fields).flatMap { keyring.owner(of: $0) }.map { Caller(name: $0.name, role: $0.role) }
+    }
+
+    private static func locked(_ wait: Duration) -> Problem {
+        Problem(
+            .tooManyRequests, "too many wrong keys came from this address",
+            headers: [.retryAfter: "\(wait.components.seconds + 1)"])
+    }
+}

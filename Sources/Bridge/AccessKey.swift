@@ -1,0 +1,85 @@
+import CCrypto
+import FoundationEssentials
+import Logging
+package import Peon
+
+/// What may call: a name for the records, a role, and the SHA-256 of the key itself, which is kept nowhere.
+package struct AccessKey: Sendable, Equatable {
+    package let name: String
+    package let role: Role
+    /// SHA-256 of the key's UTF-8 bytes, 32 bytes (FIPS 180-4).
+    package let digest: [UInt8]
+
+    package init(name: String, role: Role, digest: [UInt8]) {
+        self.name = name
+        self.role = role
+        self.digest = digest
+    }
+
+    /// Of a key that is known in clear text.
+    package init(name: String, role: Role, key: String) {
+        self.init(name: name, role: role, digest: Self.digest(of: key))
+    }
+
+    /// A new key in clear text: 256 random bits, which need no slow hash.
+    package static func draw() -> String {
+        var random = SystemRandomNumberGenerator()
+        let bytes = (0..<32).map { _ in UInt8.random(in: .min ... .max, using: &random) }
+        let text = Data(bytes).base64EncodedString()
+        return "orc_" + text.replacing("+", with: "-").replacing("/", with: "_").replacing("=", with: "")
+    }
+
+    /// Fetched once; never freed, and not changed by those who use it (EVP_MD_fetch(3)).
+    nonisolated(unsafe) private static let sha256 = EVP_MD_fetch(nil, "SHA256", nil)
+
+    package static func digest(of key: String) -> [UInt8] {
+        let bytes = Array(key.utf8)
+        var digest = [UInt8](repeating: 0, count: 32)
+        let result = EVP_Digest(bytes, bytes.count, &digest, nil, sha256, nil)
+        // Nothing equals no digest: whoever cannot be checked is not let in.
+        return result == 1 ? digest : []
+    }
+
+    /// Compares in constant time.
+    func matches(_ other: [UInt8]) -> Bool {
+        digest.count == 32 && other.count == 32 && CRYPTO_memcmp(digest, other, 32) == 0
+    }
+}
+
+/// The keys that count now.
+final class Keyring: Sendable {
+    /// PEON's `API_KEY`: an admin's.
+    static let peonName = "API_KEY"
+
+    private let fixed: [AccessKey]
+    private let load: @Sendable () throws -> [AccessKey]
+    private let logger: Logger
+    private let cache: ReadAgain<[AccessKey]>
+
+    /// `load`: reads the keys that are stored; asked at most once a second, so that one that is revoked is soon refused.
+    init(apiKey: String?, logger: Logger, load: @escaping @Sendable () throws -> [AccessKey]) {
+        fixed = apiKey.flatMap { $0.isEmpty ? nil : [AccessKey(name: Self.peonName, role: .admin, key: $0)] } ?? []
+        self.load = load
+        self.logger = logger
+        cache = ReadAgain([], after: .seconds(1))
+    }
+
+    /// Who presents `key`; nil where nobody's.
+    func owner(of key: String) -> AccessKey? {
+        guard !key.isEmpty else { return nil }
+        let digest = AccessKey.digest(of: key)
+        var owner: AccessKey?
+        // All are compared, so that the time tells nothing of which one it was.
+        for known in fixed + stored where known.matches(digest) { owner = known }
+        return owner
+    }
+
+    private var stored: [AccessKey] {
+        cache.value { last in
+            do { return try load() } catch {
+                logger.error("the keys cannot be read: those known before count", metadata: ["error": "\(error)"])
+                return last
+            }
+        }
+    }
+}

@@ -1,0 +1,129 @@
+import FoundationEssentials
+import HTTPTypes
+import NIOCore
+import Peon
+
+/// The bus over HTTP: a path is a topic.
+struct BusAPI: Sendable {
+    let board: Board
+    let commands: Commands
+    let settings: BridgeSettings
+
+    /// The longest that a call may wait for its reply, in seconds.
+    static let longestWait = 60
+    static let standardWait = 10
+
+    /// One call about a command.
+    struct Call {
+        let fields: HTTPFields
+        let query: Query
+        let body: JSON.Object
+        let caller: Caller
+    }
+
+    func host(_ name: String) throws -> HostName {
+        guard let host = HostName(name), board.presence(of: host) != .unknown else {
+            guard board.isLinked else { throw Self.noBroker }
+            throw Problem(.notFound, "no host \(name.prefix(64)) is on the bus")
+        }
+        return host
+    }
+
+    private static let noBroker = Problem(.busUnreachable, "the broker cannot be reached")
+
+    // Reports.
+
+    func hosts() throws -> Answer {
+        guard board.isLinked else { throw Self.noBroker }
+        let hosts = board.hosts.compactMap { host -> JSON? in
+            guard let agent = board.report(host, .agent)?.json else { return nil }
+            return [
+                "host": .string("\(host)"), "state": agent["state"] ?? .null, "reason": agent["reason"] ?? .null,
+                "orc": board.report(host, .info)?.json["orc"] ?? .null, "started": agent["started"] ?? .null,
+                "servers": .optional(board.servers(of: host).count), "ts": agent["ts"] ?? .null,
+            ]
+        }
+        return .json(["v": 1, "hosts": .array(hosts)])
+    }
+
+    /// The retained report of a topic; a server may stand in it as sid or uid.
+    func status(_ host: HostName, _ path: String, ifNoneMatch: String?) throws -> Answer {
+        guard board.isLinked else { throw Self.noBroker }
+        guard let report = board.report(host, Self.exact(path)) else {
+            throw Problem(.notFound, "nothing is reported there")
+        }
+        let headers: HTTPFields = [.contentType: "application/json", .eTag: report.tag, .cacheControl: "no-cache"]
+        let known = (ifNoneMatch ?? "").split(separator: ",").map { $0.trimmingBlanks }
+        if known.contains("*") || known.contains(where: { $0 == report.tag || $0 == "W/\(report.tag)" }) {
+            return Answer(.notModified, headers: headers)
+        }
+        return Answer(.ok, headers: headers, report.bytes)
+    }
+
+    private static func exact(_ path: String) -> String {
+        var levels = path.split(separator: "/").map(String.init)
+        if levels.count == 3, levels[0] == "server", let server = ServerID(uid: levels[1]) { levels[1] = server.sid }
+        return levels.joined(separator: "/")
+    }
+
+    // Commands.
+
+    /// The terminal reply where it comes in time, else 202 and where to ask.
+    func command(_ target: Commands.Wish.Target, on host: HostName, _ call: Call) async throws -> Answer {
+        let wish = Commands.Wish(
+            host: host, target: target, members: call.body, id: try Self.idempotencyKey(call.fields),
+            by: call.caller.name)
+        switch try await commands.perform(wish, within: try Self.wait(call.query)) {
+        case .reply(let reply): return Self.answer(reply)
+        case .pending(let sent, let isAccepted): return Self.pending(sent, isAccepted: isAccepted)
+        }
+    }
+
+    /// What has become of a command that this bridge sent.
+    func result(_ host: HostName, command: String, id: String, _ query: Query) async throws -> Answer {
+        let topics = Topics(host: host)
+        let key = Exchange.key(mirror: topics.result(path: command), id: id)
+        let wait: Duration = query["wait"] == nil ? .zero : try Self.wait(query)
+        guard let record = await commands.link.exchange.outcome(of: key, within: wait) else {
+            throw Problem(.notFound, "this bridge has sent no such command lately")
+        }
+        guard let reply = record.reply, reply.status.isTerminal else {
+            return Self.pending(record.call, isAccepted: record.reply != nil)
+        }
+        return Self.answer(reply)
+    }
+
+    private static func answer(_ reply: Reply) -> Answer {
+        .json(reply.json, HTTPResponse.Status(code: reply.httpStatus))
+    }
+
+    private static func pending(_ call: Exchange.Call, isAccepted: Bool) -> Answer {
+        let place = "/api/v2/\(call.host)/result/\(Topics.commandPath(call.topic))/\(HexEscape.pathLevel(call.id))"
+        var answer = Answer.json(
+            [
+                "v": 1, "id": .string(call.id), "status": isAccepted ? "accepted" : "sent",
+                "action": .string(call.action.name),
+                "result": .string(place),
+            ], .accepted)
+        answer.headers[.location] = place
+        return answer
+    }
+
+    /// The key as it is, or in the quotes of a structured field (RFC 9651).
+    static func idempotencyKey(_ fields: HTTPFields) throws -> String? {
+        guard var key = fields[OwnField.idempotencyKey] else { return nil }
+        if key.count >= 2, key.hasPrefix("\""), key.hasSuffix("\"") { key = String(key.dropFirst().dropLast()) }
+        guard (1...CommandReader.maxIDBytes).contains(key.utf8.count) else {
+            throw Problem(.badRequest, "Idempotency-Key: must have 1 to \(CommandReader.maxIDBytes) bytes")
+        }
+        return key
+    }
+
+    private static func wait(_ query: Query) throws -> Duration {
+        guard let text = query["wait"] else { return .seconds(standardWait) }
+        guard let seconds = Int(text), (0...longestWait).contains(seconds) else {
+            throw Problem(.badRequest, "wait: must be a whole number of seconds from 0 to \(longestWait)")
+        }
+        return .seconds(seconds)
+    }
+}

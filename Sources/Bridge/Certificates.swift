@@ -1,0 +1,77 @@
+import FoundationEssentials
+import Glibc
+import Logging
+import NIOCore
+import NIOSSL
+
+/// The certificate and its key, read again when their files change; where the new ones cannot be read, the old ones
+/// stay in use.
+final class Certificates: Sendable {
+    private let chain: String
+    private let key: String
+    private let logger: Logger
+    private let first: Pair
+    private let current: ReadAgain<Pair>
+
+    private struct Pair: Sendable {
+        let chain: [NIOSSLCertificateSource]
+        let key: NIOSSLPrivateKeySource
+        let stamp: [Int]
+    }
+
+    /// - Throws: where they cannot be read.
+    init(chain: String, key: String, logger: Logger) throws {
+        self.chain = chain
+        self.key = key
+        self.logger = logger
+        first = try Self.read(chain, key)
+        current = ReadAgain(first, after: .seconds(2))
+    }
+
+    /// A server's configuration that asks for the newest pair at each handshake.
+    var configuration: TLSConfiguration {
+        get throws {
+            var configuration = TLSConfiguration.makeServerConfiguration(
+                certificateChain: first.chain, privateKey: first.key)
+            configuration.minimumTLSVersion = .tlsv12
+            configuration.sslContextCallback = { [self] _, promise in
+                let pair = newest
+                var override = NIOSSLContextConfigurationOverride()
+                override.certificateChain = pair.chain
+                override.privateKey = pair.key
+                promise.succeed(override)
+            }
+            return configuration
+        }
+    }
+
+    private var newest: Pair {
+        current.value { last in
+            guard Self.stamp(chain, key) != last.stamp else { return last }
+            do {
+                let pair = try Self.read(chain, key)
+                logger.info("the certificate was read anew", metadata: ["file": "\(chain)"])
+                return pair
+            } catch {
+                logger.error("the certificate cannot be read", metadata: ["file": "\(chain)", "error": "\(error)"])
+                return last
+            }
+        }
+    }
+
+    private static func read(_ chain: String, _ key: String) throws -> Pair {
+        let stamp = stamp(chain, key)
+        return Pair(
+            chain: try NIOSSLCertificate.fromPEMFile(chain).map { .certificate($0) },
+            key: .privateKey(try NIOSSLPrivateKey(file: key, format: .pem)), stamp: stamp)
+    }
+
+    /// What changes with the files: inode, size and time of each.
+    private static func stamp(_ paths: String...) -> [Int] {
+        paths.flatMap { path -> [Int] in
+            var info = stat()
+            guard stat(path, &info) == 0 else { return [] }
+            return [Int(info.st_ino), Int(info.st_size), info.st_mtim.tv_sec, info.st_mtim.tv_nsec]
+        }
+    }
+}

@@ -1,0 +1,90 @@
+import FoundationEssentials
+import Peon
+
+/// Makes commands of calls, sends them, and waits for what agents say.
+struct Commands: Sendable {
+    let board: Board
+    let link: BusLink
+
+    /// What has become of a command by the time that an answer is due.
+    enum Outcome {
+        /// The terminal reply, or what the reader of commands says of one that was not worth sending.
+        case reply(Reply)
+        /// It is on its way; `isAccepted`: the agent has said that it has it.
+        case pending(Exchange.Call, isAccepted: Bool)
+    }
+
+    /// One command as a call asks for it.
+    struct Wish {
+        let host: HostName
+        let target: Target
+        /// The payload's members; id, client and name are set here.
+        let members: JSON.Object
+        let id: String?
+        let by: String
+
+        enum Target {
+            case server(ServerID, ServerAction)
+            case newServer(game: String)
+            case agent(AgentAction)
+        }
+    }
+
+    /// - Throws: ``Problem`` where the host's agent cannot be reached.
+    func perform(_ wish: Wish, within limit: Duration) async throws -> Outcome {
+        let call = call(wish)
+        if let refused = refusal(of: call) { return .reply(refused) }
+        try requireAgent(of: wish.host)
+        guard link.exchange.send(call) else { throw Problem(.busUnreachable, "the broker cannot be reached") }
+        let record = await link.exchange.outcome(of: call.key, within: limit)
+        if let reply = record?.reply, reply.status.isTerminal { return .reply(reply) }
+        return .pending(call, isAccepted: record?.reply != nil)
+    }
+
+    /// - Throws: where nobody would answer.
+    func requireAgent(of host: HostName) throws {
+        guard board.isLinked else {
+            throw Problem(.busUnreachable, "the broker cannot be reached")
+        }
+        switch board.presence(of: host) {
+        case .online: return
+        case .unknown: throw Problem(.agentOffline, "no agent of \(host) is on the bus")
+        case .offline(let reason):
+            throw Problem(.agentOffline, "the agent of \(host) is offline\(reason.map { " (\($0))" } ?? "")")
+        }
+    }
+
+    private func call(_ wish: Wish) -> Exchange.Call {
+        let topics = Topics(host: wish.host)
+        var members = wish.members
+        let id = wish.id ?? members["id"]?.string ?? UUID().uuidString.lowercased()
+        members["id"] = .string(id)
+        members["reply_to"] = .string(link.replyTo)
+        members["by"] = .string(wish.by)
+        let (topic, action, server): (String, Action, ServerID?) =
+            switch wish.target {
+            case .server(let server, let action): (topics.command(action, server.sid), .server(action), server)
+            case .newServer(let game): (topics.command(.create, game), .server(.create), nil)
+            case .agent(let action): (topics.command(action), .agent(action), nil)
+            }
+        return Exchange.Call(
+            host: wish.host, action: action, server: server, id: id, topic: topic, payload: members.bytes,
+            key: Exchange.key(mirror: topics.result(ofCommand: topic) ?? topic, id: id))
+    }
+
+    /// What any agent would say against the command, without asking one.
+    private func refusal(of call: Exchange.Call) -> Reply? {
+        do {
+            let reader = CommandReader(topics: Topics(host: call.host))
+            _ = try reader.read(CommandMessage(topic: call.topic, payload: call.payload), now: Date())
+            return nil
+        } catch {
+            var reply = Reply(action: call.action.name, status: .error, at: Date())
+            reply.id = error.id
+            reply.server = call.server
+            reply.code = error.code
+            reply.error = error.reason
+            return reply
+        }
+    }
+}

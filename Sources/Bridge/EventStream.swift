@@ -1,0 +1,96 @@
+import HTTPTypes
+import HummingbirdCore
+import NIOCore
+import Peon
+
+/// One reader of the event stream: `GET /api/v2/events` (HTML standard, 9.2).
+struct EventStream: Sendable {
+    let board: Board
+    let filter: Filter
+    /// Where an earlier stream ended, as the reader says.
+    let lastID: String?
+
+    /// What a reader wants; what is empty counts for all.
+    struct Filter: Sendable {
+        var hosts: Set<HostName> = []
+        var servers: Set<ServerID> = []
+        var kinds: Set<String> = []
+
+        /// - Throws: ``Problem`` where a name cannot be one.
+        init(_ query: Query) throws {
+            for name in query.all("host") {
+                guard let host = HostName(name) else { throw Problem(.badRequest, "host: must be a host's name") }
+                hosts.insert(host)
+            }
+            for name in query.all("server") {
+                guard let server = ServerID(name) else { throw Problem(.badRequest, "server: must be a server's name") }
+                servers.insert(server)
+            }
+            kinds = Set(query.all("kind"))
+        }
+
+        func wants(_ subject: Feed.Subject) -> Bool {
+            (hosts.isEmpty || hosts.contains(subject.host))
+                && (servers.isEmpty || subject.server.map { servers.contains($0) } ?? false)
+                && (kinds.isEmpty || subject.kinds.contains { kinds.contains($0) })
+        }
+    }
+
+    private static let alive = ByteBuffer(string: ": alive\n\n")
+    /// Tells the reader that what follows is the whole truth anew.
+    private static let reset = ByteBuffer(string: "event: reset\ndata: {}\n\n")
+
+    var answer: Answer {
+        var answer = Answer(.ok, headers: [.contentType: "text/event-stream", .cacheControl: "no-store"])
+        answer.body = .stream(self)
+        return answer
+    }
+}
+
+extension EventStream: AsyncSequence {
+    func makeAsyncIterator() -> Iterator { Iterator(stream: self) }
+
+    /// All that is retained, or what has come since the last id, and then what happens, until the reader goes, falls behind,
+    /// or the bridge ends.
+    struct Iterator: AsyncIteratorProtocol {
+        let stream: EventStream
+        /// The number of the entry that comes next; nil before the first word.
+        private var next: Int?
+
+        fileprivate init(stream: EventStream) { self.stream = stream }
+
+        mutating func next() async -> ByteBuffer? {
+            guard var number = next else { return firstWord() }
+            while true {
+                switch await stream.board.feed.batch(from: number) {
+                case .over: return nil
+                case .quiet: return EventStream.alive
+                case .entries(let entries, let following):
+                    number = following
+                    next = following
+                    let wanted = entries.filter { stream.filter.wants($0.subject) }.map(\.frame)
+                    if !wanted.isEmpty { return wanted.joined }
+                }
+            }
+        }
+
+        private mutating func firstWord() -> ByteBuffer {
+            if let resumed = stream.lastID.flatMap({ stream.board.feed.resumption(after: $0) }) {
+                next = resumed
+                return EventStream.alive
+            }
+            let snapshot = stream.board.snapshot(where: stream.filter.wants)
+            next = snapshot.next
+            return ([EventStream.reset] + snapshot.frames).joined
+        }
+    }
+}
+
+extension [ByteBuffer] {
+    /// One after the other; a single one is not copied.
+    fileprivate var joined: ByteBuffer {
+        guard count > 1, var joined = first else { return first ?? ByteBuffer() }
+        for buffer in dropFirst() { joined.writeImmutableBuffer(buffer) }
+        return joined
+    }
+}

@@ -1,0 +1,208 @@
+import FoundationEssentials
+import Peon
+import Synchronization
+
+/// Commands that this bridge has sent, and what came back: for those who wait, and for those who ask later.
+///
+/// The full reply goes through at QoS 0 and may be lost; its mirror comes at QoS 1. Where only the mirror came, it is the
+/// answer.
+final class Exchange: Sendable {
+    /// How long an outcome is kept, as agents keep an id.
+    private static let memory: Duration = .seconds(900)
+    private static let capacity = 4096
+    private static let maxBytes = 8 << 20
+    /// How long the mirror waits for the full reply.
+    private static let patience: Duration = .milliseconds(250)
+    /// For how long a command is sent again to a broker that has come back, as brokers keep an agent's session.
+    private static let resending: Duration = .seconds(60)
+
+    /// One command on its way.
+    struct Call: Sendable {
+        let host: HostName
+        let action: Action
+        /// Nil where the agent draws the name of a new one.
+        let server: ServerID?
+        let id: String
+        let topic: String
+        let payload: [UInt8]
+        /// The topic of its mirror, with its id: what tells it from every other.
+        let key: String
+    }
+
+    struct Record: Sendable {
+        let call: Call
+        let sentAt: ContinuousClock.Instant
+        var full: Reply?
+        /// The terminal reply as its mirror has it, without data.
+        var mirror: Reply?
+        fileprivate var bytes = 0
+
+        /// The last word, or the newest before it.
+        var reply: Reply? { full?.status.isTerminal == true ? full : mirror ?? full }
+        var isOver: Bool { reply?.status.isTerminal == true }
+        fileprivate var isComplete: Bool { full?.status.isTerminal == true }
+    }
+
+    private let state = Mutex(State())
+    private let publish: @Sendable (Call) -> Bool
+
+    /// `publish`: sends a command; whether it has gone out.
+    init(publish: @escaping @Sendable (Call) -> Bool) { self.publish = publish }
+
+    var sent: Int { state.withLock { $0.sent } }
+    subscript(key: String) -> Record? { state.withLock { $0.records[key] } }
+
+    /// Sends a command; one that is known already is sent too, as the agent runs an id once.
+    ///
+    /// - Returns: whether it has gone out.
+    func send(_ call: Call, now: ContinuousClock.Instant = .now) -> Bool {
+        state.withLock { state in
+            state.forgetOld(now: now)
+            state.remove(call.key)  // what answered the one before says nothing of this one
+            state.add(Record(call: call, sentAt: now))
+        }
+        let isSent = publish(call)
+        state.withLock { $0.sent += isSent ? 1 : 0 }
+        return isSent
+    }
+
+    /// Sends again what has not been answered, where it is young enough; the agent runs none of it twice.
+    func resend(now: ContinuousClock.Instant = .now) {
+        let open = state.withLock { state in
+            state.records.values.filter { !$0.isOver && now - $0.sentAt < Self.resending }.map(\.call)
+        }
+        for call in open { _ = publish(call) }  // what does not go out now had its chance
+    }
+
+    /// What has come back of a command; waits for its terminal reply, but not for longer than `limit`.
+    func outcome(of key: String, within limit: Duration) async -> Record? {
+        await wait(for: key, limit) { $0.isOver }
+        if let record = self[key], record.isOver { await wait(for: key, Self.patience) { $0.isComplete } }
+        return self[key]
+    }
+
+    private func wait(for key: String, _ limit: Duration, until isDone: @escaping @Sendable (Record) -> Bool) async {
+        guard limit > .zero, let record = self[key], !isDone(record) else { return }
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { [self] in
+                while !Task.isCancelled, let record = self[key], !isDone(record) { await change(of: key, isDone) }
+            }
+            group.addTask {
+                // Cancelled once the reply is there.
+                try? await Task.sleep(for: limit)
+            }
+            await group.next()
+            group.cancelAll()
+        }
+    }
+
+    /// Waits until something comes back of a command.
+    private func change(of key: String, _ isDone: (Record) -> Bool) async {
+        let ticket = state.withLock { state in
+            state.nextWaiter += 1
+            return state.nextWaiter
+        }
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { waiter in
+                state.withLock { state in
+                    if Task.isCancelled || state.records[key].map(isDone) ?? true {
+                        waiter.resume()
+                    } else {
+                        state.waiters[key, default: [:]][ticket] = waiter
+                    }
+                }
+            }
+        } onCancel: {
+            state.withLock { $0.waiters[key]?.removeValue(forKey: ticket) }?.resume()
+        }
+    }
+
+    /// Takes a full reply to one of this bridge's commands.
+    func take(_ reply: Reply, from host: HostName) {
+        guard let id = reply.id else { return }
+        for waiter in state.withLock({ $0.take(reply, from: host, id: id) }) { waiter.resume() }
+    }
+
+    /// Takes the mirror of a reply to anybody's command.
+    ///
+    /// `topic`: of the mirror.
+    func take(mirror reply: Reply, topic: String) {
+        guard let id = reply.id, reply.status.isTerminal else { return }
+        let key = Self.key(mirror: topic, id: id)
+        for waiter in state.withLock({ $0.take(mirror: reply, key: key) }) { waiter.resume() }
+    }
+
+    static func key(mirror topic: String, id: String) -> String { "\(topic) \(id)" }
+}
+
+extension Exchange {
+    private struct State {
+        var records: [String: Record] = [:]
+        /// Keys by age.
+        var order: [String] = []
+        var bytes = 0
+        /// Keys by host and id: a full reply does not name its command's topic.
+        var byID: [String: Set<String>] = [:]
+        /// By key and ticket; resumed once, by whoever takes them out.
+        var waiters: [String: [Int: CheckedContinuation<Void, Never>]] = [:]
+        var nextWaiter = 0
+        var sent = 0
+
+        private static func name(_ host: HostName, _ id: String) -> String { "\(host) \(id)" }
+
+        mutating func add(_ record: Record) {
+            records[record.call.key] = record
+            order.append(record.call.key)
+            byID[Self.name(record.call.host, record.call.id), default: []].insert(record.call.key)
+        }
+
+        mutating func remove(_ key: String) {
+            guard let record = records.removeValue(forKey: key) else { return }
+            bytes -= record.bytes
+            order.removeAll { $0 == key }
+            let name = Self.name(record.call.host, record.call.id)
+            byID[name]?.remove(key)
+            if byID[name]?.isEmpty == true { byID[name] = nil }
+        }
+
+        mutating func forgetOld(now: ContinuousClock.Instant) {
+            while let key = order.first, let record = records[key],
+                order.count >= capacity || bytes > maxBytes || now - record.sentAt > memory
+            {
+                remove(key)
+                for waiter in takeWaiters(of: key) { waiter.resume() }
+            }
+        }
+
+        mutating func take(_ reply: Reply, from host: HostName, id: String) -> [CheckedContinuation<Void, Never>] {
+            (byID[Self.name(host, id)] ?? []).flatMap { key -> [CheckedContinuation<Void, Never>] in
+                guard var record = records[key], record.call.isAnswered(by: reply), !record.isComplete else {
+                    return []
+                }
+                record.full = reply
+                bytes -= record.bytes
+                record.bytes = reply.data.isNull ? 0 : reply.data.bytes.count
+                bytes += record.bytes
+                records[key] = record
+                return takeWaiters(of: key)
+            }
+        }
+
+        mutating func take(mirror reply: Reply, key: String) -> [CheckedContinuation<Void, Never>] {
+            guard records[key] != nil, records[key]?.isOver == false else { return [] }
+            records[key]?.mirror = reply
+            return takeWaiters(of: key)
+        }
+
+        private mutating func takeWaiters(of key: String) -> [CheckedContinuation<Void, Never>] {
+            waiters.removeValue(forKey: key).map { Array($0.values) } ?? []
+        }
+    }
+}
+
+extension Exchange.Call {
+    /// Two commands of one id differ in action or server; what was refused before it was read names no server.
+    fileprivate func isAnswered(by reply: Reply) -> Bool {
+        reply.action == action.name && (server == nil || reply.server == nil || reply.server == server)
+    }
+}

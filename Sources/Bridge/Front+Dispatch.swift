@@ -1,0 +1,73 @@
+import HTTPTypes
+import Peon
+
+extension Front {
+    /// What is answered from what is known; nil for what an agent must be asked for.
+    func read(_ route: Route, _ method: HTTPRequest.Method, _ call: BusAPI.Call) throws -> Answer? {
+        switch route {
+        case .root, .health, .ready, .openAPI, .docs: return pages.answer(route)
+        case .metrics: return pages.metrics()
+        case .orchestrator: return try peon.orchestrator(peon.host(call.query))
+        case .servers:
+            guard method == .get else { throw Problem(.notFound, "There is no action [import].") }
+            return try peon.servers(peon.host(call.query))
+        case .plans: return method == .get ? try peon.plans(peon.host(call.query)) : nil
+        case .server("get", let uid?) where method == .get:
+            guard let server = ServerID(uid: uid) else { throw PeonAPI.noServer }
+            return try peon.get(server, peon.host(call.query))
+        case .console: throw Problem(.upgradeRequired, "this is a WebSocket", headers: [.upgrade: "websocket"])
+        case .hosts: return try bus.hosts()
+        case .status(let host, let path):
+            return try bus.status(bus.host(host), path, ifNoneMatch: call.fields[.ifNoneMatch])
+        case .plan, .server, .events, .serverCommand, .agentCommand, .result: return nil
+        }
+    }
+
+    /// What takes a while.
+    func ask(_ route: Route, _ method: HTTPRequest.Method, _ call: BusAPI.Call) async throws -> Answer {
+        switch route {
+        case .plans: return try await peon.updatePlans(call, peon.host(call.query))
+        case .plan(let game): return try await peon.plan(game, call, peon.host(call.query))
+        case .server(let action, let uid):
+            let named = try uid ?? Self.uid(in: call.body)
+            return try await peon.serverCall(
+                PeonAPI.ServerCall(
+                    action: action, uid: named, method: method == .post ? .put : method, call: call,
+                    host: peon.host(call.query)))
+        case .events:
+            let lastID = call.fields[OwnField.lastEventID] ?? call.query["last_event_id"]
+            return EventStream(board: board, filter: try EventStream.Filter(call.query), lastID: lastID).answer
+        case .serverCommand(let host, let server, let action):
+            return try await bus.command(Self.target(server, action), on: bus.host(host), call)
+        case .agentCommand(let host, let action):
+            guard let action = AgentAction(rawValue: action) else { throw Self.noAction(action) }
+            return try await bus.command(.agent(action), on: bus.host(host), call)
+        case .result(let host, let command, let id):
+            return try await bus.result(bus.host(host), command: command, id: id, call.query)
+        case .root, .health, .ready, .openAPI, .docs, .metrics, .orchestrator, .servers, .console, .hosts, .status:
+            throw Problem(.notFound, "There is no such path.")  // answered by read
+        }
+    }
+
+    /// The server that PEON's web UI names in the body.
+    private static func uid(in body: JSON.Object) throws -> String {
+        guard let game = body["game_uid"]?.string, !game.isEmpty else {
+            throw Problem(.badRequest, "game_uid: is required")
+        }
+        guard let camp = body["servername"]?.string ?? body["warcamp"]?.string, !camp.isEmpty else { return game }
+        return "\(game).\(camp)"
+    }
+
+    private static func target(_ server: String, _ action: String) throws -> Commands.Wish.Target {
+        guard let action = ServerAction(rawValue: action) else { throw noAction(action) }
+        if let id = ServerID(server) { return .server(id, action) }
+        guard action == .create, NewName.allows(server) else {
+            throw Problem(.notFound, "\(server.prefix(64)) is no server's name")
+        }
+        return .newServer(game: server)
+    }
+
+    private static func noAction(_ name: String) -> Problem {
+        Problem(.notFound, "there is no action \(name.prefix(64))")
+    }
+}

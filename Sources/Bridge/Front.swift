@@ -1,0 +1,143 @@
+import FoundationEssentials
+import HTTPTypes
+import HummingbirdCore
+import Logging
+import NIOCore
+import Peon
+import Synchronization
+
+/// Every call comes in here: its path is read, its caller is let in, its body is taken, and it is answered.
+struct Front: Sendable {
+    let settings: BridgeSettings
+    let board: Board
+    let access: Access
+    let peon: PeonAPI
+    let bus: BusAPI
+    let pages: Pages
+    let counters: Counters
+    let logger: Logger
+
+    /// Ends a connection that cannot be gone on with.
+    private struct Ending: Error {}
+
+    @concurrent func respond(
+        _ request: Request, _ writer: consuming ResponseWriter, _ channel: any Channel
+    ) async throws {
+        if request.headers[.expect]?.lowercased() == "100-continue", !Self.announcesTooMuch(request) {
+            try await writer.writeInformationalHead(HTTPResponse(status: .continue))
+        }
+        let answer = await answer(request, channel)
+        let head = self.head(of: answer, to: request.head)
+        var body = ResponseBody()
+        if request.method != .head {
+            switch answer.body {
+            case .bytes(let bytes): body = ResponseBody(byteBuffer: bytes)
+            case .stream(let stream): body = ResponseBody(asyncSequence: stream)
+            }
+        }
+        try await writer.write(response: head, body: body)
+        guard answer.isLast else { return }
+        try await Self.drain(request.body)
+        throw Ending()
+    }
+
+    /// Takes a little more of what was sent, so that the answer is not lost in a reset of the connection.
+    private static func drain(_ body: RequestBody) async throws {
+        var rest = 4 * BridgeSettings.maxBody
+        for try await piece in body where rest > 0 { rest -= piece.readableBytes }
+    }
+
+    /// What can be answered without waiting for anybody; nil for all else, and for whoever is not let in.
+    func answerAtOnce(_ request: HTTPRequest, _ channel: any Channel) -> Answer? {
+        guard request.method == .get || request.method == .head else { return nil }
+        let (path, rest) = Self.parts(request.path ?? "/")
+        guard let route = Route(path: path), route.methods.contains(.get), let query = Query(rest) else { return nil }
+        if route.isOpen { return pages.answer(route) }
+        guard let caller = access.callerAtOnce(request.headerFields, channel), caller.role >= route.role(.get) else {
+            return nil
+        }
+        let call = BusAPI.Call(fields: request.headerFields, query: query, body: [:], caller: caller)
+        do { return try read(route, .get, call) } catch let problem as Problem {
+            return failure(problem, route)
+        } catch {
+            return nil
+        }
+    }
+
+    /// The head of an answer as it goes out; counted here.
+    func head(of answer: Answer, to request: HTTPRequest) -> HTTPResponse {
+        counters.count(answer.status.code)
+        var head = HTTPResponse(status: answer.status, headerFields: answer.headers)
+        head.headerFields[.date] = HTTPDate.now
+        allowOrigin(request, &head.headerFields)
+        if answer.isLast { head.headerFields[.connection] = "close" }
+        if case .bytes(let bytes) = answer.body, answer.status != .notModified {
+            head.headerFields[.contentLength] = "\(bytes.readableBytes)"
+        }
+        return head
+    }
+
+    private func answer(_ request: Request, _ channel: any Channel) async -> Answer {
+        let (path, query) = Self.parts(request.head.path ?? "/")
+        guard let route = Route(path: path) else {
+            let problem = Problem(.notFound, "There is no such path.")
+            return path.hasPrefix("/api/v1/") ? PeonAPI.failure(problem) : problem.answer
+        }
+        do {
+            return try await answer(route, query, request, channel)
+        } catch let problem as Problem {
+            return failure(problem, route)
+        } catch {
+            // The client went away, or the bridge is ending.
+            logger.debug("a call was broken off", metadata: ["error": "\(error)"])
+            var answer = Problem(.timeout, "the call was broken off").answer
+            answer.isLast = true
+            return answer
+        }
+    }
+
+    private func failure(_ problem: Problem, _ route: Route) -> Answer {
+        var answer = route.isPeons ? PeonAPI.failure(problem) : problem.answer
+        answer.isLast = problem.code == .tooLarge
+        return answer
+    }
+
+    private static func parts(_ target: String) -> (String, Substring?) {
+        guard let mark = target.utf8.firstIndex(of: UInt8(ascii: "?")) else { return (target, nil) }
+        return (String(target[..<mark]), target[target.index(after: mark)...])
+    }
+
+    private func answer(
+        _ route: Route, _ query: Substring?, _ request: Request, _ channel: any Channel
+    ) async throws -> Answer {
+        if request.method == .options { return Answer(.ok, headers: [.allow: route.allowed]) }
+        let method = request.method == .head ? .get : request.method
+        guard route.methods.contains(method) else {
+            throw Problem(
+                .methodNotAllowed, "The method is not allowed for the requested URL.", headers: [.allow: route.allowed])
+        }
+        if route.isOpen { return pages.answer(route) }
+        let caller = try await access.caller(request.headers, channel)
+        guard let query = Query(query) else { throw Problem(.badRequest, "the query cannot be read") }
+        let role = route.role(method)
+        guard caller.role >= role else {
+            throw Problem(.notAllowed, "\(caller.name) is \(caller.role.rawValue): this takes \(role.rawValue)")
+        }
+        let body = method == .get ? [:] : try await Self.body(request)
+        let call = BusAPI.Call(fields: request.headers, query: query, body: body, caller: caller)
+        if let answer = try read(route, method, call) { return answer }
+        let answer = try await ask(route, method, call)
+        if method != .get { note(request, caller, answer) }
+        return answer
+    }
+
+    /// One line a call that asks for a change.
+    private func note(_ request: Request, _ caller: Caller, _ answer: Answer) {
+        logger.info(
+            "a call",
+            metadata: [
+                "http.method": "\(request.method.rawValue)", "http.path": "\(Self.parts(request.head.path ?? "").0)",
+                "http.status": "\(answer.status.code)", "caller": "\(caller.name)",
+            ])
+    }
+}

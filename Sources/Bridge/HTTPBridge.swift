@@ -1,0 +1,124 @@
+package import Bus
+import HummingbirdCore
+import HummingbirdTLS
+package import Logging
+import NIOCore
+import NIOPosix
+import NIOSSL
+import Peon
+package import ServiceLifecycle
+
+/// The bridge: HTTP on one side, the bus on the other, nothing of the agent in between.
+package struct HTTPBridge: Sendable {
+    /// In this order they start; in the reverse order they end.
+    package let services: [any Service]
+
+    /// `keys`: reads the keys that are stored, again and again.
+    package init(
+        _ settings: BridgeSettings, bus options: BusOptions, keys: @escaping @Sendable () throws -> [AccessKey],
+        logger: Logger
+    ) throws {
+        let board = Board(feed: Feed())
+        let link = BusLink(
+            options, host: settings.servesEveryHost ? nil : settings.host, board: board, logger: logger)
+        let access = Access(
+            keyring: Keyring(apiKey: settings.apiKey, logger: logger, load: keys), proxies: settings.proxies,
+            logger: logger)
+        let commands = Commands(board: board, link: link)
+        let peon = PeonAPI(board: board, commands: commands, settings: settings)
+        let doorman = Doorman(settings)
+        let counters = Counters()
+        let front = Front(
+            settings: settings, board: board, access: access, peon: peon,
+            bus: BusAPI(board: board, commands: commands, settings: settings),
+            pages: Pages(
+                board: board, link: link, doorman: doorman, counters: counters, lockOut: access.lockOut),
+            counters: counters, logger: logger)
+        let channel = BridgeChannel(
+            doorman: doorman,
+            consoles: ConsoleDoor(
+                access: access, peon: peon, commands: commands,
+                writePatience: .seconds(Int64(BridgeSettings.writePatience))),
+            front: front)
+        services = [
+            LinkService(link: link),
+            ListenService(
+                settings: settings, channel: channel, feed: board.feed,
+                certificates: try settings.certificate.map {
+                    try Certificates(chain: $0.chain, key: $0.key, logger: logger)
+                },
+                logger: logger),
+        ]
+    }
+}
+
+private struct LinkService: Service {
+    let link: BusLink
+
+    func run() async { await cancelWhenGracefulShutdown { await link.run() } }
+}
+
+/// Listens; where the address cannot be had, tries again, as the agent beside it goes on.
+private struct ListenService: Service {
+    let settings: BridgeSettings
+    let channel: BridgeChannel
+    let feed: Feed
+    let certificates: Certificates?
+    let logger: Logger
+
+    private static let retry: Duration = .seconds(5)
+    private static let farewell: Duration = .seconds(2)
+
+    func run() async throws {
+        await withGracefulShutdownHandler {
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { await listen() }
+                group.addTask {
+                    // What is under way is seen through, if it takes no longer than this.
+                    try? await gracefulShutdown()
+                    try? await Task.sleep(for: Self.farewell)
+                }
+                await group.next()
+                group.cancelAll()
+            }
+        } onGracefulShutdown: {
+            feed.close()
+        }
+    }
+
+    private func listen() async {
+        var quiet = logger
+        quiet.logLevel = max(logger.logLevel, .warning)
+        while !Task.isCancelled {
+            do {
+                let configuration = ServerConfiguration(
+                    address: .hostname(settings.address, port: settings.port), backlog: 1024)
+                try await server(configuration, logger: quiet).run()
+                return
+            } catch is CancellationError {
+                return
+            } catch {
+                logger.error(
+                    "the HTTP bridge cannot listen",
+                    metadata: ["address": "\(settings.address):\(settings.port)", "error": "\(error)"])
+            }
+            do { try await Task.sleep(for: Self.retry) } catch { return }
+        }
+    }
+
+    private func server(_ configuration: ServerConfiguration, logger: Logger) throws -> any Service {
+        let running: @Sendable (any Channel) async -> Void = { channel in
+            self.logger.info(
+                "the HTTP bridge listens",
+                metadata: ["address": "\(settings.address):\(channel.localAddress?.port ?? settings.port)"])
+        }
+        guard let certificates else {
+            return channel.server(
+                configuration: configuration, onServerRunning: running,
+                eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: logger)
+        }
+        return try TLSChannel(channel, tlsConfiguration: try certificates.configuration).server(
+            configuration: configuration, onServerRunning: running,
+            eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: logger)
+    }
+}

@@ -1,0 +1,168 @@
+import HTTPTypes
+import Peon
+
+extension PeonAPI {
+    /// A call about one server: `/api/v1/server/<action>/<uid>`.
+    struct ServerCall {
+        let action: String
+        let uid: String
+        let method: HTTPRequest.Method
+        let call: BusAPI.Call
+        let host: HostName
+    }
+
+    static func method(_ action: ServerAction) -> HTTPRequest.Method {
+        switch PeonREST.method(action) {
+        case .get: .get
+        case .put: .put
+        case .delete: .delete
+        }
+    }
+
+    /// The action that a word in the path stands for; PEON's bot says `info`, and `skip` only looked at the server.
+    static func action(_ word: String, _ method: HTTPRequest.Method) -> ServerAction? {
+        if method == .put, word == "info" || word == "skip" { return .get }
+        return ServerAction(rawValue: word)
+    }
+
+    func serverCall(_ asked: ServerCall) async throws -> Answer {
+        guard let action = Self.action(asked.action, asked.method) else {
+            let reason =
+                asked.method == .delete
+                ? "Incorrect action [\(asked.action.prefix(64))] provided"
+                : "There is no action [\(asked.action.prefix(64))]."
+            throw Problem(.notFound, reason)
+        }
+        guard Self.method(action) == asked.method || action == .get && asked.method == .put else {
+            throw Problem(
+                .methodNotAllowed, "The method is not allowed for the requested URL.",
+                headers: [.allow: Self.method(action).rawValue])
+        }
+        if action == .create { return try await create(asked) }
+        guard let server = ServerID(uid: asked.uid) else {
+            guard asked.method == .put else { throw Self.noServer }
+            throw Problem(
+                .badRequest,
+                "For the requested action [\(action.rawValue)] a warcamp name is required. You only provided [\(asked.uid.prefix(255))]"
+            )
+        }
+        switch action {
+        case .get: return try get(server, asked.host)
+        case .logs: return try await logs(server, asked)
+        case .destroy, .eradicate: return try await remove(action, server, asked)
+        default: return try await change(action, server, asked)
+        }
+    }
+
+    /// What PEON's clients set beside an action to have it done later.
+    private static func refuseSchedule(_ body: JSON.Object) throws {
+        let isScheduled = ["interval", "epoch_time"].contains { body[$0].map { !$0.isNull } ?? false }
+        // Never done at once what was asked for later.
+        if isScheduled { throw Problem(.notFound, "There is no action [schedule].") }
+    }
+
+    private func create(_ asked: ServerCall) async throws -> Answer {
+        try Self.refuseSchedule(asked.call.body)
+        let target: Commands.Wish.Target
+        if let server = ServerID(uid: asked.uid) {
+            target = .server(server, .create)
+        } else {
+            guard NewName.allows(asked.uid) else {
+                throw Problem(.badRequest, "new names must match \(NewName.pattern)")
+            }
+            target = .newServer(game: asked.uid)
+        }
+        var arguments = asked.call.body
+        for key in ["interval", "epoch_time"] { arguments[key] = nil }
+        let outcome = try await perform(target, arguments, asked.call, asked.host)
+        let isLater = arguments["start_later"]?.flag == true
+        switch outcome {
+        case .reply(let reply) where reply.status == .ok:
+            guard let server = reply.server else { return Self.failure(reply) }
+            guard isLater else { return answer(server, asked.host, reply) }
+            return .peon([
+                "status": "success",
+                "info": .string(
+                    "The server files for [\(server.camp)] were created, but the server was not started, in accordance with the provided settings."
+                ),
+            ])
+        case .reply(let reply): return Self.failure(reply)
+        case .pending(let sent, isAccepted: true):
+            guard let server = sent.server, let known = board.server(server, of: asked.host) else {
+                return Self.goesOn("The server is being created.")
+            }
+            return .peon(known.peonObject)
+        case .pending: throw Self.late
+        }
+    }
+
+    private func change(_ action: ServerAction, _ server: ServerID, _ asked: ServerCall) async throws -> Answer {
+        if action == .start || action == .stop { try Self.refuseSchedule(asked.call.body) }
+        var arguments = asked.call.body
+        // PEON takes null for no description.
+        if action == .description, arguments["description"]?.isNull == true { arguments["description"] = "" }
+        switch try await perform(.server(server, action), arguments, asked.call, asked.host) {
+        case .reply(let reply) where reply.status == .ok: return answer(server, asked.host, reply)
+        case .reply(let reply): return Self.failure(reply)
+        case .pending(_, isAccepted: true):
+            guard let known = board.server(server, of: asked.host) else { throw Self.noServer }
+            return .peon(known.peonObject)
+        case .pending: throw Self.late
+        }
+    }
+
+    /// The server as it is now: as the reply has it, where it tells, else as it was last reported.
+    private func answer(_ server: ServerID, _ host: HostName, _ reply: Reply) -> Answer {
+        if reply.data["container_state"] != nil {
+            return .peon(Board.Server(id: server, state: reply.data, isAvailable: true).peonObject)
+        }
+        guard let known = board.server(server, of: host) else {
+            return .peon(["status": "success", "info": .string("\(server)")])
+        }
+        return .peon(known.peonObject)
+    }
+
+    private func remove(_ action: ServerAction, _ server: ServerID, _ asked: ServerCall) async throws -> Answer {
+        let purges = asked.call.body["eradicate"].map(Self.isTrue) ?? false
+        if action == .eradicate, !purges {
+            // PEON says success and does nothing; so does this, and says so.
+            return .peon([
+                "status": "success",
+                "info": .string("Nothing was removed: send {\"eradicate\": true} to remove all of \(server)."),
+            ])
+        }
+        let arguments: JSON.Object = ["eradicate": .bool(purges)]
+        switch try await perform(.server(server, action), arguments, asked.call, asked.host) {
+        case .reply(let reply) where reply.status == .ok:
+            guard action == .eradicate || purges || reply.changed == true else {
+                throw Problem(.notFound, "Failed to remove the server [\(server)].")
+            }
+            let removed = action == .destroy ? "Server \(server) was removed. " : ""
+            let purged =
+                purges ? "All files for \(server) will be purged from the server. This may take a few moments." : ""
+            return .peon(["status": "success", "info": .string(removed + purged)])
+        case .reply(let reply): return Self.failure(reply)
+        case .pending(_, isAccepted: true): return Self.goesOn("The server \(server) is being removed.")
+        case .pending: throw Self.late
+        }
+    }
+
+    /// PEON's clients also send "True".
+    private static func isTrue(_ value: JSON) -> Bool { value.flag ?? (value.string?.lowercased() == "true") }
+
+    private func logs(_ server: ServerID, _ asked: ServerCall) async throws -> Answer {
+        var arguments = JSON.Object()
+        if let text = asked.call.query["lines"] {
+            guard let lines = Int(text), (0...2000).contains(lines) else {
+                throw Problem(.badRequest, "lines: must be a whole number from 0 to 2000")
+            }
+            arguments["tail"] = .optional(lines)
+        }
+        switch try await perform(.server(server, .logs), arguments, asked.call, asked.host) {
+        case .reply(let reply) where reply.status == .ok: return .peon(["logs": reply.data["lines"] ?? []])
+        case .reply(let reply) where reply.code == .unknownServer: throw Self.noServer
+        case .reply(let reply): return Self.failure(reply)
+        case .pending: throw Self.late
+        }
+    }
+}

@@ -1,0 +1,184 @@
+import FoundationEssentials
+import HTTPTypes
+import NIOCore
+import Peon
+import Synchronization
+
+/// PEON's own REST contract, so that its bot, its web UI and scripts work as they are.
+struct PeonAPI: Sendable {
+    let board: Board
+    let commands: Commands
+    let settings: BridgeSettings
+    private let lists = ListCache()
+
+    init(board: Board, commands: Commands, settings: BridgeSettings) {
+        self.board = board
+        self.commands = commands
+        self.settings = settings
+    }
+
+    /// The bridge's own host, unless `?host=` says another.
+    func host(_ query: Query) throws -> HostName {
+        guard let name = query["host"] else { return settings.host }
+        guard let host = HostName(name), board.presence(of: host) != .unknown else {
+            throw Problem(.notFound, "no host \(name.prefix(64)) is on the bus")
+        }
+        return host
+    }
+
+    func orchestrator(_ host: HostName) throws -> Answer {
+        try commands.requireAgent(of: host)
+        return .peon(["version": board.report(host, .info)?.json["orc"] ?? .string(settings.version)])
+    }
+
+    // Servers, from what was last reported.
+
+    func servers(_ host: HostName) throws -> Answer {
+        try commands.requireAgent(of: host)
+        let bytes = lists.bytes(of: host, version: board.version(of: host)) {
+            JSON.array(board.servers(of: host).filter(\.isListed).map(\.peonObject)).text(.spaced) + "\n"
+        }
+        return Answer(.ok, headers: [.contentType: "application/json"], bytes)
+    }
+
+    func get(_ server: ServerID, _ host: HostName) throws -> Answer {
+        try commands.requireAgent(of: host)
+        guard let known = board.server(server, of: host), known.isListed else { throw Self.noServer }
+        return .peon(known.peonObject)
+    }
+
+    static let noServer = Problem(.notFound, "There was an issue getting the server.")
+
+    // Plans.
+
+    func plans(_ host: HostName) throws -> Answer {
+        try commands.requireAgent(of: host)
+        let all = board.report(host, .plans)?.json["plans"]?.array ?? []
+        let listed = all.filter { $0["listed"]?.bool == true }
+        guard !all.isEmpty else { return .peon("There was an issue getting the local plans list.", .notFound) }
+        return .peon(.array((listed.isEmpty ? all : listed).map(Self.plan)))
+    }
+
+    private static func plan(_ plan: JSON) -> JSON {
+        [
+            "title": plan["title"] ?? "", "game_uid": plan["game"] ?? "",
+            "plan_url": .string(plan["plan_url"]?.string ?? ""),
+        ]
+    }
+
+    func plan(_ game: String, _ call: BusAPI.Call, _ host: HostName) async throws -> Answer {
+        let missing = Answer.peon(.string("Could not get the settings for [\(game)]"), .notFound)
+        guard NewName.allows(game) else { return missing }
+        switch try await perform(.agent(.plan), ["game": .string(game)], call, host) {
+        case .reply(let reply) where reply.status == .ok: return .peon(reply.data)
+        case .reply(let reply) where reply.code == .unknownPlan: return missing
+        case .reply(let reply): return Self.failure(reply)
+        case .pending: throw Self.late
+        }
+    }
+
+    func updatePlans(_ call: BusAPI.Call, _ host: HostName) async throws -> Answer {
+        switch try await perform(.agent(.updatePlans), [:], call, host) {
+        case .reply(let reply) where reply.status == .ok:
+            let new = (reply.data["new"]?.array ?? []).map { ($0["game"]?.string ?? "", Self.plan($0)) }
+            return .peon(["new_recipies": .object(JSON.Object(new))])
+        case .reply(let reply): return Self.failure(reply)
+        case .pending(_, isAccepted: true): return Self.goesOn("The plans are still being fetched.")
+        case .pending: throw Self.late
+        }
+    }
+
+    static let late = Problem(.timeout, "the agent has not answered")
+
+    static func goesOn(_ info: String) -> Answer {
+        .peon(["status": "accepted", "info": .string(info)], .accepted)
+    }
+
+    func perform(
+        _ target: Commands.Wish.Target, _ arguments: JSON.Object, _ call: BusAPI.Call, _ host: HostName
+    ) async throws -> Commands.Outcome {
+        let wish = Commands.Wish(
+            host: host, target: target, members: ["args": .object(arguments)],
+            id: try BusAPI.idempotencyKey(call.fields), by: call.caller.name)
+        return try await commands.perform(wish, within: BridgeSettings.peonPatience)
+    }
+
+    // Failures.
+
+    /// `error` is what the bot looks for, `detail` what the web UI shows.
+    static func failure(_ status: HTTPResponse.Status, _ reason: String, more: JSON.Object = [:]) -> Answer {
+        var body: JSON.Object = ["status": "error", "info": .string(reason)]
+        for (key, value) in more.members { body[key] = value }
+        body["error"] = .string(reason)
+        body["detail"] = .string(reason)
+        return .peon(.object(body), status)
+    }
+
+    static func failure(_ reply: Reply) -> Answer {
+        let more: JSON.Object = reply.code == .portInUse ? ["err_code": "srv.portsused"] : [:]
+        return failure(
+            HTTPResponse.Status(code: reply.httpStatus), reply.error ?? reply.code?.rawValue ?? "failed", more: more)
+    }
+
+    static func failure(_ problem: Problem) -> Answer {
+        var answer: Answer
+        switch problem.code {
+        case .unauthorized: answer = .peon("Not authorized", .unauthorized)
+        case .methodNotAllowed, .badRequest:
+            let body: JSON = [
+                "message": .string(problem.reason), "status": "error", "info": .string(problem.reason),
+                "error": .string(problem.reason), "detail": .string(problem.reason),
+            ]
+            answer = .peon(body, problem.status)
+        default: answer = failure(problem.status, problem.reason)
+        }
+        answer.headers.append(contentsOf: problem.headers)
+        return answer
+    }
+}
+
+/// The list of servers as it was last written, for as long as nothing is reported anew.
+private final class ListCache: Sendable {
+    private let state = Mutex<[HostName: (version: Int, bytes: ByteBuffer)]>([:])
+
+    func bytes(of host: HostName, version: Int, or write: () -> String) -> ByteBuffer {
+        if let kept = state.withLock({ $0[host] }), kept.version == version { return kept.bytes }
+        let bytes = ByteBuffer(string: write())
+        state.withLock { $0[host] = (version, bytes) }
+        return bytes
+    }
+}
+
+extension Board.Server {
+    /// Whether PEON would have listed it: it has a container, or had one.
+    var isListed: Bool {
+        state["container_state"]?.string != nil || state["activity"]?.string != nil
+            || state["state"]?.string != "stopped"
+    }
+
+    private var containerState: String {
+        guard isAvailable else { return "unknown" }
+        return state["container_state"]?.string ?? (state["state"]?.string == "missing" ? "missing" : "created")
+    }
+
+    /// The server as PEON's clients know it, with this agent's own words after theirs.
+    var peonObject: JSON {
+        let word = containerState
+        let isUp = word == "running" || word == "paused"
+        return [
+            "game_uid": .string(id.game), "servername": .string(id.camp),
+            "container_type": .string(isUp ? state["container_type"]?.string ?? "unknown" : "unknown"),
+            "build_version": .string(isUp ? state["build_version"]?.string ?? "unknown" : "unknown"),
+            "container_state": .string(word), "server_state": .string(isAvailable ? word : "UNKNOWN"),
+            "server_config": isUp ? state["server_config"] ?? [:] : isAvailable ? [:] : ["state": "OFFLINE"],
+            "description": state["description"]?.string.map(JSON.string) ?? "None - Please add a description",
+            "time": nextStop, "state": state["state"] ?? .null, "reason": state["reason"] ?? .null,
+            "activity": state["activity"] ?? .null,
+        ]
+    }
+
+    /// The epoch second of the next scheduled stop.
+    private var nextStop: JSON {
+        .optional(state["next_stop"].flatMap(Timestamp.date).map { Int($0.timeIntervalSince1970) })
+    }
+}

@@ -1,0 +1,28 @@
+extension Reply.Code {
+    /// The HTTP status that says as much: the one place where the two are matched.
+    package var httpStatus: Int {
+        switch self {
+        case .badJSON, .badArguments, .retained, .badReplyTopic: 400
+        case .notAllowed: 403
+        case .unknownServer, .unknownPlan, .unknownAction: 404
+        case .exists, .expired, .duplicate, .superseded, .conflict, .portInUse, .nameConflict: 409
+        case .tooLarge: 413
+        case .missingSettings, .unsafeEntry: 422
+        case .busy: 429
+        case .internal: 500
+        case .pullFailed, .noSpace, .engineUnreachable, .interrupted: 503
+        case .timeout: 504
+        }
+    }
+}
+
+extension Reply {
+    /// 200 for what is done, 202 for what is still under way, else what the code says.
+    package var httpStatus: Int {
+        switch status {
+        case .ok: 200
+        case .accepted, .progress: 202
+        case .error: (code ?? .internal).httpStatus
+        }
+    }
+}

@@ -1,0 +1,60 @@
+package import FoundationEssentials
+package import Peon
+
+extension Store {
+    /// A key of the REST bridge: who it was made for and what it may, and the SHA-256 of the key itself.
+    package struct Key: Sendable, Equatable {
+        package let name: String
+        package let role: Role
+        /// 32 bytes.
+        package let digest: [UInt8]
+        package let created: Date
+
+        package init(name: String, role: Role, digest: [UInt8], created: Date) {
+            self.name = name
+            self.role = role
+            self.digest = digest
+            self.created = created
+        }
+    }
+
+    /// Every key, by name.
+    package func keys() throws(StoreError) -> [Key] {
+        try rows(of: "access", "name, role, digest, created", Self.key).sorted { $0.name < $1.name }
+    }
+
+    private static func key(_ row: [Value]) -> Key? {
+        guard let name = row[0].text, let role = row[1].text.flatMap(Role.init),
+            let digest = row[2].text.flatMap(Self.bytes), digest.count == 32, let created = row[3].real
+        else { return nil }
+        return Key(name: name, role: role, digest: digest, created: Date(timeIntervalSince1970: created))
+    }
+
+    private static func bytes(hexadecimal text: String) -> [UInt8]? {
+        let digits = Array(text.utf8)
+        guard digits.count.isMultiple(of: 2) else { return nil }
+        var bytes: [UInt8] = []
+        for index in stride(from: 0, to: digits.count, by: 2) {
+            guard let byte = UInt8(String(decoding: digits[index...index + 1], as: UTF8.self), radix: 16) else {
+                return nil
+            }
+            bytes.append(byte)
+        }
+        return bytes
+    }
+
+    /// - Returns: whether the name was free.
+    package func add(_ key: Key) throws(StoreError) -> Bool {
+        guard try database.run("SELECT 1 FROM access WHERE name = ?", .text(key.name)).isEmpty else { return false }
+        let digest = key.digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        try database.run(
+            "INSERT INTO access VALUES (?, ?, ?, ?)", .text(key.name), .text(key.role.rawValue), .text(digest),
+            .real(key.created.timeIntervalSince1970))
+        return true
+    }
+
+    /// - Returns: whether there was such a key.
+    package func revokeKey(_ name: String) throws(StoreError) -> Bool {
+        !(try database.run("DELETE FROM access WHERE name = ? RETURNING name", .text(name)).isEmpty)
+    }
+}

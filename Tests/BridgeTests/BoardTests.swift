@@ -1,0 +1,165 @@
+import NIOCore
+import Peon
+import Synchronization
+import Testing
+
+@testable import Bridge
+
+@Suite struct BoardTests {
+    private let host = HostName("h")!
+    private let server = ServerID(uid: "a.b")!
+
+    private func board() -> Board {
+        let board = Board(feed: Feed())
+        board.linked()
+        return board
+    }
+
+    private func take(_ board: Board, _ path: String, _ json: JSON?) {
+        board.take(host, path: path, payload: json?.bytes ?? [])
+    }
+
+    @Test func `the last report counts, and an empty one is gone`() {
+        let board = board()
+        take(board, "agent", ["state": "online"])
+        #expect(board.presence(of: host) == .online)
+        take(board, "agent", ["state": "offline", "reason": "lost"])
+        #expect(board.presence(of: host) == .offline(reason: "lost"))
+        take(board, "agent", nil)
+        #expect(board.presence(of: host) == .unknown && board.hosts.isEmpty)
+    }
+
+    @Test func `the same report is no news, and its tag is of its bytes`() {
+        let board = board()
+        take(board, "info", ["orc": "1"])
+        let first = board.report(host, .info)
+        take(board, "info", ["orc": "1"])
+        #expect(board.feed.next == 1 && board.version(of: host) == 1)
+        take(board, "info", ["orc": "2"])
+        #expect(board.report(host, .info)?.tag != first?.tag && board.feed.next == 2)
+    }
+
+    @Test func `what is no JSON object is left out`() {
+        let board = board()
+        for text in ["no", "[1]", "\"x\"", "{"] { board.take(host, path: "info", payload: Array(text.utf8)) }
+        #expect(board.report(host, .info) == nil && board.size.leftOut == 4)
+    }
+
+    @Test func `hosts and reports are bounded`() {
+        let board = Board(feed: Feed(), maxBytes: 100_000)
+        for index in 0..<300 { board.take(HostName("h\(index)")!, path: "agent", payload: Array("{}".utf8)) }
+        #expect(board.hosts.count == 256)
+        let big = JSON.object(["x": .string(String(repeating: "y", count: 9000))])
+        for index in 0..<100 { take(board, "x\(index)", big) }
+        board.take(HostName("h0")!, path: "big", payload: big.bytes)
+        #expect(board.size.bytes <= 100_000)
+    }
+
+    @Test func `what the broker does not repeat after a new link has gone`() {
+        let board = board()
+        take(board, "agent", ["state": "online"])
+        take(board, "info", ["orc": "1"])
+        board.confirm()
+        board.unlinked()
+        #expect(!board.isConfirmed && board.report(host, .info) != nil)
+        board.linked()
+        take(board, "agent", ["state": "online"])
+        board.confirm()
+        #expect(board.report(host, .info) == nil && board.report(host, .agent) != nil && board.isConfirmed)
+    }
+
+    @Test func `a server is as PEON's clients know it`() throws {
+        let board = board()
+        let path = "server/a-b/state"
+        take(
+            board, path,
+            [
+                "state": "running", "container_state": "running", "container_type": "t", "build_version": nil,
+                "server_config": ["ip": "1"], "description": nil, "next_stop": "2026-11-25T00:00:00Z",
+            ])
+        var object = try #require(board.server(server, of: host)?.peonObject.object)
+        #expect(
+            object.keys.prefix(9) == [
+                "game_uid", "servername", "container_type", "build_version", "container_state", "server_state",
+                "server_config", "description", "time",
+            ])
+        #expect(object["container_type"] == "t" && object["build_version"] == "unknown")
+        #expect(object["server_config"] == ["ip": "1"] && object["time"] == 1_795_564_800)
+        take(board, "server/a-b/availability", ["state": "offline"])
+        object = try #require(board.server(server, of: host)?.peonObject.object)
+        #expect(object["server_state"] == "UNKNOWN" && object["server_config"] == ["state": "OFFLINE"])
+        #expect(object["container_state"] == "unknown")
+        take(board, "server/a-b/availability", ["state": "online"])
+        take(board, path, ["state": "stopped", "container_state": "exited", "server_config": ["ip": "1"]])
+        object = try #require(board.server(server, of: host)?.peonObject.object)
+        #expect(
+            object["container_type"] == "unknown" && object["server_config"] == [:] && object["time"]?.isNull == true)
+    }
+
+    @Test func `a server that was never made is not listed, one whose container has gone is`() {
+        let board = board()
+        take(board, "server/a-b/state", ["state": "stopped", "container_state": nil])
+        #expect(board.server(server, of: host)?.isListed == false)
+        take(board, "server/a-b/state", ["state": "missing", "container_state": nil])
+        #expect(board.server(server, of: host)?.isListed == true)
+        #expect(board.server(server, of: host)?.peonObject["container_state"] == "missing")
+    }
+}
+
+@Suite struct FeedTests {
+    private let subject = Feed.Subject(host: HostName("h")!, path: "agent", kind: "report")
+
+    @Test func `a reader gets what comes, in order`() async {
+        let feed = Feed()
+        feed.append(subject, event: "report", ["n": 1])
+        guard case .entries(let entries, let next) = await feed.batch(from: 0) else { Issue.record("none"); return }
+        #expect(entries.count == 1 && next == 1)
+        #expect(String(buffer: entries[0].frame) == "id: \(feed.epoch)-0\nevent: report\ndata: {\"n\":1}\n\n")
+        async let later = feed.batch(from: 1)
+        feed.append(subject, event: "report", ["n": 2])
+        guard case .entries(_, let end) = await later else { Issue.record("none"); return }
+        #expect(end == 2)
+    }
+
+    @Test func `a reader that falls behind the history is dropped`() async {
+        let feed = Feed()
+        for number in 0..<1025 { feed.append(subject, event: "report", ["n": .optional(number)]) }
+        guard case .over = await feed.batch(from: 0) else { Issue.record("goes on"); return }
+        guard case .entries(let entries, _) = await feed.batch(from: 1) else { Issue.record("none"); return }
+        #expect(entries.count == 64)
+        #expect(feed.resumption(after: "\(feed.epoch)-0") == 1 && feed.resumption(after: "\(feed.epoch)-1024") == 1025)
+        #expect(feed.resumption(after: "\(feed.epoch)-1025") == nil && feed.resumption(after: "other-3") == nil)
+        #expect(feed.resumption(after: "x") == nil)
+    }
+
+    @Test func `the history is bounded in bytes`() async {
+        let feed = Feed()
+        let large = JSON.object(["x": .string(String(repeating: "y", count: 600_000))])
+        for _ in 0..<5 { feed.append(subject, event: "report", large) }
+        #expect(feed.resumption(after: "\(feed.epoch)-0") == nil && feed.resumption(after: "\(feed.epoch)-3") == 4)
+    }
+
+    @Test func `a quiet reader is stirred, and all end when it closes`() async throws {
+        let feed = Feed()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                guard case .quiet = await feed.batch(from: 0) else { Issue.record("not quiet"); return }
+                guard case .over = await feed.batch(from: 0) else { Issue.record("not over"); return }
+            }
+            while feed.readers == 0 { try await Task.sleep(for: .milliseconds(1)) }
+            feed.stir()
+            while feed.readers == 0 { try await Task.sleep(for: .milliseconds(1)) }
+            feed.close()
+            try await group.waitForAll()
+        }
+    }
+
+    @Test func `a reader that is cancelled ends`() async {
+        let feed = Feed()
+        let reader = Task { await feed.batch(from: 0) }
+        while feed.readers == 0 { await Task.yield() }
+        reader.cancel()
+        guard case .over = await reader.value else { Issue.record("goes on"); return }
+        #expect(feed.readers == 0)
+    }
+}
