@@ -33,11 +33,6 @@ extension PeonAPI {
                 : "There is no action [\(asked.action.prefix(64))]."
             throw Problem(.notFound, reason)
         }
-        guard Self.method(action) == asked.method || action == .get && asked.method == .put else {
-            throw Problem(
-                .methodNotAllowed, "The method is not allowed for the requested URL.",
-                headers: [.allow: Self.method(action).rawValue])
-        }
         if action == .create { return try await create(asked) }
         guard let server = ServerID(uid: asked.uid) else {
             guard asked.method == .put else { throw Self.noServer }

@@ -107,7 +107,9 @@ enum Route: Equatable {
             [.get]
         case .servers, .plans: [.get, .put]
         case .server(_, nil): [.post]
-        case .server(_, _?): [.get, .put, .delete]
+        case .server("info", _?), .server("skip", _?): [.put]
+        case .server(let action, _?):
+            ServerAction(rawValue: action).map { [PeonAPI.method($0)] } ?? [.get, .put, .delete]
         case .serverCommand, .agentCommand: [.post]
         }
     }

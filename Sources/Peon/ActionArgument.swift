@@ -68,8 +68,9 @@ extension JSON {
     package var flag: Bool? {
         switch self {
         case .bool(let value): value
-        case .number("1"), .string("true"), .string("yes"): true
-        case .number("0"), .string("false"), .string("no"): false
+        case .string("true"), .string("yes"): true
+        case .string("false"), .string("no"): false
+        case .number: int == 1 ? true : int == 0 ? false : nil
         default: nil
         }
     }

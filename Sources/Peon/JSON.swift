@@ -52,7 +52,11 @@ extension JSON {
     package var bool: Bool? { if case .bool(let value) = self { value } else { nil } }
     package var array: [JSON]? { if case .array(let value) = self { value } else { nil } }
     package var object: Object? { if case .object(let value) = self { value } else { nil } }
-    package var int: Int? { if case .number(let text) = self { Int(text) } else { nil } }
+    /// A whole number, however it is written: `5`, `5.0`, `5e0`.
+    package var int: Int? {
+        guard case .number(let text) = self else { return nil }
+        return Int(text) ?? Double(text).flatMap { Int(exactly: $0) }
+    }
     package var double: Double? { if case .number(let text) = self { Double(text) } else { nil } }
     package var isNull: Bool { self == .null }
 

@@ -3,6 +3,12 @@ extension OpenAPI {
         "host", in: "path", "The host.", ["type": "string", "pattern": "^[a-z0-9-]{1,32}$"])
     private static let server = parameter(
         "server", in: "path", "The server, by sid or uid.", ["type": "string", "minLength": 1])
+    /// What a creation may be of: a game for a name that is drawn, or a server.
+    static let newName: JSON = [
+        "type": "string", "pattern": .string("^\(NewName.pattern)(\\.\(NewName.pattern))?$"),
+    ]
+    private static let newServer = parameter(
+        "server", in: "path", "The new server, by sid or uid, or its game alone for a name that is drawn.", newName)
     private static let wait = parameter(
         "wait", in: "query", "Seconds to wait for the last reply.",
         ["type": "integer", "minimum": 0, "maximum": 60, "default": 10])
@@ -102,7 +108,7 @@ extension OpenAPI {
         let spec = action.spec
         return Operation(
             id: action.documentName, summary: spec.summary, tag: "bus", role: spec.role,
-            parameters: [host] + (action.isServers ? [server] : []) + [wait, key],
+            parameters: [host] + (action.isServers ? [action == .server(.create) ? newServer : server] : []) + [wait, key],
             body: body(spec.argumentsSchema(envelope), isRequired: spec.hasRequiredArguments, example: spec.example),
             answers: [
                 (200, answer("It is done.", reference("Reply"))),

@@ -134,8 +134,7 @@ extension OpenAPI {
             schema = .object(object)
         }
         let anyUID = parameter(
-            "uid", in: "path", "The server, or the game alone for a name that is drawn.",
-            ["type": "string", "minLength": 1])
+            "uid", in: "path", "The server, or the game alone for a name that is drawn.", newName)
         return Operation(
             id: byBody ? "peon-deploy" : "peon-create", summary: spec.summary, tag: "peon", role: spec.role,
             parameters: (byBody ? [] : [anyUID]) + [hostQuery],
