@@ -58,7 +58,8 @@ struct Wiring {
 
     private func run(_ services: [any Service]) async throws {
         Descriptors.raiseLimit()
-        let group = ServiceGroup(services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+        let named = services.map { NamedService(service: $0) }
+        let group = ServiceGroup(services: named, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         try await group.run()
         logger.info("stopped")
     }
@@ -125,6 +126,16 @@ struct Wiring {
         options.tls = settings.tlsFiles
         return options
     }
+}
+
+/// A service that shows no more of itself than its type: the group writes its services, with all that they hold, into
+/// the log, and some hold keys and passwords.
+private struct NamedService: Service, CustomStringConvertible {
+    let service: any Service
+
+    var description: String { "\(type(of: service))" }
+
+    func run() async throws { try await service.run() }
 }
 
 /// The folders below `<root>`.

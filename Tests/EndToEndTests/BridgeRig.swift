@@ -11,12 +11,12 @@ struct BridgeRig: Sendable {
 
     /// Runs `body` with an agent, a bridge that listens, and PEON's war plans where `plans`.
     static func with(
-        settings: [String: String] = [:], plans: Bool = false, game: JSON? = nil,
+        settings: [String: String] = [:], key: String? = Self.key, plans: Bool = false, game: JSON? = nil,
         _ body: @escaping @Sendable (BridgeRig) async throws -> Void
     ) async throws {
         let port = Testbed.freePort()
         let corpus = try Testbed.corpus().appending(path: "warplans")
-        let given = ["ORC_HTTP_LISTEN": "127.0.0.1:\(port)", "API_KEY": key, "VERSION": "1.2.12"]
+        let given = ["ORC_HTTP_LISTEN": "127.0.0.1:\(port)", "API_KEY": key ?? "", "VERSION": "1.2.12"]
             .merging(settings) { _, given in given }
         try await OrcProcess.with(
             settings: given,

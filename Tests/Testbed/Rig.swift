@@ -101,9 +101,11 @@ package final class Rig: Sendable {
 
     private var ownSocket: String? { engineFolder.map { "\($0.path())/docker.sock" } }
 
-    package func startAgent() async throws {
+    /// `more`: settings beside the rig's own.
+    package func startAgent(_ more: [String: String] = [:]) async throws {
+        let settings = try environment().merging(more) { _, given in given }
         let agent = try await Daemon.start(
-            Testbed.program, ["run"], environment: try environment(), log: root.appending(path: "agent.log"))
+            Testbed.program, ["run"], environment: settings, log: root.appending(path: "agent.log"))
         state.withLock { $0.agent = agent }
     }
 
