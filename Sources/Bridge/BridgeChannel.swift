@@ -53,6 +53,7 @@ struct BridgeChannel: HTTPChannelHandler {
             pipeline.decoderConfiguration.maxHeaderFieldCount = BridgeSettings.maxHeaderFields
             let kind = try channel.pipeline.syncOperations.configureUpgradableHTTPServerPipeline(
                 configuration: pipeline)
+            try channel.pipeline.syncOperations.addHandler(Hangup())
             let timer = channel.close(after: .seconds(Int64(BridgeSettings.requestPatience)))
             kind.whenComplete { _ in timer.cancel() }
             return Value(kind: kind, channel: channel)

@@ -17,9 +17,6 @@ struct Front: Sendable {
     let counters: Counters
     let logger: Logger
 
-    /// Ends a connection that cannot be gone on with.
-    private struct Ending: Error {}
-
     @concurrent func respond(
         _ request: Request, _ writer: consuming ResponseWriter, _ channel: any Channel
     ) async throws {
@@ -36,15 +33,6 @@ struct Front: Sendable {
             }
         }
         try await writer.write(response: head, body: body)
-        guard answer.isLast else { return }
-        try await Self.drain(request.body)
-        throw Ending()
-    }
-
-    /// Takes a little more of what was sent, so that the answer is not lost in a reset of the connection.
-    private static func drain(_ body: RequestBody) async throws {
-        var rest = 4 * BridgeSettings.maxBody
-        for try await piece in body where rest > 0 { rest -= piece.readableBytes }
     }
 
     /// What can be answered without waiting for anybody; nil for all else, and for whoever is not let in.

@@ -1,3 +1,4 @@
+import HTTPTypes
 import NIOCore
 import NIOHTTPTypes
 
@@ -13,6 +14,12 @@ final class RequestPatience: ChannelDuplexHandler, RemovableChannelHandler {
     private let time: TimeAmount
     /// When a request must be whole; nil while one is being answered.
     private var deadline: NIODeadline?
+    /// Whether the last answer says that the connection ends with it.
+    private var willEnd = false
+    /// Whether it has gone out.
+    private var isEnding = false
+    /// For how long after such an answer what was sent meanwhile is taken, so that the answer is not lost in a reset.
+    private static let linger: TimeAmount = .seconds(1)
     /// One a connection, which looks at the deadline when it goes off: a request costs no timer.
     private var timer: Scheduled<Void>?
 
@@ -26,13 +33,25 @@ final class RequestPatience: ChannelDuplexHandler, RemovableChannelHandler {
     func handlerRemoved(context: ChannelHandlerContext) { timer?.cancel() }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        if isEnding { return }
         if case .end = unwrapInboundIn(data) { deadline = nil }
         context.fireChannelRead(data)
     }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        if case .end = unwrapOutboundIn(data) { deadline = .now() + time }
+        switch unwrapOutboundIn(data) {
+        case .head(let head): willEnd = head.headerFields[.connection] == "close"
+        case .body: break
+        case .end: ended(context)
+        }
         context.write(data, promise: promise)
+    }
+
+    private func ended(_ context: ChannelHandlerContext) {
+        deadline = .now() + time
+        guard willEnd else { return }
+        isEnding = true
+        _ = context.channel.close(after: Self.linger)
     }
 
     private func look(_ context: ChannelHandlerContext) {

@@ -19,7 +19,7 @@ extension EndToEnd {
                 "\(put)Content-Length: -1\r\n\r\n\(smuggled)", "\(put)Content-Length: 0x10\r\n\r\n\(smuggled)",
                 "\(put)Content-Length : 4\r\n\r\n{}  ", "\(put)Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n",
                 "\(Self.get)X: a\rb\r\n\r\n", "\(Self.get)X: a\0b\r\n\r\n", "\(Self.get) folded: x\r\n\r\n", "\(Self.get)no colon\r\n\r\n",
-                "GET  /api/v1/servers HTTP/1.1\r\n\r\n", "GET /api/v1/servers\r\n\r\n", "GET / HTTP/9.9\r\n\r\n",
+                "GET /api/v1/servers\r\n\r\n", "GET / HTTP/9.9\r\n\r\n",
                 "\u{16}\u{3}\u{1}\u{2}", "\r\n\r\n\0",
             ]
             try await BridgeRig.with { rig in
@@ -58,7 +58,7 @@ extension EndToEnd {
                 #expect(shell.status == 404)
                 let absolute = try await rig.http.raw(
                     "GET http://elsewhere/api/v1/servers HTTP/1.1\r\nHost: x\r\nX-Api-Key: testkey\r\n\r\n")
-                #expect(absolute?.status == 404)
+                #expect(absolute?.status == 200)  // as RFC 9112, 3.2.2 asks
             }
         }
 
