@@ -1,7 +1,7 @@
 # Builds orc with Swift's own image and leaves it in a small Debian.
 FROM swift:6.3-bookworm AS build
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends libmosquitto-dev libsqlite3-dev pkg-config \
+    && apt-get install -y --no-install-recommends libmosquitto-dev libsqlite3-dev libssl-dev pkg-config \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY Package.swift ./
@@ -14,7 +14,7 @@ RUN swift build -c release --product orc --static-swift-stdlib -Xswiftc -Osize \
 
 FROM debian:bookworm-slim
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends ca-certificates git libmosquitto1 libsqlite3-0 mosquitto tini \
+    && apt-get install -y --no-install-recommends ca-certificates git libmosquitto1 libsqlite3-0 libssl3 mosquitto tini \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --uid 1000 --create-home --home-dir /home/peon peon \
     && printf 'if [ -t 1 ]; then orc --version | sed "s/^/Orc /"; orc servers; fi\n' > /etc/profile.d/orc.sh
@@ -25,6 +25,9 @@ ENV ORC_ROOT=/home/peon SWIFT_BACKTRACE=enable=no
 USER peon
 WORKDIR /home/peon
 VOLUME /home/peon
+# The REST bridge, where PEON's clients look for it; publish it to this machine alone: -p 127.0.0.1:5000:5000.
+ENV ORC_HTTP_LISTEN=0.0.0.0:5000
+EXPOSE 5000
 HEALTHCHECK --interval=60s --timeout=10s --start-period=20s CMD ["orc", "send", "--wait", "5", "ping"]
 ENTRYPOINT ["/usr/bin/tini", "--", "orc"]
 CMD ["run"]

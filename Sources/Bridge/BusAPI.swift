@@ -70,9 +70,14 @@ struct BusAPI: Sendable {
 
     /// The terminal reply where it comes in time, else 202 and where to ask.
     func command(_ target: Commands.Wish.Target, on host: HostName, _ call: Call) async throws -> Answer {
-        let wish = Commands.Wish(
-            host: host, target: target, members: call.body, id: try Self.idempotencyKey(call.fields),
-            by: call.caller.name)
+        let key = try Self.idempotencyKey(call.fields)
+        if let key, let id = call.body["id"], !id.isNull, id != .string(key) {
+            guard let text = id.string, (1...CommandReader.maxIDBytes).contains(text.utf8.count) else {
+                throw Problem(.badRequest, "id: must be text of 1 to \(CommandReader.maxIDBytes) bytes")
+            }
+            throw Problem(.conflict, "id: is another than Idempotency-Key")
+        }
+        let wish = Commands.Wish(host: host, target: target, members: call.body, id: key, by: call.caller.name)
         switch try await commands.perform(wish, within: try Self.wait(call.query)) {
         case .reply(let reply): return Self.answer(reply)
         case .pending(let sent, let isAccepted): return Self.pending(sent, isAccepted: isAccepted)
@@ -113,8 +118,12 @@ struct BusAPI: Sendable {
     static func idempotencyKey(_ fields: HTTPFields) throws -> String? {
         guard var key = fields[OwnField.idempotencyKey] else { return nil }
         if key.count >= 2, key.hasPrefix("\""), key.hasSuffix("\"") { key = String(key.dropFirst().dropLast()) }
-        guard (1...CommandReader.maxIDBytes).contains(key.utf8.count) else {
-            throw Problem(.badRequest, "Idempotency-Key: must have 1 to \(CommandReader.maxIDBytes) bytes")
+        let isPlain = key.utf8.allSatisfy { byte in
+            (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
+                || "-._~".utf8.contains(byte)
+        }
+        guard isPlain, (1...CommandReader.maxIDBytes).contains(key.utf8.count) else {
+            throw Problem(.badRequest, "Idempotency-Key: must match [A-Za-z0-9._~-]{1,\(CommandReader.maxIDBytes)}")
         }
         return key
     }

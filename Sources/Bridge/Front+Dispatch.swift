@@ -54,7 +54,8 @@ extension Front {
         guard let game = body["game_uid"]?.string, !game.isEmpty else {
             throw Problem(.badRequest, "game_uid: is required")
         }
-        guard let camp = body["servername"]?.string ?? body["warcamp"]?.string, !camp.isEmpty else { return game }
+        guard let camp = body["servername"] ?? body["warcamp"], !camp.isNull, camp != "" else { return game }
+        guard let camp = camp.string else { throw Problem(.badRequest, "servername: must be text") }
         return "\(game).\(camp)"
     }
 

@@ -1,4 +1,5 @@
 import NIOCore
+import NIOWebSocket
 
 /// Ends a connection on which something came that cannot be read: nothing after it can be trusted.
 ///
@@ -14,7 +15,8 @@ final class Hangup: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        guard !isOver else { return }
+        // Of an upgrade that is refused the plain answer tells.
+        guard !isOver, !(error is NIOWebSocketUpgradeError) else { return }
         isOver = true
         _ = context.channel.close(after: Self.linger)
     }

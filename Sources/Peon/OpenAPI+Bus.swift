@@ -14,7 +14,7 @@ extension OpenAPI {
         ["type": "integer", "minimum": 0, "maximum": 60, "default": 10])
     private static let key = parameter(
         "Idempotency-Key", in: "header", "The command's id: the same is not carried out twice.",
-        ["type": "string", "pattern": "^[A-Za-z0-9._~-]{1,64}$"])
+        ["type": "string", "pattern": #"^([A-Za-z0-9._~-]{1,64}|"[A-Za-z0-9._~-]{1,64}")$"#])
 
     static func busFailures(_ statuses: [Int]) -> [(status: Int, answer: JSON)] {
         statuses.map { ($0, answer(words[$0] ?? "", ["anyOf": [reference("Problem"), reference("Reply")]])) }
@@ -100,15 +100,23 @@ extension OpenAPI {
         let envelope: [(String, JSON)] = [
             (
                 "id",
-                ["type": "string", "pattern": "^[ -~]{1,64}$", "description": "The same id is not carried out twice."]
+                [
+                    "type": ["string", "null"], "pattern": "^[ -~]{1,64}$",
+                    "description": "The same id is not carried out twice.",
+                ]
             ),
-            ("ttl", ["type": "number", "minimum": 0, "description": "Seconds after ts for which it counts."]),
-            ("args", ["type": "object", "description": "Arguments, which may also stand beside it."]),
+            (
+                "ttl",
+                ["type": ["number", "null"], "minimum": 0, "description": "Seconds after ts for which it counts."]
+            ),
+            ("args", ["type": ["object", "null"], "description": "Arguments, which may also stand beside it."]),
         ]
         let spec = action.spec
         return Operation(
             id: action.documentName, summary: spec.summary, tag: "bus", role: spec.role,
-            parameters: [host] + (action.isServers ? [action == .server(.create) ? newServer : server] : []) + [wait, key],
+            parameters: [host] + (action.isServers ? [action == .server(.create) ? newServer : server] : []) + [
+                wait, key,
+            ],
             body: body(spec.argumentsSchema(envelope), isRequired: spec.hasRequiredArguments, example: spec.example),
             answers: [
                 (200, answer("It is done.", reference("Reply"))),

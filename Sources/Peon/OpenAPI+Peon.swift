@@ -124,9 +124,13 @@ extension OpenAPI {
 
     private static func create(byBody: Bool) -> JSON {
         let spec = ServerAction.create.spec
+        let name = JSON.string("^\(NewName.pattern)$")
         let names: [(String, JSON)] = [
-            ("game_uid", ["type": "string", "minLength": 1, "description": "The plan's id."]),
-            ("servername", ["type": "string", "description": "The warcamp's name; drawn where it is not given."]),
+            ("game_uid", ["type": "string", "pattern": name, "description": "The plan's id."]),
+            (
+                "servername",
+                ["type": "string", "pattern": name, "description": "The warcamp's name; drawn where it is not given."]
+            ),
         ]
         var schema = spec.argumentsSchema(byBody ? names : [])
         if byBody, case .object(var object) = schema {

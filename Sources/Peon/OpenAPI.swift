@@ -143,7 +143,11 @@ extension ActionSpec {
     ///
     /// `others`: what else may stand beside them.
     func argumentsSchema(_ others: [(String, JSON)] = []) -> JSON {
-        let properties = arguments.map { ($0.name, Field($0.name, $0.schema, $0.summary).json) }
+        // Null is nothing, where nothing will do.
+        let properties = arguments.map { argument in
+            let schema = argument.isRequired ? argument.schema : .nullable(argument.schema)
+            return (argument.name, Field(argument.name, schema, argument.summary).json)
+        }
         let required = arguments.filter(\.isRequired).map { JSON.string($0.name) }
         var schema: JSON.Object = ["type": "object", "properties": .object(JSON.Object(others + properties))]
         if !required.isEmpty { schema["required"] = .array(required) }

@@ -22,6 +22,9 @@ extension Reply {
         switch status {
         case .ok: 200
         case .accepted, .progress: 202
+        // The catalogue had no complaint about a creation that an agent (which numbers its replies) refuses for its
+        // arguments: they are settings that the plan does not take.
+        case .error where code == .badArguments && action == ServerAction.create.rawValue && seq > 0: 422
         case .error: (code ?? .internal).httpStatus
         }
     }

@@ -10,7 +10,7 @@ package struct ServerID: Sendable, Hashable, Comparable, CustomStringConvertible
 
     /// Nil where one of the two could not be one folder's name: empty, hidden, or with a slash or a control character.
     package init?(game: String, camp: String) {
-        guard Self.isFolderName(game), !game.contains("."), Self.isFolderName(camp),
+        guard Self.isFolderName(game), !game.utf8.contains(UInt8(ascii: ".")), Self.isFolderName(camp),
             game.utf8.count + camp.utf8.count < Self.maxBytes
         else { return nil }
         self.game = game
@@ -19,14 +19,15 @@ package struct ServerID: Sendable, Hashable, Comparable, CustomStringConvertible
 
     /// Reads `valheim.alpha`; the first dot parts the two.
     package init?(uid: some StringProtocol) {
-        guard let dot = uid.firstIndex(of: ".") else { return nil }
-        self.init(game: String(uid[..<dot]), camp: String(uid[uid.index(after: dot)...]))
+        guard let dot = uid.utf8.firstIndex(of: UInt8(ascii: ".")) else { return nil }
+        self.init(game: String(uid[..<dot]), camp: String(uid[uid.utf8.index(after: dot)...]))
     }
 
     /// Reads `valheim-alpha`, refusing what ``sid`` would not have written.
     package init?(sid: some StringProtocol) {
-        guard let dash = sid.firstIndex(of: "-"), let game = HexEscape.decoded(sid[..<dash], mark: "_"),
-            let camp = HexEscape.decoded(sid[sid.index(after: dash)...], mark: "_"),
+        guard let dash = sid.utf8.firstIndex(of: UInt8(ascii: "-")),
+            let game = HexEscape.decoded(sid[..<dash], mark: "_"),
+            let camp = HexEscape.decoded(sid[sid.utf8.index(after: dash)...], mark: "_"),
             let id = Self(game: game, camp: camp),
             id.sid == sid
         else { return nil }
@@ -35,7 +36,7 @@ package struct ServerID: Sendable, Hashable, Comparable, CustomStringConvertible
 
     /// Reads either form, as commands may carry both: only a uid has a dot.
     package init?(_ text: some StringProtocol) {
-        if text.contains(".") { self.init(uid: text) } else { self.init(sid: text) }
+        if text.utf8.contains(UInt8(ascii: ".")) { self.init(uid: text) } else { self.init(sid: text) }
     }
 
     package var uid: String { "\(game).\(camp)" }
@@ -51,7 +52,7 @@ package struct ServerID: Sendable, Hashable, Comparable, CustomStringConvertible
     }
 
     private static func isFolderName(_ text: String) -> Bool {
-        !text.isEmpty && !text.hasPrefix(".")
+        !text.isEmpty && text.utf8.first != UInt8(ascii: ".")
             && text.unicodeScalars.allSatisfy { $0 != "/" && $0.value >= 0x20 && $0.value != 0x7F }
     }
 

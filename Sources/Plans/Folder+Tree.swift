@@ -64,7 +64,10 @@ extension Folder {
     ///
     /// `relativePath`: folder names and a file's name, parted by slashes; none may be `..` or a link.
     package func write(_ bytes: [UInt8], toPath relativePath: String, mode: mode_t) throws(PlanError) {
-        let names = relativePath.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        // By bytes, as the kernel does: to Swift a slash before a combining mark is no slash.
+        let names = relativePath.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).map {
+            String(Substring($0))
+        }
         guard let last = names.last, names.count <= 16 else { throw .unsafePath(relativePath) }
         for name in names { try check(name) }
         var folder = self

@@ -54,7 +54,7 @@ package struct Plan: Sendable {
                 throw .malformed(file: file, what: "\(what): \(source) needs an absolute path without a colon")
             }
             guard source.hasPrefix("~!/") || source.hasPrefix("/"), isPlain(source),
-                !source.split(separator: "/").contains("..")
+                !source.utf8.split(separator: UInt8(ascii: "/")).contains(where: { $0.elementsEqual("..".utf8) })
             else { throw .malformed(file: file, what: "\(what): \(source) is not a path that can be mounted") }
             mappings.append(Mapping(source: source, target: target))
         }

@@ -64,7 +64,9 @@ package struct ServerFolder: Sendable {
         if let planFolder { try folder.copyTree(from: planFolder) }
         for name in Self.subfolders { _ = try folder.makingFolder(name) }
         for (path, bytes) in contents.files {
-            guard let first = path.split(separator: "/").first, !Self.reserved.contains(String(first)) else {
+            guard let first = path.utf8.split(separator: UInt8(ascii: "/")).first,
+                !Self.reserved.contains(String(Substring(first)))
+            else {
                 throw .unsafePath(path)
             }
             try folder.write(bytes, toPath: path, mode: 0o644)

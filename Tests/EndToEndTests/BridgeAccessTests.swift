@@ -27,7 +27,9 @@ extension EndToEnd {
             }
         }
 
-        @Test func `without API_KEY the first run makes a key and says where it is, and no key is a default`() async throws {
+        @Test func `without API_KEY the first run makes a key and says where it is, and no key is a default`()
+            async throws
+        {
             try await BridgeRig.with(settings: ["API_KEY": ""], key: nil) { rig in
                 let file = rig.orc.root.appending(path: "orc/first.key")
                 let key = try String(contentsOf: file, encoding: .utf8).trimmingCharacters(in: .newlines)

@@ -18,7 +18,8 @@ extension EndToEnd {
                 "\(put)Transfer-Encoding: identity, chunked\r\nContent-Length: 4\r\n\r\n{}  \(smuggled)",
                 "\(put)Content-Length: -1\r\n\r\n\(smuggled)", "\(put)Content-Length: 0x10\r\n\r\n\(smuggled)",
                 "\(put)Content-Length : 4\r\n\r\n{}  ", "\(put)Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n",
-                "\(Self.get)X: a\rb\r\n\r\n", "\(Self.get)X: a\0b\r\n\r\n", "\(Self.get) folded: x\r\n\r\n", "\(Self.get)no colon\r\n\r\n",
+                "\(Self.get)X: a\rb\r\n\r\n", "\(Self.get)X: a\0b\r\n\r\n", "\(Self.get) folded: x\r\n\r\n",
+                "\(Self.get)no colon\r\n\r\n",
                 "GET /api/v1/servers\r\n\r\n", "GET / HTTP/9.9\r\n\r\n",
                 "\u{16}\u{3}\u{1}\u{2}", "\r\n\r\n\0",
             ]
@@ -48,13 +49,16 @@ extension EndToEnd {
                     #expect(answer.status == 404, "\(path): \(answer.status) \(answer.text)")
                     #expect(answer["X"] == nil && !answer.text.contains("root:"))
                 }
-                for path in ["/api/v1/server/eradicate/.", "/api/v1/server/eradicate/..", "/api/v1/server/eradicate/game"] {
+                for path in [
+                    "/api/v1/server/eradicate/.", "/api/v1/server/eradicate/..", "/api/v1/server/eradicate/game",
+                ] {
                     try await rig.create("game.a")
                     let answer = try await rig.http.call("DELETE", path, ["eradicate": true])
                     #expect(answer.status == 404, "\(path): \(answer.text)")
                     #expect(try await rig.http.get("/api/v1/server/get/game.a").status == 200)
                 }
-                let shell = try await rig.http.call("DELETE", "/api/v1/server/destroy/x.y%3Bid%3Etmp", ["eradicate": true])
+                let shell = try await rig.http.call(
+                    "DELETE", "/api/v1/server/destroy/x.y%3Bid%3Etmp", ["eradicate": true])
                 #expect(shell.status == 404)
                 let absolute = try await rig.http.raw(
                     "GET http://elsewhere/api/v1/servers HTTP/1.1\r\nHost: x\r\nX-Api-Key: testkey\r\n\r\n")
@@ -70,7 +74,8 @@ extension EndToEnd {
                 #expect(announced?.status == 413 && announced?["Connection"] == "close")
                 let waiting = try await rig.http.raw("\(put)Content-Length: 99999999\r\nExpect: 100-continue\r\n\r\n")
                 #expect(waiting?.status == 413)
-                let chunked = "\(put)Transfer-Encoding: chunked\r\n\r\n\(String(large.utf8.count, radix: 16))\r\n\(large)\r\n0\r\n\r\n"
+                let chunked =
+                    "\(put)Transfer-Encoding: chunked\r\n\r\n\(String(large.utf8.count, radix: 16))\r\n\(large)\r\n0\r\n\r\n"
                 #expect(try await rig.http.raw(chunked)?.status == 413)
                 let expected = try await rig.http.raw("\(put)Content-Length: 2\r\nExpect: 100-continue\r\n\r\n{}")
                 #expect(expected?.status == 404 || expected?.status == 400)
@@ -80,7 +85,8 @@ extension EndToEnd {
                     "GET /\(String(repeating: "z", count: 100_000)) HTTP/1.1\r\nHost: x\r\n\r\n",
                 ] {
                     let answer = try await rig.http.raw(head)
-                    #expect(answer == nil || [400, 404, 414, 431].contains(answer?.status ?? 0), "\(answer?.status ?? 0)")
+                    #expect(
+                        answer == nil || [400, 404, 414, 431].contains(answer?.status ?? 0), "\(answer?.status ?? 0)")
                 }
                 let deep = String(repeating: "[", count: 5000)
                 let nested = try await rig.http.raw("\(put)Content-Length: \(deep.utf8.count)\r\n\r\n\(deep)")
@@ -97,7 +103,8 @@ extension EndToEnd {
                     try await connection.send(
                         index.isMultiple(of: 2)
                             ? "GET /api/v1/servers HTTP/1.1\r\nHost: x\r\nX-"
-                            : "PUT /api/v1/server/start/a.b HTTP/1.1\r\nHost: x\r\nX-Api-Key: testkey\r\nContent-Length: 9\r\n\r\n{")
+                            : "PUT /api/v1/server/start/a.b HTTP/1.1\r\nHost: x\r\nX-Api-Key: testkey\r\nContent-Length: 9\r\n\r\n{"
+                    )
                 }
                 let times = try await Self.latencies(rig.http, count: 50)
                 #expect(times.allSatisfy { $0 < .seconds(1) }, "\(times.max() ?? .zero)")

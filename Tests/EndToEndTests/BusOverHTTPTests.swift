@@ -18,7 +18,8 @@ extension EndToEnd {
                 let same = try await rig.http.get("\(base)/status/server/game.a/state")
                 #expect(state.status == 200 && state.json["game_uid"] == "game" && same.body == state.body)
                 let tag = try #require(state["ETag"])
-                let known = try await rig.http.get("\(base)/status/server/game-a/state", headers: ["If-None-Match": tag])
+                let known = try await rig.http.get(
+                    "\(base)/status/server/game-a/state", headers: ["If-None-Match": tag])
                 #expect(known.status == 304 && known.body.isEmpty)
 
                 let stop = try await rig.http.call(
@@ -48,7 +49,8 @@ extension EndToEnd {
                     ("POST", "/cmd/server/..%2Fx/start", nil, 404), ("POST", "/cmd/server/x/start", nil, 404),
                     ("POST", "/cmd/server/game.a/console", [:], 400),
                     ("POST", "/cmd/server/game.a/console", ["command": "a\nb"], 400),
-                    ("POST", "/cmd/server/game.a/stop", ["grace": -1], 400), ("POST", "/cmd/server/game.a/create", [:], 422),
+                    ("POST", "/cmd/server/game.a/stop", ["grace": -1], 400),
+                    ("POST", "/cmd/server/game.a/create", [:], 422),
                     ("POST", "/cmd/server/Game.a/create", [:], 400), ("POST", "/cmd/server/nosuch.a/create", [:], 404),
                     ("POST", "/cmd/agent/ping?wait=x", nil, 400), ("POST", "/cmd/agent/ping?wait=61", nil, 400),
                     ("POST", "/cmd/agent/ping", [1], 400), ("GET", "/cmd/agent/ping", nil, 405),
@@ -71,24 +73,29 @@ extension EndToEnd {
             }
         }
 
-        @Test func `the event stream tells all that is retained, then what happens, and goes on where it ended`() async throws {
+        @Test func `the event stream tells all that is retained, then what happens, and goes on where it ended`()
+            async throws
+        {
             try await BridgeRig.with(game: BridgeRig.game) { rig in
                 let base = "/api/v2/\(rig.orc.host)"
                 var reader = try await EventReader(rig.http, "?host=\(rig.orc.host)")
                 #expect(try await reader.next().event == "reset")
                 let names = try await reader.events(untilTopic: "status/servers").map(\.topic)
-                #expect(names.contains { $0.hasSuffix("status/agent") } && names.contains { $0.hasSuffix("status/info") })
+                #expect(
+                    names.contains { $0.hasSuffix("status/agent") } && names.contains { $0.hasSuffix("status/info") })
 
                 _ = try await rig.http.call("POST", "\(base)/cmd/server/game.a/create", ["NAME": "x"])
                 let seen = try await reader.events { $0.event == "event" && $0.payload["event_type"] == "created" }
                 let last = try #require(seen.last)
-                #expect(seen.contains { $0.topic.hasSuffix("server/game-a/state") && $0.payload["state"] == "starting" })
+                #expect(
+                    seen.contains { $0.topic.hasSuffix("server/game-a/state") && $0.payload["state"] == "starting" })
 
                 _ = try await rig.http.call("POST", "\(base)/cmd/server/game.a/kill")
                 var resumed = try await EventReader(
                     rig.http, "?server=game.a&kind=state&kind=event", lastID: last.id)
                 let missed = try await resumed.events { $0.payload["state"] == "stopped" }
-                #expect(missed.allSatisfy { $0.topic.contains("/server/game-a") && !$0.topic.hasSuffix("availability") })
+                #expect(
+                    missed.allSatisfy { $0.topic.contains("/server/game-a") && !$0.topic.hasSuffix("availability") })
                 #expect(missed.first?.event != "reset")
 
                 var unknown = try await EventReader(rig.http, "?kind=agent", lastID: "zz-5")
@@ -155,7 +162,9 @@ struct EventReader {
         try await connection.send(
             "GET /api/v2/events\(query) HTTP/1.1\r\nHost: x\r\nX-Api-Key: \(http.key ?? "")\r\n\(last)\r\n")
         let head = try await connection.read(through: "\r\n\r\n") ?? ""
-        guard head.hasPrefix("HTTP/1.1 200"), head.contains("text/event-stream") else { throw Overdue("a stream: \(head)") }
+        guard head.hasPrefix("HTTP/1.1 200"), head.contains("text/event-stream") else {
+            throw Overdue("a stream: \(head)")
+        }
     }
 
     private mutating func line() async throws -> String {

@@ -43,7 +43,8 @@ extension EndToEnd {
             switch path.split(separator: "?")[0] {
             case "/api/v1/orchestrator": #expect(json["version"]?.string == "1.2.12", call)
             case "/api/v1/servers" where line.hasPrefix("GET"):
-                #expect(json.array?.first?["game_uid"] == "valheim" && json.array?.first?["container_state"] != nil, call)
+                #expect(
+                    json.array?.first?["game_uid"] == "valheim" && json.array?.first?["container_state"] != nil, call)
             case "/api/v1/plans" where line.hasPrefix("GET"):
                 #expect(json.array?.first?["game_uid"] != nil && json.array?.first?["title"] != nil, call)
             case "/api/v1/plan/valheim": #expect(json["SERVER_NAME"] == "" && answer.status == 200, call)

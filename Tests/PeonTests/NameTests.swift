@@ -4,7 +4,8 @@ import Testing
 @Suite struct NameTests {
     @Test(arguments: [
         ("valheim.alpha", "valheim-alpha"), ("a.b-c", "a-b-c"), ("a-b.c", "a_2db-c"), ("Game.Camp", "Game-Camp"),
-        ("ark.the.island", "ark-the_2eisland"), ("x.y_z", "x-y_5fz"), ("spiel.größe", "spiel-gr_c3_b6_c3_9fe"),
+        ("ark.the.island", "ark-the_2eisland"), ("x.y_z", "x-y_5fz"), ("a.\u{301}b", "a-_cc_81b"),
+        ("spiel.größe", "spiel-gr_c3_b6_c3_9fe"),
         ("7dtd." + String(repeating: "a", count: 64), "7dtd-" + String(repeating: "a", count: 64)),
     ])
     func `a uid and its sid are one to one`(uid: String, sid: String) throws {

@@ -12,6 +12,7 @@ import Testing
         #","ports":{}"#, #","ports":[[{"P":["0","udp"]}]]"#, #","ports":[[{"P":["70000","udp"]}]]"#,
         #","ports":[[{"P":["1"]}]]"#,
         #","ports":[["x"]]"#, #","environment":[]"#, #","volumes":{"~!/../../etc":"/x"}"#,
+        ",\"volumes\":{\"~!/../\u{301}x\":\"/x\"}",
         #","volumes":{"relative":"/x"}"#,
         #","volumes":{"~!/a":"x"}"#, #","volumes":{"~!/a:b":"/x"}"#, #","volumes":{"~!/a":"/x:ro"}"#, #","orc":[]"#,
         #","orc":{"stop":{"signal":"KILL"}}"#, #","orc":{"stop":{"grace":-1}}"#, #","orc":{"stop":{"command":"a\nb"}}"#,

@@ -21,6 +21,14 @@ package enum Testbed {
         return URL(filePath: path)
     }
 
+    /// The program schemathesis, from PyPI.
+    package static func schemathesis() throws -> String {
+        guard let path = ProcessInfo.processInfo.environment["TESTBED_SCHEMATHESIS"] else {
+            throw Missing("TESTBED_SCHEMATHESIS, the program: run scripts/test")
+        }
+        return path
+    }
+
     package struct Missing: Error, CustomStringConvertible {
         package let description: String
         package init(_ what: String) { description = "missing: \(what)" }
