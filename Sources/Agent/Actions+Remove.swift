@@ -23,8 +23,8 @@ extension Actions {
 
     /// Removes all there is of exactly this server.
     func eradicate(_ server: ServerID, _ job: Job) async throws -> Outcome {
-        guard job.arguments["eradicate"]?.flag != false else {
-            throw ActionError(.badArguments, "eradicate: is false, so nothing was removed")
+        if let word = job.arguments["eradicate"], word.flag != true {
+            throw ActionError(.badArguments, "eradicate: is not true, so nothing was removed")
         }
         let folder = ServerFolder(server, in: settings.servers)
         if folder.hasConfig { try await adoptFolder(of: server) }

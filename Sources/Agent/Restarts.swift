@@ -4,7 +4,7 @@ import Synchronization
 
 /// When each server was last asked for a restart that then came about.
 final class Restarts: Sendable {
-    /// Seconds within which a second restart without an id belongs to the first: a button that was pressed twice.
+    /// Seconds within which a second restart that converges belongs to the first: a button that was pressed twice.
     private static let window: TimeInterval = 5
 
     private let times = Mutex<[ServerID: Date]>([:])
@@ -14,7 +14,7 @@ final class Restarts: Sendable {
         guard let command = job.command, !command.isHarmless else { return false }
         return times.withLock { times in
             let last = times.removeValue(forKey: server)
-            guard job.verb == .restart, command.id == nil, let last,
+            guard job.verb == .restart, command.converges, let last,
                 command.receivedAt.timeIntervalSince(last) < Self.window
             else { return false }
             times[server] = last

@@ -19,6 +19,8 @@ extension HTTPFields {
 struct Caller: Sendable {
     let name: String
     let role: Role
+    /// Whether the key still counts: what lasts asks now and then.
+    let isLetIn: @Sendable () -> Bool
 }
 
 /// Lets in whoever presents a key that counts, and shuts out who guesses.
@@ -52,10 +54,11 @@ struct Access: Sendable {
             throw Self.locked(wait)
         }
         guard let key = Self.key(fields) else { throw Problem(.unauthorized, "a key is needed") }
-        if let owner = keyring.owner(of: key) { return Caller(name: owner.name, role: owner.role) }
+        if let owner = keyring.owner(of: key) { return caller(owner) }
         if let client = client(channel, fields) {
             logger.warning("a wrong key was refused", metadata: ["client.address": "\(client)"])
-            switch lockOut.fail(client) {
+            // A proxy that does not say for whom it speaks is not shut out for them.
+            switch proxies.contains(where: { $0.contains(client) }) ? .slow(.seconds(1)) : lockOut.fail(client) {
             case .slow(let wait): try await Task.sleep(for: wait)
             case .locked(let wait):
                 logger.warning(
@@ -70,7 +73,11 @@ struct Access: Sendable {
     /// As ``caller(_:_:)``, without counting what is wrong: the refusal that follows does.
     func callerAtOnce(_ fields: HTTPFields, _ channel: any Channel) -> Caller? {
         if !lockOut.isEmpty, let client = client(channel, fields), lockOut.remaining(client) != nil { return nil }
-        return Self.key(fields).flatMap { keyring.owner(of: $0) }.map { Caller(name: $0.name, role: $0.role) }
+        return Self.key(fields).flatMap { keyring.owner(of: $0) }.map { caller($0) }
+    }
+
+    private func caller(_ key: AccessKey) -> Caller {
+        Caller(name: key.name, role: key.role) { [keyring] in keyring.counts(key) }
     }
 
     private static func locked(_ wait: Duration) -> Problem {

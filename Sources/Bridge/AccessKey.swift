@@ -2,6 +2,7 @@ import CCrypto
 import FoundationEssentials
 import Logging
 package import Peon
+import Synchronization
 
 /// What may call: a name for the records, a role, and the SHA-256 of the key itself, which is kept nowhere.
 package struct AccessKey: Sendable, Equatable {
@@ -50,19 +51,39 @@ package struct AccessKey: Sendable, Equatable {
 final class Keyring: Sendable {
     /// PEON's `API_KEY`: an admin's.
     static let peonName = "API_KEY"
+    private static let interval: Duration = .seconds(1)
 
     private let fixed: [AccessKey]
     private let load: @Sendable () throws -> [AccessKey]
     private let logger: Logger
-    private let cache: ReadAgain<[AccessKey]>
+    private let stored = Mutex<[AccessKey]>([])
 
-    /// `load`: reads the keys that are stored; asked at most once a second, so that one that is revoked is soon refused.
+    /// `load`: reads the keys that are stored.
     init(apiKey: String?, logger: Logger, load: @escaping @Sendable () throws -> [AccessKey]) {
         fixed = apiKey.flatMap { $0.isEmpty ? nil : [AccessKey(name: Self.peonName, role: .admin, key: $0)] } ?? []
         self.load = load
         self.logger = logger
-        cache = ReadAgain([], after: .seconds(1))
+        refresh()
     }
+
+    /// Reads the keys again and again, so that one that is revoked is soon refused.
+    func run() async {
+        while true {
+            do { try await Task.sleep(for: Self.interval) } catch { return }
+            refresh()
+        }
+    }
+
+    private func refresh() {
+        do {
+            let keys = try load()
+            stored.withLock { $0 = keys }
+        } catch {
+            logger.error("the keys cannot be read: those known before count", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private var all: [AccessKey] { fixed + stored.withLock { $0 } }
 
     /// Who presents `key`; nil where nobody's.
     func owner(of key: String) -> AccessKey? {
@@ -70,16 +91,10 @@ final class Keyring: Sendable {
         let digest = AccessKey.digest(of: key)
         var owner: AccessKey?
         // All are compared, so that the time tells nothing of which one it was.
-        for known in fixed + stored where known.matches(digest) { owner = known }
+        for known in all where known.matches(digest) { owner = known }
         return owner
     }
 
-    private var stored: [AccessKey] {
-        cache.value { last in
-            do { return try load() } catch {
-                logger.error("the keys cannot be read: those known before count", metadata: ["error": "\(error)"])
-                return last
-            }
-        }
-    }
+    /// Whether a key that was let in still counts.
+    func counts(_ key: AccessKey) -> Bool { all.contains(key) }
 }

@@ -84,7 +84,7 @@ extension [Network] {
         guard contains(where: { $0.contains(peer) }), let forwardedFor else { return peer }
         var client = peer
         for hop in forwardedFor.split(separator: ",").reversed() {
-            guard let address = Address(hop.trimmingBlanks) else { return client }
+            guard let address = Address(hop.trimmingBlanks.withoutPort) else { return client }
             client = address
             if !contains(where: { $0.contains(address) }) { return client }
         }
@@ -93,6 +93,12 @@ extension [Network] {
 }
 
 extension Substring {
+    /// `1.2.3.4:5678` and `[::1]:5678` without their ports, as some proxies add them.
+    fileprivate var withoutPort: Substring {
+        if hasPrefix("["), let end = lastIndex(of: "]") { return self[...end] }
+        return filter { $0 == ":" }.count == 1 ? prefix { $0 != ":" } : self
+    }
+
     var trimmingBlanks: Substring {
         var trimmed = self
         while let first = trimmed.first, first == " " || first == "\t" { trimmed.removeFirst() }

@@ -44,6 +44,8 @@ final class Board: Sendable {
         var bytes = 0
         var leftOut = 0
         var isLinked = false
+        /// Counts the links.
+        var link = 0
         /// Reports of the connection before that the broker has not repeated since.
         var unconfirmed: Set<Name> = []
         var isConfirmed = false
@@ -74,7 +76,8 @@ final class Board: Sendable {
             state.unconfirmed.remove(Name(host: host, path: path))
             let old = state.hosts[host]?[path]
             guard let report else {
-                if payload.isEmpty, old != nil { remove(host, path, in: &state) }
+                // What cannot be read replaces what could: that is true no more.
+                if old != nil { remove(host, path, in: &state) }
                 if !payload.isEmpty { state.leftOut += 1 }
                 return
             }
@@ -82,6 +85,7 @@ final class Board: Sendable {
             let growth = report.bytes.readableBytes - (old?.bytes.readableBytes ?? 0)
             guard state.hasRoom(for: report, in: host, inPlaceOf: old), state.bytes + growth <= maxBytes else {
                 state.leftOut += 1
+                if old != nil { remove(host, path, in: &state) }
                 return
             }
             state.count += old == nil ? 1 : 0
@@ -122,15 +126,29 @@ final class Board: Sendable {
 
     // The link.
 
-    /// The link stands: what is known has to be repeated by the broker.
-    func linked() {
-        state.withLock { state in
+    /// The link stands: what is known has to be repeated by the broker, and what happened meanwhile has been missed.
+    ///
+    /// - Returns: the link's number.
+    @discardableResult
+    func linked() -> Int {
+        feed.breakOff()
+        return state.withLock { state in
             state.isLinked = true
+            state.link += 1
             state.isConfirmed = false
             state.lastHeard = .now
             state.unconfirmed = Set(
                 state.hosts.flatMap { host, reports in reports.keys.map { Name(host: host, path: $0) } })
+            return state.link
         }
+    }
+
+    /// Whether the link of this number still stands.
+    func stands(_ link: Int) -> Bool { state.withLock { $0.isLinked && $0.link == link } }
+
+    /// Whether the broker has told this report on the link that stands.
+    func isFresh(_ host: HostName, _ path: String) -> Bool {
+        state.withLock { $0.hosts[host]?[path] != nil && !$0.unconfirmed.contains(Name(host: host, path: path)) }
     }
 
     func unlinked() { state.withLock { $0.isLinked = false } }
@@ -139,11 +157,18 @@ final class Board: Sendable {
     var silence: Duration { state.withLock { .now - $0.lastHeard } }
 
     /// The broker has told all that it retains: what it did not repeat is gone.
-    func confirm() {
+    ///
+    /// Of a host whose agent it has not heard of either, a broker that has lost its store may hear again: it is only offline.
+    ///
+    /// `link`: the number of the link on which that was found out.
+    func confirm(_ link: Int) {
         state.withLock { state in
-            guard state.isLinked else { return }
-            for name in state.unconfirmed { remove(name.host, name.path, in: &state) }
-            state.unconfirmed = []
+            guard state.isLinked, state.link == link else { return }
+            let silent = Set(state.unconfirmed.filter { $0.path == Topics.HostReport.agent.rawValue }.map(\.host))
+            for name in state.unconfirmed where !silent.contains(name.host) {
+                remove(name.host, name.path, in: &state)
+                state.unconfirmed.remove(name)
+            }
             state.isConfirmed = true
         }
     }
@@ -163,8 +188,16 @@ final class Board: Sendable {
 
     func presence(of host: HostName) -> Presence {
         guard let report = report(host, .agent)?.json else { return .unknown }
+        let name = Name(host: host, path: Topics.HostReport.agent.rawValue)
+        if state.withLock({ $0.isConfirmed && $0.unconfirmed.contains(name) }) { return .offline(reason: "lost") }
         return report["state"]?.string == AgentReport.Presence.online.rawValue
             ? .online : .offline(reason: report["reason"]?.string)
+    }
+
+    /// Which run and connection of a host's agent is on the bus; nil where none is.
+    func session(of host: HostName) -> JSON? {
+        guard presence(of: host) == .online, let report = report(host, .agent)?.json else { return nil }
+        return [report["instance"] ?? .null, report["session"] ?? .null]
     }
 
     func server(_ server: ServerID, of host: HostName) -> Server? {
@@ -199,19 +232,18 @@ final class Board: Sendable {
     var size: Size { state.withLock { Size(reports: $0.count, bytes: $0.bytes, leftOut: $0.leftOut) } }
 
     /// Every report that `isWanted`, as frames of the event stream, and the number with which the stream goes on.
+    ///
+    /// The frames have no number of their own: whoever is cut off in the middle begins anew.
     func snapshot(where isWanted: (Feed.Subject) -> Bool) -> (frames: [ByteBuffer], next: Int) {
-        state.withLock { state in
-            let next = feed.next
-            var frames: [ByteBuffer] = []
-            for (host, reports) in state.hosts.sorted(by: { "\($0.key)" < "\($1.key)" }) {
-                for (path, report) in reports.sorted(by: { $0.key < $1.key })
-                where isWanted(Feed.Subject(host: host, path: path, kind: "report")) {
-                    frames.append(
-                        feed.frame(event: "report", Self.telling(host, path, report.json), number: next - 1))
-                }
+        let (hosts, next) = state.withLock { ($0.hosts, feed.next) }
+        var frames: [ByteBuffer] = []
+        for (host, reports) in hosts.sorted(by: { "\($0.key)" < "\($1.key)" }) {
+            for (path, report) in reports.sorted(by: { $0.key < $1.key })
+            where isWanted(Feed.Subject(host: host, path: path, kind: "report")) {
+                frames.append(feed.frame(event: "report", Self.telling(host, path, report.json), number: nil))
             }
-            return (frames, next)
         }
+        return (frames, next)
     }
 
     /// Something that happened, and is not retained.

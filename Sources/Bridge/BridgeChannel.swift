@@ -63,6 +63,7 @@ struct BridgeChannel: HTTPChannelHandler {
     private func http(_ channel: any Channel, logger: Logger) -> EventLoopFuture<Kind> {
         channel.eventLoop.makeCompletedFuture {
             let pipeline = channel.pipeline.syncOperations
+            try pipeline.addHandler(Farewell())
             try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: false))
             try pipeline.addHandler(RequestPatience(.seconds(Int64(BridgeSettings.requestPatience))))
             try pipeline.addHandler(WritePatience(consoles.writePatience))
@@ -76,11 +77,15 @@ struct BridgeChannel: HTTPChannelHandler {
 
     func handle(value: Value, logger: Logger) async {
         await withTaskExecutorPreference(LoopExecutor(value.channel.eventLoop)) {
-            // Nil where it is closed before its first request was there.
-            switch try? await value.kind.get() {
-            case .http(let http)?: await handleHTTP(asyncChannel: http, logger: logger)
-            case .console(let console)?: await console.run()
-            case Kind.none?, nil: return
+            await withTaskCancellationHandler {
+                // Nil where it is closed before its first request was there, or could not become what it asked for.
+                switch try? await value.kind.get() {
+                case .http(let http)?: await handleHTTP(asyncChannel: http, logger: logger)
+                case .console(let console)?: await console.run()
+                case Kind.none?, nil: value.channel.close(promise: nil)
+                }
+            } onCancel: {
+                value.channel.close(promise: nil)
             }
         }
     }

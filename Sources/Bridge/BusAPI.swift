@@ -23,7 +23,8 @@ struct BusAPI: Sendable {
 
     func host(_ name: String) throws -> HostName {
         guard let host = HostName(name), board.presence(of: host) != .unknown else {
-            guard board.isLinked else { throw Self.noBroker }
+            // What it retains may not all have been heard yet.
+            guard board.isConfirmed else { throw Self.noBroker }
             throw Problem(.notFound, "no host \(name.prefix(64)) is on the bus")
         }
         return host
@@ -71,11 +72,14 @@ struct BusAPI: Sendable {
     /// The terminal reply where it comes in time, else 202 and where to ask.
     func command(_ target: Commands.Wish.Target, on host: HostName, _ call: Call) async throws -> Answer {
         let key = try Self.idempotencyKey(call.fields)
-        if let key, let id = call.body["id"], !id.isNull, id != .string(key) {
-            guard let text = id.string, (1...CommandReader.maxIDBytes).contains(text.utf8.count) else {
-                throw Problem(.badRequest, "id: must be text of 1 to \(CommandReader.maxIDBytes) bytes")
+        if let id = call.body["id"], !id.isNull {
+            // It becomes a level of the path under which its outcome is asked for.
+            guard let text = id.string, (1...CommandReader.maxIDBytes).contains(text.utf8.count),
+                !text.utf8.contains(UInt8(ascii: "/"))
+            else {
+                throw Problem(.badRequest, "id: must be text of 1 to \(CommandReader.maxIDBytes) bytes without a slash")
             }
-            throw Problem(.conflict, "id: is another than Idempotency-Key")
+            guard key == nil || key == text else { throw Problem(.conflict, "id: is another than Idempotency-Key") }
         }
         let wish = Commands.Wish(host: host, target: target, members: call.body, id: key, by: call.caller.name)
         switch try await commands.perform(wish, within: try Self.wait(call.query)) {
@@ -85,9 +89,9 @@ struct BusAPI: Sendable {
     }
 
     /// What has become of a command that this bridge sent.
-    func result(_ host: HostName, command: String, id: String, _ query: Query) async throws -> Answer {
-        let topics = Topics(host: host)
-        let key = Exchange.key(mirror: topics.result(path: command), id: id)
+    func result(_ host: String, command: String, id: String, _ query: Query) async throws -> Answer {
+        guard let host = HostName(host) else { throw Problem(.notFound, "no host \(host.prefix(64)) is on the bus") }
+        let key = Exchange.key(mirror: Topics(host: host).result(path: Self.exact(command)), id: id)
         let wait: Duration = query["wait"] == nil ? .zero : try Self.wait(query)
         guard let record = await commands.link.exchange.outcome(of: key, within: wait) else {
             throw Problem(.notFound, "this bridge has sent no such command lately")

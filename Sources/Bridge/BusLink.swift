@@ -16,11 +16,12 @@ final class BusLink: Sendable {
     /// The one host that is served; nil for all.
     private let host: HostName?
     private let logger: Logger
-    private let connections: AsyncStream<Void>
-    private let connected: AsyncStream<Void>.Continuation
+    private let connections: AsyncStream<Int>
+    private let connected: AsyncStream<Int>.Continuation
 
     /// How long nothing must come for the broker to have told all that it retains.
     private static let quiet: Duration = .milliseconds(500)
+    private static let longest: Duration = .seconds(10)
 
     /// `options`: of the bus; the client id is set here.
     init(_ options: BusOptions, host: HostName?, board: Board, logger: Logger) {
@@ -35,7 +36,10 @@ final class BusLink: Sendable {
         self.board = board
         self.logger = logger
         exchange = Exchange { call in
-            if case .sent = bus.publish(Publication(call.topic, call.payload)) { true } else { false }
+            // A command that the broker is too small for must not arrive shortened.
+            if let limit = bus.packetLimit, call.payload.count + call.topic.utf8.count + 64 > limit { return false }
+            if case .sent = bus.publish(Publication(call.topic, call.payload)) { return true }
+            return false
         }
         // A connection that comes while the one before is looked at is the one to look at.
         (connections, connected) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
@@ -48,7 +52,7 @@ final class BusLink: Sendable {
         bus.observe { [self] event in take(event) }
         await withDiscardingTaskGroup { group in
             group.addTask { await self.bus.run() }
-            group.addTask { for await _ in self.connections { await self.subscribe() } }
+            group.addTask { for await link in self.connections { await self.subscribe(link) } }
             group.addTask { await self.beat() }
         }
     }
@@ -56,9 +60,7 @@ final class BusLink: Sendable {
     /// Called on the thread that reads from the broker.
     private func take(_ event: BusEvent) {
         switch event {
-        case .connected:
-            board.linked()
-            connected.yield()
+        case .connected: connected.yield(board.linked())
         case .disconnected: board.unlinked()
         case .message(let message): take(message)
         }
@@ -66,7 +68,11 @@ final class BusLink: Sendable {
 
     private func take(_ message: BusMessage) {
         switch HostTopic(message.topic) {
-        case .status(let host, let path)?: board.take(host, path: path, payload: message.payload)
+        case .status(let host, let path)?:
+            let before = path == Topics.HostReport.agent.rawValue ? board.session(of: host) : nil
+            board.take(host, path: path, payload: message.payload)
+            // An agent that is back may not have heard what was sent to it meanwhile.
+            if let before, board.session(of: host) != before { exchange.resend() }
         case .event(let host, let path)?: board.happened(host, path: path, payload: message.payload)
         case .console(let host, let server)?: consoles.take(message.payload, of: server, on: host)
         case .reply(let host, let client)? where client == self.client:
@@ -81,35 +87,55 @@ final class BusLink: Sendable {
     }
 
     /// Listens on a new connection, and finds out what has gone meanwhile.
-    private func subscribe() async {
+    private func subscribe(_ link: Int) async {
         do {
-            for filter in HostTopic.filters(host: host, client: client) {
-                do { try await bus.subscribe([filter]) } catch BusError.denied(let filter) {
-                    logger.error("the broker denies a subscription", metadata: ["filter": "\(filter)"])
-                }
-            }
-            if let host { try await bus.subscribe(Topics(host: host).exactStatus) }
+            try await ask(for: HostTopic.filters(host: host, client: client))
+            if let host { try await ask(for: Topics(host: host).exactStatus) }
             exchange.resend()
-            while board.isLinked, board.silence < Self.quiet { try await Task.sleep(for: Self.quiet / 5) }
-            try await subscribeExactly()
-            board.confirm()
+            try await awaitQuiet(link)
+            if try await askExactly() { try await awaitQuiet(link) }
+            board.confirm(link)
+        } catch BusError.noAnswer {
+            // The link says nothing: another one may.
+            bus.stayAway(seconds: 1)
         } catch {
             // The link is lost, and the next connection subscribes anew; or the bridge ends.
             logger.debug("a subscription ended", metadata: ["error": "\(error)"])
         }
     }
 
-    /// Brokers that hand retained messages to exact names alone are asked for each server by name.
-    private func subscribeExactly() async throws {
-        for host in board.hosts {
-            let topics = Topics(host: host)
-            if board.report(host, .servers) == nil { try await bus.subscribe(topics.exactStatus) }
-            let index = board.report(host, .servers)?.json["servers"]?.array ?? []
-            for server in index.compactMap({ $0["sid"]?.string.flatMap { ServerID(sid: $0) } })
-            where board.server(server, of: host) == nil {
-                try await bus.subscribe(topics.exactStatus(of: server))
+    private func ask(for filters: [String]) async throws {
+        for filter in filters {
+            do { try await bus.subscribe([filter]) } catch BusError.denied(let filter) {
+                logger.error("the broker denies a subscription", metadata: ["filter": "\(filter)"])
             }
         }
+    }
+
+    /// Waits until the broker has told all that it retains: until nothing has come for a moment, but not for ever.
+    private func awaitQuiet(_ link: Int) async throws {
+        let end = ContinuousClock.now + Self.longest
+        while board.stands(link), board.silence < Self.quiet, .now < end {
+            try await Task.sleep(for: Self.quiet / 5)
+        }
+    }
+
+    /// Brokers that hand retained messages to exact names alone are asked for each host and server by name.
+    ///
+    /// - Returns: whether there was anything to ask for.
+    private func askExactly() async throws -> Bool {
+        var names: [String] = []
+        for host in board.hosts {
+            let topics = Topics(host: host)
+            if !board.isFresh(host, Topics.HostReport.servers.rawValue) { names += topics.exactStatus }
+            let index = board.report(host, .servers)?.json["servers"]?.array ?? []
+            for server in index.compactMap({ $0["sid"]?.string.flatMap { ServerID(sid: $0) } })
+            where !board.isFresh(host, "server/\(server.sid)/\(Topics.ServerReport.state.rawValue)") {
+                names += topics.exactStatus(of: server)
+            }
+        }
+        try await ask(for: names)
+        return !names.isEmpty
     }
 
     /// Wakes the readers of the event stream now and then.

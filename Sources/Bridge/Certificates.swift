@@ -10,7 +10,6 @@ final class Certificates: Sendable {
     private let chain: String
     private let key: String
     private let logger: Logger
-    private let first: Pair
     private let current: ReadAgain<Pair>
 
     private struct Pair: Sendable {
@@ -24,15 +23,15 @@ final class Certificates: Sendable {
         self.chain = chain
         self.key = key
         self.logger = logger
-        first = try Self.read(chain, key)
-        current = ReadAgain(first, after: .seconds(2))
+        current = ReadAgain(try Self.read(chain, key), after: .seconds(2))
     }
 
     /// A server's configuration that asks for the newest pair at each handshake.
     var configuration: TLSConfiguration {
         get throws {
+            let pair = newest
             var configuration = TLSConfiguration.makeServerConfiguration(
-                certificateChain: first.chain, privateKey: first.key)
+                certificateChain: pair.chain, privateKey: pair.key)
             configuration.minimumTLSVersion = .tlsv12
             configuration.sslContextCallback = { [self] _, promise in
                 let pair = newest
@@ -61,9 +60,13 @@ final class Certificates: Sendable {
 
     private static func read(_ chain: String, _ key: String) throws -> Pair {
         let stamp = stamp(chain, key)
-        return Pair(
+        let pair = Pair(
             chain: try NIOSSLCertificate.fromPEMFile(chain).map { .certificate($0) },
             key: .privateKey(try NIOSSLPrivateKey(file: key, format: .pem)), stamp: stamp)
+        // Says whether the two belong together.
+        _ = try NIOSSLContext(
+            configuration: .makeServerConfiguration(certificateChain: pair.chain, privateKey: pair.key))
+        return pair
     }
 
     /// What changes with the files: inode, size and time of each.

@@ -58,6 +58,8 @@ struct Commands: Sendable {
         let topics = Topics(host: wish.host)
         var members = wish.members
         let id = wish.id ?? members["id"]?.string ?? UUID().uuidString.lowercased()
+        // An id that is drawn here is for the replies alone: two clicks on a button are one restart.
+        if wish.id == nil, members["id"]?.string == nil { members["converge"] = true }
         members["id"] = .string(id)
         members["reply_to"] = .string(link.replyTo)
         members["by"] = .string(wish.by)

@@ -60,6 +60,7 @@ struct ConsoleSocket: Sendable {
 
     /// Has the agent publish what is printed, and sends the last lines.
     private func follow(tail: Int, _ outbound: Outbound) async throws {
+        guard visit.caller.isLetIn() else { throw Ending.over(.policyViolation) }
         let arguments: JSON.Object = ["tail": .optional(tail), "follow": .optional(Self.lease)]
         guard let reply = await ask(.logs, arguments) else { return }  // the next one may go through
         if reply.status == .error { try await say(reply.error ?? "refused", outbound) }
@@ -89,6 +90,7 @@ struct ConsoleSocket: Sendable {
             throw Ending.over(.dataInconsistentWithMessage)
         }
         while line.last?.isNewline == true { line.removeLast() }
+        guard visit.caller.isLetIn() else { throw Ending.over(.policyViolation) }
         guard visit.caller.role >= ServerAction.console.spec.role else {
             return try await say("this key may not type", outbound)
         }

@@ -52,7 +52,7 @@ final class Consoles: Sendable {
             guard let listeners = state.listeners[place], let report = try? JSON.parse(payload) else { return }
             let lines = (report["lines"]?.array ?? []).compactMap(\.string)
             for (number, listener) in listeners {
-                let dropped = (report["dropped"]?.int ?? 0) + listener.missed
+                let dropped = min(max(report["dropped"]?.int ?? 0, 0), 1_000_000) + listener.missed
                 var missed = 0
                 if case .dropped(let old) = listener.continuation.yield(Lines(lines: lines, dropped: dropped)) {
                     missed = old.lines.count + old.dropped

@@ -9,6 +9,7 @@ struct EventStream: Sendable {
     let filter: Filter
     /// Where an earlier stream ended, as the reader says.
     let lastID: String?
+    let caller: Caller
 
     /// What a reader wants; what is empty counts for all.
     struct Filter: Sendable {
@@ -36,7 +37,6 @@ struct EventStream: Sendable {
         }
     }
 
-    private static let alive = ByteBuffer(string: ": alive\n\n")
     /// Tells the reader that what follows is the whole truth anew.
     private static let reset = ByteBuffer(string: "event: reset\ndata: {}\n\n")
 
@@ -61,10 +61,10 @@ extension EventStream: AsyncSequence {
 
         mutating func next() async -> ByteBuffer? {
             guard var number = next else { return firstWord() }
-            while true {
+            while stream.caller.isLetIn() {
                 switch await stream.board.feed.batch(from: number) {
                 case .over: return nil
-                case .quiet: return EventStream.alive
+                case .quiet: return stream.board.feed.mark(before: number)
                 case .entries(let entries, let following):
                     number = following
                     next = following
@@ -72,16 +72,18 @@ extension EventStream: AsyncSequence {
                     if !wanted.isEmpty { return wanted.joined }
                 }
             }
+            return nil
         }
 
         private mutating func firstWord() -> ByteBuffer {
             if let resumed = stream.lastID.flatMap({ stream.board.feed.resumption(after: $0) }) {
                 next = resumed
-                return EventStream.alive
+                return stream.board.feed.mark(before: resumed)
             }
             let snapshot = stream.board.snapshot(where: stream.filter.wants)
             next = snapshot.next
-            return ([EventStream.reset] + snapshot.frames).joined
+            let mark = stream.board.feed.mark(before: snapshot.next)
+            return ([EventStream.reset] + snapshot.frames + [mark]).joined
         }
     }
 }

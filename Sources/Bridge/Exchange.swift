@@ -24,23 +24,28 @@ final class Exchange: Sendable {
         let server: ServerID?
         let id: String
         let topic: String
-        let payload: [UInt8]
+        /// Empty once it is answered.
+        var payload: [UInt8]
         /// The topic of its mirror, with its id: what tells it from every other.
         let key: String
     }
 
     struct Record: Sendable {
-        let call: Call
+        fileprivate(set) var call: Call
         let sentAt: ContinuousClock.Instant
         var full: Reply?
-        /// The terminal reply as its mirror has it, without data.
+        /// The reply as its mirror has it, without data.
         var mirror: Reply?
-        fileprivate var bytes = 0
+        fileprivate var bytes: Int
+        fileprivate let number: Int
 
         /// The last word, or the newest before it.
-        var reply: Reply? { full?.status.isTerminal == true ? full : mirror ?? full }
+        var reply: Reply? {
+            full?.status.isTerminal == true || mirror?.status.isTerminal != true ? full ?? mirror : mirror
+        }
         var isOver: Bool { reply?.status.isTerminal == true }
         fileprivate var isComplete: Bool { full?.status.isTerminal == true }
+        fileprivate var mayBeSentAgain: Duration { reply == nil ? resending : memory - resending }
     }
 
     private let state = Mutex(State())
@@ -54,22 +59,25 @@ final class Exchange: Sendable {
 
     /// Sends a command; one that is known already is sent too, as the agent runs an id once.
     ///
-    /// - Returns: whether it has gone out.
+    /// - Returns: whether it has gone out; where it has not, nothing of it is kept.
     func send(_ call: Call, now: ContinuousClock.Instant = .now) -> Bool {
-        state.withLock { state in
+        let earlier = state.withLock { state in
             state.forgetOld(now: now)
-            state.remove(call.key)  // what answered the one before says nothing of this one
-            state.add(Record(call: call, sentAt: now))
+            return state.replace(call, at: now)
         }
         let isSent = publish(call)
-        state.withLock { $0.sent += isSent ? 1 : 0 }
+        state.withLock { state in
+            if isSent { state.sent += 1 } else { state.restore(earlier, key: call.key) }
+        }
         return isSent
     }
 
-    /// Sends again what has not been answered, where it is young enough; the agent runs none of it twice.
+    /// Sends again what has not been answered, where it is young enough or an agent is known to have it; no agent runs it
+    /// twice.
     func resend(now: ContinuousClock.Instant = .now) {
         let open = state.withLock { state in
-            state.records.values.filter { !$0.isOver && now - $0.sentAt < Self.resending }.map(\.call)
+            state.records.values.filter { !$0.isOver && now - $0.sentAt < $0.mayBeSentAgain }
+                .sorted { $0.number < $1.number }.map(\.call)
         }
         for call in open { _ = publish(call) }  // what does not go out now had its chance
     }
@@ -127,7 +135,7 @@ final class Exchange: Sendable {
     ///
     /// `topic`: of the mirror.
     func take(mirror reply: Reply, topic: String) {
-        guard let id = reply.id, reply.status.isTerminal else { return }
+        guard let id = reply.id else { return }
         let key = Self.key(mirror: topic, id: id)
         for waiter in state.withLock({ $0.take(mirror: reply, key: key) }) { waiter.resume() }
     }
@@ -138,40 +146,64 @@ final class Exchange: Sendable {
 extension Exchange {
     private struct State {
         var records: [String: Record] = [:]
-        /// Keys by age.
-        var order: [String] = []
         var bytes = 0
         /// Keys by host and id: a full reply does not name its command's topic.
         var byID: [String: Set<String>] = [:]
         /// By key and ticket; resumed once, by whoever takes them out.
         var waiters: [String: [Int: CheckedContinuation<Void, Never>]] = [:]
         var nextWaiter = 0
+        var nextNumber = 0
         var sent = 0
+        private var lookedForOld = ContinuousClock.now
 
         private static func name(_ host: HostName, _ id: String) -> String { "\(host) \(id)" }
 
-        mutating func add(_ record: Record) {
+        /// - Returns: what was known of the key: it says nothing of this call.
+        mutating func replace(_ call: Call, at now: ContinuousClock.Instant) -> Record? {
+            let earlier = remove(call.key)
+            nextNumber += 1
+            add(Record(call: call, sentAt: now, bytes: call.payload.count, number: nextNumber))
+            return earlier
+        }
+
+        mutating func restore(_ earlier: Record?, key: String) {
+            _ = remove(key)
+            if let earlier { add(earlier) }
+        }
+
+        private mutating func add(_ record: Record) {
             records[record.call.key] = record
-            order.append(record.call.key)
+            bytes += record.bytes
             byID[Self.name(record.call.host, record.call.id), default: []].insert(record.call.key)
         }
 
-        mutating func remove(_ key: String) {
-            guard let record = records.removeValue(forKey: key) else { return }
+        private mutating func remove(_ key: String) -> Record? {
+            guard let record = records.removeValue(forKey: key) else { return nil }
             bytes -= record.bytes
-            order.removeAll { $0 == key }
             let name = Self.name(record.call.host, record.call.id)
             byID[name]?.remove(key)
             if byID[name]?.isEmpty == true { byID[name] = nil }
+            return record
         }
 
+        /// Forgets what is too old now and then, and where there is no room the oldest, what is answered before what is not.
         mutating func forgetOld(now: ContinuousClock.Instant) {
-            while let key = order.first, let record = records[key],
-                order.count >= capacity || bytes > maxBytes || now - record.sentAt > memory
-            {
-                remove(key)
-                for waiter in takeWaiters(of: key) { waiter.resume() }
+            if now - lookedForOld > .seconds(30) {
+                lookedForOld = now
+                for (key, record) in records where now - record.sentAt > memory { forget(key) }
             }
+            while records.count >= capacity || bytes > maxBytes,
+                let oldest = records.min(by: {
+                    ($0.value.isOver ? 0 : 1, $0.value.number) < ($1.value.isOver ? 0 : 1, $1.value.number)
+                })
+            {
+                forget(oldest.key)
+            }
+        }
+
+        private mutating func forget(_ key: String) {
+            _ = remove(key)
+            for waiter in takeWaiters(of: key) { waiter.resume() }
         }
 
         mutating func take(_ reply: Reply, from host: HostName, id: String) -> [CheckedContinuation<Void, Never>] {
@@ -180,8 +212,9 @@ extension Exchange {
                     return []
                 }
                 record.full = reply
+                if record.isComplete { record.call.payload = [] }
                 bytes -= record.bytes
-                record.bytes = reply.data.isNull ? 0 : reply.data.bytes.count
+                record.bytes = record.call.payload.count + (reply.data.isNull ? 0 : reply.data.bytes.count)
                 bytes += record.bytes
                 records[key] = record
                 return takeWaiters(of: key)
@@ -189,13 +222,24 @@ extension Exchange {
         }
 
         mutating func take(mirror reply: Reply, key: String) -> [CheckedContinuation<Void, Never>] {
-            guard records[key] != nil, records[key]?.isOver == false else { return [] }
+            guard let record = records[key], !record.isOver else { return [] }
+            // What was only asked for is in the full reply alone.
+            guard reply.status != .ok || !record.call.action.isReading else { return [] }
             records[key]?.mirror = reply
             return takeWaiters(of: key)
         }
 
         private mutating func takeWaiters(of key: String) -> [CheckedContinuation<Void, Never>] {
             waiters.removeValue(forKey: key).map { Array($0.values) } ?? []
+        }
+    }
+}
+
+extension Action {
+    fileprivate var isReading: Bool {
+        switch spec.effect {
+        case .reads, .asks: true
+        case .changes, .supersedes: false
         }
     }
 }

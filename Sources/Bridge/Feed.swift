@@ -77,8 +77,8 @@ final class Feed: Sendable {
     }
 
     /// The lines of one event (HTML standard, 9.2.5); compact JSON holds no line end.
-    func frame(event: String, _ data: JSON, number: Int) -> ByteBuffer {
-        ByteBuffer(string: "id: \(epoch)-\(number)\nevent: \(event)\ndata: \(data.text())\n\n")
+    func frame(event: String, _ data: JSON, number: Int?) -> ByteBuffer {
+        ByteBuffer(string: "\(number.map { "id: \(epoch)-\($0)\n" } ?? "")event: \(event)\ndata: \(data.text())\n\n")
     }
 
     /// The number after the entry with this `Last-Event-ID`, where the history goes back so far.
@@ -86,8 +86,26 @@ final class Feed: Sendable {
         let parts = id.split(separator: "-")
         guard parts.count == 2, parts[0] == epoch, let number = Int(parts[1]) else { return nil }
         return state.withLock { state in
-            number + 1 >= state.first && number < state.next ? number + 1 : nil
+            number < state.next && number + 1 >= state.first && number >= 0 ? number + 1 : nil
         }
+    }
+
+    /// Something may have been missed: no reader goes on from before.
+    func breakOff() {
+        let waiters = state.withLock { state in
+            state.entries = Array(repeating: nil, count: Self.capacity)
+            state.bytes = 0
+            state.next += 1
+            state.first = state.next
+            return state.takeWaiters()
+        }
+        for waiter in waiters { waiter.resume() }
+    }
+
+    /// Has a reader remember a number, and shows that the stream is alive (HTML standard, 9.2.6: without data nothing is
+    /// dispatched).
+    func mark(before number: Int) -> ByteBuffer {
+        ByteBuffer(string: number > 0 ? ": alive\nid: \(epoch)-\(number - 1)\n\n" : ": alive\n\n")
     }
 
     /// What has come from `number` on; waits until there is something, or ``stir()`` is called.

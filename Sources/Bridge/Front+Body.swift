@@ -20,6 +20,9 @@ extension Front {
             guard body.readableBytes + piece.readableBytes <= BridgeSettings.maxBody else { throw tooLarge }
             body.writeImmutableBuffer(piece)
         }
+        if let announced = request.headers[.contentLength], Int(announced) != body.readableBytes {
+            throw Problem(.badRequest, "the body is cut off")
+        }
         guard body.readableBytes > 0 else { return [:] }
         do {
             guard let members = try JSON.parse(Array(body.readableBytesView), maxDepth: CommandReader.maxDepth).object

@@ -15,7 +15,11 @@ extension Front {
         case .server("get", let uid?) where method == .get:
             guard let server = ServerID(uid: uid) else { throw PeonAPI.noServer }
             return try peon.get(server, peon.host(call.query))
-        case .console: throw Problem(.upgradeRequired, "this is a WebSocket", headers: [.upgrade: "websocket"])
+        case .console(let uid):
+            let host = try peon.host(call.query)
+            guard let server = ServerID(uid: uid) else { throw PeonAPI.noServer }
+            _ = try peon.get(server, host)
+            throw Problem(.upgradeRequired, "this is a WebSocket", headers: [.upgrade: "websocket"])
         case .hosts: return try bus.hosts()
         case .status(let host, let path):
             return try bus.status(bus.host(host), path, ifNoneMatch: call.fields[.ifNoneMatch])
@@ -35,15 +39,18 @@ extension Front {
                     action: action, uid: named, method: method == .post ? .put : method, call: call,
                     host: peon.host(call.query)))
         case .events:
+            guard board.isLinked else { throw Problem(.busUnreachable, "the broker cannot be reached") }
             let lastID = call.fields[OwnField.lastEventID] ?? call.query["last_event_id"]
-            return EventStream(board: board, filter: try EventStream.Filter(call.query), lastID: lastID).answer
+            return EventStream(
+                board: board, filter: try EventStream.Filter(call.query), lastID: lastID, caller: call.caller
+            ).answer
         case .serverCommand(let host, let server, let action):
             return try await bus.command(Self.target(server, action), on: bus.host(host), call)
         case .agentCommand(let host, let action):
             guard let action = AgentAction(rawValue: action) else { throw Self.noAction(action) }
             return try await bus.command(.agent(action), on: bus.host(host), call)
         case .result(let host, let command, let id):
-            return try await bus.result(bus.host(host), command: command, id: id, call.query)
+            return try await bus.result(host, command: command, id: id, call.query)
         case .root, .health, .ready, .openAPI, .docs, .metrics, .orchestrator, .servers, .console, .hosts, .status:
             throw Problem(.notFound, "There is no such path.")  // answered by read
         }

@@ -58,7 +58,9 @@ struct Front: Sendable {
         var head = HTTPResponse(status: answer.status, headerFields: answer.headers)
         head.headerFields[.date] = HTTPDate.now
         allowOrigin(request, &head.headerFields)
-        if answer.isLast { head.headerFields[.connection] = "close" }
+        if answer.isLast || request.asksForAnotherProtocol || request.headerFields[.connection] == "close" {
+            head.headerFields[.connection] = "close"
+        }
         if case .bytes(let bytes) = answer.body, answer.status != .notModified {
             head.headerFields[.contentLength] = "\(bytes.readableBytes)"
         }
@@ -100,7 +102,7 @@ struct Front: Sendable {
     ) async throws -> Answer {
         if request.method == .options { return Answer(.ok, headers: [.allow: route.allowed]) }
         let method = request.method == .head ? .get : request.method
-        guard route.methods.contains(method) else {
+        guard route.methods.contains(method), !(request.method == .head && route == .events) else {
             throw Problem(
                 .methodNotAllowed, "The method is not allowed for the requested URL.", headers: [.allow: route.allowed])
         }

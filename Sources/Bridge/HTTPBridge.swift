@@ -41,7 +41,7 @@ package struct HTTPBridge: Sendable {
                 writePatience: .seconds(Int64(BridgeSettings.writePatience))),
             front: front)
         services = [
-            LinkService(link: link),
+            LinkService(link: link, keyring: access.keyring),
             ListenService(
                 settings: settings, channel: channel, feed: board.feed,
                 certificates: try settings.certificate.map {
@@ -54,8 +54,16 @@ package struct HTTPBridge: Sendable {
 
 private struct LinkService: Service {
     let link: BusLink
+    let keyring: Keyring
 
-    func run() async { await cancelWhenGracefulShutdown { await link.run() } }
+    func run() async {
+        await cancelWhenGracefulShutdown {
+            await withDiscardingTaskGroup { group in
+                group.addTask { await link.run() }
+                group.addTask { await keyring.run() }
+            }
+        }
+    }
 }
 
 /// Listens; where the address cannot be had, tries again, as the agent beside it goes on.
@@ -94,7 +102,8 @@ private struct ListenService: Service {
                 let configuration = ServerConfiguration(
                     address: .hostname(settings.address, port: settings.port), backlog: 1024)
                 try await server(configuration, logger: quiet).run()
-                return
+                if Task.isShuttingDownGracefully || Task.isCancelled { return }
+                logger.error("the HTTP bridge listens no more: it begins anew")
             } catch is CancellationError {
                 return
             } catch {

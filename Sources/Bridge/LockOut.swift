@@ -29,7 +29,7 @@ final class LockOut: Sendable {
 
     private let records = Mutex<[Address: Record]>([:])
 
-    /// Whether anybody has presented a wrong key lately.
+    /// Whether nobody has presented a wrong key yet.
     var isEmpty: Bool { records.withLock { $0.isEmpty } }
 
     /// How long `address` is still refused; nil where it is not.

@@ -67,15 +67,11 @@ struct Pages: Sendable {
         text.add(
             "orc_agent_online", "Whether a host's agent is on the bus.",
             hosts.map { (["host": "\($0)"], board.presence(of: $0) == .online ? 1 : 0) })
-        for (name, summary, path) in [
-            ("orc_agent_resident_bytes", "The agent's resident memory.", "rss_bytes")
-        ] {
-            text.add(
-                name, summary,
-                hosts.compactMap { host in
-                    board.report(host, .health)?.json[path]?.int.map { (["host": "\(host)"], $0) }
-                })
-        }
+        text.add(
+            "orc_agent_resident_bytes", "The agent's resident memory.",
+            hosts.compactMap { host in
+                board.report(host, .health)?.json["rss_bytes"]?.int.map { (["host": "\(host)"], $0) }
+            })
         let servers = hosts.flatMap { host in board.servers(of: host).map { (host, $0) } }
         text.add(
             "orc_server_info", "The state of a server, as a label.",
@@ -95,6 +91,11 @@ struct Pages: Sendable {
             servers.compactMap { host, server in
                 server.state["restarts"]?.int.map { (Self.labels(host, server.id), $0) }
             })
+    }
+
+    /// Whether what is reported of a server can be trusted now.
+    private func isKnown(_ host: HostName, _ server: Board.Server) -> Bool {
+        server.isAvailable && board.isLinked && board.presence(of: host) == .online
     }
 
     private static func labels(_ host: HostName, _ server: ServerID) -> [String: String] {

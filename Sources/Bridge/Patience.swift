@@ -2,7 +2,8 @@ import HTTPTypes
 import NIOCore
 import NIOHTTPTypes
 
-/// Closes a connection whose request is not whole in time, counted from its start or from the answer before.
+/// Closes a connection whose request is not whole in time, counted from its start or from the answer before, and one
+/// whose last answer says that it ends.
 ///
 /// Stands behind the decoder, so that bytes that make no request do not count as life.
 final class RequestPatience: ChannelDuplexHandler, RemovableChannelHandler {
@@ -11,17 +12,24 @@ final class RequestPatience: ChannelDuplexHandler, RemovableChannelHandler {
     typealias OutboundIn = HTTPResponsePart
     typealias OutboundOut = HTTPResponsePart
 
+    /// A request was cut off: what has come of it must not be taken for the whole.
+    private struct CutOff: Error {}
+
     private let time: TimeAmount
+    /// Requests that have begun and are not answered.
+    private var open = 0
+    private var isWhole = true
     /// When a request must be whole; nil while one is being answered.
     private var deadline: NIODeadline?
-    /// Whether the last answer says that the connection ends with it.
+    /// Whether the answer that is going out says that the connection ends with it.
     private var willEnd = false
-    /// Whether it has gone out.
     private var isEnding = false
-    /// For how long after such an answer what was sent meanwhile is taken, so that the answer is not lost in a reset.
-    private static let linger: TimeAmount = .seconds(1)
+    /// Whether nothing that comes can be read any more: after a request for another protocol the decoder keeps it all.
+    private var isDeaf = false
     /// One a connection, which looks at the deadline when it goes off: a request costs no timer.
     private var timer: Scheduled<Void>?
+    /// For how long after the last answer what was sent meanwhile is taken, so that the answer is not lost in a reset.
+    private static let linger: TimeAmount = .seconds(1)
 
     init(_ time: TimeAmount) { self.time = time }
 
@@ -34,8 +42,21 @@ final class RequestPatience: ChannelDuplexHandler, RemovableChannelHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         if isEnding { return }
-        if case .end = unwrapInboundIn(data) { deadline = nil }
+        switch unwrapInboundIn(data) {
+        case .head(let head):
+            open += 1
+            isWhole = false
+            isDeaf = head.asksForAnotherProtocol
+        case .body: break
+        case .end:
+            isWhole = true
+            deadline = open > 0 ? nil : .now() + time
+        }
         context.fireChannelRead(data)
+    }
+
+    func read(context: ChannelHandlerContext) {
+        if !(isDeaf && isWhole) { context.read() }
     }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
@@ -48,10 +69,21 @@ final class RequestPatience: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private func ended(_ context: ChannelHandlerContext) {
-        deadline = .now() + time
+        open -= 1
+        deadline = open > 0 && isWhole ? nil : .now() + time
         guard willEnd else { return }
         isEnding = true
         _ = context.channel.close(after: Self.linger)
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if event as? ChannelEvent == .inputClosed, !isWhole { context.fireErrorCaught(CutOff()) }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        if !isWhole { context.fireErrorCaught(CutOff()) }
+        context.fireChannelInactive()
     }
 
     private func look(_ context: ChannelHandlerContext) {
@@ -80,9 +112,31 @@ final class WritePatience: ChannelInboundHandler, RemovableChannelHandler {
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         timer?.cancel()
-        timer = context.channel.isWritable ? nil : context.channel.close(after: time)
+        timer = nil
+        if !context.channel.isWritable { look(context, waiting: Self.waiting(context)) }
         context.fireChannelWritabilityChanged()
     }
+
+    /// Bytes that wait to be taken.
+    private static func waiting(_ context: ChannelHandlerContext) -> Int {
+        (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0  // without the option, none is taken
+    }
+
+    /// `waiting`: what waited at the look before.
+    private func look(_ context: ChannelHandlerContext, waiting: Int) {
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        timer = context.eventLoop.scheduleTask(in: time) {
+            let (handler, context) = bound.value
+            let now = Self.waiting(context)
+            guard now < waiting else { return context.close(promise: nil) }
+            handler.look(context, waiting: now)
+        }
+    }
+}
+
+extension HTTPRequest {
+    /// Whether it would turn the connection into another protocol's; the decoder stops at such a one, whatever the answer.
+    var asksForAnotherProtocol: Bool { headerFields[.upgrade] != nil || method == .connect }
 }
 
 @available(*, unavailable)

@@ -49,15 +49,7 @@ extension PeonAPI {
         }
     }
 
-    /// What PEON's clients set beside an action to have it done later.
-    private static func refuseSchedule(_ body: JSON.Object) throws {
-        let isScheduled = ["interval", "epoch_time"].contains { body[$0].map { !$0.isNull } ?? false }
-        // Never done at once what was asked for later.
-        if isScheduled { throw Problem(.notFound, "There is no action [schedule].") }
-    }
-
     private func create(_ asked: ServerCall) async throws -> Answer {
-        try Self.refuseSchedule(asked.call.body)
         let target: Commands.Wish.Target
         if let server = ServerID(uid: asked.uid) {
             target = .server(server, .create)
@@ -67,8 +59,7 @@ extension PeonAPI {
             }
             target = .newServer(game: asked.uid)
         }
-        var arguments = asked.call.body
-        for key in ["interval", "epoch_time"] { arguments[key] = nil }
+        let arguments = asked.call.body
         let outcome = try await perform(target, arguments, asked.call, asked.host)
         let isLater = arguments["start_later"]?.flag == true
         switch outcome {
@@ -92,7 +83,6 @@ extension PeonAPI {
     }
 
     private func change(_ action: ServerAction, _ server: ServerID, _ asked: ServerCall) async throws -> Answer {
-        if action == .start || action == .stop { try Self.refuseSchedule(asked.call.body) }
         var arguments = asked.call.body
         // PEON takes null for no description.
         if action == .description, arguments["description"]?.isNull == true { arguments["description"] = "" }

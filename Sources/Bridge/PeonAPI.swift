@@ -21,6 +21,7 @@ struct PeonAPI: Sendable {
     func host(_ query: Query) throws -> HostName {
         guard let name = query["host"] else { return settings.host }
         guard let host = HostName(name), board.presence(of: host) != .unknown else {
+            guard board.isConfirmed else { throw Problem(.busUnreachable, "the broker cannot be reached") }
             throw Problem(.notFound, "no host \(name.prefix(64)) is on the bus")
         }
         return host
@@ -34,15 +35,23 @@ struct PeonAPI: Sendable {
     // Servers, from what was last reported.
 
     func servers(_ host: HostName) throws -> Answer {
-        try commands.requireAgent(of: host)
+        try requireReports(of: host)
         let bytes = lists.bytes(of: host, version: board.version(of: host)) {
             JSON.array(board.servers(of: host).filter(\.isListed).map(\.peonObject)).text(.spaced) + "\n"
         }
         return Answer(.ok, headers: [.contentType: "application/json"], bytes)
     }
 
-    func get(_ server: ServerID, _ host: HostName) throws -> Answer {
+    /// The index comes after the states: without it the agent has only just begun to report.
+    private func requireReports(of host: HostName) throws {
         try commands.requireAgent(of: host)
+        guard board.report(host, .servers) != nil else {
+            throw Problem(.agentOffline, "the agent of \(host) has not reported its servers yet")
+        }
+    }
+
+    func get(_ server: ServerID, _ host: HostName) throws -> Answer {
+        try requireReports(of: host)
         guard let known = board.server(server, of: host), known.isListed else { throw Self.noServer }
         return .peon(known.peonObject)
     }
@@ -179,6 +188,8 @@ extension Board.Server {
 
     /// The epoch second of the next scheduled stop.
     private var nextStop: JSON {
-        .optional(state["next_stop"].flatMap(Timestamp.date).map { Int($0.timeIntervalSince1970) })
+        .optional(
+            state["next_stop"].flatMap(Timestamp.date).flatMap { Int(exactly: $0.timeIntervalSince1970.rounded(.down)) }
+        )
     }
 }

@@ -116,7 +116,8 @@ enum Route: Equatable {
 
     /// What the Allow header says.
     var allowed: String {
-        (methods.flatMap { $0 == .get ? [.get, .head] : [$0] } + [.options]).map(\.rawValue).joined(separator: ", ")
+        (methods.flatMap { $0 == .get && self != .events ? [.get, .head] : [$0] } + [.options]).map(\.rawValue).joined(
+            separator: ", ")
     }
 
     /// Whether it needs no key.

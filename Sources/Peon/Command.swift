@@ -10,6 +10,8 @@ package struct Command: Sendable {
     /// Who asks, as the sender says.
     package let by: String?
     package let receivedAt: Date
+    /// Whether its sender only wants it so, however often he says it: he gave no id, or one that is for the replies alone.
+    package var converges: Bool
     /// What tells this command from every other: its topic with its id, or with one of our own where it gave none.
     package var key: String
 
@@ -28,6 +30,7 @@ package struct Command: Sendable {
         self.route = route
         self.by = by
         self.receivedAt = receivedAt
+        converges = id == nil
         key = "\(route.mirror) " + (id ?? "~\(UUID().uuidString)")
     }
 
@@ -44,6 +47,7 @@ package struct Command: Sendable {
         var addressed = Command(
             target: .server(server, .create), id: id, arguments: arguments, route: route, by: by, receivedAt: receivedAt
         )
+        addressed.converges = converges
         addressed.key = key
         return addressed
     }

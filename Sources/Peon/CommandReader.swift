@@ -52,6 +52,7 @@ package struct CommandReader: Sendable {
 
     package static let maxBytes = 64 * 1024
     package static let maxDepth = 8
+    package static let maxMembers = 512
     package static let maxIDBytes = 64
     /// A longer topic is nobody's command: there would be no room for its reply's.
     package static let maxTopicBytes = 1024
@@ -81,9 +82,11 @@ package struct CommandReader: Sendable {
         }
         let arguments = try draft.arguments(members)
         let target = try draft.target(address)
+        try draft.refuseSchedule(target, arguments)
         let by = members["by"]?.string ?? message.by
-        let command = Command(
+        var command = Command(
             target: target, id: draft.id, arguments: arguments, route: draft.route, by: by, receivedAt: now)
+        if members["converge"]?.bool == true { command.converges = true }
         if let complaint = command.action.spec.complaint(about: arguments) {
             throw draft.refusal(.badArguments, complaint)
         }
@@ -109,7 +112,7 @@ private struct Draft {
     var route: ReplyRoute
     var id: String?
 
-    static let envelope: Set<String> = ["id", "ts", "ttl", "reply_to", "args", "by", "v"]
+    static let envelope: Set<String> = ["id", "ts", "ttl", "reply_to", "args", "by", "converge", "v"]
 
     func refusal(_ code: Reply.Code, _ reason: String) -> Refusal {
         Refusal(code: code, reason: reason, id: id, route: route)
@@ -135,6 +138,11 @@ private struct Draft {
         do {
             guard let members = try JSON.parse(payload, maxDepth: CommandReader.maxDepth).object else {
                 throw refusal(.badJSON, "must be a JSON object")
+            }
+            // Members are looked for one by one.
+            let arguments = members["args"]?.object?.members.count ?? 0
+            guard members.members.count + arguments <= CommandReader.maxMembers else {
+                throw refusal(.tooLarge, "more than \(CommandReader.maxMembers) members")
             }
             return members
         } catch let error as JSONError {
@@ -184,6 +192,17 @@ private struct Draft {
         default: throw refusal(.badArguments, "args: must be an object")
         }
         return arguments
+    }
+
+    /// Never does at once what PEON's clients ask for at a later time; a restart they have always had at once.
+    func refuseSchedule(_ target: Command.Target, _ arguments: JSON.Object) throws(Refusal) {
+        switch target {
+        case .server(_, .start), .server(_, .stop), .server(_, .power), .server(_, .kill), .server(_, .pause),
+            .server(_, .unpause), .server(_, .destroy), .server(_, .create), .newServer:
+            let isLater = ["interval", "epoch_time"].contains { arguments[$0].map { !$0.isNull } ?? false }
+            if isLater { throw refusal(.unknownAction, "There is no action [schedule].") }
+        case .server, .agent: break
+        }
     }
 
     func target(_ address: Topics.Address) throws(Refusal) -> Command.Target {

@@ -104,6 +104,13 @@ extension Action {
                 ]
             ),
             ("by", ["type": "string", "description": "Who asks."]),
+            (
+                "converge",
+                [
+                    "type": "boolean",
+                    "description": "True where the id is for the replies alone: it converges as a command without one.",
+                ]
+            ),
             ("args", ["type": "object", "description": "Arguments, which may also stand at the top level."]),
         ]
         let arguments = spec.arguments.map { ($0.name, Field($0.name, $0.schema, $0.summary).json) }

@@ -67,7 +67,7 @@ extension OpenAPI {
                         "content": ["text/event-stream": ["schema": ["type": "string"]]],
                     ]
                 )
-            ] + busFailures([400, 401, 429])
+            ] + busFailures([400, 401, 429, 503])
         ).json
     }
 
@@ -101,7 +101,7 @@ extension OpenAPI {
             (
                 "id",
                 [
-                    "type": ["string", "null"], "pattern": "^[ -~]{1,64}$",
+                    "type": ["string", "null"], "pattern": "^[ -.0-~]{1,64}$",
                     "description": "The same id is not carried out twice.",
                 ]
             ),
@@ -109,6 +109,7 @@ extension OpenAPI {
                 "ttl",
                 ["type": ["number", "null"], "minimum": 0, "description": "Seconds after ts for which it counts."]
             ),
+            ("ts", ["description": "When it was sent, RFC 3339 or seconds since 1970."]),
             ("args", ["type": ["object", "null"], "description": "Arguments, which may also stand beside it."]),
         ]
         let spec = action.spec
@@ -127,11 +128,16 @@ extension OpenAPI {
 
     private static func result(hasServer: Bool) -> JSON {
         Operation(
-            id: hasServer ? "result-server" : "result-agent", summary: "What has become of a command.", tag: "bus",
+            id: hasServer ? "result-server" : "result-agent",
+            summary: "What has become of a command that this bridge sent; it takes the role that the command takes.",
+            tag: "bus",
             role: .viewer,
             parameters: [host] + (hasServer ? [server] : []) + [
                 parameter("action", in: "path", "The action that was asked for.", ["type": "string"]),
-                parameter("id", in: "path", "The command's id.", ["type": "string"]), wait,
+                parameter("id", in: "path", "The command's id.", ["type": "string"]),
+                parameter(
+                    "wait", in: "query", "Seconds to wait for the last reply.",
+                    ["type": "integer", "minimum": 0, "maximum": 60, "default": 0]),
             ],
             answers: [
                 (200, answer("It is done.", reference("Reply"))),

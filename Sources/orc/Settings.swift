@@ -119,7 +119,9 @@ struct Settings: Sendable {
     }
 
     static func address(_ text: String) -> (address: String, port: Int)? {
-        guard let url = BrokerURL("mqtt://\(text)"), url.user == nil else { return nil }
+        guard let url = BrokerURL("mqtt://\(text)"), url.user == nil, text.last?.isNumber == true,
+            let colon = text.lastIndex(of: ":"), !text[colon...].contains("]")
+        else { return nil }
         return (url.host, Int(url.port))
     }
 

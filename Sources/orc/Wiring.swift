@@ -95,7 +95,12 @@ struct Wiring {
     private func makeFirstKey(_ store: Store) throws {
         let root = try settings.root()
         guard let key = try KeyStore.add("first", .admin, to: store) else { return }
-        try Folder(path: "\(root)/orc").write(Array("\(key)\n".utf8), to: "first.key", mode: 0o600)
+        do {
+            try Folder(path: "\(root)/orc").write(Array("\(key)\n".utf8), to: "first.key", mode: 0o600)
+        } catch {
+            _ = try store.revokeKey("first")  // nobody knows it
+            throw error
+        }
         logger.notice("made a first key for the REST bridge", metadata: ["file": "\(root)/orc/first.key"])
     }
 
