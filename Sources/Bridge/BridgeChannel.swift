@@ -53,7 +53,11 @@ struct BridgeChannel: HTTPChannelHandler {
             pipeline.decoderConfiguration.maxHeaderFieldCount = BridgeSettings.maxHeaderFields
             let kind = try channel.pipeline.syncOperations.configureUpgradableHTTPServerPipeline(
                 configuration: pipeline)
-            try channel.pipeline.syncOperations.addHandler(Hangup())
+            let operations = channel.pipeline.syncOperations
+            try operations.addHandler(
+                UpgradeGuard { head, channel in consoles.grants(head, channel) },
+                position: .before(try operations.handler(type: NIOTypedHTTPServerUpgradeHandler<Kind>.self)))
+            try operations.addHandler(Hangup())
             let timer = channel.close(after: .seconds(Int64(BridgeSettings.requestPatience)))
             kind.whenComplete { _ in timer.cancel() }
             return Value(kind: kind, channel: channel)

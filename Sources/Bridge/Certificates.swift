@@ -3,6 +3,7 @@ import Glibc
 import Logging
 import NIOCore
 import NIOSSL
+import Synchronization
 
 /// The certificate and its key, read again when their files change; where the new ones cannot be read, the old ones
 /// stay in use.
@@ -10,7 +11,8 @@ final class Certificates: Sendable {
     private let chain: String
     private let key: String
     private let logger: Logger
-    private let current: ReadAgain<Pair>
+    private static let interval: Duration = .seconds(2)
+    private let current: Mutex<Pair>
 
     private struct Pair: Sendable {
         let chain: [NIOSSLCertificateSource]
@@ -23,7 +25,7 @@ final class Certificates: Sendable {
         self.chain = chain
         self.key = key
         self.logger = logger
-        current = ReadAgain(try Self.read(chain, key), after: .seconds(2))
+        current = Mutex(try Self.read(chain, key))
     }
 
     /// A server's configuration that asks for the newest pair at each handshake.
@@ -44,16 +46,20 @@ final class Certificates: Sendable {
         }
     }
 
-    private var newest: Pair {
-        current.value { last in
-            guard Self.stamp(chain, key) != last.stamp else { return last }
+    private var newest: Pair { current.withLock { $0 } }
+
+    /// Looks for new files again and again; never in a handshake, since what cannot be read leaves its error in the
+    /// library's queue of the thread.
+    func run() async {
+        while true {
+            do { try await Task.sleep(for: Self.interval) } catch { return }
+            guard Self.stamp(chain, key) != newest.stamp else { continue }
             do {
                 let pair = try Self.read(chain, key)
+                current.withLock { $0 = pair }
                 logger.info("the certificate was read anew", metadata: ["file": "\(chain)"])
-                return pair
             } catch {
                 logger.error("the certificate cannot be read", metadata: ["file": "\(chain)", "error": "\(error)"])
-                return last
             }
         }
     }

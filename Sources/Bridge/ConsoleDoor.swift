@@ -46,6 +46,15 @@ struct ConsoleDoor: Sendable {
             })
     }
 
+    /// Whether a request gets a console: who may, and in the form of RFC 6455, 4.2.1.
+    func grants(_ head: HTTPRequestHead, _ channel: any Channel) -> Bool {
+        head.headers["Upgrade"].map { $0.lowercased() } == ["websocket"]
+            && head.headers["Sec-WebSocket-Version"] == ["13"] && head.headers["Sec-WebSocket-Key"].count == 1
+            // A body would be taken for the console's first frames.
+            && !head.headers.contains(name: "Content-Length") && !head.headers.contains(name: "Transfer-Encoding")
+            && visit(head, channel) != nil
+    }
+
     private func visit(_ head: HTTPRequestHead, _ channel: any Channel) -> Visit? {
         let target = head.uri.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
         guard head.method == .GET, case .console(let uid)? = Route(path: String(target[0])),

@@ -83,7 +83,7 @@ final class Feed: Sendable {
 
     /// The number after the entry with this `Last-Event-ID`, where the history goes back so far.
     func resumption(after id: String) -> Int? {
-        let parts = id.split(separator: "-")
+        let parts = id.split(separator: "-", omittingEmptySubsequences: false)
         guard parts.count == 2, parts[0] == epoch, let number = Int(parts[1]) else { return nil }
         return state.withLock { state in
             number < state.next && number + 1 >= state.first && number >= 0 ? number + 1 : nil

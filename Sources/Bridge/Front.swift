@@ -58,7 +58,7 @@ struct Front: Sendable {
         var head = HTTPResponse(status: answer.status, headerFields: answer.headers)
         head.headerFields[.date] = HTTPDate.now
         allowOrigin(request, &head.headerFields)
-        if answer.isLast || request.asksForAnotherProtocol || request.headerFields[.connection] == "close" {
+        if answer.isLast || request.headerFields[.connection] == "close" {
             head.headerFields[.connection] = "close"
         }
         if case .bytes(let bytes) = answer.body, answer.status != .notModified {

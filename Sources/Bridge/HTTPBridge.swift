@@ -81,6 +81,7 @@ private struct ListenService: Service {
         await withGracefulShutdownHandler {
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await listen() }
+                if let certificates { group.addTask { await certificates.run() } }
                 group.addTask {
                     // What is under way is seen through, if it takes no longer than this.
                     try? await gracefulShutdown()

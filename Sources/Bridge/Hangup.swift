@@ -1,5 +1,4 @@
 import NIOCore
-import NIOWebSocket
 
 /// Ends a connection on which something came that cannot be read: nothing after it can be trusted.
 ///
@@ -15,8 +14,7 @@ final class Hangup: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        // Of an upgrade that is refused the plain answer tells.
-        guard !isOver, !(error is NIOWebSocketUpgradeError) else { return }
+        guard !isOver else { return }
         isOver = true
         _ = context.channel.close(after: Self.linger)
     }

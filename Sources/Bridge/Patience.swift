@@ -24,8 +24,6 @@ final class RequestPatience: ChannelDuplexHandler, RemovableChannelHandler {
     /// Whether the answer that is going out says that the connection ends with it.
     private var willEnd = false
     private var isEnding = false
-    /// Whether nothing that comes can be read any more: after a request for another protocol the decoder keeps it all.
-    private var isDeaf = false
     /// One a connection, which looks at the deadline when it goes off: a request costs no timer.
     private var timer: Scheduled<Void>?
     /// For how long after the last answer what was sent meanwhile is taken, so that the answer is not lost in a reset.
@@ -43,20 +41,15 @@ final class RequestPatience: ChannelDuplexHandler, RemovableChannelHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         if isEnding { return }
         switch unwrapInboundIn(data) {
-        case .head(let head):
+        case .head:
             open += 1
             isWhole = false
-            isDeaf = head.asksForAnotherProtocol
         case .body: break
         case .end:
             isWhole = true
             deadline = open > 0 ? nil : .now() + time
         }
         context.fireChannelRead(data)
-    }
-
-    func read(context: ChannelHandlerContext) {
-        if !(isDeaf && isWhole) { context.read() }
     }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
@@ -132,11 +125,6 @@ final class WritePatience: ChannelInboundHandler, RemovableChannelHandler {
             handler.look(context, waiting: now)
         }
     }
-}
-
-extension HTTPRequest {
-    /// Whether it would turn the connection into another protocol's; the decoder stops at such a one, whatever the answer.
-    var asksForAnotherProtocol: Bool { headerFields[.upgrade] != nil || method == .connect }
 }
 
 @available(*, unavailable)
