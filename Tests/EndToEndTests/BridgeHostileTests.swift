@@ -57,6 +57,10 @@ extension EndToEnd {
                     #expect(answer.status == 404, "\(path): \(answer.text)")
                     #expect(try await rig.http.get("/api/v1/server/get/game.a").status == 200)
                 }
+                let blank = try await rig.http.call(
+                    "POST", "/api/v2/\(rig.orc.host)/cmd/server/game.a/eradicate", ["eradicate": nil])
+                #expect(blank.status == 400, "\(blank.text)")
+                #expect(try await rig.http.get("/api/v1/server/get/game.a").status == 200)
                 let shell = try await rig.http.call(
                     "DELETE", "/api/v1/server/destroy/x.y%3Bid%3Etmp", ["eradicate": true])
                 #expect(shell.status == 404)
@@ -92,6 +96,47 @@ extension EndToEnd {
                 let nested = try await rig.http.raw("\(put)Content-Length: \(deep.utf8.count)\r\n\r\n\(deep)")
                 #expect(nested?.status == 400)
                 #expect(try await rig.http.get("/api/v1/servers").status == 200)
+            }
+        }
+
+        @Test func `a call that is cut off is not carried out`() async throws {
+            try await BridgeRig.with(game: BridgeRig.game) { rig in
+                try await rig.create("game.a")
+                #expect(try await rig.http.call("PUT", "/api/v1/server/stop/game.a").status == 200)
+                let put = "PUT /api/v1/server/start/game.a HTTP/1.1\r\nHost: x\r\nX-Api-Key: testkey\r\n"
+                for rest in [
+                    "Content-Length: 40\r\n\r\n", "Content-Length: 40\r\n\r\n{\"interval\"",
+                    "Transfer-Encoding: chunked\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n5\r\n{\"a\":",
+                ] {
+                    let connection = try HTTPConnection(port: rig.http.port, limit: 40)
+                    try await connection.send(put + rest)
+                    connection.finish()
+                    let answer = String(decoding: try await connection.readRest(), as: UTF8.self)
+                    #expect(!answer.contains(" 200 "), "\(rest)\n\(answer)")
+                }
+                let state = try await rig.http.get("/api/v1/server/get/game.a").json
+                #expect(state["container_state"] == "exited" && state["state"] == "stopped")
+            }
+        }
+
+        @Test func `an upgrade that is refused is a plain call, and nothing after it is kept`() async throws {
+            try await Rig.with { rig in
+                try await rig.withProbe { probe in
+                    let port = Testbed.freePort()
+                    let http = HTTPCaller(port: port, key: BridgeRig.key)
+                    try await rig.startAgent(["ORC_HTTP_LISTEN": "127.0.0.1:\(port)", "API_KEY": BridgeRig.key])
+                    try await probe.isOnline()
+                    try await BridgeRig.isReady(http)
+                    let head = "HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+                    let plain = try await http.raw("GET /healthz \(head)")
+                    #expect(plain?.status == 200 && plain?["Connection"] == "close")
+                    let before = rig.agent?.residentBytes ?? 0
+                    let connection = try HTTPConnection(port: port, limit: 2)
+                    try await connection.send("GET /healthz \(head)")
+                    // More than a socket holds: it is not taken, or the connection ends.
+                    for _ in 0..<64 { try? await connection.send([UInt8](repeating: 0x78, count: 1 << 20)) }
+                    #expect((rig.agent?.residentBytes ?? 0) - before < 16 << 20)
+                }
             }
         }
 

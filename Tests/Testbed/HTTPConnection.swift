@@ -57,6 +57,9 @@ package final class HTTPConnection: Sendable {
         }
     }
 
+    /// Says that nothing more comes.
+    package func finish() { shutdown(descriptor, Int32(SHUT_WR)) }
+
     package func send(_ text: String) async throws { try await send(Array(text.utf8)) }
 
     /// More bytes into the buffer; false at the end.
