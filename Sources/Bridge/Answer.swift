@@ -52,6 +52,7 @@ struct Problem: Error {
         case notAllowed = "not_allowed"
         case notFound = "not_found"
         case methodNotAllowed = "method_not_allowed"
+        case unknownAction = "unknown_action"
         case conflict
         case tooLarge = "too_large"
         case upgradeRequired = "upgrade_required"
@@ -65,7 +66,7 @@ struct Problem: Error {
             case .badRequest: 400
             case .unauthorized: 401
             case .notAllowed: 403
-            case .notFound: 404
+            case .notFound, .unknownAction: 404
             case .methodNotAllowed: 405
             case .conflict: 409
             case .tooLarge: 413

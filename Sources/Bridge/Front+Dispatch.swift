@@ -9,7 +9,7 @@ extension Front {
         case .metrics: return pages.metrics()
         case .orchestrator: return try peon.orchestrator(peon.host(call.query))
         case .servers:
-            guard method == .get else { throw Problem(.notFound, "There is no action [import].") }
+            guard method == .get else { throw Problem(.unknownAction, "There is no action [import].") }
             return try peon.servers(peon.host(call.query))
         case .plans: return method == .get ? try peon.plans(peon.host(call.query)) : nil
         case .server("get", let uid?) where method == .get:
@@ -76,6 +76,6 @@ extension Front {
     }
 
     private static func noAction(_ name: String) -> Problem {
-        Problem(.notFound, "there is no action \(name.prefix(64))")
+        Problem(.unknownAction, "there is no action \(name.prefix(64))")
     }
 }

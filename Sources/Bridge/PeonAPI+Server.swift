@@ -31,7 +31,7 @@ extension PeonAPI {
                 asked.method == .delete
                 ? "Incorrect action [\(asked.action.prefix(64))] provided"
                 : "There is no action [\(asked.action.prefix(64))]."
-            throw Problem(.notFound, reason)
+            throw Problem(.unknownAction, reason)
         }
         if action == .create { return try await create(asked) }
         guard let server = ServerID(uid: asked.uid) else {

@@ -115,18 +115,25 @@ struct PeonAPI: Sendable {
     // Failures.
 
     /// `error` is what the bot looks for, `detail` what the web UI shows.
-    static func failure(_ status: HTTPResponse.Status, _ reason: String, more: JSON.Object = [:]) -> Answer {
-        var body: JSON.Object = ["status": "error", "info": .string(reason)]
+    private static func failure(
+        _ status: HTTPResponse.Status, _ reason: String, code: String, before: JSON.Object = [:],
+        more: JSON.Object = [:]
+    ) -> Answer {
+        var body = before
+        body["status"] = "error"
+        body["info"] = .string(reason)
         for (key, value) in more.members { body[key] = value }
         body["error"] = .string(reason)
         body["detail"] = .string(reason)
+        body["code"] = .string(code)
         return .peon(.object(body), status)
     }
 
     static func failure(_ reply: Reply) -> Answer {
         let more: JSON.Object = reply.code == .portInUse ? ["err_code": "srv.portsused"] : [:]
+        let code = (reply.code ?? .internal).rawValue
         return failure(
-            HTTPResponse.Status(code: reply.httpStatus), reply.error ?? reply.code?.rawValue ?? "failed", more: more)
+            HTTPResponse.Status(code: reply.httpStatus), reply.error ?? code, code: code, more: more)
     }
 
     static func failure(_ problem: Problem) -> Answer {
@@ -134,12 +141,10 @@ struct PeonAPI: Sendable {
         switch problem.code {
         case .unauthorized: answer = .peon("Not authorized", .unauthorized)
         case .methodNotAllowed, .badRequest:
-            let body: JSON = [
-                "message": .string(problem.reason), "status": "error", "info": .string(problem.reason),
-                "error": .string(problem.reason), "detail": .string(problem.reason),
-            ]
-            answer = .peon(body, problem.status)
-        default: answer = failure(problem.status, problem.reason)
+            answer = failure(
+                problem.status, problem.reason, code: problem.code.rawValue,
+                before: ["message": .string(problem.reason)])
+        default: answer = failure(problem.status, problem.reason, code: problem.code.rawValue)
         }
         answer.headers.append(contentsOf: problem.headers)
         return answer

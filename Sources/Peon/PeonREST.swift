@@ -21,6 +21,7 @@ package enum PeonREST {
         Field("info", .string, "Why, as PEON says it."),
         Field("error", .string, "The same: what PEON's bot looks for."),
         Field("detail", .string, "The same: what PEON's web UI shows."),
+        Field("code", .string, "Why, for programs: the bus's own word."),
     ]
 
     package static let doneFields = [

@@ -66,6 +66,12 @@ extension EndToEnd {
                     #expect(answer.status == status, "\(method) \(path): \(answer.status) \(answer.text)")
                     #expect(answer.json["error"]?.string != nil && answer.json["code"]?.string != nil, "\(answer.text)")
                 }
+                for (method, path) in [
+                    ("POST", "\(base)/cmd/server/game.a/update"), ("GET", "/api/v1/server/stats/game.a"),
+                ] {
+                    let answer = try await rig.http.call(method, path)
+                    #expect(answer.status == 404 && answer.json["code"] == "unknown_action", "\(path): \(answer.text)")
+                }
                 let long = JSON.object(["command": .string(String(repeating: "x", count: 70_000))])
                 #expect(try await rig.http.call("POST", "\(base)/cmd/server/game.a/console", long).status == 413)
                 #expect(try await rig.http.call("POST", "/api/v2/nohost/cmd/agent/ping").status == 404)
