@@ -44,9 +44,16 @@ enum DocsPage {
         if !rows.isEmpty { html += "<table>\(rows.joined())</table>" }
         if let example = body?["example"], example != [:] { html += "<pre>\(escaped(example.text(.pretty)))</pre>" }
         let answers = (operation["responses"]?.object?.members ?? []).map { status, answer in
-            "<tr><td><b>\(escaped(status))</b></td><td>\(escaped(answer["description"]?.string ?? ""))</td></tr>"
+            let answer = resolved(answer)
+            return "<tr><td><b>\(escaped(status))</b></td><td>\(escaped(answer["description"]?.string ?? ""))</td></tr>"
         }
         return html + "<table>\(answers.joined())</table></details>"
+    }
+
+    /// What a reference to one of the document's responses stands for.
+    private static func resolved(_ answer: JSON) -> JSON {
+        guard let name = answer["$ref"]?.string?.split(separator: "/").last else { return answer }
+        return OpenAPI.document["components"]?["responses"]?[String(name)] ?? answer
     }
 
     private static func row(_ name: String?, _ place: String?, _ summary: String?, isRequired: Bool) -> String {

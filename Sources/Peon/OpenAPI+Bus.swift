@@ -17,8 +17,10 @@ extension OpenAPI {
         ["type": "string", "pattern": #"^([A-Za-z0-9._~-]{1,64}|"[A-Za-z0-9._~-]{1,64}")$"#])
 
     static func busFailures(_ statuses: [Int]) -> [(status: Int, answer: JSON)] {
-        statuses.map { ($0, answer(words[$0] ?? "", ["anyOf": [reference("Problem"), reference("Reply")]])) }
+        statuses.map { ($0, ["$ref": .string("#/components/responses/bus-\($0)")]) }
     }
+
+    static var busFailure: JSON { ["anyOf": [reference("Problem"), reference("Reply")]] }
 
     static let words: [Int: String] = [
         400: "It cannot be read.", 401: "No key, or a wrong one.", 403: "The key's role does not allow it.",

@@ -10,10 +10,10 @@ extension OpenAPI {
         ["type": "string", "pattern": "^[a-z0-9-]{1,32}$"])
 
     private static func failures(_ statuses: [Int]) -> [(status: Int, answer: JSON)] {
-        statuses.map { status in
-            (status, answer(words[status] ?? "", status == 401 ? ["type": "string"] : reference("PeonFailure")))
-        }
+        statuses.map { ($0, ["$ref": .string("#/components/responses/peon-\($0)")]) }
     }
+
+    static func peonFailure(_ status: Int) -> JSON { status == 401 ? ["type": "string"] : reference("PeonFailure") }
 
     static var peonPaths: [(String, JSON)] {
         let version = Field.objectSchema([Field("version", .string, "The agent's version.")])

@@ -20,9 +20,20 @@ package enum OpenAPI {
                 "key": ["type": "apiKey", "in": "header", "name": "X-Api-Key"],
                 "bearer": ["type": "http", "scheme": "bearer"],
             ],
+            "responses": .object(JSON.Object(failures)),
             "schemas": .object(JSON.Object(schemas)),
         ],
     ]
+
+    /// Each failure once, for all operations that may fail so.
+    private static var failures: [(String, JSON)] {
+        words.sorted { $0.key < $1.key }.flatMap { status, summary in
+            [
+                ("bus-\(status)", answer(summary, busFailure)),
+                ("peon-\(status)", answer(summary, peonFailure(status))),
+            ]
+        }
+    }
 
     private static var schemas: [(String, JSON)] {
         [
