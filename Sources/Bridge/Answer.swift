@@ -85,6 +85,8 @@ struct Problem: Error {
         if self.status == .serviceUnavailable { self.headers[.retryAfter] = "5" }
     }
 
+    static let noBroker = Problem(.busUnreachable, "the broker cannot be reached")
+
     var status: HTTPResponse.Status { HTTPResponse.Status(code: code.status) }
 
     /// As the paths of the bus say it.

@@ -102,8 +102,7 @@ final class Board: Sendable {
             return nil
         }
         let bytes = json.bytes
-        let hash = bytes.reduce(UInt64(0xCBF2_9CE4_8422_2325)) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
-        return Report(json: json, bytes: ByteBuffer(bytes: bytes), tag: "\"\(String(hash, radix: 16))\"")
+        return Report(json: json, bytes: ByteBuffer(bytes: bytes), tag: "\"\(String(bytes.fnv1a, radix: 16))\"")
     }
 
     private func remove(_ host: HostName, _ path: String, in state: inout State) {

@@ -7,7 +7,6 @@ import Peon
 struct BusAPI: Sendable {
     let board: Board
     let commands: Commands
-    let settings: BridgeSettings
 
     /// The longest that a call may wait for its reply, in seconds.
     static let longestWait = 60
@@ -21,21 +20,10 @@ struct BusAPI: Sendable {
         let caller: Caller
     }
 
-    func host(_ name: String) throws -> HostName {
-        guard let host = HostName(name), board.presence(of: host) != .unknown else {
-            // What it retains may not all have been heard yet.
-            guard board.isConfirmed else { throw Self.noBroker }
-            throw Problem(.notFound, "no host \(name.prefix(64)) is on the bus")
-        }
-        return host
-    }
-
-    private static let noBroker = Problem(.busUnreachable, "the broker cannot be reached")
-
     // Reports.
 
     func hosts() throws -> Answer {
-        guard board.isLinked else { throw Self.noBroker }
+        guard board.isLinked else { throw Problem.noBroker }
         let hosts = board.hosts.compactMap { host -> JSON? in
             guard let agent = board.report(host, .agent)?.json else { return nil }
             return [
@@ -49,7 +37,7 @@ struct BusAPI: Sendable {
 
     /// The retained report of a topic; a server may stand in it as sid or uid.
     func status(_ host: HostName, _ path: String, ifNoneMatch: String?) throws -> Answer {
-        guard board.isLinked else { throw Self.noBroker }
+        guard board.isLinked else { throw Problem.noBroker }
         guard let report = board.report(host, Self.exact(path)) else {
             throw Problem(.notFound, "nothing is reported there")
         }
@@ -122,10 +110,7 @@ struct BusAPI: Sendable {
     static func idempotencyKey(_ fields: HTTPFields) throws -> String? {
         guard var key = fields[OwnField.idempotencyKey] else { return nil }
         if key.count >= 2, key.hasPrefix("\""), key.hasSuffix("\"") { key = String(key.dropFirst().dropLast()) }
-        let isPlain = key.utf8.allSatisfy { byte in
-            (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
-                || "-._~".utf8.contains(byte)
-        }
+        let isPlain = key.utf8.allSatisfy { $0.isAlphanumeric || "-._~".utf8.contains($0) }
         guard isPlain, (1...CommandReader.maxIDBytes).contains(key.utf8.count) else {
             throw Problem(.badRequest, "Idempotency-Key: must match [A-Za-z0-9._~-]{1,\(CommandReader.maxIDBytes)}")
         }

@@ -35,16 +35,28 @@ struct Commands: Sendable {
         let call = call(wish)
         if let refused = refusal(of: call) { return .reply(refused) }
         try requireAgent(of: wish.host)
-        guard link.exchange.send(call) else { throw Problem(.busUnreachable, "the broker cannot be reached") }
+        guard link.exchange.send(call) else { throw Problem.noBroker }
         let record = await link.exchange.outcome(of: call.key, within: limit)
         if let reply = record?.reply, reply.status.isTerminal { return .reply(reply) }
         return .pending(call, isAccepted: record?.reply != nil)
     }
 
+    /// A host by the name that a call gives it.
+    ///
+    /// - Throws: where there is none such on the bus.
+    func host(_ name: String) throws -> HostName {
+        guard let host = HostName(name), board.presence(of: host) != .unknown else {
+            // What the broker retains may not all have been heard yet.
+            guard board.isConfirmed else { throw Problem.noBroker }
+            throw Problem(.notFound, "no host \(name.prefix(64)) is on the bus")
+        }
+        return host
+    }
+
     /// - Throws: where nobody would answer.
     func requireAgent(of host: HostName) throws {
         guard board.isLinked else {
-            throw Problem(.busUnreachable, "the broker cannot be reached")
+            throw Problem.noBroker
         }
         switch board.presence(of: host) {
         case .online: return

@@ -22,7 +22,7 @@ extension Front {
             throw Problem(.upgradeRequired, "this is a WebSocket", headers: [.upgrade: "websocket"])
         case .hosts: return try bus.hosts()
         case .status(let host, let path):
-            return try bus.status(bus.host(host), path, ifNoneMatch: call.fields[.ifNoneMatch])
+            return try bus.status(bus.commands.host(host), path, ifNoneMatch: call.fields[.ifNoneMatch])
         case .plan, .server, .events, .serverCommand, .agentCommand, .result: return nil
         }
     }
@@ -39,16 +39,16 @@ extension Front {
                     action: action, uid: named, method: method == .post ? .put : method, call: call,
                     host: peon.host(call.query)))
         case .events:
-            guard board.isLinked else { throw Problem(.busUnreachable, "the broker cannot be reached") }
+            guard board.isLinked else { throw Problem.noBroker }
             let lastID = call.fields[OwnField.lastEventID] ?? call.query["last_event_id"]
             return EventStream(
                 board: board, filter: try EventStream.Filter(call.query), lastID: lastID, caller: call.caller
             ).answer
         case .serverCommand(let host, let server, let action):
-            return try await bus.command(Self.target(server, action), on: bus.host(host), call)
+            return try await bus.command(Self.target(server, action), on: bus.commands.host(host), call)
         case .agentCommand(let host, let action):
             guard let action = AgentAction(rawValue: action) else { throw Self.noAction(action) }
-            return try await bus.command(.agent(action), on: bus.host(host), call)
+            return try await bus.command(.agent(action), on: bus.commands.host(host), call)
         case .result(let host, let command, let id):
             return try await bus.result(host, command: command, id: id, call.query)
         case .root, .health, .ready, .openAPI, .docs, .metrics, .orchestrator, .servers, .console, .hosts, .status:

@@ -1,10 +1,8 @@
-import FoundationEssentials
 import HTTPTypes
 import HummingbirdCore
 import Logging
 import NIOCore
 import Peon
-import Synchronization
 
 /// Every call comes in here: its path is read, its caller is let in, its body is taken, and it is answered.
 struct Front: Sendable {

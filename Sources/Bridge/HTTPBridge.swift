@@ -30,7 +30,7 @@ package struct HTTPBridge: Sendable {
         let counters = Counters()
         let front = Front(
             settings: settings, board: board, access: access, peon: peon,
-            bus: BusAPI(board: board, commands: commands, settings: settings),
+            bus: BusAPI(board: board, commands: commands),
             pages: Pages(
                 board: board, link: link, doorman: doorman, counters: counters, lockOut: access.lockOut),
             counters: counters, logger: logger)

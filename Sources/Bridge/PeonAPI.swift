@@ -19,12 +19,7 @@ struct PeonAPI: Sendable {
 
     /// The bridge's own host, unless `?host=` says another.
     func host(_ query: Query) throws -> HostName {
-        guard let name = query["host"] else { return settings.host }
-        guard let host = HostName(name), board.presence(of: host) != .unknown else {
-            guard board.isConfirmed else { throw Problem(.busUnreachable, "the broker cannot be reached") }
-            throw Problem(.notFound, "no host \(name.prefix(64)) is on the bus")
-        }
-        return host
+        try query["host"].map(commands.host) ?? settings.host
     }
 
     func orchestrator(_ host: HostName) throws -> Answer {

@@ -100,10 +100,9 @@ package struct CommandReader: Sendable {
         if correlation.count <= maxIDBytes, correlation.allSatisfy({ (0x21...0x7E).contains($0) }) {
             return String(decoding: correlation, as: UTF8.self)
         }
-        let hexadecimal = correlation.prefix(maxIDBytes).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        let hexadecimal = correlation.prefix(maxIDBytes).hexadecimal
         guard correlation.count > maxIDBytes else { return hexadecimal }
-        let hash = correlation.reduce(UInt64(0xCBF2_9CE4_8422_2325)) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
-        return hexadecimal + "-" + String(hash, radix: 16)
+        return hexadecimal + "-" + String(correlation.fnv1a, radix: 16)
     }
 }
 

@@ -19,16 +19,21 @@ package enum HexEscape {
 
     /// `text` as one level of a URL's path: RFC 3986's unreserved characters as they are, the rest escaped.
     package static func pathLevel(_ text: String) -> String {
-        var level = ""
+        encoded(text, mark: "%", uppercase: true) { $0.isAlphanumeric || "-_.~".utf8.contains($0) }
+    }
+
+    /// `keeps`: which bytes stand as they are; ASCII alone.
+    static func encoded(
+        _ text: String, mark: String, uppercase: Bool = false, keeps: (UInt8) -> Bool
+    ) -> String {
+        var escaped = ""
         for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."),
-                UInt8(ascii: "~"):
-                level.unicodeScalars.append(Unicode.Scalar(byte))
-            default: level += (byte < 16 ? "%0" : "%") + String(byte, radix: 16, uppercase: true)
+            if keeps(byte) {
+                escaped.unicodeScalars.append(Unicode.Scalar(byte))
+            } else {
+                escaped += mark + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: uppercase)
             }
         }
-        return level
+        return escaped
     }
 }

@@ -57,19 +57,7 @@ package struct ServerID: Sendable, Hashable, Comparable, CustomStringConvertible
     }
 
     private static func escape(_ text: String, keepsDash: Bool) -> String {
-        var escaped = ""
-        for byte in text.utf8 {
-            if isAlphanumeric(byte) || (keepsDash && byte == UInt8(ascii: "-")) {
-                escaped.unicodeScalars.append(Unicode.Scalar(byte))
-            } else {
-                escaped += "_" + (byte < 16 ? "0" : "") + String(byte, radix: 16)
-            }
-        }
-        return escaped
-    }
-
-    private static func isAlphanumeric(_ byte: UInt8) -> Bool {
-        (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
+        HexEscape.encoded(text, mark: "_") { $0.isAlphanumeric || (keepsDash && $0 == UInt8(ascii: "-")) }
     }
 }
 

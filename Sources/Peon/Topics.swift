@@ -45,10 +45,7 @@ package struct Topics: Sendable, Hashable {
     /// The client's name in a JSON `reply_to`: `[A-Za-z0-9_-]{1,64}`.
     package static func allowsClient(_ name: String) -> Bool {
         (1...64).contains(name.utf8.count)
-            && name.utf8.allSatisfy {
-                (0x30...0x39).contains($0) || (0x41...0x5A).contains($0) || (0x61...0x7A).contains($0)
-                    || $0 == UInt8(ascii: "_") || $0 == UInt8(ascii: "-")
-            }
+            && name.utf8.allSatisfy { $0.isAlphanumeric || "_-".utf8.contains($0) }
     }
 
     /// The server and the report that a retained topic is about, where it is one of a server's.

@@ -46,7 +46,7 @@ extension Store {
     /// - Returns: whether the name was free.
     package func add(_ key: Key) throws(StoreError) -> Bool {
         guard try database.run("SELECT 1 FROM access WHERE name = ?", .text(key.name)).isEmpty else { return false }
-        let digest = key.digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        let digest = key.digest.hexadecimal
         try database.run(
             "INSERT INTO access VALUES (?, ?, ?, ?)", .text(key.name), .text(key.role.rawValue), .text(digest),
             .real(key.created.timeIntervalSince1970))

@@ -66,10 +66,7 @@ extension Role: ExpressibleByArgument {}
 enum KeyStore {
     static func allows(_ name: String) -> Bool {
         (1...64).contains(name.utf8.count)
-            && name.utf8.allSatisfy { byte in
-                (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
-                    || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "_") || byte == UInt8(ascii: "-")
-            }
+            && name.utf8.allSatisfy { $0.isAlphanumeric || "._-".utf8.contains($0) }
     }
 
     static func open(_ settings: Settings) throws -> Store {

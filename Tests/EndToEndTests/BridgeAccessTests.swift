@@ -96,38 +96,31 @@ extension EndToEnd {
         }
 
         @Test func `who guesses is locked out, whoever else calls is served, and fail2ban can tell`() async throws {
-            try await Rig.with(settings: [:]) { rig in
-                try await rig.withProbe { probe in
-                    let port = Testbed.freePort()
-                    let http = HTTPCaller(port: port, key: BridgeRig.key)
-                    try await rig.startAgent(["ORC_HTTP_LISTEN": "127.0.0.1:\(port)", "API_KEY": BridgeRig.key])
-                    try await probe.isOnline()
-                    try await BridgeRig.isReady(http)
-                    let guesser = http.from("127.0.0.2").with(key: "wrong")
-                    let before = rig.agent?.residentBytes ?? 0
-                    var statuses: [Int: Int] = [:]
-                    // Pipelined, so that there are as many as a connection carries.
-                    for _ in 0..<40 {
-                        let connection = try HTTPConnection(port: port, source: "127.0.0.2", limit: 60)
-                        let one = "GET /api/v1/servers HTTP/1.1\r\nHost: x\r\nX-Api-Key: wrong\r\n\r\n"
-                        try await connection.send(String(repeating: one, count: 100))
-                        for _ in 0..<100 {
-                            guard let answer = try await connection.answer() else { break }
-                            statuses[answer.status, default: 0] += 1
-                        }
-                        #expect(try await http.get("/api/v1/servers").status == 200)
+            try await Rig.withBridge { rig, http in
+                let guesser = http.from("127.0.0.2").with(key: "wrong")
+                let before = rig.agent?.residentBytes ?? 0
+                var statuses: [Int: Int] = [:]
+                // Pipelined, so that there are as many as a connection carries.
+                for _ in 0..<40 {
+                    let connection = try HTTPConnection(port: http.port, source: "127.0.0.2", limit: 60)
+                    let one = "GET /api/v1/servers HTTP/1.1\r\nHost: x\r\nX-Api-Key: wrong\r\n\r\n"
+                    try await connection.send(String(repeating: one, count: 100))
+                    for _ in 0..<100 {
+                        guard let answer = try await connection.answer() else { break }
+                        statuses[answer.status, default: 0] += 1
                     }
-                    #expect(statuses[401] == 30 && statuses[429] == 3970 && statuses.count == 2, "\(statuses)")
-                    let locked = try await guesser.with(key: BridgeRig.key).get("/api/v1/servers")
-                    #expect(locked.status == 429 && (locked["Retry-After"].flatMap { Int($0) } ?? 0) > 0)
-                    #expect((rig.agent?.residentBytes ?? 0) - before < 12 << 20)
-                    let log = rig.root.appending(path: "agent.log")
-                    let filter = Testbed.package.appending(path: "config/fail2ban/filter.d/orc.conf")
-                    let found = try await output("fail2ban-regex", [log.path(), filter.path()])
-                    #expect(found.contains("31 matched"), "\(found.suffix(400))")
-                    let text = try String(contentsOf: log, encoding: .utf8)
-                    #expect(!text.contains("wrong\n") && !text.contains(BridgeRig.key))
+                    #expect(try await http.get("/api/v1/servers").status == 200)
                 }
+                #expect(statuses[401] == 30 && statuses[429] == 3970 && statuses.count == 2, "\(statuses)")
+                let locked = try await guesser.with(key: BridgeRig.key).get("/api/v1/servers")
+                #expect(locked.status == 429 && (locked["Retry-After"].flatMap { Int($0) } ?? 0) > 0)
+                #expect((rig.agent?.residentBytes ?? 0) - before < 12 << 20)
+                let log = rig.root.appending(path: "agent.log")
+                let filter = Testbed.package.appending(path: "config/fail2ban/filter.d/orc.conf")
+                let found = try await output("fail2ban-regex", [log.path(), filter.path()])
+                #expect(found.contains("31 matched"), "\(found.suffix(400))")
+                let text = try String(contentsOf: log, encoding: .utf8)
+                #expect(!text.contains("wrong\n") && !text.contains(BridgeRig.key))
             }
         }
     }

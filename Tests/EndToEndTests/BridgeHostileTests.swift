@@ -120,23 +120,16 @@ extension EndToEnd {
         }
 
         @Test func `an upgrade that is refused is a plain call, and nothing after it is kept`() async throws {
-            try await Rig.with { rig in
-                try await rig.withProbe { probe in
-                    let port = Testbed.freePort()
-                    let http = HTTPCaller(port: port, key: BridgeRig.key)
-                    try await rig.startAgent(["ORC_HTTP_LISTEN": "127.0.0.1:\(port)", "API_KEY": BridgeRig.key])
-                    try await probe.isOnline()
-                    try await BridgeRig.isReady(http)
-                    let head = "HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
-                    let plain = try await http.raw("GET /healthz \(head)")
-                    #expect(plain?.status == 200 && plain?["Connection"] == "close")
-                    let before = rig.agent?.residentBytes ?? 0
-                    let connection = try HTTPConnection(port: port, limit: 2)
-                    try await connection.send("GET /healthz \(head)")
-                    // More than a socket holds: it is not taken, or the connection ends.
-                    for _ in 0..<64 { try? await connection.send([UInt8](repeating: 0x78, count: 1 << 20)) }
-                    #expect((rig.agent?.residentBytes ?? 0) - before < 16 << 20)
-                }
+            try await Rig.withBridge { rig, http in
+                let head = "HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+                let plain = try await http.raw("GET /healthz \(head)")
+                #expect(plain?.status == 200 && plain?["Connection"] == "close")
+                let before = rig.agent?.residentBytes ?? 0
+                let connection = try HTTPConnection(port: http.port, limit: 2)
+                try await connection.send("GET /healthz \(head)")
+                // More than a socket holds: it is not taken, or the connection ends.
+                for _ in 0..<64 { try? await connection.send([UInt8](repeating: 0x78, count: 1 << 20)) }
+                #expect((rig.agent?.residentBytes ?? 0) - before < 16 << 20)
             }
         }
 
@@ -172,21 +165,14 @@ extension EndToEnd {
         }
 
         @Test func `a client that asks and takes nothing does not fill the memory`() async throws {
-            try await Rig.with { rig in
-                try await rig.withProbe { probe in
-                    let port = Testbed.freePort()
-                    let http = HTTPCaller(port: port, key: BridgeRig.key)
-                    try await rig.startAgent(["ORC_HTTP_LISTEN": "127.0.0.1:\(port)", "API_KEY": BridgeRig.key])
-                    try await probe.isOnline()
-                    try await BridgeRig.isReady(http)
-                    let before = rig.agent?.residentBytes ?? 0
-                    let connection = try HTTPConnection(port: port, limit: 2)
-                    let one = "GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n"
-                    // Some hundred megabytes of answers, were they all written.
-                    for _ in 0..<50 { try? await connection.send(String(repeating: one, count: 100)) }
-                    #expect(try await http.get("/api/v1/servers").status == 200)
-                    #expect((rig.agent?.residentBytes ?? 0) - before < 24 << 20)
-                }
+            try await Rig.withBridge { rig, http in
+                let before = rig.agent?.residentBytes ?? 0
+                let connection = try HTTPConnection(port: http.port, limit: 2)
+                let one = "GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n"
+                // Some hundred megabytes of answers, were they all written.
+                for _ in 0..<50 { try? await connection.send(String(repeating: one, count: 100)) }
+                #expect(try await http.get("/api/v1/servers").status == 200)
+                #expect((rig.agent?.residentBytes ?? 0) - before < 24 << 20)
             }
         }
 

@@ -2,6 +2,23 @@ import Foundation
 import Peon
 import Testbed
 
+extension Rig {
+    /// Runs `body` with an agent that can be looked at as a process, and its bridge.
+    static func withBridge(_ body: @escaping @Sendable (Rig, HTTPCaller) async throws -> Void) async throws {
+        let port = Testbed.freePort()
+        let given = ["ORC_HTTP_LISTEN": "127.0.0.1:\(port)", "API_KEY": BridgeRig.key]
+        try await with(settings: given) { rig in
+            try await rig.withProbe { probe in
+                try await rig.startAgent()
+                try await probe.isOnline()
+                let http = HTTPCaller(port: port, key: BridgeRig.key)
+                try await BridgeRig.isReady(http)
+                try await body(rig, http)
+            }
+        }
+    }
+}
+
 /// An agent with its bridge, and a caller who is an admin.
 struct BridgeRig: Sendable {
     let orc: OrcProcess

@@ -1,0 +1,19 @@
+extension UInt8 {
+    /// Whether it is one of `[A-Za-z0-9]`.
+    package var isAlphanumeric: Bool {
+        switch self {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "a")...UInt8(ascii: "z"):
+            true
+        default: false
+        }
+    }
+}
+
+extension Sequence<UInt8> {
+    /// Two hexadecimal digits a byte, in lower case.
+    package var hexadecimal: String { map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() }
+
+    /// FNV-1a, 64 bits (Fowler, Noll, Vo): tells contents apart, and guards against nobody.
+    package var fnv1a: UInt64 { reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 } }
+}
