@@ -3,17 +3,25 @@ import Peon
 import Plans
 
 extension Actions {
-    func run(_ action: AgentAction, _ arguments: JSON.Object) async throws -> Outcome {
+    func run(_ action: AgentAction, _ command: Command) async throws -> Outcome {
+        let arguments = command.arguments
         switch action {
         case .ping: return Outcome(data: ["host": .string("\(settings.host)"), "orc": .string(settings.version)])
         case .info: return Outcome(data: board.info.json)
         case .list:
-            return Outcome(data: ["servers": .array(fleet.all.map { $0.report.json(seq: $0.seq, at: Date()) })])
+            return Outcome(data: [
+                "servers": .array(fleet.all.map { fleet.report(of: $0).json(seq: $0.seq, at: Date()) })
+            ])
         case .plans: return Outcome(data: PlansReport.json(board.plans))
         case .plan:
             let game = arguments["game"]?.string ?? ""
             return Outcome(data: try PlanCatalogue(path: settings.plans).plan(game).settingsReport)
         case .updatePlans: return try await updatePlans()
+        case .schedule: return try schedule(command)
+        case .unschedule: return try unschedule(nil, arguments)
+        case .cancel: return try cancel(nil, arguments)
+        case .schedules: return try schedules(arguments)
+        case .history: return try history(arguments)
         case .republish:
             board.republish()
             return Outcome(changed: true)

@@ -104,6 +104,7 @@ extension Actions {
         watch.forget(server)
         fleet.remove(server)
         await attempt("its wish", server) { try store.forget(server) }
+        await attempt("its schedules", server) { _ = try scheduler.removeAll(of: server) }
     }
 
     private func attempt(_ what: String, _ server: ServerID, _ body: @escaping @Sendable () async throws -> Void) async

@@ -33,6 +33,7 @@ extension Actions {
             try await removeContainer(of: server)
             try folder.remove()
             watch.forget(server)
+            _ = try scheduler.removeAll(of: server)
             fleet.remove(server)
             try store.forget(server)
         }

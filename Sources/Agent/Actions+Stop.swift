@@ -7,6 +7,7 @@ import Store
 extension Actions {
     func stop(_ server: ServerID, _ job: Job) async throws -> Outcome {
         _ = try report(server)
+        try dropSession(of: server, job)
         try fleet.set(.stopped, for: server)
         return try await bringDown(server, job)
     }
@@ -22,6 +23,7 @@ extension Actions {
 
     func kill(_ server: ServerID, _ job: Job) async throws -> Outcome {
         _ = try report(server)
+        try dropSession(of: server, job)
         try fleet.set(.stopped, for: server)
         guard let container = fleet[server]?.container, container.state.isUp else {
             if fleet[server]?.step != Observation.Step.none { end(server) }  // of the stop that this one broke off
@@ -38,6 +40,12 @@ extension Actions {
         await reconciler.look(at: server)
         end(server)
         return Outcome(changed: true, data: try report(server))
+    }
+
+    /// Who stops the server now need not have it stopped at the time that was set before.
+    private func dropSession(of server: ServerID, _ job: Job) throws {
+        guard let command = job.command else { return }
+        try scheduler.dropSession(of: server, setBefore: command.receivedAt)
     }
 
     /// Stops the server as its recipe says; what does not end within the grace is killed.

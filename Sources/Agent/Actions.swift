@@ -21,6 +21,9 @@ struct Actions: Sendable {
     let ledger: Ledger
     let responder: Responder
     let followers: Followers
+    let scheduler: Scheduler
+    let audit: Audit
+    let outcomes = Outcomes()
     let restarts = Restarts()
     let ending: Ending
     let logger: Logger
@@ -60,22 +63,35 @@ struct Actions: Sendable {
 
     private func run(_ command: Command, _ job: Job) async throws -> Outcome {
         switch command.target {
-        case .agent(let action): return try await run(action, command.arguments)
+        case .agent(let action): return try await run(action, command)
         case .newServer: throw ActionError(.badArguments, "no name is left to be drawn")
-        case .server(let server, .create): return try await create(server, job)
+        case .server(let server, .create):
+            return try await untilSessionEnd(server, command) { try await create(server, job) }
+        case .server(let server, let action) where command.effect == .arranges:
+            return try arrange(action, server, command)
         case .server(let server, _):
             if restarts.joins(job, server) { return Outcome(changed: false, data: try report(server)) }
             let verb = job.verb ?? .get
             if !command.isHarmless { try await settle(server) }
-            let outcome = try await run(verb, on: server, job)
+            let outcome = try await untilSessionEnd(server, command) { try await run(verb, on: server, job) }
             if verb == .restart { restarts.note(server, at: command.receivedAt) }
             return outcome
         }
     }
 
+    private func arrange(_ action: ServerAction, _ server: ServerID, _ command: Command) throws -> Outcome {
+        switch action {
+        case .schedule: try schedule(command)
+        case .unschedule: try unschedule(.server(server), command.arguments)
+        case .cancel: try cancel(.server(server), command.arguments)
+        default: try stopLater(server, command)
+        }
+    }
+
     private func run(_ verb: ServerAction, on server: ServerID, _ job: Job) async throws -> Outcome {
         switch verb {
-        case .create, .power, .get: return Outcome(changed: nil, data: try report(server))
+        case .create, .power, .get, .schedule, .unschedule, .cancel:
+            return Outcome(changed: nil, data: try report(server))
         case .start: return try await start(server, job)
         case .stop: return try await stop(server, job)
         case .restart: return try await restart(server, job)
@@ -109,19 +125,20 @@ struct Actions: Sendable {
 
     private func send(_ reply: Reply, for command: Command) {
         let reply = responder.numbered(reply)
+        let entry = Audit.entry(command, reply, secrets: secrets(of: command))
         // On the disk first: were it sent and then forgotten, the next run of the agent would say something else.
-        let others = ledger.finish(command, with: reply)
+        let others = ledger.finish(command, with: reply, entry)
+        if !command.isJournalled { if command.isHarmless { audit.keep(entry) } else { audit.write(entry) } }
         if responder.deliver(reply, to: command.route) { ledger.noteSent(command) }
         for route in others { responder.send(reply.repeated, to: route) }
-        guard !command.isHarmless else { return }
-        logger.info(
-            "command done",
-            metadata: [
-                "command.id": "\(command.id ?? "")", "command.action": "\(command.action.name)",
-                "server.id": "\(reply.server?.uid ?? "")", "status": "\(reply.status.rawValue)",
-                "code": "\(reply.code?.rawValue ?? "")", "took.ms": "\(reply.took ?? 0)",
-                "by": "\(command.by?.prefix(64) ?? "")",
-            ])
+        outcomes.note(reply, on: command)
+        audit.log(entry, level: command.isHarmless && reply.status == .ok ? .debug : .notice)
+    }
+
+    /// What must not be written down of a command: what its server keeps secret, or what it is to be given.
+    private func secrets(of command: Command) -> Secrets {
+        if let server = command.server, let record = fleet[server] { return record.secrets }
+        return Secrets(environment: command.arguments)
     }
 
     /// Why a command is not even begun; nil where it is.
@@ -149,7 +166,7 @@ struct Actions: Sendable {
 
     func report(_ server: ServerID) throws -> JSON {
         guard let record = fleet[server] else { throw PlanError.unknownServer(server) }
-        return record.report.json(seq: record.seq, at: Date())
+        return fleet.report(of: record).json(seq: record.seq, at: Date())
     }
 
     /// Runs what must not stop half-way: it goes on when the command is broken off.

@@ -64,6 +64,7 @@ struct HeartbeatService: Service {
     let fleet: Fleet
     let reports: RetainedReports
     let ledger: Ledger
+    let audit: Audit
 
     /// Seconds between two looks at what the bus counts, and at what there was no room for.
     private static let interval = 5
@@ -77,8 +78,11 @@ struct HeartbeatService: Service {
                 if isBeat, round > 0 { session.announce() }
                 reports.flush()
                 ledger.flush()
+                audit.flush()
+                if isBeat { audit.trim() }
                 do { try await Task.sleep(for: .seconds(Self.interval)) } catch { return }
             }
         }
+        audit.flush()
     }
 }

@@ -14,8 +14,22 @@ package struct AgentSettings: Sendable {
     package var owner = Folder.Owner(user: 1000, group: 1000)
     /// Seconds that a server gets to stop where neither its owner nor its plan says.
     package var stopGrace = 60
+    /// The time zone of schedules that name none; the name of one that the machine knows.
+    package var zone = "UTC"
+    package var zones = Zones()
+    package var history = History()
     /// Seconds without a word after which a pull is given up.
     package var pullSilence = 120
+
+    /// How much of the audit is kept.
+    package struct History: Sendable {
+        /// Seconds.
+        package var age = 90 * 86_400
+        /// Entries.
+        package var most = 100_000
+
+        package init() {}
+    }
 
     package init(host: HostName, root: String, plansURL: String, version: String) {
         self.host = host

@@ -28,6 +28,8 @@ final class Fleet: Sendable {
     private let topics: Topics
     private let reports: RetainedReports
     private let store: Store
+    let timetable: Timetable
+    private let audit: Audit
     private let logger: Logger
     private let duty: AsyncStream<Duty>.Continuation
     private let state = Mutex(State())
@@ -39,10 +41,14 @@ final class Fleet: Sendable {
         var hasBeenReachable = false
     }
 
-    init(topics: Topics, reports: RetainedReports, store: Store, logger: Logger) {
+    init(
+        topics: Topics, reports: RetainedReports, store: Store, timetable: Timetable, audit: Audit, logger: Logger
+    ) {
         self.topics = topics
         self.reports = reports
         self.store = store
+        self.timetable = timetable
+        self.audit = audit
         self.logger = logger
         (duties, duty) = AsyncStream.makeStream(bufferingPolicy: .unbounded)  // no more than there are changes
     }
@@ -70,7 +76,7 @@ final class Fleet: Sendable {
             state.servers[server.id] = server
             publishAvailability(of: server.id, isReachable: state.isEngineReachable)
         }
-        update(server.id) { _ in }
+        noteSchedules(of: server.id)
         publishIndex()
     }
 
@@ -111,6 +117,9 @@ final class Fleet: Sendable {
     private func see(to effects: [ServerEffect], of server: Server) {
         let isEnd = effects.contains(.considerRestart)
         for effect in effects {
+            if case .announce(let event) = effect, server.cause == .external {
+                audit.noteExternal(event, of: server.id)
+            }
             switch effect {
             case .announce(let event) where isEnd && event.isEnd: duty.yield(.judgeEnd(server.id, event))
             case .announce(let event): announce(event, of: server)
@@ -237,7 +246,7 @@ final class Fleet: Sendable {
 
     private func publish(_ id: ServerID, in state: inout State) {
         guard var server = state.servers[id] else { return }
-        let report = server.report
+        let report = report(of: server)
         guard report != server.published else { return }
         server.published = report
         server.seq += 1
@@ -249,6 +258,16 @@ final class Fleet: Sendable {
     private func publishAvailability(of id: ServerID, isReachable: Bool) {
         let payload = AvailabilityReport.json(isReachable ? .online : .offline).bytes
         reports.set(Publication(topics.status(id, .availability), payload, isRetained: true))
+    }
+
+    /// Publishes what the schedules of a server are, where there is such a server.
+    func publishSchedules(of id: ServerID) {
+        let (standings, total) = timetable.standings(of: id, most: ServerScheduleReport.most)
+        let payload = ServerScheduleReport.json(standings, total: total).bytes
+        state.withLock { state in
+            guard state.servers[id] != nil else { return }
+            reports.set(Publication(topics.status(id, .schedule), payload, isRetained: true))
+        }
     }
 
     private func publishIndex() {

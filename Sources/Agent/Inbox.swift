@@ -2,6 +2,7 @@ import Bus
 import FoundationEssentials
 import Logging
 import Peon
+import Plans
 import Synchronization
 
 /// Where messages come in: reads them, refuses what is no good, and sends the rest down the lanes.
@@ -10,8 +11,8 @@ struct Inbox: Sendable {
     let reader: CommandReader
     let ledger: Ledger
     let responder: Responder
-    let lanes: Lanes
-    let actions: Actions
+    let dispatch: Dispatch
+    let audit: Audit
     let told = ToldTopics()
     let logger: Logger
 
@@ -29,6 +30,7 @@ struct Inbox: Sendable {
         incoming.responseTopic = message.responseTopic
         incoming.correlation = message.correlation
         incoming.by = message.userProperties["by"]
+        incoming.from = message.userProperties["from"]
         do {
             guard let command = try reader.read(incoming, now: Date()) else { return nil }
             return .command(command, ledger.admit(command, incoming))
@@ -45,9 +47,9 @@ struct Inbox: Sendable {
             // What had to wait for so long that its sender has given up must not happen out of the blue.
             if Date().timeIntervalSince(command.receivedAt) > Ledger.patience {
                 bus.count { $0.expired += 1 }
-                actions.finish(command, with: ActionError(.expired, "the agent could not take it in time"))
+                dispatch.actions.finish(command, with: ActionError(.expired, "the agent could not take it in time"))
             } else {
-                await start(actions.named(command))
+                await start(dispatch.actions.named(command))
             }
         case .command(let command, .running):
             repeatReply(ledger.reply(to: command) ?? command.reply(.accepted), to: command)
@@ -68,8 +70,10 @@ struct Inbox: Sendable {
 
     /// Answers a new command that there is no room for; the same id may come again when there is.
     private func turnAway(_ command: Command, _ reason: String) {
-        responder.send(command.reply(ActionError(.busy, reason)), to: command.route)
+        let reply = command.reply(ActionError(.busy, reason))
+        responder.send(reply, to: command.route)
         ledger.forget(command)
+        audit.keep(Audit.entry(command, reply, secrets: Secrets(environment: command.arguments)))
     }
 
     /// Deals with the commands that an earlier run of the agent left without a reply, or with one that was not sent.
@@ -86,9 +90,10 @@ struct Inbox: Sendable {
                     ledger.noteSent(command)
                 } else if !left.hasBegun, now.timeIntervalSince(left.received) < Ledger.patience {
                     logger.info("takes up a command again", metadata: ["command.id": "\(command.id ?? "")"])
-                    await start(actions.named(command))
+                    await start(dispatch.actions.named(command))
                 } else {
-                    actions.finish(command, with: ActionError(.interrupted, "the agent ended before this was done"))
+                    dispatch.actions.finish(
+                        command, with: ActionError(.interrupted, "the agent ended before this was done"))
                 }
             } catch {
                 refuse(error, topic: left.message.topic)
@@ -114,7 +119,11 @@ struct Inbox: Sendable {
         case .expired: bus.count { $0.expired += 1 }
         default: break
         }
-        responder.send(reply(to: refusal, topic: topic), to: refusal.route)
+        let reply = reply(to: refusal, topic: topic)
+        responder.send(reply, to: refusal.route)
+        let entry = Audit.entry(
+            refusal, reply, topic: reader.topics.address(ofCommand: topic), at: reply.at)
+        audit.keep(entry)
         guard isNews else { return }
         logger.warning(
             "refused a command",
@@ -130,16 +139,7 @@ struct Inbox: Sendable {
     }
 
     private func start(_ command: Command) async {
-        if let refusal = actions.refusal(of: command) { return actions.finish(command, with: refusal) }
-        let job = Job(command)
-        responder.send(command.reply(.accepted), to: command.route)
-        let isTaken: Bool
-        switch command.action.spec.effect {
-        case .reads: return await actions.perform(job)
-        case .asks: isTaken = lanes.runBeside(job)
-        case .changes, .supersedes: isTaken = lanes.enqueue(job, for: command.server)
-        }
-        if !isTaken { turnAway(command, "\(Limits.laneDepth) commands wait already") }
+        if await !dispatch.take(command) { turnAway(command, "\(Limits.laneDepth) commands wait already") }
     }
 }
 

@@ -36,6 +36,7 @@ struct Job: Sendable {
         order = .command(command)
         switch command.action {
         case .agent: verb = nil
+        case .server(.stop) where command.effect == .arranges: verb = .schedule
         case .server(.power):
             switch command.arguments["state"]?.string.flatMap(PowerWord.init) {
             case .off?, .stop?: verb = .stop
@@ -57,7 +58,13 @@ struct Job: Sendable {
 
     var command: Command? { if case .command(let command) = order { command } else { nil } }
     var arguments: JSON.Object { command?.arguments ?? [:] }
-    var cause: Cause { command.map { .command(id: $0.id) } ?? .policy }
+    var cause: Cause {
+        switch command?.origin {
+        case nil: .policy
+        case .bus?: .command(id: command?.id)
+        case .schedule(let id)?: .schedule(id: id)
+        }
+    }
 
     /// Whether it ends the server, in one way or another.
     var supersedes: Bool {

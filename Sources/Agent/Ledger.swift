@@ -92,7 +92,7 @@ final class Ledger: Sendable {
 
     /// Takes in a command: whether it is new, and where it is, on the disk before this returns.
     func admit(_ command: Command, _ message: CommandMessage) -> Sighting {
-        guard !command.isHarmless else { return .new }
+        guard command.isJournalled else { return .new }
         let sighting = sighting(of: command)
         guard case .new = sighting else { return sighting }
         let limit = command.receivedAt.addingTimeInterval(-Self.memory)
@@ -128,7 +128,7 @@ final class Ledger: Sendable {
 
     /// Takes back a command that there was no room for, so that it may come again.
     func forget(_ command: Command) {
-        guard !command.isHarmless else { return }
+        guard command.isJournalled else { return }
         state.withLock { state in
             state.entries[command.key] = nil
             state.order.removeAll { $0 == command.key }
@@ -138,7 +138,7 @@ final class Ledger: Sendable {
 
     /// Notes that a command's reply has gone out; on the disk with the next command.
     func noteSent(_ command: Command) {
-        if !command.isHarmless { state.withLock { $0.sent.append(command.key) } }
+        if command.isJournalled { state.withLock { $0.sent.append(command.key) } }
     }
 
     /// Puts on the disk which replies have gone out; to be called now and then.
@@ -156,7 +156,7 @@ final class Ledger: Sendable {
 
     /// Notes that a command is acted on from now.
     func begin(_ command: Command) {
-        guard !command.isHarmless else { return }
+        guard command.isJournalled else { return }
         write { try store.noteBegun(command.key) }
     }
 
@@ -168,23 +168,23 @@ final class Ledger: Sendable {
         }
     }
 
-    /// Notes a command's terminal reply.
+    /// Notes a command's terminal reply, and with it its line of the audit.
     ///
     /// Answers where duplicates that came meanwhile want it.
-    func finish(_ command: Command, with reply: Reply) -> [ReplyRoute] {
-        guard !command.isHarmless else { return [] }
-        let entry = state.withLock { state in
+    func finish(_ command: Command, with reply: Reply, _ entry: HistoryEntry) -> [ReplyRoute] {
+        guard command.isJournalled else { return [] }
+        let known = state.withLock { state in
             defer {
                 state.entries[command.key]?.others = []
                 state.entries[command.key]?.reply = reply
             }
             return state.entries[command.key]
         }
-        write { try store.note(command.key, reply: reply.json.text()) }
-        return entry?.others ?? []
+        write { try store.note(command.key, reply: reply.json.text(), entry) }
+        return known?.others ?? []
     }
 
-    /// As ``finish(_:with:)`` for one that could not even be read again.
+    /// As ``finish(_:with:_:)`` for one that could not even be read again.
     func settle(_ key: String, with reply: Reply) {
         state.withLock { $0.entries[key]?.reply = reply }
         write { try store.note(key, reply: reply.json.text()) }
@@ -215,4 +215,9 @@ extension Store.JournalEntry {
     fileprivate var action: String {
         String(key.prefix { $0 != " " }.split(separator: "/").last ?? "")
     }
+}
+
+extension Command {
+    /// Whether it stands in the journal: what is harmless to repeat does not, and a schedule's has its own.
+    var isJournalled: Bool { !isHarmless && origin == .bus }
 }

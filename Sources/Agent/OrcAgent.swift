@@ -23,7 +23,13 @@ package struct OrcAgent: Sendable {
         let bus = Bus(Self.options(options, settings, presence), logger: logger)
         let reports = RetainedReports(bus: bus)
         let board = HostBoard(settings: settings, bus: bus, reports: reports, logger: logger)
-        let fleet = Fleet(topics: settings.topics, reports: reports, store: store, logger: logger)
+        let audit = Audit(store: store, keeps: settings.history, logger: logger)
+        let timetable = Timetable(store: store, zones: settings.zones, zone: settings.zone)
+        try timetable.load(now: started)
+        let fleet = Fleet(
+            topics: settings.topics, reports: reports, store: store, timetable: timetable, audit: audit, logger: logger)
+        let scheduler = Scheduler(
+            timetable: timetable, fleet: fleet, reports: reports, topics: settings.topics, logger: logger)
         let reconciler = Reconciler(
             engine: engine, fleet: fleet, settings: settings, board: board, store: store, logger: logger)
         let followers = Followers(engine: engine, fleet: fleet, bus: bus, topics: settings.topics)
@@ -33,28 +39,34 @@ package struct OrcAgent: Sendable {
         let actions = Actions(
             settings: settings, engine: engine, store: store, fleet: fleet, board: board, reconciler: reconciler,
             hostPaths: HostPaths(settings: settings, engine: engine), watch: watch, ledger: ledger,
-            responder: responder, followers: followers,
+            responder: responder, followers: followers, scheduler: scheduler, audit: audit,
             ending: Actions.Ending(), logger: logger)
         let lanes = Lanes(isLasting: { fleet[$0] != nil }) { job in await actions.perform(job) }
+        let dispatch = Dispatch(actions: actions, lanes: lanes, responder: responder)
         let inbox = Inbox(
             bus: bus, reader: CommandReader(topics: settings.topics), ledger: ledger, responder: responder,
-            lanes: lanes,
-            actions: actions, logger: logger)
+            dispatch: dispatch, audit: audit, logger: logger)
+        let runner = ScheduleRunner(
+            scheduler: scheduler, dispatch: dispatch, outcomes: actions.outcomes, topics: settings.topics,
+            logger: logger)
         let session = Session(
             bus: bus, reports: reports, presence: presence, board: board, fleet: fleet, inbox: inbox,
             settings: settings,
             logger: logger)
         session.attach()
         let keeper = Keeper(engine: engine, fleet: fleet, lanes: lanes, logger: logger)
+        scheduler.adoptPeons(from: settings.servers, now: started)
         try Muster(settings: settings, store: store, fleet: fleet, watch: watch, logger: logger).call()
+        scheduler.begin()
         services = [
             LoopService(name: "bus") { await bus.run() }, SessionService(session: session),
             LoopService(name: "reconciler") { await reconciler.run() },
             LoopService(name: "keeper") { await keeper.run() },
             LoopService(name: "followers") { await followers.run() },
             WatchService(watch: watch, fleet: fleet, keeper: keeper, logger: logger),
-            LaneService(lanes: lanes, ending: actions.ending),
-            HeartbeatService(session: session, board: board, fleet: fleet, reports: reports, ledger: ledger),
+            LaneService(lanes: lanes, ending: actions.ending), LoopService(name: "scheduler") { await runner.run() },
+            HeartbeatService(
+                session: session, board: board, fleet: fleet, reports: reports, ledger: ledger, audit: audit),
         ]
     }
 

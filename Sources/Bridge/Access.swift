@@ -19,6 +19,8 @@ extension HTTPFields {
 struct Caller: Sendable {
     let name: String
     let role: Role
+    /// The address that he calls from.
+    let place: @Sendable () -> String?
     /// Whether the key still counts: what lasts asks now and then.
     let isLetIn: @Sendable () -> Bool
 }
@@ -54,7 +56,7 @@ struct Access: Sendable {
             throw Self.locked(wait)
         }
         guard let key = Self.key(fields) else { throw Problem(.unauthorized, "a key is needed") }
-        if let owner = keyring.owner(of: key) { return caller(owner) }
+        if let owner = keyring.owner(of: key) { return caller(owner, fields, channel) }
         if let client = client(channel, fields) {
             logger.warning("a wrong key was refused", metadata: ["client.address": "\(client)"])
             // A proxy that does not say for whom it speaks is not shut out for them.
@@ -73,11 +75,15 @@ struct Access: Sendable {
     /// As ``caller(_:_:)``, without counting what is wrong: the refusal that follows does.
     func callerAtOnce(_ fields: HTTPFields, _ channel: any Channel) -> Caller? {
         if !lockOut.isEmpty, let client = client(channel, fields), lockOut.remaining(client) != nil { return nil }
-        return Self.key(fields).flatMap { keyring.owner(of: $0) }.map { caller($0) }
+        return Self.key(fields).flatMap { keyring.owner(of: $0) }.map { caller($0, fields, channel) }
     }
 
-    private func caller(_ key: AccessKey) -> Caller {
-        Caller(name: key.name, role: key.role) { [keyring] in keyring.counts(key) }
+    private func caller(_ key: AccessKey, _ fields: HTTPFields, _ channel: any Channel) -> Caller {
+        Caller(name: key.name, role: key.role) {
+            client(channel, fields).map { "\($0)" }
+        } isLetIn: { [keyring] in
+            keyring.counts(key)
+        }
     }
 
     private static func locked(_ wait: Duration) -> Problem {

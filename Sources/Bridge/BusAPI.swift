@@ -69,10 +69,30 @@ struct BusAPI: Sendable {
             }
             guard key == nil || key == text else { throw Problem(.conflict, "id: is another than Idempotency-Key") }
         }
-        let wish = Commands.Wish(host: host, target: target, members: call.body, id: key, by: call.caller.name)
+        let wish = Commands.Wish(host: host, target: target, members: call.body, id: key, by: call.caller)
         switch try await commands.perform(wish, within: try Self.wait(call.query)) {
         case .reply(let reply): return Self.answer(reply)
         case .pending(let sent, let isAccepted): return Self.pending(sent, isAccepted: isAccepted)
+        }
+    }
+
+    /// As ``command(_:on:_:)`` for what only reads, with its arguments in the query.
+    func question(_ target: Commands.Wish.Target, on host: HostName, _ call: Call) async throws -> Answer {
+        var arguments = JSON.Object()
+        for name in call.query.names where name != "wait" {
+            let kind = target.action.spec.arguments.first { $0.name == name }?.kind
+            arguments[name] = Self.value(call.query[name] ?? "", kind)
+        }
+        let asked = Call(
+            fields: call.fields, query: call.query, body: ["args": .object(arguments)], caller: call.caller)
+        return try await command(target, on: host, asked)
+    }
+
+    private static func value(_ text: String, _ kind: ActionArgument.Kind?) -> JSON {
+        switch kind {
+        case .whole: Int(text).map { .optional($0) } ?? .string(text)
+        case .object, .list: (try? JSON.parse(text)) ?? .string(text)  // which is refused by name
+        case .text, .line, .flag, .word, .interval, .moment, nil: .string(text)
         }
     }
 

@@ -21,19 +21,27 @@ struct Commands: Sendable {
         /// The payload's members; id, client and name are set here.
         let members: JSON.Object
         let id: String?
-        let by: String
+        let by: Caller
 
         enum Target {
             case server(ServerID, ServerAction)
             case newServer(game: String)
             case agent(AgentAction)
+
+            var action: Action {
+                switch self {
+                case .server(_, let action): .server(action)
+                case .newServer: .server(.create)
+                case .agent(let action): .agent(action)
+                }
+            }
         }
     }
 
     /// - Throws: ``Problem`` where the host's agent cannot be reached.
     func perform(_ wish: Wish, within limit: Duration) async throws -> Outcome {
         let call = call(wish)
-        if let refused = refusal(of: call) { return .reply(refused) }
+        if let refused = refusal(of: call, by: wish.by) { return .reply(refused) }
         try requireAgent(of: wish.host)
         guard link.exchange.send(call) else { throw Problem.noBroker }
         let record = await link.exchange.outcome(of: call.key, within: limit)
@@ -74,7 +82,8 @@ struct Commands: Sendable {
         if wish.id == nil, members["id"]?.string == nil { members["converge"] = true }
         members["id"] = .string(id)
         members["reply_to"] = .string(link.replyTo)
-        members["by"] = .string(wish.by)
+        members["by"] = .string(wish.by.name)
+        members["from"] = .optional(wish.by.place())
         let (topic, action, server): (String, Action, ServerID?) =
             switch wish.target {
             case .server(let server, let action): (topics.command(action, server.sid), .server(action), server)
@@ -87,18 +96,22 @@ struct Commands: Sendable {
     }
 
     /// What any agent would say against the command, without asking one.
-    private func refusal(of call: Exchange.Call) -> Reply? {
+    private func refusal(of call: Exchange.Call, by caller: Caller) -> Reply? {
+        let (code, reason): (Reply.Code, String)
         do {
             let reader = CommandReader(topics: Topics(host: call.host))
-            _ = try reader.read(CommandMessage(topic: call.topic, payload: call.payload), now: Date())
-            return nil
+            let command = try reader.read(CommandMessage(topic: call.topic, payload: call.payload), now: Date())
+            // Nobody schedules what he may not do.
+            guard let role = command?.role, role > caller.role else { return nil }
+            (code, reason) = (.notAllowed, "\(caller.name) is \(caller.role.rawValue): this takes \(role.rawValue)")
         } catch {
-            var reply = Reply(action: call.action.name, status: .error, at: Date())
-            reply.id = error.id
-            reply.server = call.server
-            reply.code = error.code
-            reply.error = error.reason
-            return reply
+            (code, reason) = (error.code, error.reason)
         }
+        var reply = Reply(action: call.action.name, status: .error, at: Date())
+        reply.id = call.id
+        reply.server = call.server
+        reply.code = code
+        reply.error = reason
+        return reply
     }
 }

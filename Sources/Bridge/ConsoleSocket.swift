@@ -104,7 +104,7 @@ struct ConsoleSocket: Sendable {
     private func ask(_ action: ServerAction, _ arguments: JSON.Object) async -> Reply? {
         let wish = Commands.Wish(
             host: visit.host, target: .server(visit.server, action), members: ["args": .object(arguments)], id: nil,
-            by: visit.caller.name)
+            by: visit.caller)
         // That the agent is away shows as no answer.
         guard case .reply(let reply)? = try? await commands.perform(wish, within: BridgeSettings.peonPatience) else {
             return nil

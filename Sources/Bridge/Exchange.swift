@@ -239,7 +239,7 @@ extension Action {
     fileprivate var isReading: Bool {
         switch spec.effect {
         case .reads, .asks: true
-        case .changes, .supersedes: false
+        case .changes, .arranges, .supersedes: false
         }
     }
 }

@@ -45,10 +45,10 @@ extension Front {
                 board: board, filter: try EventStream.Filter(call.query), lastID: lastID, caller: call.caller
             ).answer
         case .serverCommand(let host, let server, let action):
-            return try await bus.command(Self.target(server, action), on: bus.commands.host(host), call)
+            return try await self.command(Self.target(server, action), host, method, call)
         case .agentCommand(let host, let action):
             guard let action = AgentAction(rawValue: action) else { throw Self.noAction(action) }
-            return try await bus.command(.agent(action), on: bus.commands.host(host), call)
+            return try await command(.agent(action), host, method, call)
         case .result(let host, let command, let id):
             return try await bus.result(host, command: command, id: id, call.query)
         case .root, .health, .ready, .openAPI, .docs, .metrics, .orchestrator, .servers, .console, .hosts, .status:
@@ -73,6 +73,14 @@ extension Front {
             throw Problem(.notFound, "\(server.prefix(64)) is no server's name")
         }
         return .newServer(game: server)
+    }
+
+    private func command(
+        _ target: Commands.Wish.Target, _ host: String, _ method: HTTPRequest.Method, _ call: BusAPI.Call
+    ) async throws -> Answer {
+        let host = try bus.commands.host(host)
+        return try await method == .get
+            ? bus.question(target, on: host, call) : bus.command(target, on: host, call)
     }
 
     private static func noAction(_ name: String) -> Problem {

@@ -103,7 +103,7 @@ struct PeonAPI: Sendable {
     ) async throws -> Commands.Outcome {
         let wish = Commands.Wish(
             host: host, target: target, members: ["args": .object(arguments)],
-            id: try BusAPI.idempotencyKey(call.fields), by: call.caller.name)
+            id: try BusAPI.idempotencyKey(call.fields), by: call.caller)
         return try await commands.perform(wish, within: BridgeSettings.peonPatience)
     }
 

@@ -110,7 +110,16 @@ enum Route: Equatable {
         case .server("info", _?), .server("skip", _?): [.put]
         case .server(let action, _?):
             ServerAction(rawValue: action).map { [PeonAPI.method($0)] } ?? [.get, .put, .delete]
-        case .serverCommand, .agentCommand: [.post]
+        case .serverCommand(_, _, let action): Self.methods(ServerAction(rawValue: action)?.spec.effect)
+        case .agentCommand(_, let action): Self.methods(AgentAction(rawValue: action)?.spec.effect)
+        }
+    }
+
+    /// Of a command: what only reads may be got, too.
+    private static func methods(_ effect: ActionSpec.Effect?) -> [HTTPRequest.Method] {
+        switch effect {
+        case .reads?, .asks?: [.get, .post]
+        case .changes?, .arranges?, .supersedes?, nil: [.post]
         }
     }
 
@@ -157,6 +166,8 @@ struct Query {
         }
         self.pairs = pairs
     }
+
+    var names: [String] { pairs.map(\.name) }
 
     subscript(name: String) -> String? { pairs.first { $0.name == name }?.value }
 

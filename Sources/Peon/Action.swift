@@ -1,11 +1,13 @@
 /// What can be asked of one server: the last level of `cmd/server/<sid>/<action>`.
 package enum ServerAction: String, Sendable, CaseIterable {
     case create, start, stop, restart, kill, power, pause, unpause, description, destroy, eradicate, get, logs, console
+    case schedule, unschedule, cancel
 }
 
 /// What can be asked of the agent: the last level of `cmd/agent/<action>`.
 package enum AgentAction: String, Sendable, CaseIterable {
     case ping, info, list, plans, plan, republish
+    case schedule, unschedule, cancel, schedules, history
     case updatePlans = "update_plans"
 }
 
@@ -31,6 +33,14 @@ package enum Action: Sendable, Hashable, CaseIterable {
         case .agent(let action): action.spec
         }
     }
+
+    /// Whether it makes, ends or calls off schedules; no schedule may.
+    package var isScheduling: Bool {
+        switch spec.effect {
+        case .arranges: true
+        case .reads, .asks, .changes, .supersedes: false
+        }
+    }
 }
 
 /// One row of the catalogue: all that topics, payload checks, command line and documents derive from.
@@ -51,6 +61,8 @@ package struct ActionSpec: Sendable {
         case asks
         /// Changes something, after what was asked of the server before.
         case changes
+        /// Changes what is to happen later: carried out at once, in the order of arrival.
+        case arranges
         /// As `changes`, and what runs before it on the server is broken off at a safe point.
         case supersedes
     }

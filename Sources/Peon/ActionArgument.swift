@@ -15,6 +15,11 @@ package struct ActionArgument: Sendable {
         case whole(ClosedRange<Int>)
         case word([String])
         case object
+        case list
+        /// As ``Interval`` reads it.
+        case interval
+        /// As ``Moment`` reads it.
+        case moment
     }
 
     package init(_ name: String, _ kind: Kind, required: Bool = false, _ summary: String) {
@@ -32,6 +37,9 @@ package struct ActionArgument: Sendable {
         case .whole(let range): .integer(range)
         case .word(let words): .oneOf(words)
         case .object: .object
+        case .list: .array(.any)
+        case .interval: .either([.text(maxLength: 32, pattern: Interval.pattern), .integer(0...Interval.longest / 60)])
+        case .moment: .either([.text(maxLength: 40), .number])
         }
     }
 
@@ -59,6 +67,12 @@ package struct ActionArgument: Sendable {
             }
             return nil
         case .object: return value.object == nil ? "must be an object" : nil
+        case .list: return value.array == nil ? "must be a list" : nil
+        case .interval:
+            return Interval.seconds(value) == nil
+                ? "must be such as 90s, 15m, 2h, 1d or 1h30m; a bare number is minutes" : nil
+        case .moment:
+            return Moment.date(value) == nil ? "must be an RFC 3339 time, or seconds since 1970" : nil
         }
     }
 }

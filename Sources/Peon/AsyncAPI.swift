@@ -38,6 +38,7 @@ enum AsyncAPI {
             }
             + [
                 ("event-server", channel("peon/{host}/event/server/{sid}", schema: "event-server", true)),
+                ("event-scheduler", channel("peon/{host}/event/scheduler", schema: "event-scheduler", false)),
                 ("event-agent", channel("peon/{host}/event/agent", schema: "event-agent", false)),
                 ("console-server", channel("peon/{host}/console/server/{sid}", schema: "console-server", true)),
                 ("reply", replyChannel),

@@ -4,11 +4,12 @@ extension ServerAction {
         case .create: Self.creation
         case .start:
             ActionSpec(
-                "Starts the server; makes its container first where there is none.", role: .operator, effect: .changes)
+                "Starts the server; makes its container first where there is none.", role: .operator, effect: .changes,
+                arguments: ActionArgument.session)
         case .stop:
             ActionSpec(
                 "Stops the server so that it can save; kills it only after the grace.", role: .operator,
-                effect: .supersedes, arguments: Self.stopping, example: ["grace": 60])
+                effect: .supersedes, arguments: Self.stopping + ActionArgument.session, example: ["grace": 60])
         case .restart:
             ActionSpec(
                 "Stops the server, then starts it.", role: .operator, effect: .changes, arguments: Self.stopping,
@@ -49,6 +50,22 @@ extension ServerAction {
                     ActionArgument("command", .line(maxBytes: 4096), required: true, "The line, without its end.")
                 ],
                 example: ["command": "save-all"])
+        case .schedule:
+            ActionSpec(
+                "Has something done to the server later, once or again and again; the same id replaces.",
+                role: .operator, effect: .arranges, arguments: ActionArgument.schedule,
+                example: ["schedule": "friday", "cron": "0 18 * * fri", "zone": "Europe/Berlin", "action": "start"])
+        case .unschedule:
+            ActionSpec(
+                "Takes a schedule of the server away; without an id, all of them.", role: .operator, effect: .arranges,
+                arguments: [ActionArgument("schedule", .text(maxBytes: 300), "The schedule's id.")],
+                example: ["schedule": "friday"])
+        case .cancel:
+            ActionSpec(
+                "Calls off what a schedule is doing to the server; with an id, where it does nothing now, its next time.",
+                role: .operator, effect: .arranges,
+                arguments: [ActionArgument("schedule", .text(maxBytes: 300), "The schedule's id.")],
+                example: ["schedule": "friday"])
         }
     }
 
@@ -64,7 +81,7 @@ extension ServerAction {
                     "files", .object,
                     "Files for the server's folder: path to text, or to JSON that is written as it is."),
                 ActionArgument("image", .text(maxBytes: 255), "An image in place of the plan's."),
-            ],
+            ] + ActionArgument.session,
             otherArguments: "A setting of the plan.",
             example: ["SERVER_NAME": "Friday", "WORLD_NAME": "Midgard", "PASSWORD": "not-telling"])
     }

@@ -14,6 +14,16 @@ package struct Command: Sendable {
     package var converges: Bool
     /// What tells this command from every other: its topic with its id, or with one of our own where it gave none.
     package var key: String
+    package var origin = Origin.bus
+    /// Where it was sent from, as the sender says.
+    package var place: String?
+
+    /// How it came in.
+    package enum Origin: Sendable, Equatable {
+        case bus
+        /// By the schedule of this id.
+        case schedule(String)
+    }
 
     package enum Target: Sendable, Hashable {
         case server(ServerID, ServerAction)
@@ -49,16 +59,27 @@ package struct Command: Sendable {
         )
         addressed.converges = converges
         addressed.key = key
+        addressed.origin = origin
+        addressed.place = place
         return addressed
+    }
+
+    /// What it does; a stop at a later time stops nothing now.
+    package var effect: ActionSpec.Effect {
+        if case .server(_, .stop) = target, hasSession { return .arranges }
+        return action.spec.effect
     }
 
     /// Whether repeating it does no harm.
     package var isHarmless: Bool {
-        switch action.spec.effect {
+        switch effect {
         case .reads, .asks: true
-        case .changes, .supersedes: false
+        case .changes, .arranges, .supersedes: false
         }
     }
+
+    /// The role that it takes: a schedule that of what it does.
+    package var role: Role { max(action.spec.role, schedule?.role ?? .viewer) }
 
     package var server: ServerID? { if case .server(let server, _) = target { server } else { nil } }
 }

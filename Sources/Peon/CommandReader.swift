@@ -8,6 +8,7 @@ package struct CommandMessage: Sendable {
     package var responseTopic: String?
     package var correlation: [UInt8]?
     package var by: String?
+    package var from: String?
 
     package init(topic: String, payload: [UInt8]) {
         self.topic = topic
@@ -22,6 +23,7 @@ extension CommandMessage {
         let json: JSON = [
             "topic": .string(topic), "payload": .string(text), "response_topic": .optional(responseTopic),
             "correlation": correlation.map { .array($0.map { .number(String($0)) }) } ?? .null, "by": .optional(by),
+            "from": .optional(from),
         ]
         return json.text()
     }
@@ -35,6 +37,7 @@ extension CommandMessage {
         responseTopic = json["response_topic"]?.string
         correlation = json["correlation"]?.array?.compactMap { $0.int.flatMap { UInt8(exactly: $0) } }
         by = json["by"]?.string
+        from = json["from"]?.string
     }
 }
 
@@ -44,6 +47,13 @@ package struct Refusal: Error, Sendable {
     package let reason: String
     package let id: String?
     package let route: ReplyRoute
+    package let sender: Sender
+
+    /// Who sent it, as he says.
+    package struct Sender: Sendable, Equatable {
+        package var by: String?
+        package var place: String?
+    }
 }
 
 /// Reads commands: pure, and the only place that decides what is one.
@@ -70,6 +80,7 @@ package struct CommandReader: Sendable {
         let correlation = isAnswerable ? message.correlation : nil
         var draft = Draft(route: ReplyRoute(mirror: mirror, topic: nil, correlation: correlation))
         draft.id = correlation.flatMap(Self.id)
+        draft.sender = Refusal.Sender(by: message.by, place: message.from)
         if message.isRetained { throw draft.refusal(.retained, "retained commands are never run") }
         guard isAnswerable else {
             throw draft.refusal(.tooLarge, "correlation data of more than \(Self.maxCorrelationBytes) bytes")
@@ -82,14 +93,15 @@ package struct CommandReader: Sendable {
         }
         let arguments = try draft.arguments(members)
         let target = try draft.target(address)
-        try draft.refuseSchedule(target, arguments)
-        let by = members["by"]?.string ?? message.by
         var command = Command(
-            target: target, id: draft.id, arguments: arguments, route: draft.route, by: by, receivedAt: now)
+            target: target, id: draft.id, arguments: arguments, route: draft.route, by: draft.sender.by,
+            receivedAt: now)
+        command.place = draft.sender.place
         if members["converge"]?.bool == true { command.converges = true }
         if let complaint = command.action.spec.complaint(about: arguments) {
             throw draft.refusal(.badArguments, complaint)
         }
+        if let complaint = command.scheduleComplaint { throw draft.refusal(.badArguments, complaint) }
         return command
     }
 
@@ -110,11 +122,12 @@ package struct CommandReader: Sendable {
 private struct Draft {
     var route: ReplyRoute
     var id: String?
+    var sender = Refusal.Sender()
 
-    static let envelope: Set<String> = ["id", "ts", "ttl", "reply_to", "args", "by", "converge", "v"]
+    static let envelope: Set<String> = ["id", "ts", "ttl", "reply_to", "args", "by", "from", "converge", "v"]
 
     func refusal(_ code: Reply.Code, _ reason: String) -> Refusal {
-        Refusal(code: code, reason: reason, id: id, route: route)
+        Refusal(code: code, reason: reason, id: id, route: route, sender: sender)
     }
 
     mutating func adopt(responseTopic: String?, topics: Topics) throws(Refusal) {
@@ -152,6 +165,8 @@ private struct Draft {
     }
 
     mutating func adoptEnvelope(_ members: JSON.Object, topics: Topics) throws(Refusal) {
+        sender.by = members["by"]?.string ?? sender.by
+        sender.place = members["from"]?.string ?? sender.place
         switch members["id"] {
         case nil, .null?: break
         case .string(let text)? where (1...CommandReader.maxIDBytes).contains(text.utf8.count): id = text
@@ -191,17 +206,6 @@ private struct Draft {
         default: throw refusal(.badArguments, "args: must be an object")
         }
         return arguments
-    }
-
-    /// Never does at once what PEON's clients ask for at a later time; a restart they have always had at once.
-    func refuseSchedule(_ target: Command.Target, _ arguments: JSON.Object) throws(Refusal) {
-        switch target {
-        case .server(_, .start), .server(_, .stop), .server(_, .power), .server(_, .kill), .server(_, .pause),
-            .server(_, .unpause), .server(_, .destroy), .server(_, .create), .newServer:
-            let isLater = ["interval", "epoch_time"].contains { arguments[$0].map { !$0.isNull } ?? false }
-            if isLater { throw refusal(.unknownAction, "There is no action [schedule].") }
-        case .server, .agent: break
-        }
     }
 
     func target(_ address: Topics.Address) throws(Refusal) -> Command.Target {

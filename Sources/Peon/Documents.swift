@@ -27,8 +27,14 @@ package enum Documents {
             ("status-health", titled("The agent's own weight and the bus's counters", HealthReport.fields)),
             ("status-servers", titled("The index of servers", ServersReport.fields)),
             ("status-plans", titled("The plan catalogue", PlansReport.fields)),
+            ("status-scheduler", titled("What came last, and what comes next", SchedulerReport.fields)),
             ("status-server-state", titled("All that is known of a server", StateReport.fields)),
             ("status-server-availability", titled("Whether the state can be trusted", AvailabilityReport.fields)),
+            ("status-server-schedule", titled("A server's schedules", ServerScheduleReport.fields)),
+            (
+                "event-scheduler",
+                titled("What happened to a schedule", EventReport.fields(SchedulerEvent.allCases.map(\.rawValue)))
+            ),
             (
                 "event-server",
                 titled("What happened to a server", EventReport.fields(ServerEvent.allCases.map(\.rawValue)))
@@ -56,7 +62,8 @@ package enum Documents {
         lines += Topics.HostReport.allCases.map { "  \(placeholder.status($0))" }
         lines += Topics.ServerReport.allCases.map { "  peon/host/status/server/<sid>/\($0.rawValue)" }
         lines += [
-            "", "What happens, not retained:", "  peon/host/event/server/<sid>", "  peon/host/event/agent",
+            "", "What happens, not retained:", "  peon/host/event/server/<sid>", "  peon/host/event/scheduler",
+            "  peon/host/event/agent",
             "  peon/host/console/server/<sid> (while somebody follows, see logs)",
         ]
         lines += ["", "Commands (a JSON object, not retained):"]
@@ -104,6 +111,7 @@ extension Action {
                 ]
             ),
             ("by", ["type": "string", "description": "Who asks."]),
+            ("from", ["type": "string", "description": "Where he asks from."]),
             (
                 "converge",
                 [

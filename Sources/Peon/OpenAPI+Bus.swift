@@ -31,7 +31,7 @@ extension OpenAPI {
 
     static var busPaths: [(String, JSON)] {
         [("/api/v2/hosts", ["get": hosts]), ("/api/v2/events", ["get": events])] + reports
-            + Action.allCases.map { ("/api/v2/{host}/cmd/\($0.restPath)", ["post": command($0)]) } + [
+            + Action.allCases.map { ("/api/v2/{host}/cmd/\($0.restPath)", item($0)) } + [
                 ("/api/v2/{host}/result/agent/{action}/{id}", ["get": result(hasServer: false)]),
                 ("/api/v2/{host}/result/server/{server}/{action}/{id}", ["get": result(hasServer: true)]),
             ]
@@ -121,12 +121,35 @@ extension OpenAPI {
                 wait, key,
             ],
             body: body(spec.argumentsSchema(envelope), isRequired: spec.hasRequiredArguments, example: spec.example),
-            answers: [
-                (200, answer("It is done.", reference("Reply"))),
-                (202, answer("It is on its way.", reference("Pending"))),
-            ] + busFailures([400, 401, 403, 404, 409, 413, 422, 429, 500, 503, 504])
+            answers: commandAnswers
         ).json
     }
+
+    /// A command's path; what only reads may be got, too.
+    private static func item(_ action: Action) -> JSON {
+        switch action.spec.effect {
+        case .reads, .asks: ["get": question(action), "post": command(action)]
+        case .changes, .arranges, .supersedes: ["post": command(action)]
+        }
+    }
+
+    private static func question(_ action: Action) -> JSON {
+        let spec = action.spec
+        let arguments = spec.arguments.map { argument in
+            parameter(
+                argument.name, in: "query", argument.summary, argument.schema.json, isRequired: argument.isRequired)
+        }
+        return Operation(
+            id: "get-\(action.documentName)", summary: spec.summary, tag: "bus", role: spec.role,
+            parameters: [host] + (action.isServers ? [server] : []) + [wait] + arguments, answers: commandAnswers
+        ).json
+    }
+
+    private static let commandAnswers =
+        [
+            (status: 200, answer: answer("It is done.", reference("Reply"))),
+            (202, answer("It is on its way.", reference("Pending"))),
+        ] + busFailures([400, 401, 403, 404, 409, 413, 422, 429, 500, 503, 504])
 
     private static func result(hasServer: Bool) -> JSON {
         Operation(
@@ -140,11 +163,7 @@ extension OpenAPI {
                 parameter(
                     "wait", in: "query", "Seconds to wait for the last reply.",
                     ["type": "integer", "minimum": 0, "maximum": 60, "default": 0]),
-            ],
-            answers: [
-                (200, answer("It is done.", reference("Reply"))),
-                (202, answer("It is on its way.", reference("Pending"))),
-            ] + busFailures([400, 401, 403, 404, 409, 413, 422, 429, 500, 503, 504])
+            ], answers: commandAnswers
         ).json
     }
 }

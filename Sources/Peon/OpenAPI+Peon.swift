@@ -108,7 +108,8 @@ extension OpenAPI {
             case .destroy, .eradicate: reference("PeonDone")
             case .logs:
                 Field.objectSchema([Field("logs", .array(.string), "The last lines that it printed.")])
-            case .create, .start, .stop, .restart, .kill, .power, .pause, .unpause, .description, .get, .console:
+            case .create, .start, .stop, .restart, .kill, .power, .pause, .unpause, .description, .get, .console,
+                .schedule, .unschedule, .cancel:
                 ["anyOf": [reference("PeonServer"), reference("PeonDone")]]
             }
         return Operation(

@@ -33,12 +33,13 @@ package enum PeonREST {
     package static func method(_ action: ServerAction) -> Method {
         switch action {
         case .destroy, .eradicate: return .delete
-        case .create, .start, .stop, .restart, .kill, .power, .pause, .unpause, .description, .get, .logs, .console:
+        case .create, .start, .stop, .restart, .kill, .power, .pause, .unpause, .description, .get, .logs, .console,
+            .schedule, .unschedule, .cancel:
             break
         }
         switch action.spec.effect {
         case .reads, .asks: return .get
-        case .changes, .supersedes: return .put
+        case .changes, .arranges, .supersedes: return .put
         }
     }
 

@@ -2,7 +2,7 @@
 package indirect enum Schema: Sendable, Equatable {
     case string
     /// Of at most so many characters, which match an ECMA-262 pattern.
-    case text(maxLength: Int, pattern: String)
+    case text(maxLength: Int, pattern: String? = nil)
     case integer(ClosedRange<Int>? = nil)
     case number
     case boolean
@@ -14,12 +14,16 @@ package indirect enum Schema: Sendable, Equatable {
     case array(Schema)
     case members([Field])
     case nullable(Schema)
+    case either([Schema])
 
     package var json: JSON {
         switch self {
         case .string: ["type": "string"]
         case .text(let maxLength, let pattern):
-            ["type": "string", "maxLength": .optional(maxLength), "pattern": .string(pattern)]
+            .object(
+                JSON.Object(
+                    [("type", "string"), ("maxLength", .optional(maxLength))]
+                        + (pattern.map { [("pattern", .string($0))] } ?? [])))
         case .integer(nil): ["type": "integer"]
         case .integer(let range?):
             ["type": "integer", "minimum": .optional(range.lowerBound), "maximum": .optional(range.upperBound)]
@@ -33,6 +37,7 @@ package indirect enum Schema: Sendable, Equatable {
         case .array(let element): ["type": "array", "items": element.json]
         case .members(let fields): Field.objectSchema(fields)
         case .nullable(let schema): ["anyOf": [schema.json, ["type": "null"]]]
+        case .either(let schemas): ["anyOf": .array(schemas.map(\.json))]
         }
     }
 }

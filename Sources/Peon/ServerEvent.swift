@@ -21,9 +21,23 @@ package enum AgentEvent: String, Sendable, CaseIterable {
     case storeDamaged = "store_damaged"
 }
 
+/// What `event/scheduler` can tell of.
+package enum SchedulerEvent: String, Sendable, CaseIterable {
+    /// Its time has come.
+    case due
+    /// Its first step is taken.
+    case started
+    case done, failed
+    /// Its time came, and nothing was to be done: `data` says why.
+    case skipped
+    /// Its time passed while nobody could see to it.
+    case missed
+}
+
 /// On whose account something happened.
 package enum Cause: Sendable, Equatable {
     case command(id: String?)
+    case schedule(id: String)
     /// The restart policy, or what was asked for before the engine or the agent ended.
     case policy
     /// The server itself, as the engine tells.
@@ -34,6 +48,7 @@ package enum Cause: Sendable, Equatable {
     var text: String {
         switch self {
         case .command(let id): "cmd:\(id ?? "")"
+        case .schedule(let id): "schedule:\(id)"
         case .policy: "policy"
         case .engine: "engine"
         case .external: "external"
@@ -57,6 +72,10 @@ package struct EventReport: Sendable {
         self.init(type.rawValue, cause, data, date)
     }
 
+    package init(_ type: SchedulerEvent, cause: Cause, data: JSON = [:], at date: Date = Date()) {
+        self.init(type.rawValue, cause, data, date)
+    }
+
     private init(_ type: String, _ cause: Cause, _ data: JSON, _ date: Date) {
         self.type = type
         id = UUID().uuidString.lowercased()
@@ -71,7 +90,8 @@ package struct EventReport: Sendable {
             Field("event_type", .oneOf(types), "What happened."),
             Field("id", .string, "The event's own id, a UUID."),
             Field(
-                "cause", .string, "cmd:<id>, policy, engine (the server itself) or external (the engine's other users)."
+                "cause", .string,
+                "cmd:<id>, schedule:<id>, policy, engine (the server itself) or external (the engine's other users)."
             ),
             Field("data", .object, "What more is known: state, reason, exit code, the log's last lines."),
             Field("ts", .string, "When it happened."),

@@ -18,6 +18,8 @@ package struct StateReport: Sendable, Equatable {
     package var image: String?
     package var containerType: String?
     package var buildVersion: String?
+    package var nextStart: Date?
+    package var nextStop: Date?
     package var ports: [Port] = []
     /// File name to content of the server's `config` folder, secrets masked.
     package var config: [ConfigFile] = []
@@ -95,8 +97,9 @@ package struct StateReport: Sendable, Equatable {
                 ports.map {
                     ["name": .string($0.name), "port": .optional($0.number), "protocol": .string($0.transport)]
                 }),
-            "server_config": .object(JSON.Object(config.map { ($0.name, .string($0.value)) })), "next_start": nil,
-            "next_stop": nil, "seq": .optional(seq), "ts": Timestamp.json(date),
+            "server_config": .object(JSON.Object(config.map { ($0.name, .string($0.value)) })),
+            "next_start": Timestamp.json(nextStart), "next_stop": Timestamp.json(nextStop), "seq": .optional(seq),
+            "ts": Timestamp.json(date),
         ]
     }
 }

@@ -7,9 +7,9 @@ package struct Topics: Sendable, Hashable {
     private var root: String { "peon/\(host)" }
 
     /// Retained reports about the host itself.
-    package enum HostReport: String, Sendable, CaseIterable { case agent, info, health, servers, plans }
+    package enum HostReport: String, Sendable, CaseIterable { case agent, info, health, servers, plans, scheduler }
     /// Retained reports about one server.
-    package enum ServerReport: String, Sendable, CaseIterable { case state, availability }
+    package enum ServerReport: String, Sendable, CaseIterable { case state, availability, schedule }
 
     package func status(_ report: HostReport) -> String { "\(root)/status/\(report.rawValue)" }
     package func status(_ server: ServerID, _ report: ServerReport) -> String {
@@ -19,6 +19,7 @@ package struct Topics: Sendable, Hashable {
     /// The lines that a server prints, while somebody follows them.
     package func console(_ server: ServerID) -> String { "\(root)/console/server/\(server.sid)" }
     package var agentEvent: String { "\(root)/event/agent" }
+    package var schedulerEvent: String { "\(root)/event/scheduler" }
 
     package func command(_ action: ServerAction, _ level: String) -> String {
         "\(root)/cmd/server/\(level)/\(action.rawValue)"

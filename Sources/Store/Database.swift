@@ -63,8 +63,16 @@ final class Database: Sendable {
 
     /// Runs one statement and returns its rows.
     @discardableResult
-    func run(_ sql: String, _ values: Value...) throws(StoreError) -> [[Value]] {
+    func run(_ sql: String, _ values: Value...) throws(StoreError) -> [[Value]] { try run(sql, values) }
+
+    /// As ``run(_:_:)``, with the values in a list.
+    func run(_ sql: String, _ values: [Value]) throws(StoreError) -> [[Value]] {
         try handle.withLock { connection throws(StoreError) in try Self.run(sql, values, on: connection) }
+    }
+
+    /// Hands the rows of one statement to `body`, one at a time; `body` must not use the database.
+    func each(_ sql: String, _ body: ([Value]) -> Void) throws(StoreError) {
+        try handle.withLock { connection throws(StoreError) in try Self.step(sql, [], on: connection, each: body) }
     }
 
     /// Runs statements so that all of them count, or none.
@@ -99,6 +107,14 @@ final class Database: Sendable {
     @discardableResult
     private static func run(_ sql: String, _ values: [Value], on connection: Connection) throws(StoreError) -> [[Value]]
     {
+        var rows: [[Value]] = []
+        try step(sql, values, on: connection) { rows.append($0) }
+        return rows
+    }
+
+    private static func step(
+        _ sql: String, _ values: [Value], on connection: Connection, each body: ([Value]) -> Void
+    ) throws(StoreError) {
         var statement: OpaquePointer?
         let prepared = unsafe sqlite3_prepare_v2(connection.pointer, sql, -1, &statement, nil)
         guard prepared == SQLITE_OK, let statement = unsafe statement else { throw error(prepared, on: connection) }
@@ -107,12 +123,11 @@ final class Database: Sendable {
             let bound = unsafe bind(value, to: statement, at: Int32(index + 1))
             guard bound == SQLITE_OK else { throw error(bound, on: connection) }
         }
-        var rows: [[Value]] = []
         while true {
             let stepped = unsafe sqlite3_step(statement)
-            if stepped == SQLITE_DONE { return rows }
+            if stepped == SQLITE_DONE { return }
             guard stepped == SQLITE_ROW else { throw error(stepped, on: connection) }
-            rows.append(unsafe (0..<sqlite3_column_count(statement)).map { unsafe column($0, of: statement) })
+            body(unsafe (0..<sqlite3_column_count(statement)).map { unsafe column($0, of: statement) })
         }
     }
 

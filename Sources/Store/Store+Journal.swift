@@ -1,5 +1,5 @@
 package import FoundationEssentials
-import Peon
+package import Peon
 
 /// The journal of commands: each stands in it before it is acknowledged, and until its reply is old.
 extension Store {
@@ -67,9 +67,11 @@ extension Store {
         try database.run("UPDATE journal SET begun = 1 WHERE key = ?", .text(key))
     }
 
-    /// Notes a command's terminal reply, before it goes out.
-    package func note(_ key: String, reply: String) throws(StoreError) {
-        try database.run("UPDATE journal SET reply = ? WHERE key = ?", .text(reply), .text(key))
+    /// Notes a command's terminal reply, before it goes out, and with it its line of the audit.
+    package func note(_ key: String, reply: String, _ entry: HistoryEntry? = nil) throws(StoreError) {
+        try database.transaction(
+            [("UPDATE journal SET reply = ? WHERE key = ?", [.text(reply), .text(key)])]
+                + (entry.map { [Self.insertion($0)] } ?? []))
     }
 
     /// Takes a command out again that was not taken in after all.

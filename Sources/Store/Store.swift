@@ -33,6 +33,21 @@ package final class Store: Sendable {
             name TEXT PRIMARY KEY, role TEXT NOT NULL, digest TEXT NOT NULL UNIQUE, created REAL NOT NULL
         ) STRICT
         """,
+        """
+        CREATE TABLE schedule (
+            id TEXT PRIMARY KEY, owner TEXT NOT NULL, definition TEXT NOT NULL, handled REAL NOT NULL, last TEXT
+        ) STRICT;
+        CREATE TABLE run (
+            schedule TEXT PRIMARY KEY, due REAL NOT NULL, fired REAL NOT NULL, progress TEXT NOT NULL
+        ) STRICT;
+        CREATE TABLE audit (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, origin TEXT NOT NULL, who TEXT, place TEXT,
+            command TEXT, server TEXT, action TEXT NOT NULL, arguments TEXT NOT NULL, outcome TEXT NOT NULL,
+            changed INTEGER, error TEXT, took INTEGER
+        ) STRICT;
+        CREATE INDEX audit_at ON audit (at);
+        CREATE INDEX audit_server ON audit (server, id)
+        """,
     ]
 
     /// `path`: of the file; its folder must be there.
@@ -50,14 +65,21 @@ package final class Store: Sendable {
     /// Reads a table's rows, the first column of which is its key; one that cannot be read is set aside.
     func rows<Row>(of table: String, _ columns: String, _ read: ([Value]) -> Row?) throws(StoreError) -> [Row] {
         var found: [Row] = []
-        for values in try database.run("SELECT rowid, \(columns) FROM \(table)") {
-            if let row = read(Array(values.dropFirst())) {
-                found.append(row)
-            } else if let id = values.first {
-                try setAside(id, of: table, values)
-            }
+        try eachRow(of: table, columns) { values in
+            guard let row = read(values) else { return false }
+            found.append(row)
+            return true
         }
         return found
+    }
+
+    /// As ``rows(of:_:_:)``, holding one row at a time; `read` answers whether it could be read.
+    func eachRow(of table: String, _ columns: String, _ read: ([Value]) -> Bool) throws(StoreError) {
+        var unreadable: [[Value]] = []
+        try database.each("SELECT rowid, \(columns) FROM \(table)") { values in
+            if !read(Array(values.dropFirst())) { unreadable.append(values) }
+        }
+        for values in unreadable { try setAside(values[0], of: table, values) }
     }
 
     private func setAside(_ id: Value, of table: String, _ values: [Value]) throws(StoreError) {
@@ -103,8 +125,10 @@ package final class Store: Sendable {
     // Facts about the machine that are compared with what is found later.
 
     /// The run of the container engine that was followed last.
-    package func engineRun() throws(StoreError) -> String? {
-        try database.run("SELECT value FROM fact WHERE name = 'engine_run'").first?.first?.text
+    package func engineRun() throws(StoreError) -> String? { try fact("engine_run") }
+
+    func fact(_ name: String) throws(StoreError) -> String? {
+        try database.run("SELECT value FROM fact WHERE name = ?", .text(name)).first?.first?.text
     }
 
     package func set(engineRun run: String) throws(StoreError) {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Bus
 import FoundationEssentials
+import Glibc
 import Logging
 import Peon
 
@@ -39,7 +40,8 @@ struct Caller {
         let replyTopic = call.topics.reply(to: name)
         try await client.subscribe([replyTopic])
         let payload: JSON = [
-            "id": .string(call.id), "reply_to": .string(name), "by": "cli", "args": .object(call.arguments),
+            "id": .string(call.id), "reply_to": .string(name), "by": .string(Self.user), "from": "cli",
+            "args": .object(call.arguments),
         ]
         guard client.publish(Publication(call.topic, payload.bytes)) else { throw BusError.notConnected }
         for await message in client.messages() where message.topic == replyTopic {
@@ -48,6 +50,13 @@ struct Caller {
             if reply.status.isTerminal { return reply }
         }
         throw BusError.notConnected
+    }
+}
+
+extension Caller {
+    /// Who runs this program, as its system calls him.
+    fileprivate static var user: String {
+        getpwuid(getuid()).map { String(cString: $0.pointee.pw_name) } ?? "uid \(getuid())"
     }
 }
 

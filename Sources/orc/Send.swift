@@ -46,7 +46,8 @@ struct Send: AsyncParsableCommand {
     private func call(topics: Topics) throws -> Caller.Call {
         var rest = words[...]
         let topic: String
-        if let agentAction = AgentAction(rawValue: action) {
+        let namesServer = rest.first.map { !$0.contains("=") } ?? false
+        if let agentAction = AgentAction(rawValue: action), ServerAction(rawValue: action) == nil || !namesServer {
             topic = topics.command(agentAction)
         } else if let serverAction = ServerAction(rawValue: action) {
             guard let server = rest.popFirst(), !server.contains("=") else {

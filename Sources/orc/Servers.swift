@@ -11,17 +11,7 @@ struct Servers: AsyncParsableCommand {
     var json = false
 
     func run() async throws {
-        let wiring = try Wiring(try flags.settings(), isQuiet: true)
-        let topics = Topics(host: try wiring.settings.host())
-        let call = Caller.Call(
-            topics: topics, topic: topics.command(.list), arguments: [:], id: UUID().uuidString.lowercased())
-        let reply = try await orUnreachable {
-            try await Caller(options: try wiring.clientOptions(), logger: wiring.logger).send(call, seconds: 10)
-        }
-        guard let servers = reply.data["servers"]?.array else {
-            StandardError.write("orc: the agent answered without a list: \(reply.error ?? "")\n")
-            throw ExitCode(3)
-        }
+        let servers = try await AgentQuestion(flags).ask(.list, [:])["servers"]?.array ?? []
         StandardOutput.print(json ? JSON.array(servers).text() : ServerTable.text(servers))
     }
 }
@@ -31,11 +21,7 @@ enum ServerTable {
     private static let columns = ["server", "state", "reason", "desired", "ports", "image"]
 
     static func text(_ reports: [JSON]) -> String {
-        let rows = [columns.map { $0.uppercased() }] + reports.map(row)
-        let widths = columns.indices.map { index in rows.map { $0[index].count }.max() ?? 0 }
-        return rows.map { row in
-            zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }.joined(separator: "  ")
-        }.joined(separator: "\n")
+        Table.text([columns.map { $0.uppercased() }] + reports.map(row))
     }
 
     static func row(_ report: JSON) -> [String] {

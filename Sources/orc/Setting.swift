@@ -15,6 +15,9 @@ enum Setting: String, CaseIterable {
     case hostRoot = "HOST_DIR"
     case plansURL = "ORC_PLANS_URL"
     case stopGrace = "ORC_STOP_GRACE"
+    case zone = "ORC_ZONE"
+    case historyKeep = "ORC_HISTORY_KEEP"
+    case historyMost = "ORC_HISTORY_MOST"
     case publicIP = "PUBLIC_IP"
     case logLevel = "ORC_LOG_LEVEL"
     case logFormat = "ORC_LOG_FORMAT"
@@ -37,13 +40,15 @@ enum Setting: String, CaseIterable {
         case .dockerHost: "unix:///var/run/docker.sock"
         case .plansURL: "https://github.com/the-peon-project/peon-warplans.git"
         case .stopGrace: "60"
+        case .historyKeep: "90d"
+        case .historyMost: "100000"
         case .logLevel: "info"
         case .logFormat: "text"
         case .httpListen: "127.0.0.1:5000"
         case .httpHosts: "all"
         case .httpOrigins: "*"
         case .host, .mqttURL, .mqttPassword, .mqttAuthorities, .mqttCertificate, .mqttKey, .dockerSocket,
-            .dockerCertificates, .hostRoot, .publicIP, .developerMode, .version, .apiKey, .httpProxies,
+            .dockerCertificates, .hostRoot, .zone, .publicIP, .developerMode, .version, .apiKey, .httpProxies,
             .httpCertificate, .httpKey:
             ""
         }
@@ -66,6 +71,9 @@ enum Setting: String, CaseIterable {
         case .hostRoot: "ORC_ROOT as the engine's host names it; unset: the same, or found from Orc's own mounts."
         case .plansURL: "The git repository of the plans."
         case .stopGrace: "Seconds that a server gets to stop where neither its plan nor the command says."
+        case .zone: "The time zone of schedules that name none, such as Europe/Berlin; unset: the machine's."
+        case .historyKeep: "How long it is remembered who asked for what: 12h, 90d."
+        case .historyMost: "How many commands are remembered so at most."
         case .publicIP: "The address at which players reach this machine; handed to the containers."
         case .logLevel: "trace, debug, info, warning or error."
         case .logFormat: "text or json."
@@ -86,7 +94,8 @@ enum Setting: String, CaseIterable {
         switch self {
         case .mqttURL, .mqttPassword, .apiKey: true
         case .host, .root, .mqttAuthorities, .mqttCertificate, .mqttKey, .mqttVersion, .brokerListen, .dockerHost,
-            .dockerSocket, .dockerCertificates, .hostRoot, .plansURL, .stopGrace, .publicIP, .logLevel, .logFormat,
+            .dockerSocket, .dockerCertificates, .hostRoot, .plansURL, .stopGrace, .zone, .historyKeep, .historyMost,
+            .publicIP, .logLevel, .logFormat,
             .developerMode, .version, .httpListen, .httpHosts, .httpOrigins, .httpProxies, .httpCertificate, .httpKey:
             false
         }

@@ -10,6 +10,8 @@ import Plans
 /// The settings as they came together: the file, over it the environment, over it the flags.
 struct Settings: Sendable {
     private let values: [Setting: String]
+    /// The environment's TZ, which is no setting of Orc's alone.
+    private let machineZone: String?
 
     static let standardFile = "/etc/orc/orc.env"
 
@@ -36,6 +38,7 @@ struct Settings: Sendable {
                 into: &values)
         }
         self.values = values
+        machineZone = environment["TZ"]
         try check()
     }
 
@@ -83,6 +86,8 @@ struct Settings: Sendable {
         _ = try mqttVersion()
         _ = try engine()
         _ = try stopGrace()
+        _ = try zone()
+        _ = try history()
         _ = try logLevel()
         _ = try logsJSON()
         _ = try bridge()
@@ -154,6 +159,22 @@ struct Settings: Sendable {
         }
     }
 
+    /// Of schedules that name none.
+    func zone() throws(SettingsError) -> String {
+        guard given(.zone) != nil else { return Zones.machineZone(machineZone) }
+        // Whatever is wrong with it is the value's fault.
+        return try read(.zone, "a time zone that this machine knows") { (try? Zones().rules($0))?.name }
+    }
+
+    func history() throws(SettingsError) -> AgentSettings.History {
+        var history = AgentSettings.History()
+        history.age = try read(.historyKeep, "a span of time such as 12h or 90d") { Interval.seconds($0) }
+        history.most = try read(.historyMost, "a whole number from 0 to 10000000") {
+            Int($0).flatMap { (0...10_000_000).contains($0) ? $0 : nil }
+        }
+        return history
+    }
+
     func logLevel() throws(SettingsError) -> Logger.Level {
         let level = try read(.logLevel, "trace, debug, info, warning or error") { Logger.Level(rawValue: $0) }
         let isDeveloper = !["", "0", "false", "disabled", "no", "off"].contains(self[.developerMode].lowercased())
@@ -171,6 +192,8 @@ struct Settings: Sendable {
         settings.hostRoot = given(.hostRoot)
         settings.publicIP = given(.publicIP)
         settings.stopGrace = try stopGrace()
+        settings.zone = try zone()
+        settings.history = try history()
         return settings
     }
 }

@@ -1,6 +1,7 @@
 import Foundation
 import Logging
 import Peon
+import Plans
 import Store
 import Testbed
 import Testing
@@ -28,6 +29,11 @@ import Testing
         try await Testbed.withFolder { try body(try Store(path: $0.appending(path: "orc.db").path())) }
     }
 
+    private func finish(_ command: Command, in ledger: Ledger) -> [ReplyRoute] {
+        let reply = command.reply(.ok)
+        return ledger.finish(command, with: reply, Audit.entry(command, reply, secrets: Secrets(environment: [:])))
+    }
+
     private func isNew(_ sighting: Ledger.Sighting) -> Bool { if case .new = sighting { true } else { false } }
 
     @Test func `a command under way is known however many come after it`() async throws {
@@ -38,7 +44,7 @@ import Testing
             for number in 0..<5000 {
                 let other = try command("\(number)")
                 guard isNew(ledger.admit(other, message("\(number)"))) else { return #expect(Bool(false)) }
-                _ = ledger.finish(other, with: other.reply(.ok))
+                _ = finish(other, in: ledger)
             }
             guard case .running = ledger.admit(try command("first"), message("first")) else {
                 return #expect(Bool(false), "it would run twice")
@@ -53,7 +59,7 @@ import Testing
             let earlier = try ledger(store)
             for id in ["waiting", "begun", "unsent", "sent"] { _ = earlier.admit(try command(id), message(id)) }
             for id in ["begun", "unsent", "sent"] { earlier.begin(try command(id)) }
-            for id in ["unsent", "sent"] { _ = earlier.finish(try command(id), with: try command(id).reply(.ok)) }
+            for id in ["unsent", "sent"] { _ = finish(try command(id), in: earlier) }
             earlier.noteSent(try command("sent"))
             earlier.flush()
             let left = try ledger(store, now: Date()).takeLeft()

@@ -1,0 +1,25 @@
+import Peon
+
+/// Sends a command to where its action is carried out: at once, beside all else, or down its server's lane.
+struct Dispatch: Sendable {
+    let actions: Actions
+    let lanes: Lanes
+    let responder: Responder
+
+    /// - Returns: false where there is no room for it; nobody has been told then.
+    func take(_ command: Command) async -> Bool {
+        if let refusal = actions.refusal(of: command) {
+            actions.finish(command, with: refusal)
+            return true
+        }
+        let job = Job(command)
+        responder.send(command.reply(.accepted), to: command.route)
+        switch command.effect {
+        case .reads, .arranges:
+            await actions.perform(job)
+            return true
+        case .asks: return lanes.runBeside(job)
+        case .changes, .supersedes: return lanes.enqueue(job, for: command.server)
+        }
+    }
+}

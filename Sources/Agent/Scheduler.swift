@@ -1,0 +1,126 @@
+import Bus
+import FoundationEssentials
+import Logging
+import Peon
+import Plans
+import Store
+
+/// What owners and the agent change about schedules: kept, reported, and heeded at once.
+struct Scheduler: Sendable {
+    let timetable: Timetable
+    let fleet: Fleet
+    let reports: RetainedReports
+    let topics: Topics
+    let alarm = Alarm()
+    let logger: Logger
+
+    /// Puts a schedule in the place of the one of its id; what that one is doing is called off.
+    func put(_ schedule: Schedule) throws {
+        try timetable.put(schedule)
+        _ = try timetable.callOff(schedule.id, alsoNext: false)
+        noteChange(of: [schedule.owner])
+    }
+
+    /// Takes schedules away; what they are doing is called off.
+    ///
+    /// - Returns: whether there were any.
+    func remove(_ ids: [String]) throws -> Bool {
+        let owners = try timetable.remove(ids)
+        for id in ids { _ = try timetable.callOff(id, alsoNext: false) }
+        noteChange(of: owners)
+        return !owners.isEmpty
+    }
+
+    func removeAll(of server: ServerID) throws -> Bool { try remove(timetable.ids(of: .server(server))) }
+
+    /// - Returns: false where there was nothing to be called off.
+    func callOff(_ ids: [String], alsoNext: Bool) throws -> Bool {
+        var isAny = false
+        var owners: Set<Schedule.Owner> = []
+        for id in ids {
+            if let owner = timetable.schedule(id)?.owner { owners.insert(owner) }
+            if try timetable.callOff(id, alsoNext: alsoNext) { isAny = true }
+        }
+        noteChange(of: owners)
+        return isAny
+    }
+
+    // PEON's one stop of a server.
+
+    /// Sets when a server is to be stopped, in place of an earlier such time.
+    func setSession(of server: ServerID, endingAt date: Date, by command: Command) throws {
+        let draft = ScheduleDraft.session(of: server, endingAt: date, by: command.by, at: command.receivedAt)
+        try put(Schedule(draft))
+    }
+
+    /// Takes back a time that was set before `date`.
+    func dropSession(of server: ServerID, setBefore date: Date) throws {
+        let id = Schedule.sessionID(of: server)
+        guard let schedule = timetable.schedule(id), schedule.created <= date, timetable.isPending(id) else { return }
+        noteChange(of: try timetable.remove([id]))
+    }
+
+    /// Takes over, once, what PEON's orchestrator was to do; what cannot be read is left and told.
+    func adoptPeons(from servers: String, now: Date) {
+        do {
+            guard try !timetable.store.hasPeonsSchedules() else { return }
+            let (stops, complaints) = try PeonSchedules.read(in: servers)
+            for complaint in complaints {
+                logger.error("a schedule of PEON's cannot be taken over", metadata: ["error": "\(complaint)"])
+            }
+            for (server, date) in stops {
+                let draft = ScheduleDraft.session(
+                    of: server, endingAt: date, by: "peon", at: min(now, date.addingTimeInterval(-1)))
+                try timetable.put(Schedule(draft))
+            }
+            try timetable.store.notePeonsSchedules()
+        } catch {
+            logger.error("PEON's schedules cannot be taken over", metadata: ["error": "\(error)"])
+        }
+    }
+
+    // What is told.
+
+    /// Tells, at the agent's start, of all that there is, and of what cannot come.
+    func begin() {
+        for (id, problem) in timetable.problems {
+            logger.error("a schedule cannot come", metadata: ["schedule.id": "\(id)", "problem": "\(problem)"])
+        }
+        publish()
+    }
+
+    /// Has the timer and the reports follow a change.
+    func noteChange(of owners: Set<Schedule.Owner>) {
+        alarm.ring()
+        for owner in owners { fleet.noteSchedules(of: owner) }
+        publish()
+    }
+
+    func publish() {
+        let report = SchedulerReport.json(
+            zone: timetable.zone, total: timetable.count, last: timetable.last,
+            next: timetable.upcoming(most: SchedulerReport.most))
+        reports.set(Publication(topics.status(.scheduler), report.bytes, isRetained: true))
+    }
+
+    /// Tells of what happens to a run.
+    func announce(_ event: SchedulerEvent, _ run: RunningSchedule, _ more: JSON.Object = [:]) {
+        let schedule = run.schedule
+        var data: JSON.Object = [
+            "schedule": .string(schedule.id), "server": .optional(schedule.owner.server?.sid),
+            "game": .optional(schedule.owner.game), "actions": .array(schedule.actions.map(JSON.string)),
+            "due": Timestamp.json(run.occurrence.due), "fired": Timestamp.json(run.fired),
+        ]
+        for (key, value) in more.members { data[key] = value }
+        let report = EventReport(event, cause: .schedule(id: schedule.id), data: .object(data))
+        var message = Publication(topics.schedulerEvent, report.json.bytes)
+        message.expiry = 300
+        reports.emit(message)
+        logger.info(
+            "schedule \(event.rawValue)",
+            metadata: [
+                "schedule.id": "\(schedule.id)", "server.id": "\(schedule.owner.server?.uid ?? "")",
+                "reason": "\(data["reason"]?.string ?? "")",
+            ])
+    }
+}

@@ -1,0 +1,288 @@
+import FoundationEssentials
+import Peon
+import Store
+import Synchronization
+
+/// Every schedule, and when each comes next; a change is on the disk before it counts.
+final class Timetable: Sendable {
+    let store: Store
+    let zones: Zones
+    /// The zone of cron lines that name none.
+    let zone: String
+    let state = Mutex(State())
+
+    struct State {
+        var entries: [String: Entry] = [:]
+        var owned: [Schedule.Owner: Set<String>] = [:]
+        /// When each is to be begun; the soonest last, where it is taken from.
+        var queue: [Queued] = []
+        var running: [String: RunningSchedule] = [:]
+        /// What `status/scheduler` tells of the run that ended last.
+        var last = JSON.null
+        var outlooks: [Schedule.Owner: Outlook] = [:]
+    }
+
+    struct Entry {
+        let schedule: Schedule
+        /// All its times until then have been seen to.
+        var handled: Date
+        var next: Schedule.Occurrence?
+        var last: ScheduleRun?
+        var problem: String?
+    }
+
+    struct Queued {
+        let start: Date
+        let id: String
+
+        func isLater(than other: Queued) -> Bool { (start, id) > (other.start, other.id) }
+    }
+
+    /// When a server is next started and stopped.
+    struct Outlook: Sendable, Equatable {
+        var start: Date?
+        var stop: Date?
+
+        func sooner(_ other: Outlook) -> Outlook {
+            Outlook(
+                start: [start, other.start].compactMap(\.self).min(), stop: [stop, other.stop].compactMap(\.self).min())
+        }
+    }
+
+    /// How many schedules there may be, and how many of one server, game or agent.
+    static let most = (all: 20_000, owner: 1000)
+
+    init(store: Store, zones: Zones, zone: String) {
+        self.store = store
+        self.zones = zones
+        self.zone = zone
+    }
+
+    // What is asked of it.
+
+    var count: Int { state.withLock { $0.entries.count } }
+    var nextStart: Date? { state.withLock { $0.queue.last?.start } }
+    var last: JSON { state.withLock { $0.last } }
+    var owners: [Schedule.Owner] { state.withLock { Array($0.owned.keys) } }
+
+    func schedule(_ id: String) -> Schedule? { state.withLock { $0.entries[id]?.schedule } }
+
+    /// Whether a schedule is there, and is to come yet.
+    func isPending(_ id: String) -> Bool { state.withLock { $0.entries[id]?.next != nil } }
+
+    func standing(_ id: String) -> ScheduleStanding? {
+        state.withLock { state in state.entries[id].map { standing($0, state) } }
+    }
+
+    func outlook(of server: ServerID) -> Outlook {
+        state.withLock { state in
+            let own = state.outlooks[.server(server)] ?? Outlook()
+            return own.sooner(state.outlooks[.game(server.game)] ?? Outlook())
+        }
+    }
+
+    /// The schedules that concern a server, the soonest first, and how many there are.
+    func standings(of server: ServerID, most: Int) -> (standings: [ScheduleStanding], total: Int) {
+        state.withLock { state in
+            let owned = [Schedule.Owner.server(server), .game(server.game)].flatMap { state.owned[$0] ?? [] }
+            let entries = owned.compactMap { state.entries[$0] }.sorted { left, right in
+                let (leftDate, rightDate) = (left.next?.at ?? .distantFuture, right.next?.at ?? .distantFuture)
+                return (leftDate, left.schedule.id) < (rightDate, right.schedule.id)
+            }
+            return (entries.prefix(most).map { standing($0, state) }, entries.count)
+        }
+    }
+
+    /// Those behind an id, in the order of their ids.
+    func standings(of server: ServerID?, after id: String?, limit: Int) -> (standings: [ScheduleStanding], total: Int) {
+        state.withLock { state in
+            let owned = server.map { server in
+                [Schedule.Owner.server(server), .game(server.game)].flatMap { state.owned[$0] ?? [] }
+            }
+            let ids = (owned ?? Array(state.entries.keys)).sorted()
+            let page = ids.drop { id != nil && $0 <= id ?? "" }.prefix(limit)
+            return (page.compactMap { state.entries[$0] }.map { standing($0, state) }, ids.count)
+        }
+    }
+
+    /// Those that come soonest; first those that have been announced already.
+    func upcoming(most: Int) -> [ScheduleStanding] {
+        state.withLock { state in
+            let announced = state.running.values.filter { $0.isAhead() }.map(\.schedule.id).sorted()
+            let ids = announced + state.queue.suffix(most).reversed().map(\.id).filter { !announced.contains($0) }
+            return ids.prefix(most).compactMap { state.entries[$0] }.map { standing($0, state) }
+        }
+    }
+
+    /// When it comes next: a time that has only been announced is still to come.
+    private func next(_ entry: Entry, _ state: State) -> Schedule.Occurrence? {
+        if let run = state.running[entry.schedule.id], run.isAhead(), run.schedule === entry.schedule {
+            return run.occurrence
+        }
+        return entry.next
+    }
+
+    private func standing(_ entry: Entry, _ state: State) -> ScheduleStanding {
+        var standing = ScheduleStanding(entry.schedule)
+        standing.next = next(entry, state)
+        standing.last = entry.last
+        standing.isRunning = state.running[entry.schedule.id] != nil
+        standing.problem = entry.problem
+        let date = standing.next?.at ?? entry.schedule.onceDate
+        if let date, let rules = try? rules(entry.schedule) {  // a zone that cannot be read is told as the problem
+            standing.offset = rules.offset(at: Int(date.timeIntervalSince1970.rounded(.down)))
+        }
+        return standing
+    }
+
+    /// The zone that a schedule goes by.
+    func rules(_ schedule: Schedule) throws(ZoneError) -> ZoneRules {
+        if case .again(_, let zone) = schedule.timing { return try zones.rules(zone) }
+        return try zones.rules(zone)
+    }
+
+    // Changes.
+
+    /// Puts a schedule in the place of the one of its id.
+    ///
+    /// - Throws: where it never comes, its zone cannot be read, or there are too many.
+    func put(_ schedule: Schedule) throws {
+        let handled = schedule.onceDate.map { min(schedule.created, $0.addingTimeInterval(-1)) } ?? schedule.created
+        if case .again = schedule.timing {
+            let zone: ZoneRules
+            do { zone = try rules(schedule) } catch { throw ActionError(.badArguments, "zone: \(error)") }
+            guard schedule.occurrence(after: handled, zone: zone) != nil else {
+                throw ActionError(.badArguments, "cron: never comes")
+            }
+        }
+        try state.withLock { state in
+            let old = state.entries[schedule.id]
+            if let old, old.schedule.owner != schedule.owner {
+                throw ActionError(.exists, "there is a schedule \(schedule.id) of another's")
+            }
+            let owned = state.owned[schedule.owner]?.count ?? 0
+            guard old != nil || state.entries.count < Self.most.all && owned < Self.most.owner else {
+                throw ActionError(.busy, "there are too many schedules already")
+            }
+            let entry = Entry(schedule: schedule, handled: handled, last: old?.last)
+            try store.put(schedule.kept(handled: handled, last: entry.last))
+            set(entry, in: &state)
+        }
+    }
+
+    /// - Returns: the owners of those that were there.
+    func remove(_ ids: [String]) throws -> Set<Schedule.Owner> {
+        try state.withLock { state in
+            let found = ids.filter { state.entries[$0] != nil }
+            if !found.isEmpty { try store.removeSchedules(found) }
+            var owners: Set<Schedule.Owner> = []
+            for id in found {
+                if let owner = state.entries[id]?.schedule.owner { owners.insert(owner) }
+                drop(id, in: &state)
+            }
+            return owners
+        }
+    }
+
+    func ids(of owner: Schedule.Owner) -> [String] { state.withLock { Array($0.owned[owner] ?? []) } }
+
+    /// Makes an entry count, with the time that it comes next.
+    func set(_ entry: Entry, in state: inout State, now: Date = Date()) {
+        unqueue(entry.schedule.id, in: &state)
+        if let queued = add(entry, in: &state, now: now) {
+            state.queue.insert(queued, at: place(of: queued, state.queue))
+        }
+        look(at: entry.schedule.owner, in: &state)
+    }
+
+    /// As ``set(_:in:now:)``, but for its place in the queue and what its owner has before him.
+    ///
+    /// - Returns: what is to stand in the queue.
+    func add(_ entry: Entry, in state: inout State, now: Date) -> Queued? {
+        var entry = entry
+        entry.next = nil
+        entry.problem = nil
+        do {
+            let zone = try rules(entry.schedule)
+            switch entry.schedule.verdict(handled: entry.handled, now: now, zone: zone) {
+            case .never: break
+            case .wait(let next), .run(let next, _), .missed(let next): entry.next = next
+            }
+        } catch {
+            entry.problem = "\(error)"
+        }
+        state.entries[entry.schedule.id] = entry
+        state.owned[entry.schedule.owner, default: []].insert(entry.schedule.id)
+        return entry.next.map { Queued(start: $0.start, id: entry.schedule.id) }
+    }
+
+    func drop(_ id: String, in state: inout State) {
+        unqueue(id, in: &state)
+        guard let owner = state.entries.removeValue(forKey: id)?.schedule.owner else { return }
+        state.owned[owner]?.remove(id)
+        if state.owned[owner]?.isEmpty == true { state.owned[owner] = nil }
+        look(at: owner, in: &state)
+    }
+
+    private func unqueue(_ id: String, in state: inout State) {
+        guard let start = state.entries[id]?.next?.start else { return }
+        let index = place(of: Queued(start: start, id: id), state.queue)
+        if index < state.queue.count, state.queue[index].id == id { state.queue.remove(at: index) }
+    }
+
+    /// Where it stands, or would, in a queue that is sorted from late to soon.
+    private func place(of queued: Queued, _ queue: [Queued]) -> Int {
+        var (low, high) = (0, queue.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if queue[middle].isLater(than: queued) { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+
+    /// Finds out when an owner is next started and stopped.
+    func look(at owner: Schedule.Owner, in state: inout State) {
+        var outlook = Outlook()
+        for id in state.owned[owner] ?? [] {
+            guard let entry = state.entries[id], let next = next(entry, state)?.at else { continue }
+            outlook = outlook.sooner(
+                Outlook(
+                    start: entry.schedule.has(.start) ? next : nil, stop: entry.schedule.has(.stop) ? next : nil))
+        }
+        state.outlooks[owner] = outlook == Outlook() ? nil : outlook
+    }
+}
+
+extension Schedule {
+    /// When it comes, where it comes once.
+    var onceDate: Date? { if case .once(let date) = timing { date } else { nil } }
+
+    func kept(handled: Date, last: ScheduleRun?) -> Store.KeptSchedule {
+        Store.KeptSchedule(
+            id: id, owner: owner.text, definition: JSON.object(definition).text(), handled: handled,
+            last: last?.json.text())
+    }
+}
+
+extension Schedule.Owner {
+    /// As it stands in the store.
+    var text: String {
+        switch self {
+        case .server(let server): "server \(server.uid)"
+        case .game(let game): "game \(game)"
+        case .agent: "agent"
+        }
+    }
+
+    init?(text: String) {
+        if text == "agent" {
+            self = .agent
+        } else if text.hasPrefix("game ") {
+            self = .game(String(text.dropFirst("game ".count)))
+        } else if text.hasPrefix("server "), let server = ServerID(uid: text.dropFirst("server ".count)) {
+            self = .server(server)
+        } else {
+            return nil
+        }
+    }
+}

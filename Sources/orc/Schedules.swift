@@ -1,0 +1,47 @@
+import ArgumentParser
+import FoundationEssentials
+import Peon
+
+struct Schedules: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Lists what is to happen later; orc send schedule makes it, orc send unschedule takes it away.")
+
+    @OptionGroup var flags: SettingsFlags
+
+    @Flag(help: "As JSON, one object a line.")
+    var json = false
+
+    @Argument(help: "Of this server alone.")
+    var server: String?
+
+    func run() async throws {
+        let asker = try AgentQuestion(flags)
+        var after: String?
+        var found: [JSON] = []
+        repeat {
+            var arguments: JSON.Object = ["limit": 200]
+            if let server { arguments["server"] = .string(server) }
+            if let after { arguments["after"] = .string(after) }
+            let page = try await asker.ask(.schedules, arguments)["schedules"]?.array ?? []
+            found += page
+            after = page.count == 200 ? page.last?["schedule"]?.string : nil
+        } while after != nil
+        guard !json else {
+            for schedule in found { StandardOutput.print(schedule.text()) }
+            return
+        }
+        StandardOutput.print(Table.text([["SCHEDULE", "OF", "ACTIONS", "WHEN", "NEXT", "LAST"]] + found.map(Self.row)))
+    }
+
+    private static func row(_ schedule: JSON) -> [String] {
+        let actions = (schedule["actions"]?.array ?? []).compactMap(\.string)
+        let next = schedule["next_local"]?.string ?? schedule["problem"]?.string
+        return [
+            schedule["schedule"]?.string ?? "?",
+            schedule["server"]?.string ?? schedule["game"]?.string ?? "agent", actions.joined(separator: ","),
+            schedule["words"]?.string ?? "?",
+            next ?? (schedule["enabled"]?.bool == false ? "disabled" : "-"),
+            schedule["last"]?["outcome"]?.string ?? "-",
+        ]
+    }
+}
