@@ -1,26 +1,30 @@
 import FoundationEssentials
 import Peon
+import Plans
 import Store
 
 /// What is to happen later.
 extension Actions {
     /// Makes a schedule, of a server, a game or the agent.
     func schedule(_ command: Command) throws -> Outcome {
-        let id = command.arguments["schedule"].flatMap { $0.isNull ? nil : $0.string } ?? drawnID()
+        let id = command.arguments["schedule"].flatMap { $0.isNull ? nil : $0.string } ?? Self.drawnID(command)
         let draft: ScheduleDraft?
         do { draft = try command.scheduleDraft(id: id, zone: scheduler.timetable.zone) } catch {
             throw ActionError(.badArguments, "\(error)")
         }
         guard let draft else { throw ActionError(.unknownAction, "this schedules nothing") }
+        if let game = draft.owner.game, !board.plans.contains(where: { $0.game == game }),
+            !fleet.all.contains(where: { $0.id.game == game })
+        {
+            throw ActionError(.unknownPlan, "there is no game \(game.printable)")
+        }
         try scheduler.put(Schedule(draft))
         return Outcome(changed: true, data: standing(id))
     }
 
-    private func drawnID() -> String {
-        while true {
-            let id = "s-\(UUID().uuidString.prefix(8).lowercased())"
-            if scheduler.timetable.schedule(id) == nil { return id }
-        }
+    /// The same for the same command, should the agent's death have it taken up again.
+    private static func drawnID(_ command: Command) -> String {
+        "s-\(String(command.key.utf8.fnv1a & 0xFFFF_FFFF_FFFF, radix: 36))"
     }
 
     private func standing(_ id: String) -> JSON { scheduler.timetable.standing(id)?.wholeJSON ?? .null }
@@ -54,15 +58,42 @@ extension Actions {
         }
         let (standings, total) = scheduler.timetable.standings(
             of: server, after: arguments["after"]?.string, limit: arguments["limit"]?.int ?? 50)
+        let page = Self.page(standings.map(shown))
+        let isWhole = page.count == standings.count && standings.count < arguments["limit"]?.int ?? 50
         return Outcome(
-            data: ["schedules": .array(standings.map(\.wholeJSON)), "total": .optional(total)])
+            data: ["schedules": .array(page), "total": .optional(total), "more": .bool(!isWhole && total > 0)])
+    }
+
+    /// With all that it does, but for what its server keeps secret.
+    private func shown(_ standing: ScheduleStanding) -> JSON {
+        guard var shown = standing.wholeJSON.object else { return .null }
+        let secrets =
+            standing.schedule.owner.server.flatMap { fleet[$0]?.secrets } ?? Secrets(environment: [:])
+        var masking = Masking(secrets, bytes: Timetable.mostBytes)
+        if let steps = shown["steps"] { shown["steps"] = masking.masked(["steps": steps])["steps"] }
+        return .object(shown)
     }
 
     func history(_ arguments: JSON.Object) throws -> Outcome {
         audit.flush()
         let entries = try store.history(HistoryFilter(arguments))
-        return Outcome(data: ["entries": .array(entries.map(\.json))])
+        let page = Self.page(entries.map(\.json))
+        let isWhole = page.count == entries.count && entries.count < HistoryFilter(arguments).limit
+        return Outcome(data: ["entries": .array(page), "more": .bool(!isWhole && !entries.isEmpty)])
     }
+
+    /// As many of the first as a reply has room for; the first in any case.
+    private static func page(_ items: [JSON]) -> [JSON] {
+        var size = 0
+        let end = items.firstIndex { item in
+            defer { size += item.text().utf8.count }
+            return size > mostPageBytes
+        }
+        return Array(items[..<max(end ?? items.count, min(items.count, 1))])
+    }
+
+    /// Bytes of one page of an answer: it must come through bridges and brokers that take little.
+    private static let mostPageBytes = 128 << 10
 
     // PEON's one stop of a server.
 
@@ -70,8 +101,8 @@ extension Actions {
     func stopLater(_ server: ServerID, _ command: Command) throws -> Outcome {
         _ = try report(server)
         guard let end = command.sessionEnd else { throw ActionError(.badArguments, "interval: cannot be read") }
-        try scheduler.setSession(of: server, endingAt: end, by: command)
-        return Outcome(changed: true, data: reporting(try report(server), end))
+        let isSet = try scheduler.setSession(of: server, endingAt: end, by: command) != nil
+        return Outcome(changed: isSet, data: reporting(try report(server), end))
     }
 
     /// Carries out `body`; a time that the command says at which the server is to be stopped is set before, and taken back
@@ -80,18 +111,18 @@ extension Actions {
         _ server: ServerID, _ command: Command, _ body: () async throws -> Outcome
     ) async throws -> Outcome {
         guard let end = command.sessionEnd else { return try await body() }
-        let before = scheduler.timetable.schedule(Schedule.sessionID(of: server))
-        try scheduler.setSession(of: server, endingAt: end, by: command)
+        let earlier = scheduler.timetable.schedule(Schedule.sessionID(of: server))
+        guard let session = try scheduler.setSession(of: server, endingAt: end, by: command) else {
+            return try await body()
+        }
         do {
             var outcome = try await body()
+            outcome.changed = true
             outcome.data = reporting(outcome.data, end)
             return outcome
         } catch {
             // Where the agent ends it stays: the server is brought up by the next run of the agent.
-            if !ending.hasBegun {
-                _ = try scheduler.remove([Schedule.sessionID(of: server)])
-                if let before { try scheduler.put(before) }
-            }
+            if !ending.hasBegun { try scheduler.takeBack(session, for: earlier) }
             throw error
         }
     }

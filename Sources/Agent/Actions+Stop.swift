@@ -42,9 +42,9 @@ extension Actions {
         return Outcome(changed: true, data: try report(server))
     }
 
-    /// Who stops the server now need not have it stopped at the time that was set before.
+    /// Who stops the server now need not have it stopped at the time that was set before; a schedule takes no word back.
     private func dropSession(of server: ServerID, _ job: Job) throws {
-        guard let command = job.command else { return }
+        guard let command = job.command, command.origin == .bus else { return }
         try scheduler.dropSession(of: server, setBefore: command.receivedAt)
     }
 

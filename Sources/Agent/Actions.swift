@@ -52,6 +52,7 @@ struct Actions: Sendable {
         do {
             try Task.checkCancellation()
             ledger.begin(command)
+            try outcomes.begin(command)
             finish(command, with: try await run(command, job))
         } catch {
             // A call that was cut off by the cancellation fails in its own way.
@@ -125,20 +126,34 @@ struct Actions: Sendable {
 
     private func send(_ reply: Reply, for command: Command) {
         let reply = responder.numbered(reply)
-        let entry = Audit.entry(command, reply, secrets: secrets(of: command))
-        // On the disk first: were it sent and then forgotten, the next run of the agent would say something else.
-        let others = ledger.finish(command, with: reply, entry)
-        if !command.isJournalled { if command.isHarmless { audit.keep(entry) } else { audit.write(entry) } }
+        var others: [ReplyRoute] = []
+        if command.isHarmless {
+            audit.keep({ Audit.entry(command, reply, secrets: secrets(of: command)) }, level: reply.auditLevel)
+        } else {
+            let entry = Audit.entry(command, reply, secrets: secrets(of: command))
+            // On the disk first: were it sent and then forgotten, the next run of the agent would say something else.
+            others = ledger.finish(command, with: reply, entry)
+            if !command.isJournalled { audit.write(entry) }
+            audit.log(entry, level: .notice)
+        }
         if responder.deliver(reply, to: command.route) { ledger.noteSent(command) }
         for route in others { responder.send(reply.repeated, to: route) }
         outcomes.note(reply, on: command)
-        audit.log(entry, level: command.isHarmless && reply.status == .ok ? .debug : .notice)
+    }
+
+    /// Writes down that nobody knows what became of a command: the agent's death cut it off.
+    func noteCutOff(_ command: Command) {
+        let reply = command.reply(ActionError(.interrupted, "the agent ended before this was done"))
+        audit.write(Audit.entry(command, reply, secrets: secrets(of: command)))
     }
 
     /// What must not be written down of a command: what its server keeps secret, or what it is to be given.
-    private func secrets(of command: Command) -> Secrets {
+    func secrets(of command: Command) -> Secrets {
         if let server = command.server, let record = fleet[server] { return record.secrets }
-        return Secrets(environment: command.arguments)
+        // A schedule of a game may type at any server's console.
+        let others = command.action == .agent(.schedule) ? fleet.all.compactMap { $0.config?.plan.environment } : []
+        let given = [command.arguments, command.arguments["settings"]?.object ?? [:]]
+        return Secrets(environments: given + others)
     }
 
     /// Why a command is not even begun; nil where it is.
@@ -173,4 +188,9 @@ struct Actions: Sendable {
     func shielded<Result: Sendable>(_ body: @escaping @Sendable () async throws -> Result) async throws -> Result {
         try await Task { try await body() }.value
     }
+}
+
+extension Reply {
+    /// What was only asked, and answered, is for those who look closely.
+    fileprivate var auditLevel: Logger.Level { status == .ok ? .debug : .notice }
 }

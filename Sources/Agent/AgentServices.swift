@@ -15,10 +15,12 @@ struct LoopService: Service {
 
 struct SessionService: Service {
     let session: Session
+    let audit: Audit
 
     func run() async {
         await cancelWhenGracefulShutdown { await session.run() }
         await session.close()
+        audit.flush()
     }
 }
 

@@ -9,7 +9,9 @@ final class Alarm: Sendable {
         var sleep: Task<Void, Never>?
     }
 
-    /// By the monotonic clock; without a limit where `duration` is nil. Ends on cancellation too.
+    /// By the monotonic clock; without a limit where `duration` is nil.
+    ///
+    /// Ends on cancellation too.
     func wait(_ duration: Duration?) async {
         let sleep = state.withLock { state -> Task<Void, Never>? in
             defer { state.isRung = false }

@@ -16,10 +16,14 @@ final class Audit: Sendable {
         var waiting: [HistoryEntry] = []
         /// How many there was no room for.
         var leftOut = 0
+        /// Lines of the log since the last flush that tell of no change.
+        var lines = 0
     }
 
     /// Entries that wait for the disk at once: whoever floods the bus must not fill it.
     private static let mostWaiting = 512
+    /// Lines of the log, from one flush to the next, that tell of no change.
+    private static let mostLines = 50
     private static let maxArguments = 2048
     private static let maxError = 512
 
@@ -31,19 +35,19 @@ final class Audit: Sendable {
 
     /// The line of a command that has been answered.
     ///
-    /// - Parameter secrets: those of its server.
+    /// `secrets`: those of its server.
     static func entry(_ command: Command, _ reply: Reply, secrets: Secrets) -> HistoryEntry {
         var entry = HistoryEntry(
             at: command.receivedAt, origin: .bus, action: command.action.name,
             outcome: reply.status == .ok ? "ok" : (reply.code ?? .internal).rawValue)
-        entry.who = command.by.map(short)
+        entry.who = command.by
         if case .schedule(let id) = command.origin { (entry.origin, entry.who) = (.schedule, id) }
-        entry.place = command.place.map(short)
+        entry.place = command.place
         entry.command = command.id
         entry.server = (reply.server ?? command.server)?.uid
         entry.arguments = arguments(command.arguments, secrets)
         entry.changed = reply.changed
-        entry.error = reply.error.map { secrets.hidden(in: String($0.prefix(maxError))) }
+        entry.error = reply.error.map { secrets.hidden(in: $0).prefix(bytes: maxError) }
         entry.took = reply.took
         return entry
     }
@@ -51,68 +55,57 @@ final class Audit: Sendable {
     /// The line of a message that was refused.
     static func entry(_ refusal: Refusal, _ reply: Reply, topic: Topics.Address?, at date: Date) -> HistoryEntry {
         var entry = HistoryEntry(
-            at: date, origin: .bus, action: short(reply.action), outcome: refusal.code.rawValue)
-        entry.who = refusal.sender.by.map(short)
-        entry.place = refusal.sender.place.map(short)
+            at: date, origin: .bus, action: reply.action.prefix(bytes: 64), outcome: refusal.code.rawValue)
+        entry.who = refusal.sender.by
+        entry.place = refusal.sender.place
         entry.command = refusal.id
-        if case .server(let level, _)? = topic { entry.server = ServerID(level)?.uid ?? short(level) }
-        entry.error = String(refusal.reason.prefix(maxError))
+        if case .server(let level, _)? = topic { entry.server = ServerID(level)?.uid ?? level.prefix(bytes: 64) }
+        entry.error = refusal.reason.prefix(bytes: maxError)
         return entry
     }
 
-    private static func short(_ text: String) -> String { String(text.prefix(64)) }
-
-    /// Arguments as they may be kept: secrets masked, files by their size, cut where they are long.
     private static func arguments(_ arguments: JSON.Object, _ secrets: Secrets) -> String {
-        let text = JSON.object(masked(arguments, secrets)).text()
-        guard text.utf8.count > maxArguments else { return text }
-        return String(decoding: text.utf8.prefix(maxArguments), as: UTF8.self) + "…"
-    }
-
-    private static func masked(_ members: JSON.Object, _ secrets: Secrets) -> JSON.Object {
-        JSON.Object(
-            members.members.map { name, value in
-                guard name == "files", let files = value.object else { return (name, masked(value, name, secrets)) }
-                let sizes = files.members.map { path, content in
-                    (path, JSON.string("\((content.string ?? content.text()).utf8.count) bytes"))
-                }
-                return (name, .object(JSON.Object(sizes)))
-            })
-    }
-
-    private static func masked(_ value: JSON, _ name: String, _ secrets: Secrets) -> JSON {
-        switch value {
-        case .null, .bool: value
-        case .string(let text): .string(secrets.masked(text, named: name))
-        case .number(let text): Secrets.isSecret(name) ? .string(Secrets.mask) : .number(text)
-        case .array(let values): .array(values.map { masked($0, name, secrets) })
-        case .object(let members): .object(masked(members, secrets))
-        }
+        var masking = Masking(secrets, bytes: maxArguments)
+        return JSON.object(masking.masked(arguments)).text()
     }
 
     // Keeping.
 
-    /// Keeps what would cost too much to write at once: on the disk within seconds.
-    func keep(_ entry: HistoryEntry) {
-        state.withLock { state in
-            if state.waiting.count < Self.mostWaiting { state.waiting.append(entry) } else { state.leftOut += 1 }
+    /// Keeps, and tells, what would cost too much to write at once: on the disk within seconds, as far as there is room.
+    func keep(_ entry: () -> HistoryEntry, level: Logger.Level = .notice) {
+        let hasRoom = state.withLock { state in
+            if state.waiting.count >= Self.mostWaiting { state.leftOut += 1 }
+            return state.waiting.count < Self.mostWaiting
         }
+        guard hasRoom else { return }
+        let entry = entry()
+        let isTold = state.withLock { state in
+            state.waiting.append(entry)
+            if level > .debug { state.lines += 1 }
+            return state.lines <= Self.mostLines
+        }
+        if isTold { log(entry, level: level) }
     }
 
     /// Writes an entry before it returns.
     func write(_ entry: HistoryEntry) { write([entry]) }
 
+    /// Where the disk does not take them they wait for the next time.
     private func write(_ entries: [HistoryEntry]) {
         do { try store.add(entries) } catch {
             logger.error("the audit cannot be written", metadata: ["error": "\(error)"])
+            state.withLock { $0.waiting = Array((entries + $0.waiting).prefix(Self.mostWaiting)) }
         }
     }
 
     /// Writes what waits; to be called now and then.
     func flush() {
-        var (entries, leftOut) = state.withLock { state in
+        var (entries, leftOut, lines) = state.withLock { state in
             defer { state = State() }
-            return (state.waiting, state.leftOut)
+            return (state.waiting, state.leftOut, state.lines)
+        }
+        if lines > Self.mostLines {
+            logger.notice("audit lines left out", metadata: ["count": "\(lines - Self.mostLines + leftOut)"])
         }
         if leftOut > 0 {
             var entry = HistoryEntry(at: Date(), origin: .bus, action: "left_out", outcome: "too_large")
@@ -133,11 +126,10 @@ final class Audit: Sendable {
     func noteExternal(_ event: ServerEvent, of server: ServerID) {
         var entry = HistoryEntry(at: Date(), origin: .external, action: event.rawValue, outcome: "ok")
         entry.server = server.uid
-        keep(entry)
-        log(entry, level: .notice)
+        keep { entry }
     }
 
-    /// One line a command: of what changed nothing, and was well, for those who look closely.
+    /// One line a command.
     func log(_ entry: HistoryEntry, level: Logger.Level) {
         logger.log(
             level: level, "audit",

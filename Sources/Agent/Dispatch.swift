@@ -13,7 +13,8 @@ struct Dispatch: Sendable {
             return true
         }
         let job = Job(command)
-        responder.send(command.reply(.accepted), to: command.route)
+        // A schedule waits for no word, and tries again where there is no room.
+        if command.origin == .bus { responder.send(command.reply(.accepted), to: command.route) }
         switch command.effect {
         case .reads, .arranges:
             await actions.perform(job)

@@ -262,10 +262,10 @@ final class Fleet: Sendable {
 
     /// Publishes what the schedules of a server are, where there is such a server.
     func publishSchedules(of id: ServerID) {
-        let (standings, total) = timetable.standings(of: id, most: ServerScheduleReport.most)
-        let payload = ServerScheduleReport.json(standings, total: total).bytes
         state.withLock { state in
             guard state.servers[id] != nil else { return }
+            let (standings, total) = timetable.standings(of: id, most: ServerScheduleReport.most)
+            let payload = ServerScheduleReport.json(standings, total: total).bytes
             reports.set(Publication(topics.status(id, .schedule), payload, isRetained: true))
         }
     }

@@ -64,7 +64,7 @@ struct Inbox: Sendable {
         case .command(let command, .new): turnAway(command, "too many commands wait")
         case .command(let command, .running), .command(let command, .done):
             responder.send(command.reply(ActionError(.busy, "too many commands wait")), to: command.route)
-        case .refused: break
+        case .refused(let refusal, let topic): refuse(refusal, topic: topic)
         }
     }
 
@@ -73,7 +73,7 @@ struct Inbox: Sendable {
         let reply = command.reply(ActionError(.busy, reason))
         responder.send(reply, to: command.route)
         ledger.forget(command)
-        audit.keep(Audit.entry(command, reply, secrets: Secrets(environment: command.arguments)))
+        audit.keep { Audit.entry(command, reply, secrets: dispatch.actions.secrets(of: command)) }
     }
 
     /// Deals with the commands that an earlier run of the agent left without a reply, or with one that was not sent.
@@ -107,6 +107,11 @@ struct Inbox: Sendable {
         var repeated = reply.repeated
         repeated.id = command.id
         responder.send(repeated, to: command.route)
+        audit.keep {
+            var entry = Audit.entry(command, repeated, secrets: dispatch.actions.secrets(of: command))
+            entry.outcome = Reply.Code.duplicate.rawValue
+            return entry
+        }
     }
 
     private func refuse(_ refusal: Refusal, topic: String) {
@@ -121,13 +126,10 @@ struct Inbox: Sendable {
         }
         let reply = reply(to: refusal, topic: topic)
         responder.send(reply, to: refusal.route)
-        let entry = Audit.entry(
-            refusal, reply, topic: reader.topics.address(ofCommand: topic), at: reply.at)
-        audit.keep(entry)
-        guard isNews else { return }
-        logger.warning(
-            "refused a command",
-            metadata: ["command.topic": "\(topic.prefix(200))", "code": "\(refusal.code.rawValue)"])
+        // A retained command may be met on every connection.
+        audit.keep(
+            { Audit.entry(refusal, reply, topic: reader.topics.address(ofCommand: topic), at: reply.at) },
+            level: isNews ? .notice : .debug)
     }
 
     private func reply(to refusal: Refusal, topic: String) -> Reply {

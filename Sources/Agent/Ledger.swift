@@ -156,7 +156,8 @@ final class Ledger: Sendable {
 
     /// Notes that a command is acted on from now.
     func begin(_ command: Command) {
-        guard command.isJournalled else { return }
+        // What only arranges is done again, to the same end, should the agent die before its reply.
+        guard command.isJournalled, !command.isArranging else { return }
         write { try store.noteBegun(command.key) }
     }
 
@@ -220,4 +221,7 @@ extension Store.JournalEntry {
 extension Command {
     /// Whether it stands in the journal: what is harmless to repeat does not, and a schedule's has its own.
     var isJournalled: Bool { !isHarmless && origin == .bus }
+
+    /// Whether it says what is to be later, which may be said twice; what calls one time off may not.
+    fileprivate var isArranging: Bool { effect == .arranges && action.name != ServerAction.cancel.rawValue }
 }

@@ -59,7 +59,7 @@ package struct OrcAgent: Sendable {
         try Muster(settings: settings, store: store, fleet: fleet, watch: watch, logger: logger).call()
         scheduler.begin()
         services = [
-            LoopService(name: "bus") { await bus.run() }, SessionService(session: session),
+            LoopService(name: "bus") { await bus.run() }, SessionService(session: session, audit: audit),
             LoopService(name: "reconciler") { await reconciler.run() },
             LoopService(name: "keeper") { await keeper.run() },
             LoopService(name: "followers") { await followers.run() },

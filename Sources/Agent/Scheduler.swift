@@ -4,6 +4,7 @@ import Logging
 import Peon
 import Plans
 import Store
+import Synchronization
 
 /// What owners and the agent change about schedules: kept, reported, and heeded at once.
 struct Scheduler: Sendable {
@@ -12,12 +13,12 @@ struct Scheduler: Sendable {
     let reports: RetainedReports
     let topics: Topics
     let alarm = Alarm()
+    let changes = Changes()
     let logger: Logger
 
     /// Puts a schedule in the place of the one of its id; what that one is doing is called off.
     func put(_ schedule: Schedule) throws {
         try timetable.put(schedule)
-        _ = try timetable.callOff(schedule.id, alsoNext: false)
         noteChange(of: [schedule.owner])
     }
 
@@ -26,7 +27,6 @@ struct Scheduler: Sendable {
     /// - Returns: whether there were any.
     func remove(_ ids: [String]) throws -> Bool {
         let owners = try timetable.remove(ids)
-        for id in ids { _ = try timetable.callOff(id, alsoNext: false) }
         noteChange(of: owners)
         return !owners.isEmpty
     }
@@ -39,7 +39,7 @@ struct Scheduler: Sendable {
         var owners: Set<Schedule.Owner> = []
         for id in ids {
             if let owner = timetable.schedule(id)?.owner { owners.insert(owner) }
-            if try timetable.callOff(id, alsoNext: alsoNext) { isAny = true }
+            if try alsoNext ? timetable.callOff(id) : timetable.callOffRun(id) { isAny = true }
         }
         noteChange(of: owners)
         return isAny
@@ -48,9 +48,22 @@ struct Scheduler: Sendable {
     // PEON's one stop of a server.
 
     /// Sets when a server is to be stopped, in place of an earlier such time.
-    func setSession(of server: ServerID, endingAt date: Date, by command: Command) throws {
-        let draft = ScheduleDraft.session(of: server, endingAt: date, by: command.by, at: command.receivedAt)
-        try put(Schedule(draft))
+    ///
+    /// - Returns: nil where a command that came later has set it already.
+    func setSession(of server: ServerID, endingAt date: Date, by command: Command) throws -> Schedule? {
+        let standing = timetable.schedule(Schedule.sessionID(of: server))
+        if let standing, standing.created > command.receivedAt, timetable.isPending(standing.id) { return nil }
+        var draft = ScheduleDraft.session(of: server, endingAt: date, by: command.by, at: command.receivedAt)
+        if command.action == .server(.stop) { draft.steps = [command.laterStop] }
+        let schedule = Schedule(draft)
+        try put(schedule)
+        return schedule
+    }
+
+    /// Takes a time back that was set by a command which failed; what was set since stays.
+    func takeBack(_ schedule: Schedule, for earlier: Schedule?) throws {
+        guard timetable.schedule(schedule.id) === schedule else { return }
+        if let earlier { try put(earlier) } else { _ = try remove([schedule.id]) }
     }
 
     /// Takes back a time that was set before `date`.
@@ -96,11 +109,47 @@ struct Scheduler: Sendable {
         publish()
     }
 
+    /// As ``noteChange(of:)``, with what else changes within a moment: many may come at one time.
+    func noteRun(of owner: Schedule.Owner) { changes.note(owner) }
+
+    /// Has the reports follow what is noted by ``noteRun(of:)``, until cancelled.
+    func report() async {
+        while !Task.isCancelled {
+            await changes.alarm.wait(nil)
+            await Alarm().wait(Self.moment)
+            let owners = changes.take()
+            for owner in owners { fleet.noteSchedules(of: owner) }
+            if !owners.isEmpty { publish() }
+        }
+    }
+
+    private static let moment: Duration = .milliseconds(30)
+
+    /// Whose schedules have changed.
+    final class Changes: Sendable {
+        let alarm = Alarm()
+        private let owners = Mutex<Set<Schedule.Owner>>([])
+
+        func note(_ owner: Schedule.Owner) {
+            owners.withLock { _ = $0.insert(owner) }
+            alarm.ring()
+        }
+
+        func take() -> Set<Schedule.Owner> {
+            owners.withLock { owners in
+                defer { owners = [] }
+                return owners
+            }
+        }
+    }
+
     func publish() {
-        let report = SchedulerReport.json(
-            zone: timetable.zone, total: timetable.count, last: timetable.last,
-            next: timetable.upcoming(most: SchedulerReport.most))
-        reports.set(Publication(topics.status(.scheduler), report.bytes, isRetained: true))
+        timetable.told.withLock { _ in
+            let report = SchedulerReport.json(
+                zone: timetable.zone, total: timetable.count, last: timetable.last,
+                next: timetable.upcoming(most: SchedulerReport.most))
+            reports.set(Publication(topics.status(.scheduler), report.bytes, isRetained: true))
+        }
     }
 
     /// Tells of what happens to a run.

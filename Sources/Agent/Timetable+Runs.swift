@@ -3,48 +3,6 @@ import Peon
 import Store
 import Synchronization
 
-/// A schedule that is being carried out.
-final class RunningSchedule: Sendable {
-    let schedule: Schedule
-    let occurrence: Schedule.Occurrence
-    let fired: Date
-    /// Goes when somebody calls the run off.
-    let breaker = Breaker()
-    /// Which step was last begun, by the server's uid; for the agent's own by nothing.
-    private let steps: Mutex<[String: Int]>
-    private let callOff = Mutex(false)
-
-    init(_ schedule: Schedule, _ occurrence: Schedule.Occurrence, fired: Date, steps: [String: Int] = [:]) {
-        self.schedule = schedule
-        self.occurrence = occurrence
-        self.fired = fired
-        self.steps = Mutex(steps)
-    }
-
-    var isCalledOff: Bool { callOff.withLock { $0 } }
-
-    func callItOff() {
-        callOff.withLock { $0 = true }
-        breaker.breakNow()
-    }
-
-    var progress: [String: Int] { steps.withLock { $0 } }
-
-    /// - Returns: how far all have come.
-    func begin(_ step: Int, of server: String) -> [String: Int] {
-        steps.withLock { steps in
-            steps[server] = step
-            return steps
-        }
-    }
-
-    /// Whether its time is still to come: only warnings are given.
-    func isAhead(of now: Date = Date()) -> Bool { occurrence.at > now && !isCalledOff }
-
-    /// Whether a step has been begun that is no warning.
-    var isUnderWay: Bool { progress.values.contains { schedule.steps[$0].offset ?? 0 >= 0 } }
-}
-
 extension Timetable {
     /// Something whose time has come.
     enum Due: Sendable {
@@ -62,90 +20,104 @@ extension Timetable {
     func takeDue(now: Date) throws -> [Due] {
         try state.withLock { state in
             var due: [Due] = []
-            var handled: [(id: String, until: Date, last: String?)] = []
-            for queued in state.queue.suffix(Self.batch).reversed() {
-                guard queued.start <= now, let entry = state.entries[queued.id] else { break }
-                guard let (found, until) = look(at: entry, now: now, state) else {
-                    handled.append((queued.id, entry.handled, nil))
-                    continue
-                }
-                due.append(found)
-                handled.append((queued.id, until, nil))
+            var handled: [(id: String, until: Date)] = []
+            let begun = state.queue.suffix(Self.batch).reversed().prefix { $0.start <= now }
+            for entry in begun.compactMap({ state.entries[$0.id] }) {
+                let (found, until) = look(at: entry, now: now, state)
+                if let found { due.append(found) }
+                handled.append((entry.schedule.id, until))
             }
-            guard !handled.isEmpty else { return [] }
+            guard !begun.isEmpty else { return [] }
             try store.note(handled: handled, beginning: due.compactMap(\.keptRun))
             for case .run(let run, _) in due { state.running[run.schedule.id] = run }
-            for (id, until, _) in handled {
+            state.queue.removeLast(begun.count)
+            for (id, until) in handled {
                 guard var entry = state.entries[id] else { continue }
                 entry.handled = until
-                set(entry, in: &state, now: now)
+                if let queued = add(entry, in: &state, now: now) { enqueue(queued, in: &state) }
+            }
+            for owner in Set(handled.compactMap { state.entries[$0.id]?.schedule.owner }) {
+                look(at: owner, in: &state)
             }
             return due
         }
     }
 
     /// What has come of an entry, and until when it has been seen to then; nil where it is not due after all.
-    private func look(at entry: Entry, now: Date, _ state: State) -> (Due, Date)? {
+    private func look(at entry: Entry, now: Date, _ state: State) -> (Due?, Date) {
         // A zone that cannot be read leaves nothing in the queue.
-        let verdict = entry.schedule.verdict(handled: entry.handled, now: now, zone: try? rules(entry.schedule))
-        switch verdict {
-        case .never, .wait: return nil
+        switch entry.schedule.verdict(of: entry, now: now, zone: try? rules(entry.schedule)) {
+        case .never, .wait: return (nil, entry.handled)
         case .missed(let first): return (.missed(RunningSchedule(entry.schedule, first, fired: now)), now)
         case .run(let occurrence, let after):
             let run = RunningSchedule(entry.schedule, occurrence, fired: now)
-            let isRunning = state.running[entry.schedule.id] != nil
-            return (isRunning ? .overlaps(run) : .run(run, after: after), occurrence.due)
+            // One that has been replaced meanwhile only finishes its step.
+            let overlaps = state.running[entry.schedule.id]?.schedule === entry.schedule
+            return (overlaps ? .overlaps(run) : .run(run, after: after), occurrence.due)
         }
     }
 
-    /// Notes which step of a run is begun now.
-    func begin(_ step: Int, of server: String, _ run: RunningSchedule) throws {
-        let progress = run.begin(step, of: server)
-        let json = JSON.object(JSON.Object(progress.sorted { $0.key < $1.key }.map { ($0.key, .optional($0.value)) }))
+    /// Notes how far a run has come; on the disk before it returns.
+    func note(_ progress: RunningSchedule.Progress, at place: String, of run: RunningSchedule) throws {
+        let json = run.note(progress, at: place)
         try store.note(progress: json.text(), ofRun: run.schedule.id, due: run.occurrence.due)
     }
 
     /// A run is over; one that comes once is not kept.
+    ///
+    /// Where that cannot be written nothing has changed.
     func end(_ run: RunningSchedule, _ outcome: ScheduleRun.Outcome, reason: String?) throws {
         let id = run.schedule.id
         let result = ScheduleRun(
             due: run.occurrence.due, fired: run.fired, ended: Date(), outcome: outcome, reason: reason)
         let report = SchedulerReport.last(run.schedule, result)
         try state.withLock { state in
-            if state.running[id] === run { state.running[id] = nil }
-            state.last = report
-            var isOver = false
-            if var entry = state.entries[id], entry.schedule === run.schedule {
-                entry.last = result
-                state.entries[id] = entry
-                isOver = entry.schedule.isOnce && entry.next == nil
-            }
-            if isOver { drop(id, in: &state) } else { look(at: run.schedule.owner, in: &state) }
+            let entry = state.entries[id].flatMap { $0.schedule === run.schedule ? $0 : nil }
+            let isOver = entry.map { $0.schedule.isOnce && $0.next == nil } ?? false
             try store.end(
                 run: id, due: run.occurrence.due, last: result.json.text(), report: report.text(), isOver: isOver)
+            if state.running[id] === run { state.running[id] = nil }
+            state.last = report
+            state.entries[id]?.last = result
+            if isOver { drop(id, in: &state) } else { look(at: run.schedule.owner, in: &state) }
         }
     }
 
     /// Calls a schedule's run off, or where there is none the next time that it comes.
     ///
     /// - Returns: false where there is nothing to be called off.
-    func callOff(_ id: String, alsoNext: Bool) throws -> Bool {
+    func callOff(_ id: String) throws -> Bool {
         try state.withLock { state in
-            if let run = state.running[id] {
-                run.callItOff()
-                look(at: run.schedule.owner, in: &state)
-                return true
-            }
-            guard alsoNext, var entry = state.entries[id], let next = entry.next else { return false }
+            if callOffRun(id, in: &state) { return true }
+            guard var entry = state.entries[id], let next = entry.next else { return false }
             if entry.schedule.isOnce {
                 try store.removeSchedules([id])
                 drop(id, in: &state)
             } else {
-                entry.handled = next.due
-                try store.note(handled: [(id, next.due, nil)], beginning: [])
+                entry.calledOff = next.due
+                try store.put(entry.kept)
                 set(entry, in: &state)
             }
             return true
+        }
+    }
+
+    /// Calls off what a schedule is doing.
+    func callOffRun(_ id: String) -> Bool { state.withLock { callOffRun(id, in: &$0) } }
+
+    func callOffRun(_ id: String, in state: inout State) -> Bool {
+        guard let run = state.running[id] else { return false }
+        run.callOff()
+        look(at: run.schedule.owner, in: &state)
+        return true
+    }
+
+    /// Finds out anew when each comes next: the clock on the wall has been put back.
+    func lookAnew(now: Date) {
+        state.withLock { state in
+            state.queue = state.entries.values.compactMap { add($0, in: &state, now: now) }
+            state.queue.sort { $0.isLater(than: $1) }
+            for owner in state.owned.keys { look(at: owner, in: &state) }
         }
     }
 
@@ -155,28 +127,14 @@ extension Timetable {
     func load(now: Date) throws {
         try state.withLock { state in
             try store.schedules { kept in
-                guard let entry = Self.entry(kept) else { return false }
+                guard let entry = Entry(kept) else { return false }
                 state.entries[kept.id] = entry
                 return true
             }
-            // One after the other they would be sorted in as often as there are schedules.
-            let all = state.entries
-            state.entries = [:]
-            state.queue = all.values.compactMap { add($0, in: &state, now: now) }
-            state.queue.sort { $0.isLater(than: $1) }
-            for owner in state.owned.keys { look(at: owner, in: &state) }
             // What cannot be read is news of yesterday.
             state.last = try store.lastRun().flatMap { try? JSON.parse($0) } ?? .null
         }
-    }
-
-    private static func entry(_ kept: Store.KeptSchedule) -> Entry? {
-        guard let owner = Schedule.Owner(text: kept.owner),
-            let definition = (try? JSON.parse(kept.definition))?.object,  // nil has it set aside
-            let draft = try? ScheduleDraft(stored: definition, id: kept.id, owner: owner)
-        else { return nil }
-        let last = kept.last.flatMap { try? JSON.parse($0) }.flatMap(ScheduleRun.init)
-        return Entry(schedule: Schedule(draft), handled: kept.handled, last: last)
+        lookAnew(now: now)
     }
 
     /// The schedules that cannot come, with the reason.
@@ -191,24 +149,30 @@ extension Timetable {
     /// The runs that an earlier run of the agent did not bring to their ends; under way again from now.
     func takeLeft() throws -> [RunningSchedule] {
         let kept = try store.runs()
-        return try state.withLock { state in
-            try kept.compactMap { kept in
-                guard let schedule = state.entries[kept.schedule]?.schedule,
-                    let occurrence = schedule.occurrence(
-                        after: kept.due.addingTimeInterval(-1), zone: try? rules(schedule)),
-                    let progress = (try? JSON.parse(kept.progress))?.object
-                else {
-                    try store.forgetRun(kept.schedule)  // it was taken away meanwhile
-                    return nil
-                }
-                let steps = progress.members.compactMap { key, value in value.int.map { (key, $0) } }
-                    .filter { schedule.steps.indices.contains($0.1) }
-                let run = RunningSchedule(
-                    schedule, occurrence, fired: kept.fired, steps: Dictionary(steps) { first, _ in first })
-                state.running[kept.schedule] = run
-                return run
+        var left: [RunningSchedule] = []
+        for kept in kept {
+            let schedule = state.withLock { $0.entries[kept.schedule]?.schedule }
+            if let schedule, let run = run(kept, of: schedule) {
+                left.append(run)
+            } else {
+                try store.forgetRun(kept.schedule)  // it was taken away or replaced meanwhile
             }
         }
+        state.withLock { state in for run in left { state.running[run.schedule.id] = run } }
+        return left
+    }
+
+    private func run(_ kept: Store.KeptRun, of schedule: Schedule) -> RunningSchedule? {
+        guard Moment.isSensible(kept.due),
+            let occurrence = schedule.occurrence(after: kept.due.addingTimeInterval(-1), zone: try? rules(schedule)),
+            abs(occurrence.due.timeIntervalSince(kept.due)) < 0.01,
+            let progress = (try? JSON.parse(kept.progress))?.object  // what cannot be read is forgotten
+        else { return nil }
+        let steps = progress.members.compactMap { key, value in
+            value.int.map { (key, RunningSchedule.Progress(number: $0)) }
+        }.filter { schedule.steps.indices.contains($0.1.step) }
+        return RunningSchedule(
+            schedule, occurrence, fired: kept.fired, progress: Dictionary(steps) { first, _ in first })
     }
 }
 
@@ -219,9 +183,18 @@ extension Timetable.Due {
         }
     }
 
+    /// What is kept until its end; what was only missed is told then, also by the next run of the agent.
     fileprivate var keptRun: Store.KeptRun? {
-        guard case .run(let run, _) = self else { return nil }
-        return Store.KeptRun(
-            schedule: run.schedule.id, due: run.occurrence.due, fired: run.fired, progress: "{}")
+        switch self {
+        case .run(let run, _), .missed(let run):
+            Store.KeptRun(schedule: run.schedule.id, due: run.occurrence.due, fired: run.fired, progress: "{}")
+        case .overlaps: nil
+        }
+    }
+}
+
+extension Schedule {
+    func verdict(of entry: Timetable.Entry, now: Date, zone: ZoneRules?) -> Verdict {
+        verdict(handled: entry.handled, calledOff: entry.calledOff, now: now, zone: zone)
     }
 }

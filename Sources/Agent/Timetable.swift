@@ -10,6 +10,8 @@ final class Timetable: Sendable {
     /// The zone of cron lines that name none.
     let zone: String
     let state = Mutex(State())
+    /// Held while a report is made and sent, so that the last one sent is the last one made.
+    let told = Mutex(())
 
     struct State {
         var entries: [String: Entry] = [:]
@@ -26,6 +28,8 @@ final class Timetable: Sendable {
         let schedule: Schedule
         /// All its times until then have been seen to.
         var handled: Date
+        /// Until when its owner does not want it.
+        var calledOff: Date?
         var next: Schedule.Occurrence?
         var last: ScheduleRun?
         var problem: String?
@@ -50,89 +54,14 @@ final class Timetable: Sendable {
     }
 
     /// How many schedules there may be, and how many of one server, game or agent.
-    static let most = (all: 20_000, owner: 1000)
+    static let most = (all: 10_000, owner: 1000)
+    /// Bytes of what one does, as JSON.
+    static let mostBytes = 8192
 
     init(store: Store, zones: Zones, zone: String) {
         self.store = store
         self.zones = zones
         self.zone = zone
-    }
-
-    // What is asked of it.
-
-    var count: Int { state.withLock { $0.entries.count } }
-    var nextStart: Date? { state.withLock { $0.queue.last?.start } }
-    var last: JSON { state.withLock { $0.last } }
-    var owners: [Schedule.Owner] { state.withLock { Array($0.owned.keys) } }
-
-    func schedule(_ id: String) -> Schedule? { state.withLock { $0.entries[id]?.schedule } }
-
-    /// Whether a schedule is there, and is to come yet.
-    func isPending(_ id: String) -> Bool { state.withLock { $0.entries[id]?.next != nil } }
-
-    func standing(_ id: String) -> ScheduleStanding? {
-        state.withLock { state in state.entries[id].map { standing($0, state) } }
-    }
-
-    func outlook(of server: ServerID) -> Outlook {
-        state.withLock { state in
-            let own = state.outlooks[.server(server)] ?? Outlook()
-            return own.sooner(state.outlooks[.game(server.game)] ?? Outlook())
-        }
-    }
-
-    /// The schedules that concern a server, the soonest first, and how many there are.
-    func standings(of server: ServerID, most: Int) -> (standings: [ScheduleStanding], total: Int) {
-        state.withLock { state in
-            let owned = [Schedule.Owner.server(server), .game(server.game)].flatMap { state.owned[$0] ?? [] }
-            let entries = owned.compactMap { state.entries[$0] }.sorted { left, right in
-                let (leftDate, rightDate) = (left.next?.at ?? .distantFuture, right.next?.at ?? .distantFuture)
-                return (leftDate, left.schedule.id) < (rightDate, right.schedule.id)
-            }
-            return (entries.prefix(most).map { standing($0, state) }, entries.count)
-        }
-    }
-
-    /// Those behind an id, in the order of their ids.
-    func standings(of server: ServerID?, after id: String?, limit: Int) -> (standings: [ScheduleStanding], total: Int) {
-        state.withLock { state in
-            let owned = server.map { server in
-                [Schedule.Owner.server(server), .game(server.game)].flatMap { state.owned[$0] ?? [] }
-            }
-            let ids = (owned ?? Array(state.entries.keys)).sorted()
-            let page = ids.drop { id != nil && $0 <= id ?? "" }.prefix(limit)
-            return (page.compactMap { state.entries[$0] }.map { standing($0, state) }, ids.count)
-        }
-    }
-
-    /// Those that come soonest; first those that have been announced already.
-    func upcoming(most: Int) -> [ScheduleStanding] {
-        state.withLock { state in
-            let announced = state.running.values.filter { $0.isAhead() }.map(\.schedule.id).sorted()
-            let ids = announced + state.queue.suffix(most).reversed().map(\.id).filter { !announced.contains($0) }
-            return ids.prefix(most).compactMap { state.entries[$0] }.map { standing($0, state) }
-        }
-    }
-
-    /// When it comes next: a time that has only been announced is still to come.
-    private func next(_ entry: Entry, _ state: State) -> Schedule.Occurrence? {
-        if let run = state.running[entry.schedule.id], run.isAhead(), run.schedule === entry.schedule {
-            return run.occurrence
-        }
-        return entry.next
-    }
-
-    private func standing(_ entry: Entry, _ state: State) -> ScheduleStanding {
-        var standing = ScheduleStanding(entry.schedule)
-        standing.next = next(entry, state)
-        standing.last = entry.last
-        standing.isRunning = state.running[entry.schedule.id] != nil
-        standing.problem = entry.problem
-        let date = standing.next?.at ?? entry.schedule.onceDate
-        if let date, let rules = try? rules(entry.schedule) {  // a zone that cannot be read is told as the problem
-            standing.offset = rules.offset(at: Int(date.timeIntervalSince1970.rounded(.down)))
-        }
-        return standing
     }
 
     /// The zone that a schedule goes by.
@@ -165,7 +94,13 @@ final class Timetable: Sendable {
                 throw ActionError(.busy, "there are too many schedules already")
             }
             let entry = Entry(schedule: schedule, handled: handled, last: old?.last)
-            try store.put(schedule.kept(handled: handled, last: entry.last))
+            let kept = entry.kept
+            guard kept.definition.utf8.count <= Self.mostBytes else {
+                throw ActionError(.tooLarge, "a schedule may have \(Self.mostBytes) bytes")
+            }
+            // What the one before is doing is over with the step that it is at.
+            try store.put(kept)
+            _ = callOffRun(schedule.id, in: &state)
             set(entry, in: &state)
         }
     }
@@ -177,6 +112,7 @@ final class Timetable: Sendable {
             if !found.isEmpty { try store.removeSchedules(found) }
             var owners: Set<Schedule.Owner> = []
             for id in found {
+                _ = callOffRun(id, in: &state)
                 if let owner = state.entries[id]?.schedule.owner { owners.insert(owner) }
                 drop(id, in: &state)
             }
@@ -190,7 +126,7 @@ final class Timetable: Sendable {
     func set(_ entry: Entry, in state: inout State, now: Date = Date()) {
         unqueue(entry.schedule.id, in: &state)
         if let queued = add(entry, in: &state, now: now) {
-            state.queue.insert(queued, at: place(of: queued, state.queue))
+            enqueue(queued, in: &state)
         }
         look(at: entry.schedule.owner, in: &state)
     }
@@ -203,8 +139,9 @@ final class Timetable: Sendable {
         entry.next = nil
         entry.problem = nil
         do {
-            let zone = try rules(entry.schedule)
-            switch entry.schedule.verdict(handled: entry.handled, now: now, zone: zone) {
+            // What comes once is at the same time in every zone.
+            let zone = entry.schedule.isOnce ? nil : try rules(entry.schedule)
+            switch entry.schedule.verdict(of: entry, now: now, zone: zone) {
             case .never: break
             case .wait(let next), .run(let next, _), .missed(let next): entry.next = next
             }
@@ -222,6 +159,10 @@ final class Timetable: Sendable {
         state.owned[owner]?.remove(id)
         if state.owned[owner]?.isEmpty == true { state.owned[owner] = nil }
         look(at: owner, in: &state)
+    }
+
+    func enqueue(_ queued: Queued, in state: inout State) {
+        state.queue.insert(queued, at: place(of: queued, state.queue))
     }
 
     private func unqueue(_ id: String, in state: inout State) {
@@ -257,10 +198,25 @@ extension Schedule {
     /// When it comes, where it comes once.
     var onceDate: Date? { if case .once(let date) = timing { date } else { nil } }
 
-    func kept(handled: Date, last: ScheduleRun?) -> Store.KeptSchedule {
+}
+
+extension Timetable.Entry {
+    /// As it stands in the store.
+    var kept: Store.KeptSchedule {
         Store.KeptSchedule(
-            id: id, owner: owner.text, definition: JSON.object(definition).text(), handled: handled,
-            last: last?.json.text())
+            id: schedule.id, owner: schedule.owner.text, definition: JSON.object(schedule.definition).text(),
+            handled: handled, calledOff: calledOff, last: last?.json.text())
+    }
+
+    /// Nil where it cannot be read.
+    init?(_ kept: Store.KeptSchedule) {
+        guard let owner = Schedule.Owner(text: kept.owner),
+            let definition = (try? JSON.parse(kept.definition))?.object,  // nil has it set aside
+            let draft = try? ScheduleDraft(stored: definition, id: kept.id, owner: owner),
+            Moment.isSensible(kept.handled), kept.calledOff.map(Moment.isSensible) ?? true
+        else { return nil }
+        let last = kept.last.flatMap { try? JSON.parse($0) }.flatMap(ScheduleRun.init)
+        self.init(schedule: Schedule(draft), handled: kept.handled, calledOff: kept.calledOff, last: last)
     }
 }
 

@@ -37,6 +37,7 @@ package final class Zones: Sendable {
         let target = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/etc/localtime")) ?? ""
         guard let range = target.firstRange(of: "zoneinfo/") else { return "UTC" }
         let name = String(target[range.upperBound...])
-        return ZoneName.allows(name) ? name : "UTC"
+        // A zone that cannot be read is nobody's.
+        return (try? Zones().rules(name))?.name ?? "UTC"
     }
 }

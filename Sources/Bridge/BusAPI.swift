@@ -11,6 +11,7 @@ struct BusAPI: Sendable {
     /// The longest that a call may wait for its reply, in seconds.
     static let longestWait = 60
     static let standardWait = 10
+    private static let mostNames = 64
 
     /// One call about a command.
     struct Call {
@@ -78,6 +79,9 @@ struct BusAPI: Sendable {
 
     /// As ``command(_:on:_:)`` for what only reads, with its arguments in the query.
     func question(_ target: Commands.Wish.Target, on host: HostName, _ call: Call) async throws -> Answer {
+        guard call.query.names.count <= Self.mostNames else {
+            throw Problem(.badRequest, "a query may have \(Self.mostNames) names")
+        }
         var arguments = JSON.Object()
         for name in call.query.names where name != "wait" {
             let kind = target.action.spec.arguments.first { $0.name == name }?.kind
@@ -91,8 +95,9 @@ struct BusAPI: Sendable {
     private static func value(_ text: String, _ kind: ActionArgument.Kind?) -> JSON {
         switch kind {
         case .whole: Int(text).map { .optional($0) } ?? .string(text)
+        case .moment: Double(text).flatMap { $0.isFinite ? .number(text) : nil } ?? .string(text)
         case .object, .list: (try? JSON.parse(text)) ?? .string(text)  // which is refused by name
-        case .text, .line, .flag, .word, .interval, .moment, nil: .string(text)
+        case .text, .line, .flag, .word, .interval, nil: .string(text)
         }
     }
 

@@ -109,23 +109,25 @@ struct Front: Sendable {
         guard let query = Query(query) else { throw Problem(.badRequest, "the query cannot be read") }
         let role = route.role(method)
         guard caller.role >= role else {
+            if method != .get { note(request, caller, .forbidden) }
             throw Problem(.notAllowed, "\(caller.name) is \(caller.role.rawValue): this takes \(role.rawValue)")
         }
         let body = method == .get ? [:] : try await Self.body(request)
         let call = BusAPI.Call(fields: request.headers, query: query, body: body, caller: caller)
         if let answer = try read(route, method, call) { return answer }
         let answer = try await ask(route, method, call)
-        if method != .get { note(request, caller, answer) }
+        if method != .get { note(request, caller, answer.status) }
         return answer
     }
 
     /// One line a call that asks for a change.
-    private func note(_ request: Request, _ caller: Caller, _ answer: Answer) {
+    private func note(_ request: Request, _ caller: Caller, _ status: HTTPResponse.Status) {
         logger.info(
             "a call",
             metadata: [
                 "http.method": "\(request.method.rawValue)", "http.path": "\(Self.parts(request.head.path ?? "").0)",
-                "http.status": "\(answer.status.code)", "caller": "\(caller.name)",
+                "http.status": "\(status.code)", "caller": "\(caller.name)",
+                "client.address": "\(caller.place() ?? "")",
             ])
     }
 }

@@ -38,7 +38,7 @@ package struct ActionArgument: Sendable {
         case .word(let words): .oneOf(words)
         case .object: .object
         case .list: .array(.any)
-        case .interval: .either([.text(maxLength: 32, pattern: Interval.pattern), .integer(0...Interval.longest / 60)])
+        case .interval: .either([.text(maxLength: 32, pattern: Interval.pattern), .integer(0...999_999)])
         case .moment: .either([.text(maxLength: 40), .number])
         }
     }

@@ -14,6 +14,13 @@ extension Command {
         return arguments["interval"].flatMap { Moment.date(after: $0, from: receivedAt) }
     }
 
+    /// The stop that is to come at the time that it says, as it says.
+    package var laterStop: Schedule.Step {
+        let how = arguments.members.filter { !["interval", "epoch_time"].contains($0.key) }
+        return Schedule.Step(
+            action: .server(.stop), arguments: JSON.Object(how.map { ($0.key, $0.value) }), offset: nil)
+    }
+
     /// The schedule that it asks for, as far as it can be told without the machine's own time zone; nil where it asks for
     /// none, or for one that will not do.
     package var schedule: Schedule? {

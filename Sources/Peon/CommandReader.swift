@@ -51,8 +51,16 @@ package struct Refusal: Error, Sendable {
 
     /// Who sent it, as he says.
     package struct Sender: Sendable, Equatable {
-        package var by: String?
-        package var place: String?
+        package let by: String?
+        package let place: String?
+
+        /// Cut to what a name needs; whatever is no text in them is left out.
+        package init(by: String? = nil, place: String? = nil) {
+            self.by = by.map(Self.plain)
+            self.place = place.map(Self.plain)
+        }
+
+        private static func plain(_ text: String) -> String { text.prefix(bytes: 256).printable.prefix(bytes: 64) }
     }
 }
 
@@ -165,12 +173,14 @@ private struct Draft {
     }
 
     mutating func adoptEnvelope(_ members: JSON.Object, topics: Topics) throws(Refusal) {
-        sender.by = members["by"]?.string ?? sender.by
-        sender.place = members["from"]?.string ?? sender.place
+        sender = Refusal.Sender(
+            by: members["by"]?.string ?? sender.by, place: members["from"]?.string ?? sender.place)
         switch members["id"] {
         case nil, .null?: break
-        case .string(let text)? where (1...CommandReader.maxIDBytes).contains(text.utf8.count): id = text
-        default: throw refusal(.badArguments, "id: must be text of 1 to \(CommandReader.maxIDBytes) bytes")
+        case .string(let text)?
+        where (1...CommandReader.maxIDBytes).contains(text.utf8.count) && text.unicodeScalars.allSatisfy(\.isPrintable):
+            id = text
+        default: throw refusal(.badArguments, "id: must be plain text of 1 to \(CommandReader.maxIDBytes) bytes")
         }
         switch members["reply_to"] {
         case nil, .null?: break

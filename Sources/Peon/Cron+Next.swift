@@ -39,13 +39,20 @@ extension Cron {
     }
 
     private func due(on day: CivilDay, after instant: Int, _ zone: ZoneRules) -> Int? {
-        if let offset = zone.steadyOffset(from: day.start - 2 * 86_400, to: day.start + 3 * 86_400) {
+        // No offset is as large as fifteen hours.
+        let (dawn, dusk) = (day.start - 15 * 3600, day.start + 39 * 3600)
+        if let offset = zone.steadyOffset(from: dawn, to: dusk) {
             return time(after: instant + offset - day.start).map { day.start + $0 - offset }
         }
+        let offsets = [zone.offset(at: dawn), zone.offset(at: dusk)].sorted()
         var due: Int?
         for hour in hours.numbers {
+            let local = day.start + hour * 3600
+            // All of this hour has been, or comes after what was found.
+            if local + 3599 - offsets[0] <= instant { continue }
+            if let due, local - offsets[1] > due { break }
             for minute in minutes.numbers {
-                let candidates = instants(zone.instant(local: day.start + hour * 3600 + minute * 60))
+                let candidates = instants(zone.instant(local: local + minute * 60))
                 for candidate in candidates where candidate > instant { due = min(due ?? candidate, candidate) }
             }
         }

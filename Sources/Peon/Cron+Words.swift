@@ -42,10 +42,20 @@ extension Cron {
     // Days.
 
     private var dayWords: String {
+        // Either of the two will do, and one of them is every day.
+        let isAny = !isDayFree && !isWeekdayFree && (dayOfMonthWords == nil || weekdayWords == nil)
+        return isAny ? monthWords.map { "every day in \($0)" } ?? "every day" : namedDayWords
+    }
+
+    private var monthWords: String? {
+        let months = months.numbers
+        return months.count == 12 ? nil : Self.list(months.map { Self.monthNames[$0 - 1] })
+    }
+
+    private var namedDayWords: String {
         let days = dayOfMonthWords
         let weekdays = weekdayWords
-        let months =
-            self.months.numbers.count == 12 ? nil : Self.list(self.months.numbers.map { Self.monthNames[$0 - 1] })
+        let months = monthWords
         let month = months ?? "every month"
         switch (days, weekdays) {
         case (nil, nil): return months.map { "every day in \($0)" } ?? "every day"

@@ -32,6 +32,21 @@ package struct HistoryEntry: Sendable, Equatable {
     /// Milliseconds.
     package var took: Int?
 
+    /// Whether something was done, or was tried in earnest: what was only asked, was as asked already, or was refused at
+    /// the door is forgotten sooner.
+    package var isChange: Bool {
+        guard origin == .bus else { return true }
+        switch Reply.Code(rawValue: outcome) {
+        case nil: return outcome == "ok" && changed == true
+        case .conflict?, .portInUse?, .nameConflict?, .pullFailed?, .noSpace?, .unsafeEntry?, .engineUnreachable?,
+            .timeout?, .interrupted?, .superseded?, .internal?:
+            return true
+        case .badJSON?, .badArguments?, .tooLarge?, .unknownServer?, .unknownPlan?, .unknownAction?, .exists?,
+            .missingSettings?, .retained?, .expired?, .duplicate?, .busy?, .notAllowed?, .badReplyTopic?:
+            return false
+        }
+    }
+
     package init(at: Date, origin: Origin, action: String, outcome: String) {
         self.at = at
         self.origin = origin

@@ -1,8 +1,15 @@
 /// Spans of time as people write them: `90s`, `15m`, `2h`, `1d`, `1h30m`; a bare number is minutes, as PEON has it.
 package enum Interval {
-    package static let pattern = "^([0-9]+|([0-9]+[dD])?([0-9]+[hH])?([0-9]+[mM])?([0-9]+[sS])?)$"
-    /// Ten years.
-    package static let longest = 3660 * 86_400
+    /// What a client may send; some longer texts are read too.
+    package static let pattern =
+        "^("
+        + [
+            "[0-9]{1,4}[dD]([0-9]{1,4}[hH])?([0-9]{1,4}[mM])?([0-9]{1,5}[sS])?",
+            "[0-9]{1,5}[hH]([0-9]{1,4}[mM])?([0-9]{1,5}[sS])?", "[0-9]{1,6}[mM]([0-9]{1,5}[sS])?", "[0-9]{1,7}[sS]",
+            "[0-9]{1,6}",
+        ].joined(separator: "|") + ")$"
+    /// Longer than any that ``pattern`` lets through: fifty years.
+    package static let longest = 20_000 * 86_400
 
     /// - Returns: seconds; nil where it is none, or a longer one than ``longest``.
     package static func seconds(_ value: JSON) -> Int? {

@@ -73,7 +73,8 @@ private struct JSONWriter {
             case "\t": text += "\\t"
             case "\u{8}": text += "\\b"
             case "\u{C}": text += "\\f"
-            case "\u{0}"..."\u{1F}", "\u{7F}": escape(UInt16(scalar.value))
+            // The last ones end lines for some, and a terminal may obey the ones before.
+            case "\u{0}"..."\u{1F}", "\u{7F}"..."\u{9F}", "\u{2028}", "\u{2029}": escape(UInt16(scalar.value))
             case "\u{80}"... where layout != .compact: for unit in String(scalar).utf16 { escape(unit) }
             default: text.unicodeScalars.append(scalar)
             }

@@ -18,7 +18,7 @@ package enum JSON: Sendable, Equatable {
         package init() {}
 
         /// Members whose keys are known to differ.
-        init(unique members: [(key: String, value: JSON)]) { self.members = members }
+        package init(unique members: [(key: String, value: JSON)]) { self.members = members }
 
         package init(_ members: some Sequence<(String, JSON)>) {
             for (key, value) in members { self[key] = value }

@@ -7,8 +7,18 @@ package enum Moment {
         let number = value.string.flatMap { text in
             text.utf8.allSatisfy { (0x30...0x39).contains($0) } ? Double(text) : nil
         }
+        if let text = value.string, number == nil, !hasDay(text) { return nil }
         let date = number.map { Date(timeIntervalSince1970: $0) } ?? Timestamp.date(value)
-        return date.flatMap { (0...latest).contains($0.timeIntervalSince1970) ? $0 : nil }
+        return date.flatMap { isSensible($0) ? $0 : nil }
+    }
+
+    package static func isSensible(_ date: Date) -> Bool { (0...latest).contains(date.timeIntervalSince1970) }
+
+    /// Whether the month has such a day: the parser of dates takes 30 February for 2 March.
+    private static func hasDay(_ text: String) -> Bool {
+        let parts = text.prefix(10).split(separator: "-").map { Int($0) ?? 0 }
+        return parts.count == 3 && (1...12).contains(parts[1])
+            && (1...CivilDay.length(ofMonth: parts[1], parts[0])).contains(parts[2])
     }
 
     /// 2200-01-01.

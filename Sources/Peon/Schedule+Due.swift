@@ -23,7 +23,7 @@ extension Schedule {
 
     /// The first time that comes after `date`; pure.
     ///
-    /// - Parameter zone: that of its cron line; nil where it cannot be read.
+    /// `zone`: that of its cron line; nil where it cannot be read.
     package func occurrence(after date: Date, zone: ZoneRules?) -> Occurrence? {
         switch timing {
         case .once(let due): return due > date ? occurrence(due) : nil
@@ -36,7 +36,8 @@ extension Schedule {
 
     private func occurrence(_ due: Date) -> Occurrence {
         let at = due.addingTimeInterval(delay(of: due))
-        return Occurrence(due: due, at: at, start: at.addingTimeInterval(Double(min(steps.first?.offset ?? 0, 0))))
+        return Occurrence(
+            due: due, at: at, start: at.addingTimeInterval(Double(min(steps.compactMap(\.offset).min() ?? 0, 0))))
     }
 
     /// The share of the jitter: the same for the same time, however often it is asked for.
@@ -47,9 +48,14 @@ extension Schedule {
     }
 
     /// What is to be done now, where all until `handled` has been seen to; pure.
-    package func verdict(handled: Date, now: Date, zone: ZoneRules?) -> Verdict {
+    ///
+    /// `calledOff`: until when its owner does not want it.
+    package func verdict(
+        handled: Date, calledOff: Date? = nil, now: Date, zone: ZoneRules?
+    ) -> Verdict {
         // A clock that was a day and more ahead was wrong: what was seen to by it says nothing.
-        let handled = handled > now.addingTimeInterval(86_400) ? now : handled
+        let seen = handled > now.addingTimeInterval(86_400) ? now : handled
+        let handled = max(seen, calledOff ?? seen)
         guard isEnabled, let first = occurrence(after: handled, zone: zone) else { return .never }
         if first.start > now { return .wait(first) }
         if now <= first.at.addingTimeInterval(Bound.lateness) { return .run(first, after: nil) }
@@ -58,7 +64,7 @@ extension Schedule {
         case .skip: reach = Bound.lateness
         case .runOnce(let window): reach = max(Double(window), Bound.lateness)
         }
-        guard let last = last(from: max(handled, now.addingTimeInterval(-reach - Double(jitter))), to: now, zone),
+        guard let last = last(from: max(handled, now.addingTimeInterval(-reach - Double(jitter) - 1)), to: now, zone),
             now <= last.at.addingTimeInterval(reach)
         else { return .missed(first) }
         return .run(last, after: last.due > first.due ? first : nil)

@@ -150,7 +150,10 @@ private struct StepReader {
         let count = Schedule.Bound.steps
         guard (1...count).contains(steps.count) else { throw Complaint("steps: must be 1 to \(count)") }
         let offsets = steps.compactMap(\.offset)
-        guard zip(offsets, offsets.dropFirst()).allSatisfy({ $0 <= $1 }) else {
+        let free = steps.firstIndex { $0.offset == nil } ?? steps.count
+        guard zip(offsets, offsets.dropFirst()).allSatisfy({ $0 <= $1 }),
+            !steps[free...].contains(where: { $0.offset ?? 0 < 0 })
+        else {
             throw Complaint("steps: must stand in the order of their times")
         }
         return anchored(steps)
@@ -216,7 +219,8 @@ private struct StepReader {
         var seconds: [Int] = []
         for interval in before {
             guard let length = Interval.seconds(interval), (1...Schedule.Bound.offset).contains(length) else {
-                throw Complaint("warn: \(interval.string ?? interval.text()) in before is no interval such as 15m")
+                throw Complaint(
+                    "warn: before must hold intervals such as 15m, at most \(Interval.text(Schedule.Bound.offset))")
             }
             seconds.append(length)
         }

@@ -6,8 +6,11 @@ package struct Secrets: Sendable {
     private let values: [String]
 
     /// `environment`: a server's settings.
-    package init(environment: JSON.Object) {
-        values = environment.members.compactMap { name, value in
+    package init(environment: JSON.Object) { self.init(environments: [environment]) }
+
+    /// Of several servers.
+    package init(environments: [JSON.Object]) {
+        values = environments.flatMap(\.members).compactMap { name, value in
             guard Self.isSecret(name), let text = value.environmentText, !text.isEmpty else { return nil }
             return text
         }.sorted { $0.utf8.count > $1.utf8.count }  // one may be a part of another
@@ -17,8 +20,9 @@ package struct Secrets: Sendable {
     package static func isSecret(_ name: String) -> Bool {
         let words = name.lowercased().split { !$0.isLetter && !$0.isNumber }
         return words.contains { word in
-            ["password", "passwd", "secret", "token", "gslt", "apikey", "credential"].contains { word.contains($0) }
-                || ["pw", "pass", "key"].contains { word.hasSuffix($0) }
+            ["password", "passwd", "passphrase", "secret", "token", "gslt", "apikey", "credential", "authorization"]
+                .contains { word.contains($0) }
+                || ["pw", "pwd", "pass", "key", "bearer"].contains { word.hasSuffix($0) }
         }
     }
 

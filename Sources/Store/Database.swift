@@ -138,7 +138,9 @@ final class Database: Sendable {
         case .real(let number): unsafe sqlite3_bind_double(statement, index, number)
         case .text(let text):
             // SQLITE_TRANSIENT: the library copies the text before it returns.
-            unsafe sqlite3_bind_text(statement, index, text, -1, unsafeBitCast(-1, to: sqlite3_destructor_type.self))
+            // With its length, as it may hold a NUL.
+            unsafe sqlite3_bind_text(
+                statement, index, text, Int32(text.utf8.count), unsafeBitCast(-1, to: sqlite3_destructor_type.self))
         }
     }
 

@@ -4,7 +4,7 @@ package import Peon
 /// The audit: every command with who asked for it and what came of it.
 extension Store {
     private static let columns =
-        "at, origin, who, place, command, server, action, arguments, outcome, changed, error, took"
+        "at, origin, who, place, command, server, action, arguments, outcome, changed, error, took, is_change"
 
     package func add(_ entries: [HistoryEntry]) throws(StoreError) {
         try database.transaction(entries.map(Self.insertion))
@@ -12,13 +12,13 @@ extension Store {
 
     static func insertion(_ entry: HistoryEntry) -> (sql: String, values: [Value]) {
         (
-            "INSERT INTO audit (\(columns)) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO audit (\(columns)) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 .real(entry.at.timeIntervalSince1970), .text(entry.origin.rawValue), text(entry.who),
                 text(entry.place), text(entry.command), text(entry.server), .text(entry.action),
                 .text(entry.arguments), .text(entry.outcome),
                 entry.changed.map { .integer($0 ? 1 : 0) } ?? .null, text(entry.error),
-                entry.took.map { .integer(Int64($0)) } ?? .null,
+                entry.took.map { .integer(Int64($0)) } ?? .null, .integer(entry.isChange ? 1 : 0),
             ]
         )
     }
@@ -69,14 +69,22 @@ extension Store {
         return entry
     }
 
-    /// Forgets what is older than `date`, and all but the newest `most`.
+    /// Forgets what is older than `date`, and all but the newest `most`; of what changed nothing, all but a tenth of that,
+    /// so that nobody's questions push out what was done.
     package func trimHistory(before date: Date, most: Int) throws(StoreError) {
         try database.transaction([
             ("DELETE FROM audit WHERE at < ?", [.real(date.timeIntervalSince1970)]),
-            (
-                "DELETE FROM audit WHERE id <= (SELECT max(id) FROM audit) - ?",
-                [.integer(Int64(most))]
-            ),
+            Self.trimming(isChange: true, most: most), Self.trimming(isChange: false, most: most / 10),
         ])
+    }
+
+    private static func trimming(isChange: Bool, most: Int) -> (sql: String, values: [Value]) {
+        let kind = Value.integer(isChange ? 1 : 0)
+        return (
+            """
+            DELETE FROM audit WHERE is_change = ? AND id <=
+            (SELECT id FROM audit WHERE is_change = ? ORDER BY id DESC LIMIT 1 OFFSET ?)
+            """, [kind, kind, .integer(Int64(most))]
+        )
     }
 }

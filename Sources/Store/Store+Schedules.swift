@@ -10,14 +10,19 @@ extension Store {
         package let definition: String
         /// All its times until then have been seen to.
         package let handled: Date
+        /// Until when its owner does not want it.
+        package let calledOff: Date?
         /// The last time that it came, as JSON.
         package let last: String?
 
-        package init(id: String, owner: String, definition: String, handled: Date, last: String?) {
+        package init(
+            id: String, owner: String, definition: String, handled: Date, calledOff: Date?, last: String?
+        ) {
             self.id = id
             self.owner = owner
             self.definition = definition
             self.handled = handled
+            self.calledOff = calledOff
             self.last = last
         }
     }
@@ -40,38 +45,49 @@ extension Store {
 
     /// Hands every schedule to `read`, one after the other; one that `read` refuses is set aside.
     package func schedules(_ read: (KeptSchedule) -> Bool) throws(StoreError) {
-        try eachRow(of: "schedule", "id, owner, definition, handled, last") { row in
+        try eachRow(of: "schedule", "id, owner, definition, handled, called_off, last") { row in
             guard let id = row[0].text, let owner = row[1].text, let definition = row[2].text, let handled = row[3].real
             else { return false }
             return read(
                 KeptSchedule(
                     id: id, owner: owner, definition: definition, handled: Date(timeIntervalSince1970: handled),
-                    last: row[4].text))
+                    calledOff: row[4].real.map { Date(timeIntervalSince1970: $0) }, last: row[5].text))
         }
     }
 
+    /// Puts a schedule in the place of the one of its id, whose run is not taken up again.
     package func put(_ schedule: KeptSchedule) throws(StoreError) {
-        try database.run(
-            "INSERT OR REPLACE INTO schedule VALUES (?, ?, ?, ?, ?)", .text(schedule.id), .text(schedule.owner),
-            .text(schedule.definition), .real(schedule.handled.timeIntervalSince1970),
-            schedule.last.map(Value.text) ?? .null)
+        try database.transaction([
+            ("DELETE FROM run WHERE schedule = ?", [.text(schedule.id)]),
+            (
+                "INSERT OR REPLACE INTO schedule VALUES (?, ?, ?, ?, ?, ?)",
+                [
+                    .text(schedule.id), .text(schedule.owner), .text(schedule.definition),
+                    .real(schedule.handled.timeIntervalSince1970),
+                    (schedule.calledOff?.timeIntervalSince1970).map(Value.real) ?? .null,
+                    schedule.last.map(Value.text) ?? .null,
+                ]
+            ),
+        ])
     }
 
     package func removeSchedules(_ ids: [String]) throws(StoreError) {
-        try database.transaction(ids.map { ("DELETE FROM schedule WHERE id = ?", [.text($0)]) })
+        try database.transaction(
+            ids.flatMap { id in
+                [
+                    ("DELETE FROM schedule WHERE id = ?", [.text(id)]),
+                    ("DELETE FROM run WHERE schedule = ?", [.text(id)]),
+                ]
+            })
     }
 
     /// Notes until when schedules have been seen to, and the runs that begin now: all of it, or nothing.
-    ///
-    /// `last`: of those whose time was only told of.
-    package func note(
-        handled: [(id: String, until: Date, last: String?)], beginning runs: [KeptRun]
-    ) throws(StoreError) {
+    package func note(handled: [(id: String, until: Date)], beginning runs: [KeptRun]) throws(StoreError) {
         try database.transaction(
-            handled.map { id, until, last in
+            handled.map { id, until in
                 (
-                    "UPDATE schedule SET handled = ?, last = coalesce(?, last) WHERE id = ?",
-                    [.real(until.timeIntervalSince1970), last.map(Value.text) ?? .null, .text(id)]
+                    "UPDATE schedule SET handled = ? WHERE id = ?",
+                    [.real(until.timeIntervalSince1970), .text(id)]
                 )
             }
                 + runs.map { run in

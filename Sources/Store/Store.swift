@@ -35,7 +35,8 @@ package final class Store: Sendable {
         """,
         """
         CREATE TABLE schedule (
-            id TEXT PRIMARY KEY, owner TEXT NOT NULL, definition TEXT NOT NULL, handled REAL NOT NULL, last TEXT
+            id TEXT PRIMARY KEY, owner TEXT NOT NULL, definition TEXT NOT NULL, handled REAL NOT NULL, called_off REAL,
+            last TEXT
         ) STRICT;
         CREATE TABLE run (
             schedule TEXT PRIMARY KEY, due REAL NOT NULL, fired REAL NOT NULL, progress TEXT NOT NULL
@@ -43,10 +44,11 @@ package final class Store: Sendable {
         CREATE TABLE audit (
             id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, origin TEXT NOT NULL, who TEXT, place TEXT,
             command TEXT, server TEXT, action TEXT NOT NULL, arguments TEXT NOT NULL, outcome TEXT NOT NULL,
-            changed INTEGER, error TEXT, took INTEGER
+            changed INTEGER, error TEXT, took INTEGER, is_change INTEGER NOT NULL
         ) STRICT;
         CREATE INDEX audit_at ON audit (at);
-        CREATE INDEX audit_server ON audit (server, id)
+        CREATE INDEX audit_server ON audit (server, id);
+        CREATE INDEX audit_change ON audit (is_change, id)
         """,
     ]
 

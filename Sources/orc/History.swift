@@ -44,11 +44,10 @@ struct History: AsyncParsableCommand {
         }
         var found: [JSON] = []
         while found.count < limit {
-            let asked = min(limit - found.count, 200)
-            arguments["limit"] = .optional(asked)
-            let page = try await asker.ask(.history, arguments)["entries"]?.array ?? []
-            found += page
-            guard page.count == asked, let last = page.last?["number"]?.int, last > 1 else { break }
+            arguments["limit"] = .optional(min(limit - found.count, 200))
+            let answer = try await asker.ask(.history, arguments)
+            found += answer["entries"]?.array ?? []
+            guard answer["more"]?.bool == true, let last = found.last?["number"]?.int else { break }
             arguments["before"] = .optional(last)
         }
         guard !json else {
@@ -73,7 +72,7 @@ struct History: AsyncParsableCommand {
             (entry["from"]?.string ?? "").orDash, (entry["server"]?.string ?? "").orDash,
             entry["action"]?.string ?? "?", arguments == "{}" ? "-" : String(arguments.prefix(60)),
             entry["outcome"]?.string ?? "?", entry["took_ms"]?.int.map(String.init) ?? "-",
-        ].map { $0.filter { !$0.isNewline } }
+        ]
     }
 }
 

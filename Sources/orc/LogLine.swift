@@ -35,7 +35,7 @@ struct LogLine: LogHandler {
     private static func oneWord(_ text: String) -> String {
         let isPlain =
             !text.isEmpty
-            && text.unicodeScalars.allSatisfy { $0.value > 0x20 && $0 != "\"" && $0 != "=" && $0.value != 0x7F }
+            && text.unicodeScalars.allSatisfy { $0.isPrintable && $0 != " " && $0 != "\"" && $0 != "=" }
         return isPlain ? text : JSON.string(text).text()
     }
 }

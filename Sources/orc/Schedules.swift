@@ -22,9 +22,9 @@ struct Schedules: AsyncParsableCommand {
             var arguments: JSON.Object = ["limit": 200]
             if let server { arguments["server"] = .string(server) }
             if let after { arguments["after"] = .string(after) }
-            let page = try await asker.ask(.schedules, arguments)["schedules"]?.array ?? []
-            found += page
-            after = page.count == 200 ? page.last?["schedule"]?.string : nil
+            let answer = try await asker.ask(.schedules, arguments)
+            found += answer["schedules"]?.array ?? []
+            after = answer["more"]?.bool == true ? found.last?["schedule"]?.string : nil
         } while after != nil
         guard !json else {
             for schedule in found { StandardOutput.print(schedule.text()) }

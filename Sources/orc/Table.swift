@@ -1,6 +1,11 @@
+import Peon
+
 /// Rows as columns that are as wide as they must be, the first row on top.
 enum Table {
+    ///
+    /// What in them could be taken for more than text is left out.
     static func text(_ rows: [[String]]) -> String {
+        let rows = rows.map { $0.map(\.printable) }
         let columns = rows.map(\.count).max() ?? 0
         let widths = (0..<columns).map { column in rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0 }
         return rows.map { row in

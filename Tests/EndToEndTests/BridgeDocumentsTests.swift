@@ -24,7 +24,7 @@ extension EndToEnd {
                     try Self.configuration(rig.orc.host).write(to: file, atomically: true, encoding: .utf8)
                     let url = "http://127.0.0.1:\(rig.http.port)"
                     let report = try await output(
-                        try Testbed.schemathesis(),
+                        try Testbed.tool("schemathesis"),
                         [
                             "--config-file", file.path(), "run", "\(url)/openapi.json", "--url", url, "--header",
                             "X-Api-Key: \(BridgeRig.key)", "--checks", "all", "--seed", "1", "--max-examples", "10",

@@ -52,7 +52,9 @@ package func output(
 ) async throws -> String {
     let changes: [Environment.Key: String?] = Dictionary(
         uniqueKeysWithValues: environment.map { (Environment.Key(stringLiteral: $0.key), $0.value) })
-    let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    let path =
+        (ProcessInfo.processInfo.environment["PATH"] ?? "")
+        + ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     let result = try await Subprocess.run(
         program.contains("/") ? .path(FilePath(program)) : .name(program), arguments: Arguments(arguments),
         environment: .inherit.updating(["PATH": path]).updating(changes), output: .string(limit: 1 << 20),

@@ -21,12 +21,12 @@ package enum Testbed {
         return URL(filePath: path)
     }
 
-    /// The program schemathesis, from PyPI.
-    package static func schemathesis() throws -> String {
-        guard let path = ProcessInfo.processInfo.environment["TESTBED_SCHEMATHESIS"] else {
-            throw Missing("TESTBED_SCHEMATHESIS, the program: run scripts/test")
+    /// A program from PyPI, or the Python that has their modules.
+    package static func tool(_ name: String) throws -> String {
+        guard let folder = ProcessInfo.processInfo.environment["TESTBED_TOOLS"] else {
+            throw Missing("TESTBED_TOOLS, a folder of programs from PyPI: run scripts/test")
         }
-        return path
+        return "\(folder)/\(name)"
     }
 
     package struct Missing: Error, CustomStringConvertible {
