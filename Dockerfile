@@ -14,7 +14,7 @@ RUN swift build -c release --product orc --static-swift-stdlib -Xswiftc -Osize \
 
 FROM debian:bookworm-slim
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends ca-certificates git libmosquitto1 libsqlite3-0 libssl3 mosquitto tini \
+    && apt-get install -y --no-install-recommends ca-certificates git libmosquitto1 libsqlite3-0 libssl3 mosquitto tini tzdata \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --uid 1000 --create-home --home-dir /home/peon peon \
     && printf 'if [ -t 1 ]; then orc --version | sed "s/^/Orc /"; orc servers; fi\n' > /etc/profile.d/orc.sh

@@ -12,17 +12,17 @@ extension Fleet {
         return report
     }
 
-    /// Has the reports follow a change of schedules.
-    func noteSchedules(of owner: Schedule.Owner) {
-        switch owner {
-        case .server(let server): noteSchedules(of: server)
-        case .game(let game): for server in all.map(\.id) where server.game == game { noteSchedules(of: server) }
-        case .agent: break
-        }
-    }
+    /// Has the states of an owner's servers follow a change of schedules.
+    func noteOutlook(of owner: Schedule.Owner) { for id in servers(of: owner) { update(id) { _ in } } }
 
-    func noteSchedules(of id: ServerID) {
-        update(id) { _ in }
-        publishSchedules(of: id)
+    /// Publishes what the schedules of an owner's servers are.
+    func publishSchedules(of owner: Schedule.Owner) { for id in servers(of: owner) { publishSchedules(of: id) } }
+
+    private func servers(of owner: Schedule.Owner) -> [ServerID] {
+        switch owner {
+        case .server(let server): [server]
+        case .game(let game): all.map(\.id).filter { $0.game == game }
+        case .agent: []
+        }
     }
 }

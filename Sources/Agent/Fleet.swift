@@ -76,7 +76,8 @@ final class Fleet: Sendable {
             state.servers[server.id] = server
             publishAvailability(of: server.id, isReachable: state.isEngineReachable)
         }
-        noteSchedules(of: server.id)
+        update(server.id) { _ in }
+        publishSchedules(of: server.id)
         publishIndex()
     }
 

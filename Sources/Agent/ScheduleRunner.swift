@@ -79,7 +79,7 @@ struct ScheduleRunner: Sendable {
     /// Takes a run's steps, for each of its servers beside the others.
     private func carryOut(_ run: RunningSchedule) async {
         scheduler.announce(.due, run)
-        scheduler.noteRun(of: run.schedule.owner)
+        scheduler.noteChange(of: [run.schedule.owner])
         if run.schedule.owner != .agent { await engineIsThere() }
         let takers = places(of: run.schedule).map { StepTaker(run: run, place: $0, runner: self) }
         let fit = takers.filter { $0.firstObstacle == nil }
@@ -122,7 +122,7 @@ struct ScheduleRunner: Sendable {
         if let event {
             scheduler.announce(event, run, ["outcome": .string(outcome.rawValue), "reason": .optional(reason)])
         }
-        scheduler.noteRun(of: run.schedule.owner)
+        scheduler.noteChange(of: [run.schedule.owner])
     }
 
     private func places(of schedule: Schedule) -> [StepTaker.Place] {

@@ -102,28 +102,27 @@ struct Scheduler: Sendable {
         publish()
     }
 
-    /// Has the timer and the reports follow a change.
+    /// Has the timer and the states of servers follow a change at once, the reports of schedules within a moment.
     func noteChange(of owners: Set<Schedule.Owner>) {
         alarm.ring()
-        for owner in owners { fleet.noteSchedules(of: owner) }
-        publish()
+        for owner in owners {
+            fleet.noteOutlook(of: owner)
+            changes.note(owner)
+        }
     }
 
-    /// As ``noteChange(of:)``, with what else changes within a moment: many may come at one time.
-    func noteRun(of owner: Schedule.Owner) { changes.note(owner) }
-
-    /// Has the reports follow what is noted by ``noteRun(of:)``, until cancelled.
+    /// Publishes what has changed until cancelled: what comes together, together.
     func report() async {
         while !Task.isCancelled {
             await changes.alarm.wait(nil)
             await Alarm().wait(Self.moment)
             let owners = changes.take()
-            for owner in owners { fleet.noteSchedules(of: owner) }
+            for owner in owners { fleet.publishSchedules(of: owner) }
             if !owners.isEmpty { publish() }
         }
     }
 
-    private static let moment: Duration = .milliseconds(30)
+    private static let moment: Duration = .milliseconds(200)
 
     /// Whose schedules have changed.
     final class Changes: Sendable {
@@ -143,13 +142,11 @@ struct Scheduler: Sendable {
         }
     }
 
-    func publish() {
-        timetable.told.withLock { _ in
-            let report = SchedulerReport.json(
-                zone: timetable.zone, total: timetable.count, last: timetable.last,
-                next: timetable.upcoming(most: SchedulerReport.most))
-            reports.set(Publication(topics.status(.scheduler), report.bytes, isRetained: true))
-        }
+    private func publish() {
+        let report = SchedulerReport.json(
+            zone: timetable.zone, total: timetable.count, last: timetable.last,
+            next: timetable.upcoming(most: SchedulerReport.most))
+        reports.set(Publication(topics.status(.scheduler), report.bytes, isRetained: true))
     }
 
     /// Tells of what happens to a run.

@@ -10,8 +10,6 @@ final class Timetable: Sendable {
     /// The zone of cron lines that name none.
     let zone: String
     let state = Mutex(State())
-    /// Held while a report is made and sent, so that the last one sent is the last one made.
-    let told = Mutex(())
 
     struct State {
         var entries: [String: Entry] = [:]

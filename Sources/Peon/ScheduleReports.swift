@@ -134,11 +134,11 @@ package struct ScheduleRun: Sendable, Equatable {
 /// `status/server/<sid>/schedule`: a server's schedules, the soonest first.
 package enum ServerScheduleReport {
     /// Entries of one report; `schedules` answers all.
-    package static let most = 32
+    package static let most = 20
 
     package static let fields = [
         Field("v", .constant(1), "The contract's version."),
-        Field("schedules", .array(.members(ScheduleStanding.fields)), "Those that come soonest; 32 at most."),
+        Field("schedules", .array(.members(ScheduleStanding.fields)), "Those that come soonest; 20 at most."),
         Field("total", .integer(), "How many there are."),
     ]
 

@@ -40,6 +40,7 @@ private struct Examination {
         var findings = [folders(settings.root)]
         findings.append(await engine(try wiring.settings.engine()))
         findings.append(await broker())
+        findings.append(zone(settings.zone))
         findings += plans(settings.plans)
         findings += servers(settings.servers)
         return findings
@@ -66,6 +67,17 @@ private struct Examination {
         } catch {
             return .bad(
                 "\(error)", remedy: "start Docker, set DOCKER_HOST, or let this user use the socket (group docker)")
+        }
+    }
+
+    private func zone(_ name: String) -> Finding {
+        do {
+            _ = try Zones().rules(name)
+            // A machine without the database knows UTC alone.
+            _ = try Zones().rules("Europe/London")
+            return .good("schedules that name no time zone go by \(name)")
+        } catch {
+            return .bad("\(error)", remedy: "install tzdata")
         }
     }
 

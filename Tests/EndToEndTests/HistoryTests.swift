@@ -99,8 +99,9 @@ extension EndToEnd {
                 #expect(agent.status == 403)
                 let allowed = try await olaf.call("POST", path, ["in": "1h", "action": "restart"])
                 #expect(allowed.status == 200 && allowed.json["data"]?["by"] == "olaf")
-                let told = try await rig.http.get("/api/v2/\(rig.orc.host)/status/server/game-a/schedule")
-                #expect(told.json["total"] == 1)
+                try await rig.orc.probe.report(
+                    rig.orc.probe.topics.status(ServerID(uid: "game.a")!, .schedule), "the schedule to be told"
+                ) { $0["total"] == 1 }
                 let asked = try await olaf.get("/api/v2/\(rig.orc.host)/cmd/agent/schedules?server=game.a&limit=5")
                 #expect(asked.json["data"]?["schedules"]?.array?.first?["actions"] == ["restart"])
                 let viewer = try await rig.keys("add", "vera", "--role", "viewer")
