@@ -45,7 +45,7 @@ extension Actions {
     private func ids(_ owner: Schedule.Owner?, _ arguments: JSON.Object) throws -> [String] {
         guard let id = arguments["schedule"]?.string else { return owner.map(scheduler.timetable.ids) ?? [] }
         guard let schedule = scheduler.timetable.schedule(id), owner == nil || schedule.owner == owner else {
-            throw ActionError(.badArguments, "schedule: there is no \(id.prefix(64))")
+            throw ActionError(.unknownSchedule, "there is no schedule \(id.printable.prefix(bytes: 64))")
         }
         return [id]
     }

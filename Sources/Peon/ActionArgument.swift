@@ -39,7 +39,8 @@ package struct ActionArgument: Sendable {
         case .object: .object
         case .list: .array(.any)
         case .interval: .either([.text(maxLength: 32, pattern: Interval.pattern), .integer(0...999_999)])
-        case .moment: .either([.text(maxLength: 40), .number])
+        case .moment:
+            .either([.text(maxLength: Moment.maxBytes, pattern: Moment.pattern), .numberFrom(0...6_999_999_999)])
         }
     }
 

@@ -4,7 +4,7 @@ extension Reply.Code {
         switch self {
         case .badJSON, .badArguments, .retained, .badReplyTopic: 400
         case .notAllowed: 403
-        case .unknownServer, .unknownPlan, .unknownAction: 404
+        case .unknownServer, .unknownPlan, .unknownAction, .unknownSchedule: 404
         case .exists, .expired, .duplicate, .superseded, .conflict, .portInUse, .nameConflict: 409
         case .tooLarge: 413
         case .missingSettings, .unsafeEntry: 422

@@ -35,6 +35,7 @@ package struct Reply: Sendable {
         case unknownServer = "unknown_server"
         case unknownPlan = "unknown_plan"
         case unknownAction = "unknown_action"
+        case unknownSchedule = "unknown_schedule"
         case exists
         case missingSettings = "missing_settings"
         case retained, expired, duplicate, busy, superseded, conflict

@@ -5,6 +5,7 @@ package indirect enum Schema: Sendable, Equatable {
     case text(maxLength: Int, pattern: String? = nil)
     case integer(ClosedRange<Int>? = nil)
     case number
+    case numberFrom(ClosedRange<Int>)
     case boolean
     case object
     case any
@@ -28,6 +29,8 @@ package indirect enum Schema: Sendable, Equatable {
         case .integer(let range?):
             ["type": "integer", "minimum": .optional(range.lowerBound), "maximum": .optional(range.upperBound)]
         case .number: ["type": "number"]
+        case .numberFrom(let range):
+            ["type": "number", "minimum": .optional(range.lowerBound), "maximum": .optional(range.upperBound)]
         case .boolean: ["type": "boolean"]
         case .object: ["type": "object"]
         case .any: .object([:])

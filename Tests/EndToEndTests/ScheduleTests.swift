@@ -141,8 +141,8 @@ extension EndToEnd {
                 #expect(
                     try await probe.send(.schedule, other.uid, ["schedule": "mine", "in": "1h", "action": "start"]).code
                         == .exists)
-                #expect(try await probe.send(.unschedule, other.uid, ["schedule": "mine"]).code == .badArguments)
-                #expect(try await probe.send(.cancel, other.uid, ["schedule": "mine"]).code == .badArguments)
+                #expect(try await probe.send(.unschedule, other.uid, ["schedule": "mine"]).code == .unknownSchedule)
+                #expect(try await probe.send(.cancel, other.uid, ["schedule": "mine"]).code == .unknownSchedule)
                 #expect(try await probe.send(.unschedule, other.uid).changed == false)
                 #expect(try await probe.send(.schedules).data["total"] == 1)
                 #expect(try await probe.send(.unschedule, server.uid, ["schedule": "mine"]).changed == true)
