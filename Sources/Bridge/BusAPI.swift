@@ -79,17 +79,23 @@ struct BusAPI: Sendable {
 
     /// As ``command(_:on:_:)`` for what only reads, with its arguments in the query.
     func question(_ target: Commands.Wish.Target, on host: HostName, _ call: Call) async throws -> Answer {
-        guard call.query.names.count <= Self.mostNames else {
-            throw Problem(.badRequest, "a query may have \(Self.mostNames) names")
-        }
-        var arguments = JSON.Object()
-        for name in call.query.names where name != "wait" {
-            let kind = target.action.spec.arguments.first { $0.name == name }?.kind
-            arguments[name] = Self.value(call.query[name] ?? "", kind)
-        }
+        let arguments = try Self.arguments(call.query, of: target.action)
         let asked = Call(
             fields: call.fields, query: call.query, body: ["args": .object(arguments)], caller: call.caller)
         return try await command(target, on: host, asked)
+    }
+
+    /// The arguments of an action that stand in a query.
+    static func arguments(_ query: Query, of action: Action) throws -> JSON.Object {
+        guard query.names.count <= mostNames else {
+            throw Problem(.badRequest, "a query may have \(mostNames) names")
+        }
+        var arguments = JSON.Object()
+        for name in query.names where name != "wait" && name != "host" {
+            let kind = action.spec.arguments.first { $0.name == name }?.kind
+            arguments[name] = value(query[name] ?? "", kind)
+        }
+        return arguments
     }
 
     private static func value(_ text: String, _ kind: ActionArgument.Kind?) -> JSON {

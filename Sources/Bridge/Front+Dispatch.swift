@@ -23,7 +23,7 @@ extension Front {
         case .hosts: return try bus.hosts()
         case .status(let host, let path):
             return try bus.status(bus.commands.host(host), path, ifNoneMatch: call.fields[.ifNoneMatch])
-        case .plan, .server, .events, .serverCommand, .agentCommand, .result: return nil
+        case .schedules, .plan, .server, .events, .serverCommand, .agentCommand, .result: return nil
         }
     }
 
@@ -31,6 +31,7 @@ extension Front {
     func ask(_ route: Route, _ method: HTTPRequest.Method, _ call: BusAPI.Call) async throws -> Answer {
         switch route {
         case .plans: return try await peon.updatePlans(call, peon.host(call.query))
+        case .schedules: return try await peon.schedules(call, peon.host(call.query))
         case .plan(let game): return try await peon.plan(game, call, peon.host(call.query))
         case .server(let action, let uid):
             let named = try uid ?? Self.uid(in: call.body)

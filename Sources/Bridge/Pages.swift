@@ -32,7 +32,7 @@ struct Pages: Sendable {
                     .contentSecurityPolicy: "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'",
                     .xContentTypeOptions: "nosniff",
                 ], Self.docs)
-        case .metrics, .orchestrator, .servers, .plans, .plan, .server, .console, .hosts, .events, .status,
+        case .metrics, .orchestrator, .servers, .plans, .schedules, .plan, .server, .console, .hosts, .events, .status,
             .serverCommand,
             .agentCommand, .result:
             Problem(.notFound, "There is no such path.").answer

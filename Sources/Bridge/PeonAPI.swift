@@ -92,6 +92,16 @@ struct PeonAPI: Sendable {
         }
     }
 
+    /// What is to happen later; PEON has no such path.
+    func schedules(_ call: BusAPI.Call, _ host: HostName) async throws -> Answer {
+        let arguments = try BusAPI.arguments(call.query, of: .agent(.schedules))
+        switch try await perform(.agent(.schedules), arguments, call, host) {
+        case .reply(let reply) where reply.status == .ok: return .peon(reply.data)
+        case .reply(let reply): return Self.failure(reply)
+        case .pending: throw Self.late
+        }
+    }
+
     static let late = Problem(.timeout, "the agent has not answered")
 
     static func goesOn(_ info: String) -> Answer {

@@ -9,6 +9,7 @@ extension Route {
             .status:
             .viewer
         case .servers: method == .put ? .admin : .viewer
+        case .schedules: AgentAction.schedules.spec.role
         case .plans: method == .put ? AgentAction.updatePlans.spec.role : .viewer
         case .server(let action, _): PeonAPI.action(action, method)?.spec.role ?? .viewer
         case .serverCommand(_, _, let action): ServerAction(rawValue: action)?.spec.role ?? .viewer

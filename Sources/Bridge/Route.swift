@@ -8,7 +8,7 @@ enum Route: Equatable {
     case metrics
 
     // PEON's own paths, about the bridge's host or that of `?host=`.
-    case orchestrator, servers, plans
+    case orchestrator, servers, plans, schedules
     case plan(game: String)
     /// `uid`: as it stands in the path; nil for PEON's web UI, which names the server in the body.
     case server(action: String, uid: String?)
@@ -70,6 +70,7 @@ enum Route: Equatable {
             case "orchestrator": .orchestrator
             case "servers": .servers
             case "plans": .plans
+            case "schedules": .schedules
             default: nil
             }
         case 2 where levels[0] == "plan": .plan(game: levels[1])
@@ -101,7 +102,8 @@ enum Route: Equatable {
     /// The methods that it takes, beside HEAD for GET, and OPTIONS.
     var methods: [HTTPRequest.Method] {
         switch self {
-        case .root, .health, .ready, .openAPI, .docs, .metrics, .orchestrator, .plan, .console, .hosts, .events,
+        case .root, .health, .ready, .openAPI, .docs, .metrics, .orchestrator, .schedules, .plan, .console, .hosts,
+            .events,
             .status,
             .result:
             [.get]
@@ -133,7 +135,7 @@ enum Route: Equatable {
     var isOpen: Bool {
         switch self {
         case .root, .health, .ready, .openAPI, .docs: true
-        case .metrics, .orchestrator, .servers, .plans, .plan, .server, .console, .hosts, .events, .status,
+        case .metrics, .orchestrator, .servers, .plans, .schedules, .plan, .server, .console, .hosts, .events, .status,
             .serverCommand,
             .agentCommand, .result:
             false
@@ -143,7 +145,7 @@ enum Route: Equatable {
     /// Whether it is one of PEON's own paths.
     var isPeons: Bool {
         switch self {
-        case .orchestrator, .servers, .plans, .plan, .server, .console: true
+        case .orchestrator, .servers, .plans, .schedules, .plan, .server, .console: true
         case .root, .health, .ready, .openAPI, .docs, .metrics, .hosts, .events, .status, .serverCommand, .agentCommand,
             .result:
             false

@@ -75,7 +75,7 @@ package struct HistoryFilter: Sendable, Equatable {
     package var outcome: String?
     package var since: Date?
     package var until: Date?
-    /// Entries of lower numbers alone.
+    /// Entries from before the one of this number alone.
     package var before: Int?
     package var limit = 50
 

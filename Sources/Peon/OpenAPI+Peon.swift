@@ -42,6 +42,7 @@ extension OpenAPI {
                         "update-plans", "Fetches the plans' repository.", AgentAction.updatePlans.spec.role, new),
                 ]
             ),
+            ("/api/v1/schedules", ["get": schedules]),
             ("/api/v1/plan/{game}", ["get": settings(missing: none)]),
             ("/api/v1/server/create", ["post": create(byBody: true)]),
             ("/api/v1/ws/console/{uid}", ["get": console]),
@@ -62,6 +63,20 @@ extension OpenAPI {
                 (200, answer("It.", schema)), (404, answer(words[404] ?? "", missing ?? reference("PeonFailure"))),
             ]
                 + failures([401, 429, 503])
+        ).json
+    }
+
+    private static var schedules: JSON {
+        let spec = AgentAction.schedules.spec
+        let arguments = spec.arguments.map { parameter($0.name, in: "query", $0.summary, $0.schema.json) }
+        let schema = Field.objectSchema([
+            Field("schedules", .array(.object), "As the reports have them, with their steps."),
+            Field("total", .integer(), "How many there are."),
+            Field("more", .boolean, "Whether there are more behind."),
+        ])
+        return Operation(
+            id: "peon-schedules", summary: spec.summary, tag: "peon", role: spec.role,
+            parameters: [hostQuery] + arguments, answers: [(200, answer("They.", schema))] + all
         ).json
     }
 

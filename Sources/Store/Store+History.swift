@@ -40,12 +40,13 @@ extension Store {
         require("outcome = ?", filter.outcome.map(Value.text))
         require("at >= ?", (filter.since?.timeIntervalSince1970).map(Value.real))
         require("at < ?", (filter.until?.timeIntervalSince1970).map(Value.real))
-        require("id < ?", filter.before.map { .integer(Int64($0)) })
+        // What was only asked is written later than what was done.
+        require("(at, id) < (SELECT at, id FROM audit WHERE id = ?)", filter.before.map { .integer(Int64($0)) })
         values.append(.integer(Int64(filter.limit)))
         return try database.run(
             """
             SELECT id, \(Self.columns) FROM audit WHERE \(conditions.joined(separator: " AND "))
-            ORDER BY id DESC LIMIT ?
+            ORDER BY at DESC, id DESC LIMIT ?
             """, values
         ).compactMap(Self.entry)
     }

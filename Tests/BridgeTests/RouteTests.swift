@@ -32,7 +32,7 @@ import Testing
     @Test func `only what tells nothing is open`() {
         let open: [Route] = [.root, .health, .ready, .openAPI, .docs]
         let closed: [Route] = [
-            .metrics, .orchestrator, .servers, .plans, .plan(game: "a"), .server(action: "get", uid: "a.b"),
+            .metrics, .orchestrator, .servers, .plans, .schedules, .plan(game: "a"), .server(action: "get", uid: "a.b"),
             .console(uid: "a.b"), .hosts, .events, .status(host: "h", path: "agent"),
             .serverCommand(host: "h", server: "a-b", action: "start"), .agentCommand(host: "h", action: "ping"),
             .result(host: "h", command: "agent/ping", id: "1"),

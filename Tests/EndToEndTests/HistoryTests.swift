@@ -56,8 +56,12 @@ extension EndToEnd {
                 #expect(try entry("kill")["outcome"] == "unknown_server")
                 #expect(try entry("stop")["outcome"] == "bad_json")
                 #expect(try entry("stopped", "external")["server"] == "game.h")
-                let numbers = entries.compactMap { $0["number"]?.int }
-                #expect(numbers == numbers.sorted(by: >))
+                let times = entries.compactMap { $0["ts"]?.string }
+                #expect(times.count == entries.count && times == times.sorted(by: >))
+                let second = try #require(entries.dropFirst().first?["number"]?.int)
+                let behind = try await rig.http.get(
+                    "/api/v2/\(rig.orc.host)/cmd/agent/history?limit=1&before=\(second)")
+                #expect(behind.json["data"]?["entries"]?.array?.first == entries.dropFirst(2).first)
                 for (filter, isWanted) in [
                     ("who=soon", { $0["who"] == "soon" }), ("server=game-h", { $0["server"] == "game.h" }),
                     ("outcome=bad_json", { $0["outcome"] == "bad_json" }),
@@ -104,6 +108,9 @@ extension EndToEnd {
                 ) { $0["total"] == 1 }
                 let asked = try await olaf.get("/api/v2/\(rig.orc.host)/cmd/agent/schedules?server=game.a&limit=5")
                 #expect(asked.json["data"]?["schedules"]?.array?.first?["actions"] == ["restart"])
+                let list = try await olaf.get("/api/v1/schedules?server=game.a")
+                #expect(list.status == 200 && list.json["total"] == 1 && list.json["more"] == false)
+                #expect(try await olaf.get("/api/v1/schedules?limit=x").json["error"] != nil)
                 let viewer = try await rig.keys("add", "vera", "--role", "viewer")
                 try await rig.counts(viewer)
                 for action in ["history", "schedules"] {
