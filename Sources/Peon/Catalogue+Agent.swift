@@ -26,18 +26,20 @@ extension AgentAction {
                     ActionArgument(
                         "game", .text(maxBytes: 63), "The game; without it, the steps are actions of the agent.")
                 ] + ActionArgument.schedule,
-                example: ["schedule": "plans", "cron": "@weekly", "zone": "UTC", "action": "update_plans"])
+                example: [
+                    "schedule": "all-off", "game": "valheim", "cron": "0 2 * * *", "zone": "UTC", "action": "stop",
+                ])
         case .unschedule:
             ActionSpec(
                 "Takes a schedule away, whosever it is.", role: .operator, effect: .arranges,
                 arguments: [ActionArgument("schedule", .text(maxBytes: 300), required: true, "The schedule's id.")],
-                example: ["schedule": "plans"])
+                example: ["schedule": "all-off"])
         case .cancel:
             ActionSpec(
                 "Calls off what a schedule is doing; where it does nothing now, its next time.", role: .operator,
                 effect: .arranges,
                 arguments: [ActionArgument("schedule", .text(maxBytes: 300), required: true, "The schedule's id.")],
-                example: ["schedule": "plans"])
+                example: ["schedule": "all-off"])
         case .schedules:
             ActionSpec(
                 "Answers schedules with all that they do, in the order of their ids.", role: .operator, effect: .asks,

@@ -53,11 +53,11 @@ extension EndToEnd {
                     ("POST", "/cmd/server/game.a/create", [:], 422),
                     ("POST", "/cmd/server/Game.a/create", [:], 400), ("POST", "/cmd/server/nosuch.a/create", [:], 404),
                     ("POST", "/cmd/server/game.a/stop", ["interval": "1h"], 404),
-                    ("POST", "/cmd/server/game.a/power", ["state": "OFF", "args": ["epoch_time": "1795577668"]], 404),
+                    ("POST", "/cmd/server/game.a/power", ["state": "OFF", "args": ["epoch_time": "1795577668"]], 400),
                     ("POST", "/cmd/server/game.a/stop", ["id": 5], 400),
                     ("POST", "/cmd/server/game.a/stop", ["id": "a/b"], 400),
                     ("POST", "/cmd/agent/ping?wait=x", nil, 400), ("POST", "/cmd/agent/ping?wait=61", nil, 400),
-                    ("POST", "/cmd/agent/ping", [1], 400), ("GET", "/cmd/agent/ping", nil, 405),
+                    ("POST", "/cmd/agent/ping", [1], 400), ("GET", "/cmd/agent/republish", nil, 405),
                     ("GET", "/status/nothing", nil, 404), ("GET", "/status/server/game.none/state", nil, 404),
                     ("GET", "/result/agent/ping/nothing", nil, 404),
                 ]
