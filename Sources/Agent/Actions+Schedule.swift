@@ -111,7 +111,8 @@ extension Actions {
         _ server: ServerID, _ command: Command, _ body: () async throws -> Outcome
     ) async throws -> Outcome {
         guard let end = command.sessionEnd else { return try await body() }
-        let earlier = scheduler.timetable.schedule(Schedule.sessionID(of: server))
+        let id = Schedule.sessionID(of: server)
+        let earlier = scheduler.timetable.isPending(id) ? scheduler.timetable.schedule(id) : nil
         guard let session = try scheduler.setSession(of: server, endingAt: end, by: command) else {
             return try await body()
         }

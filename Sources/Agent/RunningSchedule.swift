@@ -17,19 +17,41 @@ final class RunningSchedule: Sendable {
         var naps: [ObjectIdentifier: Alarm] = [:]
     }
 
-    /// The last step that was begun, and whether it is over.
-    struct Progress: Sendable, Equatable {
-        let step: Int
-        let isOver: Bool
-
-        init(_ step: Int, isOver: Bool) {
-            self.step = step
-            self.isOver = isOver
-        }
+    /// How far steps have come at one place.
+    enum Progress: Sendable, Equatable {
+        /// Nothing has been begun.
+        case waits
+        case begun(Int)
+        case over(Int)
+        case ended(StepTaker.End)
 
         /// As it stands in the store.
-        init(number: Int) { self.init(number / 2, isOver: number % 2 == 1) }
-        var number: Int { step * 2 + (isOver ? 1 : 0) }
+        var json: JSON {
+            switch self {
+            case .waits: .optional(-1)
+            case .begun(let step): .optional(step * 2)
+            case .over(let step): .optional(step * 2 + 1)
+            case .ended(let end): .string(end.text)
+            }
+        }
+
+        /// Nil where it cannot be read, or names none of so many steps.
+        init?(_ json: JSON, steps: Int) {
+            if let text = json.string {
+                self = .ended(StepTaker.End(text: text))
+            } else if let number = json.int, (-1..<steps * 2).contains(number) {
+                self = number < 0 ? .waits : number % 2 == 0 ? .begun(number / 2) : .over(number / 2)
+            } else {
+                return nil
+            }
+        }
+
+        var step: Int? {
+            switch self {
+            case .begun(let step), .over(let step): step
+            case .waits, .ended: nil
+            }
+        }
     }
 
     init(
@@ -43,19 +65,26 @@ final class RunningSchedule: Sendable {
 
     subscript(place: String) -> Progress? { state.withLock { $0.progress[place] } }
 
+    /// Where steps are taken, as far as that has been noted.
+    var places: [String] { state.withLock { $0.progress.keys.sorted() } }
+
     /// - Returns: how far all have come then, as it stands in the store.
-    func note(_ progress: Progress, at place: String) -> JSON {
+    func note(_ progress: [String: Progress]) -> JSON {
         state.withLock { state in
-            state.progress[place] = progress
+            state.progress.merge(progress) { _, new in new }
             return .object(
-                JSON.Object(
-                    state.progress.sorted { $0.key < $1.key }.map { ($0.key, .optional($0.value.number)) }))
+                JSON.Object(state.progress.sorted { $0.key < $1.key }.map { ($0.key, $0.value.json) }))
         }
     }
 
     /// Whether more has been done than to warn.
     var isUnderWay: Bool {
-        state.withLock { $0.progress.values.contains { !schedule.steps[$0.step].isWarning } }
+        state.withLock { state in
+            state.progress.values.contains { progress in
+                if case .ended = progress { return true }
+                return progress.step.map { !schedule.steps[$0].isWarning } ?? false
+            }
+        }
     }
 
     /// Whether its time is still to come: it has only been announced.

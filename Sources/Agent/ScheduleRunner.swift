@@ -22,18 +22,23 @@ struct ScheduleRunner: Sendable {
     func run() async {
         await withDiscardingTaskGroup { group in
             group.addTask { await scheduler.report() }
-            for run in left() { group.addTask { await resume(run) } }
             var clock = WallClock()
+            var isBegun = false
             while !Task.isCancelled {
-                if clock.wasPutBack() { timetable.lookAnew(now: Date()) }
+                if clock.wasSet() {
+                    timetable.lookAnew(now: Date())
+                    scheduler.noteChange(of: Set(timetable.owners))
+                }
                 do {
+                    if !isBegun { for run in try timetable.takeLeft() { group.addTask { await resume(run) } } }
+                    isBegun = true
                     let due = try timetable.takeDue(now: Date())
                     for due in due { group.addTask { await see(to: due) } }
                     if !due.isEmpty { continue }
                     await scheduler.alarm.wait(timetable.nextStart.map(Self.pause))
                 } catch {
                     // What is not on the disk is not begun: it could be begun again by the next run of the agent.
-                    logger.error("schedules cannot be written", metadata: ["error": "\(error)"])
+                    logger.error("schedules cannot be read or written", metadata: ["error": "\(error)"])
                     await Alarm().wait(.seconds(5))
                 }
             }
@@ -43,13 +48,6 @@ struct ScheduleRunner: Sendable {
     /// By the monotonic clock, and not for long: what the other one is set to counts.
     static func pause(until date: Date) -> Duration {
         .seconds(min(max(date.timeIntervalSinceNow, 0), longestSleep))
-    }
-
-    private func left() -> [RunningSchedule] {
-        do { return try timetable.takeLeft() } catch {
-            logger.error("runs that were left cannot be read", metadata: ["error": "\(error)"])
-            return []
-        }
     }
 
     private func see(to due: Timetable.Due) async {
@@ -81,11 +79,14 @@ struct ScheduleRunner: Sendable {
         scheduler.announce(.due, run)
         scheduler.noteChange(of: [run.schedule.owner])
         if run.schedule.owner != .agent { await engineIsThere() }
-        let takers = places(of: run.schedule).map { StepTaker(run: run, place: $0, runner: self) }
+        let takers = places(of: run).map { StepTaker(run: run, place: $0, runner: self) }
         let fit = takers.filter { $0.firstObstacle == nil }
         guard !fit.isEmpty else {
             guard !Task.isCancelled else { return }
             return await end(run, .skipped, takers.first?.firstObstacle ?? "no_server")
+        }
+        do { try noteWaiting(fit, run) } catch {
+            return await end(run, .failed, "\(error)")
         }
         scheduler.announce(.started, run)
         let ends = await withTaskGroup(of: StepTaker.End.self) { group in
@@ -125,12 +126,23 @@ struct ScheduleRunner: Sendable {
         scheduler.noteChange(of: [run.schedule.owner])
     }
 
-    private func places(of schedule: Schedule) -> [StepTaker.Place] {
-        switch schedule.owner {
-        case .server(let server): [.server(server)]
-        case .game(let game): fleet.all.map(\.id).filter { $0.game == game }.map { .server($0) }
-        case .agent: [.agent]
+    /// Of a game all servers that it has now; where the agent's death cut the run off, those that it had then.
+    private func places(of run: RunningSchedule) -> [StepTaker.Place] {
+        switch run.schedule.owner {
+        case .server(let server): return [.server(server)]
+        case .game(let game):
+            let known = run.places.compactMap { ServerID(uid: $0) }
+            return (known.isEmpty ? fleet.all.map(\.id).filter { $0.game == game } : known).map { .server($0) }
+        case .agent: return [.agent]
         }
+    }
+
+    /// Notes where a run is to take its steps, before the first.
+    private func noteWaiting(_ takers: [StepTaker], _ run: RunningSchedule) throws {
+        let new = takers.map(\.place.key).filter { run[$0] == nil }
+        guard run.schedule.owner.game != nil, !new.isEmpty else { return }
+        let waiting: [(String, RunningSchedule.Progress)] = new.map { ($0, .waits) }
+        try timetable.note(Dictionary(waiting) { first, _ in first }, of: run)
     }
 
     private func engineIsThere() async {
@@ -147,10 +159,10 @@ private struct WallClock {
 
     private static func now() -> Double { Date().timeIntervalSince1970 - ContinuousClock.now.secondsOfBoot }
 
-    /// Whether it has been put back by a minute and more since it was last asked.
-    mutating func wasPutBack() -> Bool {
+    /// Whether it has been set by a minute and more since it was last asked.
+    mutating func wasSet() -> Bool {
         defer { ahead = Self.now() }
-        return Self.now() < ahead - 60
+        return abs(Self.now() - ahead) > 60
     }
 }
 

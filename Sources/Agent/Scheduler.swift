@@ -52,7 +52,11 @@ struct Scheduler: Sendable {
     /// - Returns: nil where a command that came later has set it already.
     func setSession(of server: ServerID, endingAt date: Date, by command: Command) throws -> Schedule? {
         let standing = timetable.schedule(Schedule.sessionID(of: server))
-        if let standing, standing.created > command.receivedAt, timetable.isPending(standing.id) { return nil }
+        if let standing, min(standing.created, Date()) > command.receivedAt,
+            timetable.isPending(standing.id)
+        {
+            return nil
+        }
         var draft = ScheduleDraft.session(of: server, endingAt: date, by: command.by, at: command.receivedAt)
         if command.action == .server(.stop) { draft.steps = [command.laterStop] }
         let schedule = Schedule(draft)
@@ -63,13 +67,19 @@ struct Scheduler: Sendable {
     /// Takes a time back that was set by a command which failed; what was set since stays.
     func takeBack(_ schedule: Schedule, for earlier: Schedule?) throws {
         guard timetable.schedule(schedule.id) === schedule else { return }
-        if let earlier { try put(earlier) } else { _ = try remove([schedule.id]) }
+        if let earlier, let date = earlier.onceDate, date > Date() {
+            try put(earlier)
+        } else {
+            _ = try remove([schedule.id])
+        }
     }
 
     /// Takes back a time that was set before `date`.
     func dropSession(of server: ServerID, setBefore date: Date) throws {
         let id = Schedule.sessionID(of: server)
-        guard let schedule = timetable.schedule(id), schedule.created <= date, timetable.isPending(id) else { return }
+        // A clock that was ahead when it was set says nothing.
+        guard let schedule = timetable.schedule(id), min(schedule.created, Date()) <= date, timetable.isPending(id)
+        else { return }
         noteChange(of: try timetable.remove([id]))
     }
 

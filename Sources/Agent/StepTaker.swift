@@ -55,19 +55,34 @@ struct StepTaker: Sendable {
     }
 
     func takeSteps() async -> End {
+        if case .ended(let end)? = run[place.key] { return end }
+        let end = await takeLeftSteps()
+        guard end != .agentEnds, run.schedule.owner.game != nil else { return end }
+        // Others may take long: the next run of the agent must not begin here anew.
+        do { try runner.timetable.note([place.key: .ended(end)], of: run) } catch { return .failed("\(error)") }
+        return end
+    }
+
+    private func takeLeftSteps() async -> End {
         let left = run[place.key]
         // Whether what it is for has been begun: from then on it is seen through.
-        var isBegun = left.map { !run.schedule.steps[$0.step].isWarning } ?? false
+        var isBegun = left?.step.map { !run.schedule.steps[$0].isWarning } ?? false
         var failure: String?
         for (index, step) in run.schedule.steps.enumerated() where index >= left?.step ?? 0 {
-            if let left, left.step == index, left.isOver { continue }
-            if let left, left.step == index, !step.isRepeatable {
-                if let reason = outcome(ofCutOff: step) { failure = failure ?? reason }
+            if left == .over(index) { continue }
+            let cutOff = left == .begun(index) ? cutOff(step) : .again
+            if case .failed(let reason) = cutOff { failure = failure ?? reason }
+            if cutOff != .again {
+                // Nothing is to be done about it.
             } else if step.isWarning {
-                if await isTime(for: step), obstacle == nil { _ = await take(step, index) }
+                if await isTime(for: step), obstacle == nil { await warn(step, index) }
             } else {
                 guard await isTime(for: step) else { return isEnding ? .agentEnds : .calledOff }
                 if !isBegun, let obstacle { return .skipped(obstacle) }
+                if !isBegun {
+                    runner.timetable.noteBegun(run)
+                    runner.scheduler.noteChange(of: [run.schedule.owner])
+                }
                 isBegun = true
                 if let reason = await take(step, index) { failure = failure ?? reason }
             }
@@ -78,12 +93,24 @@ struct StepTaker: Sendable {
         return failure.map { .failed($0) } ?? .done
     }
 
+    /// Warns, and waits for that no longer than until the next step's time: what it is for holds up nothing.
+    private func warn(_ step: Schedule.Step, _ index: Int) async {
+        let next = run.schedule.steps.dropFirst(index + 1).first { $0.offset != nil }
+        let limit = next.flatMap { run.schedule.date(of: $0, in: run.occurrence) } ?? run.occurrence.at
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { _ = await take(step, index) }
+            group.addTask { await run.nap(.seconds(max(limit.timeIntervalSinceNow, 0))) }
+            await group.next()
+            group.cancelAll()
+        }
+    }
+
     /// Waits until a step's own time, by the clock on the wall.
     ///
     /// - Returns: false where the run is called off meanwhile, the agent ends, or a warning would be late.
     private func isTime(for step: Schedule.Step) async -> Bool {
         if let date = run.schedule.date(of: step, in: run.occurrence) {
-            if step.isWarning, date.timeIntervalSinceNow < -Self.lateness { return false }
+            if step.isWarning, isLate(step) { return false }
             while date.timeIntervalSinceNow > 0, !run.isCalledOff, !isEnding {
                 await run.nap(ScheduleRunner.pause(until: date))
             }
@@ -91,35 +118,55 @@ struct StepTaker: Sendable {
         return !run.isCalledOff && !isEnding
     }
 
-    /// Why a step has failed that the agent's death cut off after it was begun; nil where it has not, or does not count.
-    ///
-    /// What owners want is on the disk before it is done, and the agent sees it through by itself.
-    private func outcome(ofCutOff step: Schedule.Step) -> String? {
-        if step.isWarning { return nil }
-        let interrupted = "interrupted: the agent ended during \(step.action.name)"
-        if case .server(let id) = place, let desired = step.desired, fleet[id]?.desired == desired { return nil }
+    /// What is to be made of a step that the agent's death cut off after it was begun.
+    private enum CutOff: Equatable {
+        case over
+        case failed(String)
+        case again
+    }
+
+    private func cutOff(_ step: Schedule.Step) -> CutOff {
+        if step.isWarning || isSeenThrough(step) { return .over }
+        if step.isRepeatable || isWanted(step) { return .again }
         if let command = command(step) { runner.dispatch.actions.noteCutOff(command) }
-        return interrupted
+        return .failed("interrupted: the agent ended during \(step.action.name)")
+    }
+
+    /// Whether the owner wants just now what the step is to bring about: then taking it again does no harm.
+    private func isWanted(_ step: Schedule.Step) -> Bool {
+        guard case .server(let id) = place, let desired = step.desired else { return false }
+        return fleet[id]?.desired == desired
+    }
+
+    /// Whether a restart has come about, or the agent brings it to its end by itself.
+    private func isSeenThrough(_ step: Schedule.Step) -> Bool {
+        guard step.isRestart, case .server(let id) = place, let server = fleet[id] else { return false }
+        let isUnderWay = server.step != .none || server.leftStep != nil || server.needsRestore
+        return isUnderWay || server.run.map { $0 > run.fired } ?? false
     }
 
     /// - Returns: why it failed; nil where it did not.
     private func take(_ step: Schedule.Step, _ index: Int) async -> String? {
         guard let command = command(step) else { return nil }
-        let reply: Reply?
-        do {
-            reply = await self.reply(to: command) {
-                try runner.timetable.note(.init(index, isOver: false), at: place.key, of: run)
+        let reply = await self.reply(to: command) {
+            if step.isWarning, run.isCalledOff || isLate(step) {
+                throw ActionError(.expired, "it would have come too late")
             }
-            if index + 1 < run.schedule.steps.count, !isEnding {
-                try runner.timetable.note(.init(index, isOver: true), at: place.key, of: run)
-            }
-        } catch {
-            return "\(error)"
+            try runner.timetable.note([place.key: .begun(index)], of: run)
         }
-        guard let reply, reply.status == .error else { return nil }
-        let secrets = runner.dispatch.actions.secrets(of: command)
-        let reason = "\(step.action.name): \(reply.code?.rawValue ?? ""): \(reply.error ?? "")"
-        return secrets.hidden(in: reason).printable.prefix(bytes: 256)
+        if let reply, reply.status == .error {
+            let secrets = runner.dispatch.actions.secrets(of: command)
+            let reason = "\(step.action.name): \(reply.code?.rawValue ?? ""): \(reply.error ?? "")"
+            return secrets.hidden(in: reason).printable.prefix(bytes: 256)
+        }
+        guard reply != nil, index + 1 < run.schedule.steps.count, !isEnding else { return nil }
+        do { try runner.timetable.note([place.key: .over(index)], of: run) } catch { return "\(error)" }
+        return nil
+    }
+
+    /// Whether a warning would come late.
+    private func isLate(_ step: Schedule.Step) -> Bool {
+        run.schedule.date(of: step, in: run.occurrence).map { $0.timeIntervalSinceNow < -Self.lateness } ?? false
     }
 
     private func command(_ step: Schedule.Step) -> Command? {
@@ -170,6 +217,29 @@ extension StepTaker.End {
         if isCalledOff { return (.cancelled, "it was called off") }
         return isDone ? (.done, nil) : (.skipped, skipped)
     }
+
+    /// As it stands in the store.
+    var text: String {
+        switch self {
+        case .done: "done"
+        case .failed(let reason): "failed \(reason)"
+        case .skipped(let reason): "skipped \(reason)"
+        case .calledOff: "called_off"
+        case .agentEnds: "agent_ends"
+        }
+    }
+
+    init(text: String) {
+        if text == "done" {
+            self = .done
+        } else if text == "called_off" {
+            self = .calledOff
+        } else if text.hasPrefix("skipped ") {
+            self = .skipped(String(text.dropFirst("skipped ".count)))
+        } else {
+            self = .failed(text.hasPrefix("failed ") ? String(text.dropFirst("failed ".count)) : text)
+        }
+    }
 }
 
 extension Schedule.Step {
@@ -190,7 +260,12 @@ extension Schedule.Step {
         }
     }
 
-    /// Whether taking it twice does no harm, and nobody else sees it through.
+    fileprivate var isRestart: Bool {
+        action == .server(.restart)
+            || action == .server(.power) && arguments["state"]?.string.flatMap(PowerWord.init) == .restart
+    }
+
+    /// Whether taking it twice does no harm, whatever is wanted.
     fileprivate var isRepeatable: Bool {
         switch action.spec.effect {
         case .reads, .asks: true

@@ -46,22 +46,33 @@ extension Timetable {
     /// What has come of an entry, and until when it has been seen to then; nil where it is not due after all.
     private func look(at entry: Entry, now: Date, _ state: State) -> (Due?, Date) {
         // A zone that cannot be read leaves nothing in the queue.
-        switch entry.schedule.verdict(of: entry, now: now, zone: try? rules(entry.schedule)) {
+        let verdict = entry.schedule.verdict(of: entry, now: now, zone: try? rules(entry.schedule))
+        // One that has been replaced meanwhile only finishes its step.
+        let overlaps = state.running[entry.schedule.id]?.schedule === entry.schedule
+        switch verdict {
         case .never, .wait: return (nil, entry.handled)
-        case .missed(let first): return (.missed(RunningSchedule(entry.schedule, first, fired: now)), now)
+        case .missed(let first):
+            let run = RunningSchedule(entry.schedule, first, fired: now)
+            // What the jitter puts off may be still to come.
+            let until = max(first.due, now.addingTimeInterval(-Double(entry.schedule.jitter)))
+            return (overlaps ? .overlaps(run) : .missed(run), until)
         case .run(let occurrence, let after):
             let run = RunningSchedule(entry.schedule, occurrence, fired: now)
-            // One that has been replaced meanwhile only finishes its step.
-            let overlaps = state.running[entry.schedule.id]?.schedule === entry.schedule
             return (overlaps ? .overlaps(run) : .run(run, after: after), occurrence.due)
         }
     }
 
-    /// Notes how far a run has come; on the disk before it returns.
-    func note(_ progress: RunningSchedule.Progress, at place: String, of run: RunningSchedule) throws {
-        let json = run.note(progress, at: place)
-        try store.note(progress: json.text(), ofRun: run.schedule.id, due: run.occurrence.due)
+    /// Notes how far a run has come at some places; on the disk before it returns.
+    func note(_ progress: [String: RunningSchedule.Progress], of run: RunningSchedule) throws {
+        // Under the lock, so that what is written last is what was noted last.
+        try state.withLock { _ in
+            let json = run.note(progress)
+            try store.note(progress: json.text(), ofRun: run.schedule.id, due: run.occurrence.due)
+        }
     }
+
+    /// A run has begun with what it is for: its time is not to come any more.
+    func noteBegun(_ run: RunningSchedule) { state.withLock { look(at: run.schedule.owner, in: &$0) } }
 
     /// A run is over; one that comes once is not kept.
     ///
@@ -88,7 +99,10 @@ extension Timetable {
     /// - Returns: false where there is nothing to be called off.
     func callOff(_ id: String) throws -> Bool {
         try state.withLock { state in
-            if callOffRun(id, in: &state) { return true }
+            if state.running[id] != nil {
+                try store.forgetRun(id)  // nor does the next run of the agent go on with it
+                return callOffRun(id, in: &state)
+            }
             guard var entry = state.entries[id], let next = entry.next else { return false }
             if entry.schedule.isOnce {
                 try store.removeSchedules([id])
@@ -103,7 +117,13 @@ extension Timetable {
     }
 
     /// Calls off what a schedule is doing.
-    func callOffRun(_ id: String) -> Bool { state.withLock { callOffRun(id, in: &$0) } }
+    func callOffRun(_ id: String) throws -> Bool {
+        try state.withLock { state in
+            guard state.running[id] != nil else { return false }
+            try store.forgetRun(id)
+            return callOffRun(id, in: &state)
+        }
+    }
 
     func callOffRun(_ id: String, in state: inout State) -> Bool {
         guard let run = state.running[id] else { return false }
@@ -112,7 +132,7 @@ extension Timetable {
         return true
     }
 
-    /// Finds out anew when each comes next: the clock on the wall has been put back.
+    /// Finds out anew when each comes next: the clock on the wall has been set.
     func lookAnew(now: Date) {
         state.withLock { state in
             state.queue = state.entries.values.compactMap { add($0, in: &state, now: now) }
@@ -135,6 +155,20 @@ extension Timetable {
             state.last = try store.lastRun().flatMap { try? JSON.parse($0) } ?? .null
         }
         lookAnew(now: now)
+        try dropPast()
+    }
+
+    /// Drops what came once and was called off while it ran, when the agent died before its end.
+    private func dropPast() throws {
+        let runs = Set(try store.runs().map(\.schedule))
+        try state.withLock { state in
+            let past = state.entries.values.filter { entry in
+                entry.schedule.isOnce && entry.schedule.isEnabled && entry.next == nil
+                    && !runs.contains(entry.schedule.id)
+            }.map(\.schedule.id)
+            if !past.isEmpty { try store.removeSchedules(past) }
+            for id in past { drop(id, in: &state) }
+        }
     }
 
     /// The schedules that cannot come, with the reason.
@@ -148,31 +182,34 @@ extension Timetable {
 
     /// The runs that an earlier run of the agent did not bring to their ends; under way again from now.
     func takeLeft() throws -> [RunningSchedule] {
-        let kept = try store.runs()
-        var left: [RunningSchedule] = []
-        for kept in kept {
-            let schedule = state.withLock { $0.entries[kept.schedule]?.schedule }
-            if let schedule, let run = run(kept, of: schedule) {
-                left.append(run)
-            } else {
-                try store.forgetRun(kept.schedule)  // it was taken away or replaced meanwhile
+        try state.withLock { state in
+            var left: [RunningSchedule] = []
+            for kept in try store.runs() where state.running[kept.schedule] == nil {
+                if let schedule = state.entries[kept.schedule]?.schedule, let run = Self.run(kept, of: schedule) {
+                    left.append(run)
+                } else {
+                    try store.forgetRun(kept.schedule)  // it was taken away meanwhile
+                }
             }
+            for run in left {
+                state.running[run.schedule.id] = run
+                look(at: run.schedule.owner, in: &state)
+            }
+            return left
         }
-        state.withLock { state in for run in left { state.running[run.schedule.id] = run } }
-        return left
     }
 
-    private func run(_ kept: Store.KeptRun, of schedule: Schedule) -> RunningSchedule? {
+    private static func run(_ kept: Store.KeptRun, of schedule: Schedule) -> RunningSchedule? {
         guard Moment.isSensible(kept.due),
-            let occurrence = schedule.occurrence(after: kept.due.addingTimeInterval(-1), zone: try? rules(schedule)),
-            abs(occurrence.due.timeIntervalSince(kept.due)) < 0.01,
-            let progress = (try? JSON.parse(kept.progress))?.object  // what cannot be read is forgotten
+            schedule.onceDate.map({ abs($0.timeIntervalSince(kept.due)) < 0.01 }) ?? true,
+            let members = (try? JSON.parse(kept.progress))?.object?.members  // what cannot be read is forgotten
         else { return nil }
-        let steps = progress.members.compactMap { key, value in
-            value.int.map { (key, RunningSchedule.Progress(number: $0)) }
-        }.filter { schedule.steps.indices.contains($0.1.step) }
+        let progress = members.compactMap { key, value in
+            RunningSchedule.Progress(value, steps: schedule.steps.count).map { (key, $0) }
+        }
         return RunningSchedule(
-            schedule, occurrence, fired: kept.fired, progress: Dictionary(steps) { first, _ in first })
+            schedule, schedule.occurrence(at: kept.due), fired: kept.fired,
+            progress: Dictionary(progress) { first, _ in first })
     }
 }
 

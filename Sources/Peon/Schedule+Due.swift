@@ -26,15 +26,16 @@ extension Schedule {
     /// `zone`: that of its cron line; nil where it cannot be read.
     package func occurrence(after date: Date, zone: ZoneRules?) -> Occurrence? {
         switch timing {
-        case .once(let due): return due > date ? occurrence(due) : nil
+        case .once(let due): return due > date ? occurrence(at: due) : nil
         case .again(let cron, _):
             guard let zone else { return nil }
             let after = Int(date.timeIntervalSince1970.rounded(.down))
-            return cron.next(after: after, in: zone).map { occurrence(Date(timeIntervalSince1970: Double($0))) }
+            return cron.next(after: after, in: zone).map { occurrence(at: Date(timeIntervalSince1970: Double($0))) }
         }
     }
 
-    private func occurrence(_ due: Date) -> Occurrence {
+    /// The one that is due at `due`.
+    package func occurrence(at due: Date) -> Occurrence {
         let at = due.addingTimeInterval(delay(of: due))
         return Occurrence(
             due: due, at: at, start: at.addingTimeInterval(Double(min(steps.compactMap(\.offset).min() ?? 0, 0))))

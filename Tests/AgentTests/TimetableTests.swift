@@ -11,20 +11,20 @@ import Testing
     private static let server = ServerID(game: "valheim", camp: "alpha")!
     private let now = Timestamp.date("2026-11-25T12:00:00Z")!
 
-    private func withTimetable(_ body: (Timetable, Store, URL) throws -> Void) async throws {
+    func withTimetable(_ body: (Timetable, Store, URL) throws -> Void) async throws {
         try await Testbed.withFolder { folder in
             let store = try Store(path: folder.appending(path: "orc.db").path())
             try body(Timetable(store: store, zones: Zones(), zone: "UTC"), store, folder)
         }
     }
 
-    private func schedule(_ id: String, _ arguments: JSON.Object, at date: Date? = nil) throws -> Schedule {
+    func schedule(_ id: String, _ arguments: JSON.Object, at date: Date? = nil) throws -> Schedule {
         Schedule(
             try ScheduleDraft(
                 arguments, .init(id: id, owner: .server(Self.server), zone: "UTC", by: "me", now: date ?? now)))
     }
 
-    private func again(_ timetable: Timetable) throws -> Timetable {
+    func again(_ timetable: Timetable) throws -> Timetable {
         let other = Timetable(store: timetable.store, zones: Zones(), zone: "UTC")
         try other.load(now: now)
         return other
@@ -188,6 +188,66 @@ import Testing
             #expect { try timetable.put(try schedule("n1", ["in": "1h", "steps": steps], at: Date())) } throws: {
                 ($0 as? ActionError)?.code == .tooLarge
             }
+        }
+    }
+}
+
+extension TimetableTests {
+    @Test func `what is called off while it runs is not taken up again`() async throws {
+        try await withTimetable { timetable, store, _ in
+            let start = Date()
+            try timetable.put(try schedule("x", ["in": "1m", "action": "stop"], at: start))
+            _ = try timetable.takeDue(now: start.addingTimeInterval(61))
+            #expect(try timetable.callOff("x"))
+            // The agent dies before the step that it is at is over.
+            let next = try again(timetable)
+            #expect(try next.takeLeft().isEmpty && next.count == 0)
+            #expect(try store.runs().isEmpty)
+        }
+    }
+
+    @Test func `how far a run has come is known to the next run of the agent`() async throws {
+        try await withTimetable { timetable, _, _ in
+            let steps: JSON = [["action": "stop"], ["action": "start"]]
+            try timetable.put(try schedule("x", ["in": "1m", "steps": steps], at: Date()))
+            guard case .run(let run, _)? = try timetable.takeDue(now: Date().addingTimeInterval(61)).first else {
+                return #expect(Bool(false))
+            }
+            let ends: [RunningSchedule.Progress] = [
+                .waits, .begun(0), .over(0), .begun(1), .ended(.done), .ended(.failed("stop: busy: x")),
+                .ended(.skipped("not_running")), .ended(.calledOff),
+            ]
+            for progress in ends {
+                try timetable.note(["a.b": progress], of: run)
+                let left = try #require(try again(timetable).takeLeft().first)
+                #expect(left["a.b"] == progress && left.places == ["a.b"])
+                #expect(abs(left.occurrence.at.timeIntervalSince(run.occurrence.at)) < 0.001)
+            }
+        }
+    }
+
+    @Test func `a time that is missed while one runs takes nothing of it away`() async throws {
+        try await withTimetable { timetable, store, _ in
+            try timetable.put(try schedule("x", ["cron": "0 * * * *", "action": "stop"], at: Date()))
+            let at = try #require(timetable.nextStart)
+            guard case .run? = try timetable.takeDue(now: at).first else { return #expect(Bool(false)) }
+            guard case .overlaps(let missed)? = try timetable.takeDue(now: at.addingTimeInterval(3700)).first else {
+                return #expect(Bool(false))
+            }
+            try timetable.end(missed, .skipped, reason: "x")
+            #expect(try store.runs().map(\.due) == [at])
+        }
+    }
+
+    @Test func `what the jitter puts off still comes where an earlier time was missed`() async throws {
+        try await withTimetable { timetable, _, _ in
+            try timetable.put(try schedule("x", ["cron": "0 * * * *", "action": "stop", "jitter": "50m"], at: Date()))
+            let first = try #require(timetable.standing("x")?.next)
+            let second = first.due.addingTimeInterval(3600)
+            let later = try #require(timetable.schedule("x")?.occurrence(at: second))
+            let between = later.at.addingTimeInterval(-1)
+            for due in try timetable.takeDue(now: between) { try timetable.end(due.run, .missed, reason: nil) }
+            #expect(timetable.standing("x")?.next == later)
         }
     }
 }
