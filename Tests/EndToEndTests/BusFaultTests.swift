@@ -213,7 +213,8 @@ extension EndToEnd {
                 try await rig.docker("stop", "peon.warcamp.\(server.uid)")
                 try await rig.startBroker()
                 try await rig.withProbe { probe in
-                    try await probe.event(.stopped, of: server)
+                    // Retained: the agent may be back before the probe.
+                    try await probe.state(of: server, "stopped")
                     #expect(try await probe.send(.ping).status == .ok)
                 }
             }
