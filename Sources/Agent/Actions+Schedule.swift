@@ -7,7 +7,7 @@ import Store
 extension Actions {
     /// Makes a schedule, of a server, a game or the agent.
     func schedule(_ command: Command) throws -> Outcome {
-        let id = command.arguments["schedule"].flatMap { $0.isNull ? nil : $0.string } ?? Self.drawnID(command)
+        let id = command.arguments["schedule"]?.string ?? Self.drawnID(command)
         let draft: ScheduleDraft?
         do { draft = try command.scheduleDraft(id: id, zone: scheduler.timetable.zone) } catch {
             throw ActionError(.badArguments, "\(error)")
@@ -56,12 +56,11 @@ extension Actions {
             server = ServerID(name)
             guard server != nil else { throw ActionError(.unknownServer, "there is no server \(name.prefix(64))") }
         }
+        let limit = arguments["limit"]?.int ?? 50
         let (standings, total) = scheduler.timetable.standings(
-            of: server, after: arguments["after"]?.string, limit: arguments["limit"]?.int ?? 50)
-        let page = Self.page(standings.map(shown))
-        let isWhole = page.count == standings.count && standings.count < arguments["limit"]?.int ?? 50
-        return Outcome(
-            data: ["schedules": .array(page), "total": .optional(total), "more": .bool(!isWhole && total > 0)])
+            of: server, after: arguments["after"]?.string, limit: limit)
+        let (page, more) = Self.page(standings.map(shown), limit: limit)
+        return Outcome(data: ["schedules": .array(page), "total": .optional(total), "more": .bool(more)])
     }
 
     /// With all that it does, but for what its server keeps secret.
@@ -76,20 +75,22 @@ extension Actions {
 
     func history(_ arguments: JSON.Object) throws -> Outcome {
         audit.flush()
-        let entries = try store.history(HistoryFilter(arguments))
-        let page = Self.page(entries.map(\.json))
-        let isWhole = page.count == entries.count && entries.count < HistoryFilter(arguments).limit
-        return Outcome(data: ["entries": .array(page), "more": .bool(!isWhole && !entries.isEmpty)])
+        let filter = HistoryFilter(arguments)
+        let (page, more) = Self.page(try store.history(filter).map(\.json), limit: filter.limit)
+        return Outcome(data: ["entries": .array(page), "more": .bool(more)])
     }
 
-    /// As many of the first as a reply has room for; the first in any case.
-    private static func page(_ items: [JSON]) -> [JSON] {
+    /// As many of the first as a reply has room for, the first in any case; and whether there may be more.
+    ///
+    /// `limit`: how many were looked for.
+    private static func page(_ items: [JSON], limit: Int) -> (page: [JSON], more: Bool) {
         var size = 0
         let end = items.firstIndex { item in
             defer { size += item.text().utf8.count }
             return size > mostPageBytes
         }
-        return Array(items[..<max(end ?? items.count, min(items.count, 1))])
+        let page = Array(items[..<max(end ?? items.count, min(items.count, 1))])
+        return (page, page.count < items.count || items.count == limit)
     }
 
     /// Bytes of one page of an answer: it must come through bridges and brokers that take little.

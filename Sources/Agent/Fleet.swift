@@ -135,7 +135,7 @@ final class Fleet: Sendable {
         var whole: JSON.Object = [
             "state": .string(server.condition.state.rawValue), "reason": .optional(server.condition.reason),
         ]
-        for (key, value) in data.members { whole[key] = value }
+        whole.merge(data)
         announce(event, of: server.id, cause: server.cause, data: .object(whole))
     }
 

@@ -167,7 +167,7 @@ struct Scheduler: Sendable {
             "game": .optional(schedule.owner.game), "actions": .array(schedule.actions.map(JSON.string)),
             "due": Timestamp.json(run.occurrence.due), "fired": Timestamp.json(run.fired),
         ]
-        for (key, value) in more.members { data[key] = value }
+        data.merge(more)
         let report = EventReport(event, cause: .schedule(id: schedule.id), data: .object(data))
         var message = Publication(topics.schedulerEvent, report.json.bytes)
         message.expiry = 300

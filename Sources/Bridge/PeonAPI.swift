@@ -127,7 +127,7 @@ struct PeonAPI: Sendable {
         var body = before
         body["status"] = "error"
         body["info"] = .string(reason)
-        for (key, value) in more.members { body[key] = value }
+        body.merge(more)
         body["error"] = .string(reason)
         body["detail"] = .string(reason)
         body["code"] = .string(code)

@@ -40,7 +40,7 @@ package struct ActionArgument: Sendable {
         case .list: .array(.any)
         case .interval: .either([.text(maxLength: 32, pattern: Interval.pattern), .integer(0...999_999)])
         case .moment:
-            .either([.text(maxLength: Moment.maxBytes, pattern: Moment.pattern), .numberFrom(0...6_999_999_999)])
+            .either([.text(maxLength: Moment.maxBytes, pattern: Moment.pattern), .numberFrom(0...Moment.latest)])
         }
     }
 

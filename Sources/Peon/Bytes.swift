@@ -10,6 +10,11 @@ extension UInt8 {
     }
 }
 
+extension Character {
+    /// Whether it is one of `[0-9]`; digits of other scripts are not.
+    var isDigit: Bool { isASCII && isNumber }
+}
+
 extension Sequence<UInt8> {
     /// Two hexadecimal digits a byte, in lower case.
     package var hexadecimal: String { map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() }

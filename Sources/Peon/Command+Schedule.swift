@@ -4,13 +4,13 @@ extension Command {
     /// Whether it sets the time of the server's one stop.
     package var hasSession: Bool {
         guard case .server(let action) = action, action.takesSession else { return false }
-        return ["interval", "epoch_time"].contains { arguments[$0].map { !$0.isNull } ?? false }
+        return ["interval", "epoch_time"].contains { arguments.given($0) != nil }
     }
 
     /// When the server is to be stopped, as PEON's clients say it; nil where they do not, or it cannot be read.
     package var sessionEnd: Date? {
         guard hasSession else { return nil }
-        if let time = arguments["epoch_time"], !time.isNull { return Moment.date(time) }
+        if let time = arguments.given("epoch_time") { return Moment.date(time) }
         return arguments["interval"].flatMap { Moment.date(after: $0, from: receivedAt) }
     }
 
@@ -34,7 +34,7 @@ extension Command {
         switch target {
         case .server(let server, .schedule): owner = .server(server)
         case .agent(.schedule):
-            let game = arguments["game"].flatMap { $0.isNull ? nil : $0.string }
+            let game = arguments["game"]?.string
             owner = game.map { .game($0) } ?? .agent
         case .server, .newServer, .agent: return nil
         }
@@ -45,7 +45,7 @@ extension Command {
     /// What is wrong with the times that it asks for; nil where nothing is.
     var scheduleComplaint: String? {
         if case .server(let action) = action, !action.takesSession, !action.ignoresSession {
-            for name in ["interval", "epoch_time"] where arguments[name].map({ !$0.isNull }) ?? false {
+            for name in ["interval", "epoch_time"] where arguments.given(name) != nil {
                 return "\(name): only create, start and stop take it; for all else there is schedule"
             }
         }
@@ -53,7 +53,7 @@ extension Command {
             return "epoch_time: \(Timestamp.text(end)) has passed"
         }
         guard action.name == ServerAction.schedule.rawValue else { return nil }
-        let id = arguments["schedule"].flatMap { $0.isNull ? nil : $0.string }
+        let id = arguments["schedule"]?.string
         if let id, !Schedule.allowsID(id) { return "schedule: must match [A-Za-z0-9_-]{1,64}" }
         do {
             _ = try scheduleDraft(id: id ?? "", zone: "UTC")

@@ -212,7 +212,7 @@ private struct Draft {
             members.members.filter { !Self.envelope.contains($0.key) }.map { ($0.key, $0.value) })
         switch members["args"] {
         case nil, .null?: break
-        case .object(let given)?: for (key, value) in given.members { arguments[key] = value }
+        case .object(let given)?: arguments.merge(given)
         default: throw refusal(.badArguments, "args: must be an object")
         }
         return arguments

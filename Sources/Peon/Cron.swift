@@ -118,7 +118,7 @@ struct CronField {
     }
 
     private func number(_ text: Substring, _ range: ClosedRange<Int>) throws(Complaint) -> Int {
-        guard text.count <= 3, text.allSatisfy({ $0.isASCII && $0.isNumber }), let number = Int(text),
+        guard text.count <= 3, text.allSatisfy(\.isDigit), let number = Int(text),
             range.contains(number)
         else {
             throw Complaint(

@@ -23,7 +23,7 @@ package enum Interval {
         var total = 0
         var isAny = false
         for (unit, seconds) in units {
-            let digits = rest.prefix { $0.isASCII && $0.isNumber }
+            let digits = rest.prefix { $0.isDigit }
             guard let count = number(digits), rest[digits.endIndex...].first == unit else { continue }
             guard let part = bounded(count, seconds), let sum = bounded(total + part, 1) else { return nil }
             total = sum
@@ -36,7 +36,7 @@ package enum Interval {
     private static let units: [(Character, Int)] = [("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)]
 
     private static func number(_ digits: Substring) -> Int? {
-        digits.allSatisfy { $0.isASCII && $0.isNumber } ? Int(digits) : nil
+        digits.allSatisfy { $0.isDigit } ? Int(digits) : nil
     }
 
     private static func bounded(_ count: Int, _ seconds: Int) -> Int? {

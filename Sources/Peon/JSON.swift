@@ -38,6 +38,15 @@ package enum JSON: Sendable, Equatable {
             }
         }
 
+        /// The value under `key`, where there is one that is more than null.
+        package func given(_ key: String) -> JSON? {
+            guard let value = self[key], !value.isNull else { return nil }
+            return value
+        }
+
+        /// Takes over every member of `other`, in the place of one of the same key.
+        package mutating func merge(_ other: Object) { for (key, value) in other.members { self[key] = value } }
+
         package var keys: [String] { members.map(\.key) }
         package var isEmpty: Bool { members.isEmpty }
 

@@ -13,7 +13,7 @@ package enum Moment {
         return date.flatMap { isSensible($0) ? $0 : nil }
     }
 
-    package static func isSensible(_ date: Date) -> Bool { (0...latest).contains(date.timeIntervalSince1970) }
+    package static func isSensible(_ date: Date) -> Bool { (0...Double(latest)).contains(date.timeIntervalSince1970) }
 
     /// Whether the month has such a day: the parser of dates takes 30 February for 2 March.
     private static func hasDay(_ text: String) -> Bool {
@@ -24,7 +24,7 @@ package enum Moment {
 
     package static let maxBytes = 40
     /// In the year 2191.
-    package static let latest = 6_999_999_999.0
+    package static let latest = 6_999_999_999
     /// What a client may send as text; that a month has such a day is looked at, too.
     package static let pattern =
         #"^([0-6]?[0-9]{1,9}|(19[7-9][0-9]|20[0-9]{2})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"#

@@ -181,7 +181,7 @@ extension OpenAPI {
 
     private static func named(_ example: JSON.Object) -> JSON.Object {
         var named: JSON.Object = ["game_uid": "valheim", "servername": "alpha"]
-        for (key, value) in example.members { named[key] = value }
+        named.merge(example)
         return named
     }
 }

@@ -95,7 +95,7 @@ private struct PosixReader {
     }
 
     mutating func number(_ range: ClosedRange<Int>) -> Int? {
-        let digits = rest.prefix { $0.isASCII && $0.isNumber }.prefix(3)
+        let digits = rest.prefix { $0.isDigit }.prefix(3)
         guard let number = Int(digits), range.contains(number) else { return nil }
         rest = rest[digits.endIndex...]
         return number

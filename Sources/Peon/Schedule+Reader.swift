@@ -48,7 +48,7 @@ extension ScheduleDraft {
     private static func timing(
         _ arguments: JSON.Object, _ context: Context
     ) throws(Complaint) -> Schedule.Timing {
-        let given = ["at", "in", "cron"].filter { arguments[$0].map { !$0.isNull } ?? false }
+        let given = ["at", "in", "cron"].filter { arguments.given($0) != nil }
         guard given.count == 1, let name = given.first, let value = arguments[name] else {
             throw Complaint("at: exactly one of at, in and cron must be given")
         }
@@ -79,7 +79,7 @@ extension ScheduleDraft {
     private static func interval(
         _ name: String, _ arguments: JSON.Object, most: Int
     ) throws(Complaint) -> Int? {
-        guard let value = arguments[name], !value.isNull else { return nil }
+        guard let value = arguments.given(name) else { return nil }
         guard let seconds = Interval.seconds(value), seconds <= most else {
             throw Complaint("\(name): must be at most \(Interval.text(most))")
         }
@@ -136,8 +136,8 @@ private struct StepReader {
     /// Of `warn` the warnings, then those of `steps`, or the one of `action`.
     func steps(_ arguments: JSON.Object) throws(Complaint) -> [Schedule.Step] {
         var steps = try warnings(arguments["warn"])
-        let given = arguments["steps"].flatMap { $0.isNull ? nil : $0 }
-        let action = arguments["action"].flatMap { $0.isNull ? nil : $0 }
+        let given = arguments.given("steps")
+        let action = arguments.given("action")
         switch (given, action) {
         case (nil, let action?):
             steps.append(try step(["action": action, "arguments": arguments["arguments"] ?? [:]], "action"))
@@ -175,7 +175,7 @@ private struct StepReader {
             throw Complaint("\(place): there is no action \(value["action"]?.string?.prefix(64) ?? "")")
         }
         guard !action.isScheduling else { throw Complaint("\(place): a schedule makes and ends no schedules") }
-        let arguments = value["arguments"].flatMap { $0.isNull ? nil : $0 } ?? [:]
+        let arguments = value.object?.given("arguments") ?? [:]
         guard let members = arguments.object else { throw Complaint("\(place): arguments must be an object") }
         if let complaint = action.spec.complaint(about: members) { throw Complaint("\(place): \(complaint)") }
         if case .server(let action) = action, action.takesSession,

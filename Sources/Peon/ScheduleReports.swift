@@ -138,7 +138,7 @@ package enum ServerScheduleReport {
 
     package static let fields = [
         Field("v", .constant(1), "The contract's version."),
-        Field("schedules", .array(.members(ScheduleStanding.fields)), "Those that come soonest; 20 at most."),
+        Field("schedules", .array(.members(ScheduleStanding.fields)), "Those that come soonest; \(most) at most."),
         Field("total", .integer(), "How many there are."),
     ]
 
@@ -163,7 +163,8 @@ package enum SchedulerReport {
             "What came last: schedule, server, game, action, and due, fired, ended, outcome, reason."),
         Field(
             "next", .array(.object),
-            "What comes next, the soonest first: schedule, server, game, actions, at, at_local, starts; 20 at most."),
+            "What comes next, the soonest first: schedule, server, game, actions, at, at_local, starts; \(most) at most."
+        ),
     ]
 
     package static func json(zone: String, total: Int, last: JSON, next: [ScheduleStanding]) -> JSON {
@@ -179,7 +180,7 @@ package enum SchedulerReport {
             "schedule": .string(schedule.id), "server": .optional(schedule.owner.server?.sid),
             "game": .optional(schedule.owner.game), "action": .optional(schedule.actions.last),
         ]
-        for (key, value) in run.json.object?.members ?? [] { last[key] = value }
+        last.merge(run.json.object ?? [:])
         return .object(last)
     }
 }

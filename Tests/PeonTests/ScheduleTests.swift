@@ -47,6 +47,16 @@ import Testing
         #expect { try schedule(arguments) } throws: { "\($0)".contains(reason) }
     }
 
+    @Test func `null is nothing`() throws {
+        let plain = try schedule(["in": "5m", "action": "stop"])
+        for arguments in [
+            ["in": "5m", "action": "stop", "steps": nil, "arguments": nil, "at": nil, "warn": nil, "jitter": nil],
+            ["in": "5m", "action": nil, "steps": [["action": "stop", "arguments": nil, "at": nil]]],
+        ] as [JSON.Object] {
+            #expect(try schedule(arguments).definition == plain.definition)
+        }
+    }
+
     @Test func `too many steps are refused`() {
         let steps = JSON.array(Array(repeating: ["action": "get"], count: 33))
         #expect { try schedule(["in": "5m", "steps": steps]) } throws: { "\($0)".contains("steps") }
