@@ -18,6 +18,9 @@ package struct AgentSettings: Sendable {
     package var zone = "UTC"
     package var zones = Zones()
     package var history = History()
+    /// Seconds between two readings of what servers and the machine use.
+    package var metricsInterval = 10
+    package var limits = MachineLimits()
     /// Seconds without a word after which a pull is given up.
     package var pullSilence = 120
 
@@ -39,6 +42,7 @@ package struct AgentSettings: Sendable {
     }
 
     package var servers: String { "\(root)/servers" }
+    package var backups: String { "\(root)/backups" }
     package var plans: String { "\(root)/plans" }
     package var own: String { "\(root)/orc" }
     package var database: String { "\(own)/orc.db" }

@@ -16,6 +16,7 @@ extension ContainerDetail.State {
             next.startedAt = Timestamp.text(event.date)
             next.exitCode = 0
             next.error = nil
+            next.processID = nil
         case "die":
             // The end of an earlier run, heard late, says nothing of this one.
             guard event.date >= (Timestamp.engineDate(startedAt) ?? .distantPast),
@@ -25,6 +26,7 @@ extension ContainerDetail.State {
             next.finishedAt = Timestamp.text(event.date)
             next.exitCode = exitCode
             next.isOOMKilled = sawOutOfMemory
+            next.processID = nil
         case "pause": next.status = "paused"
         case "unpause": next.status = "running"
         default: return nil

@@ -1,6 +1,7 @@
 import Bus
 import FoundationEssentials
 import Peon
+import Synchronization
 
 extension Fleet {
     /// A server's state with what its schedules have before it.
@@ -14,6 +15,16 @@ extension Fleet {
 
     /// Has the states of an owner's servers follow a change of schedules.
     func noteOutlook(of owner: Schedule.Owner) { for id in servers(of: owner) { update(id) { _ in } } }
+
+    /// Publishes what the schedules of a server are, where there is such a server.
+    func publishSchedules(of id: ServerID) {
+        state.withLock { state in
+            guard state.servers[id] != nil else { return }
+            let (standings, total) = timetable.standings(of: id, most: ServerScheduleReport.most)
+            let payload = ServerScheduleReport.json(standings, total: total).bytes
+            reports.set(Publication(topics.status(id, .schedule), payload, isRetained: true))
+        }
+    }
 
     /// Publishes what the schedules of an owner's servers are.
     func publishSchedules(of owner: Schedule.Owner) { for id in servers(of: owner) { publishSchedules(of: id) } }

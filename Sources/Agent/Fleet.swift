@@ -25,18 +25,20 @@ final class Fleet: Sendable {
         case recover
     }
 
-    private let topics: Topics
-    private let reports: RetainedReports
+    let topics: Topics
+    let reports: RetainedReports
     private let store: Store
     let timetable: Timetable
     private let audit: Audit
     private let logger: Logger
     private let duty: AsyncStream<Duty>.Continuation
-    private let state = Mutex(State())
+    let state = Mutex(State())
     private let looks = Atomic(0)
 
-    private struct State {
+    struct State {
         var servers: [ServerID: Server] = [:]
+        /// The metrics that stand on the bus, of servers that run.
+        var metrics: [ServerID: Metrics] = [:]
         var isEngineReachable = false
         var hasBeenReachable = false
     }
@@ -85,6 +87,7 @@ final class Fleet: Sendable {
     func remove(_ id: ServerID) {
         state.withLock { state in
             state.servers[id] = nil
+            state.metrics[id] = nil
             for report in Topics.ServerReport.allCases { reports.clear(topics.status(id, report)) }
         }
         publishIndex()
@@ -243,37 +246,6 @@ final class Fleet: Sendable {
         guard let server = self[id], server.storedDesired == nil, server.desired == .running else { return }
         note("what is wanted") { try store.set(.desired(server.desired), for: id) }
         update(id) { $0.storedDesired = $0.desired }
-    }
-
-    private func publish(_ id: ServerID, in state: inout State) {
-        guard var server = state.servers[id] else { return }
-        let report = report(of: server)
-        guard report != server.published else { return }
-        server.published = report
-        server.seq += 1
-        state.servers[id] = server
-        let payload = report.json(seq: server.seq, at: Date()).bytes
-        reports.set(Publication(topics.status(id, .state), payload, isRetained: true))
-    }
-
-    private func publishAvailability(of id: ServerID, isReachable: Bool) {
-        let payload = AvailabilityReport.json(isReachable ? .online : .offline).bytes
-        reports.set(Publication(topics.status(id, .availability), payload, isRetained: true))
-    }
-
-    /// Publishes what the schedules of a server are, where there is such a server.
-    func publishSchedules(of id: ServerID) {
-        state.withLock { state in
-            guard state.servers[id] != nil else { return }
-            let (standings, total) = timetable.standings(of: id, most: ServerScheduleReport.most)
-            let payload = ServerScheduleReport.json(standings, total: total).bytes
-            reports.set(Publication(topics.status(id, .schedule), payload, isRetained: true))
-        }
-    }
-
-    private func publishIndex() {
-        let index = state.withLock { $0.servers.keys.sorted() }
-        reports.set(Publication(topics.status(.servers), ServersReport.json(index).bytes, isRetained: true))
     }
 
     /// Notes a step on the disk, or with nil that none is under way.

@@ -89,8 +89,8 @@ final class HostBoard: Sendable {
         let counters = bus.counters
         state.withLock { $0.told = counters }
         let report = HealthReport(
-            residentBytes: usage?.residentBytes, cpuPercent: percent, isEngineReachable: isEngineReachable,
-            bus: counters)
+            residentBytes: usage?.residentBytes, cpuPercent: percent, cpuSeconds: usage?.cpuSeconds,
+            isEngineReachable: isEngineReachable, bus: counters)
         reports.set(
             Publication(settings.topics.status(.health), report.json.bytes, quality: .atMostOnce, isRetained: true))
     }

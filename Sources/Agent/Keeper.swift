@@ -14,6 +14,7 @@ struct Keeper: Sendable {
     let engine: Engine
     let fleet: Fleet
     let lanes: Lanes
+    let meter: Meter
     let logger: Logger
     let tasks = Tasks()
 
@@ -30,7 +31,9 @@ struct Keeper: Sendable {
             var nextRestore = Date.distantPast
             for await duty in fleet.duties {
                 switch duty {
-                case .awaitReadiness(let server): group.addTask { await awaitReadiness(server) }
+                case .awaitReadiness(let server):
+                    meter.look(at: server)
+                    group.addTask { await awaitReadiness(server) }
                 case .judgeEnd(let server, let event): group.addTask { await judgeEnd(of: server, event) }
                 case .restore(let server):
                     let date = max(nextRestore, Date())
@@ -38,7 +41,9 @@ struct Keeper: Sendable {
                     group.addTask { await restore(server, at: date) }
                 case .again(let server, let upkeep):
                     group.addTask { await again(upkeep, server) }
-                case .recover: recover { work in group.addTask { await work() } }
+                case .recover:
+                    meter.lookAtAll()
+                    recover { work in group.addTask { await work() } }
                 }
             }
         }

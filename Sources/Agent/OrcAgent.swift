@@ -33,13 +33,18 @@ package struct OrcAgent: Sendable {
         let reconciler = Reconciler(
             engine: engine, fleet: fleet, settings: settings, board: board, store: store, logger: logger)
         let followers = Followers(engine: engine, fleet: fleet, bus: bus, topics: settings.topics)
+        let meter = Meter(engine: engine, fleet: fleet, interval: settings.metricsInterval, logger: logger)
+        let watcher = MachineWatcher(
+            meter: MachineMeter(folders: [("servers", settings.servers), ("backups", settings.backups)]),
+            limits: settings.limits, interval: settings.metricsInterval, fleet: fleet, reports: reports,
+            topics: settings.topics, logger: logger)
         let watch = ConfigWatch()
         let ledger = try Ledger(store: store, now: started, logger: logger)
         let responder = Responder(bus: bus, reports: reports)
         let actions = Actions(
             settings: settings, engine: engine, store: store, fleet: fleet, board: board, reconciler: reconciler,
             hostPaths: HostPaths(settings: settings, engine: engine), watch: watch, ledger: ledger,
-            responder: responder, followers: followers, scheduler: scheduler, audit: audit,
+            responder: responder, followers: followers, meter: meter, scheduler: scheduler, audit: audit,
             ending: Actions.Ending(), logger: logger)
         let lanes = Lanes(isLasting: { fleet[$0] != nil }) { job in await actions.perform(job) }
         let dispatch = Dispatch(actions: actions, lanes: lanes, responder: responder)
@@ -54,7 +59,7 @@ package struct OrcAgent: Sendable {
             settings: settings,
             logger: logger)
         session.attach()
-        let keeper = Keeper(engine: engine, fleet: fleet, lanes: lanes, logger: logger)
+        let keeper = Keeper(engine: engine, fleet: fleet, lanes: lanes, meter: meter, logger: logger)
         scheduler.adoptPeons(from: settings.servers, now: started)
         try Muster(settings: settings, store: store, fleet: fleet, watch: watch, logger: logger).call()
         scheduler.begin()
@@ -63,6 +68,8 @@ package struct OrcAgent: Sendable {
             LoopService(name: "reconciler") { await reconciler.run() },
             LoopService(name: "keeper") { await keeper.run() },
             LoopService(name: "followers") { await followers.run() },
+            LoopService(name: "meter") { await meter.run() },
+            LoopService(name: "machine") { await watcher.run() },
             WatchService(watch: watch, fleet: fleet, keeper: keeper, logger: logger),
             LaneService(lanes: lanes, ending: actions.ending), LoopService(name: "scheduler") { await runner.run() },
             HeartbeatService(

@@ -254,7 +254,7 @@ extension Schedule.Step {
             case .off?, .stop?: return .stopped
             case .on?, .start?, .restart?, nil: return .running
             }
-        case .create, .pause, .unpause, .description, .destroy, .eradicate, .get, .logs, .console, .schedule,
+        case .create, .pause, .unpause, .description, .destroy, .eradicate, .get, .stats, .logs, .console, .schedule,
             .unschedule, .cancel:
             return nil
         }

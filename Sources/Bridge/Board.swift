@@ -38,7 +38,7 @@ final class Board: Sendable {
 
     private struct State {
         var hosts: [HostName: [String: Report]] = [:]
-        /// Of each host, counts the changes to its reports.
+        /// Of each host, counts the changes to what is listed of its servers.
         var versions: [HostName: Int] = [:]
         var count = 0
         var bytes = 0
@@ -50,6 +50,12 @@ final class Board: Sendable {
         var unconfirmed: Set<Name> = []
         var isConfirmed = false
         var lastHeard = ContinuousClock.now
+
+        /// Figures that come every few seconds are listed nowhere.
+        mutating func count(change host: HostName, _ path: String) {
+            let isFigure = path.hasSuffix("/\(Topics.ServerReport.metrics.rawValue)")
+            if !isFigure, path != Topics.HostReport.host.rawValue { versions[host, default: 0] += 1 }
+        }
 
         func hasRoom(for report: Report, in host: HostName, inPlaceOf old: Report?) -> Bool {
             (old != nil || count < maxReports) && (hosts[host] != nil || hosts.count < maxHosts)
@@ -91,7 +97,7 @@ final class Board: Sendable {
             state.count += old == nil ? 1 : 0
             state.bytes += growth
             state.hosts[host, default: [:]][path] = report
-            state.versions[host, default: 0] += 1
+            state.count(change: host, path)
             tell(host, path, report.json)
         }
     }
@@ -109,7 +115,7 @@ final class Board: Sendable {
         guard let old = state.hosts[host]?.removeValue(forKey: path) else { return }
         state.count -= 1
         state.bytes -= old.bytes.readableBytes
-        state.versions[host, default: 0] += 1
+        state.count(change: host, path)
         if state.hosts[host]?.isEmpty == true { state.hosts[host] = nil }
         tell(host, path, .null)
     }
@@ -218,6 +224,11 @@ final class Board: Sendable {
         }
         let availability = reports["server/\(server.sid)/\(Topics.ServerReport.availability.rawValue)"]?.json
         return Server(id: server, state: state, isAvailable: availability?["state"]?.string != "offline")
+    }
+
+    /// What a running server uses, as it was said last; its agent takes it back when it is true no more.
+    func metrics(of server: ServerID, on host: HostName) -> JSON? {
+        report(host, "server/\(server.sid)/\(Topics.ServerReport.metrics.rawValue)")?.json
     }
 
     var hosts: [HostName] { state.withLock { $0.hosts.keys.sorted { "\($0)" < "\($1)" } } }

@@ -6,7 +6,7 @@ extension Front {
     func read(_ route: Route, _ method: HTTPRequest.Method, _ call: BusAPI.Call) throws -> Answer? {
         switch route {
         case .root, .health, .ready, .openAPI, .docs: return pages.answer(route)
-        case .metrics: return pages.metrics()
+        case .metrics: return metrics.answer
         case .orchestrator: return try peon.orchestrator(peon.host(call.query))
         case .servers:
             guard method == .get else { throw Problem(.unknownAction, "There is no action [import].") }

@@ -12,6 +12,7 @@ struct Front: Sendable {
     let peon: PeonAPI
     let bus: BusAPI
     let pages: Pages
+    let metrics: MetricsPage
     let counters: Counters
     let logger: Logger
 

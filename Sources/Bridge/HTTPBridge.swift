@@ -31,7 +31,8 @@ package struct HTTPBridge: Sendable {
         let front = Front(
             settings: settings, board: board, access: access, peon: peon,
             bus: BusAPI(board: board, commands: commands),
-            pages: Pages(
+            pages: Pages(board: board),
+            metrics: MetricsPage(
                 board: board, link: link, doorman: doorman, counters: counters, lockOut: access.lockOut),
             counters: counters, logger: logger)
         let channel = BridgeChannel(

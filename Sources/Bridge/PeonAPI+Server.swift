@@ -43,6 +43,7 @@ extension PeonAPI {
         }
         switch action {
         case .get: return try get(server, asked.host)
+        case .stats: return try await stats(server, asked)
         case .logs: return try await logs(server, asked)
         case .destroy, .eradicate: return try await remove(action, server, asked)
         default: return try await change(action, server, asked)
@@ -134,6 +135,26 @@ extension PeonAPI {
 
     /// PEON's clients also send "True".
     private static func isTrue(_ value: JSON) -> Bool { value.flag ?? (value.string?.lowercased() == "true") }
+
+    /// The server as PEON has it, the engine's own document, and what PEON's web UI shows of it.
+    private func stats(_ server: ServerID, _ asked: ServerCall) async throws -> Answer {
+        try requireReports(of: asked.host)
+        guard let known = board.server(server, of: asked.host), known.isListed else { throw Self.noServer }
+        switch try await perform(.server(server, .stats), ["raw": true], asked.call, asked.host) {
+        case .reply(let reply) where reply.status == .ok:
+            var answer = known.peonObject.object ?? [:]
+            answer["stats"] = reply.data["raw"] ?? .null
+            answer["cpu_percent"] = reply.data["metrics"]?["cpu_percent"] ?? .null
+            answer["memory_percent"] = reply.data["memory_percent"] ?? .null
+            answer["uptime"] = .optional(reply.data["uptime_s"]?.int.map(Interval.brief))
+            // PEON's web UI draws an empty field where a count is there and null.
+            for count in ["players", "max_players"] { answer[count] = known.state.object?.given(count) }
+            return .peon(.object(answer))
+        case .reply(let reply) where reply.code == .unknownServer: throw Self.noServer
+        case .reply(let reply): return Self.failure(reply)
+        case .pending: throw Self.late
+        }
+    }
 
     private func logs(_ server: ServerID, _ asked: ServerCall) async throws -> Answer {
         var arguments = JSON.Object()

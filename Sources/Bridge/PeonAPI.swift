@@ -38,7 +38,7 @@ struct PeonAPI: Sendable {
     }
 
     /// The index comes after the states: without it the agent has only just begun to report.
-    private func requireReports(of host: HostName) throws {
+    func requireReports(of host: HostName) throws {
         try commands.requireAgent(of: host)
         guard board.report(host, .servers) != nil else {
             throw Problem(.agentOffline, "the agent of \(host) has not reported its servers yet")

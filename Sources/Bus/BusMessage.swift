@@ -15,7 +15,7 @@ package struct Publication: Sendable, Equatable {
     package var payload: [UInt8]
     package var quality: Quality
     package var isRetained = false
-    /// Seconds after which the broker drops it undelivered (MQTT 5 alone).
+    /// Seconds after which the broker drops it (MQTT 5 alone: before that, what is to expire is not retained).
     package var expiry: UInt32?
     package var responseTopic: String?
     package var correlation: [UInt8]?

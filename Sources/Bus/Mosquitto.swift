@@ -127,9 +127,11 @@ final class Mosquitto: @unchecked Sendable {
             if let data = publication.correlation { properties.add(MQTT_PROP_CORRELATION_DATA, data) }
             if !publication.payload.isEmpty { properties.add(MQTT_PROP_CONTENT_TYPE, "application/json") }
         }
+        // Without an expiry of the broker's it would be kept long after it has ceased to be true.
+        let isRetained = publication.isRetained && (version == .v5 || publication.expiry == nil)
         return unsafe mosquitto_publish_v5(
             client, nil, publication.topic, Int32(publication.payload.count), publication.payload,
-            publication.quality.rawValue, publication.isRetained, properties.list)
+            publication.quality.rawValue, isRetained, properties.list)
     }
 
     /// - Returns: the packet's number, or the library's error.

@@ -48,6 +48,8 @@ package struct ContainerDetail: Decodable, Sendable {
         package var startedAt: String
         package var finishedAt: String
         package let health: Health?
+        /// The first process's number on the engine's machine; 0 where it does not run.
+        package var processID: Int?
 
         package struct Health: Decodable, Sendable, Equatable {
             package let status: String
@@ -62,6 +64,7 @@ package struct ContainerDetail: Decodable, Sendable {
             case startedAt = "StartedAt"
             case finishedAt = "FinishedAt"
             case health = "Health"
+            case processID = "Pid"
         }
     }
 
@@ -88,6 +91,9 @@ package struct ContainerDetail: Decodable, Sendable {
             enum CodingKeys: String, CodingKey { case hostPort = "HostPort" }
         }
 
+        /// `host`, `container:<id>`, `none`, or a network's name.
+        package let networkMode: String?
+
         /// Whether the engine itself starts it again.
         package let restartPolicy: RestartPolicy?
 
@@ -99,6 +105,7 @@ package struct ContainerDetail: Decodable, Sendable {
 
         enum CodingKeys: String, CodingKey {
             case portBindings = "PortBindings"
+            case networkMode = "NetworkMode"
             case restartPolicy = "RestartPolicy"
         }
     }

@@ -1,6 +1,7 @@
 /// What can be asked of one server: the last level of `cmd/server/<sid>/<action>`.
 package enum ServerAction: String, Sendable, CaseIterable {
-    case create, start, stop, restart, kill, power, pause, unpause, description, destroy, eradicate, get, logs, console
+    case create, start, stop, restart, kill, power, pause, unpause, description, destroy, eradicate, get, stats, logs,
+        console
     case schedule, unschedule, cancel
 }
 

@@ -82,7 +82,7 @@ enum AsyncAPI {
                     "action": "send", "channel": reference(report.name),
                     "bindings": [
                         "mqtt": [
-                            "qos": ["status-health", "console-server"].contains(report.name) ? 0 : 1,
+                            "qos": Self.atMostOnce.contains(report.name) ? 0 : 1,
                             "retain": .bool(report.name.hasPrefix("status-")), "bindingVersion": "0.2.0",
                         ]
                     ],
@@ -91,6 +91,9 @@ enum AsyncAPI {
         }
         return commands + reports
     }
+
+    /// What may be lost: more comes soon.
+    private static let atMostOnce = ["status-health", "status-host", "status-server-metrics", "console-server"]
 
     private static func reference(_ channel: String) -> JSON { ["$ref": .string("#/channels/\(channel)")] }
 }

@@ -43,8 +43,8 @@ extension ServerAction {
     package var takesSession: Bool {
         switch self {
         case .create, .start, .stop: true
-        case .restart, .kill, .power, .pause, .unpause, .description, .destroy, .eradicate, .get, .logs, .console,
-            .schedule, .unschedule, .cancel:
+        case .restart, .kill, .power, .pause, .unpause, .description, .destroy, .eradicate, .get, .stats, .logs,
+            .console, .schedule, .unschedule, .cancel:
             false
         }
     }
@@ -52,7 +52,7 @@ extension ServerAction {
     /// Whether such a time may stand in its arguments and is passed over: a restart has always been done at once.
     package var ignoresSession: Bool {
         switch self {
-        case .restart, .description, .get, .logs, .console, .schedule, .unschedule, .cancel: true
+        case .restart, .description, .get, .stats, .logs, .console, .schedule, .unschedule, .cancel: true
         case .create, .start, .stop, .kill, .power, .pause, .unpause, .destroy, .eradicate: false
         }
     }

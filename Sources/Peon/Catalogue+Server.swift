@@ -42,6 +42,17 @@ extension ServerAction {
                 example: ["eradicate": true])
         case .get:
             ActionSpec("Answers the server's state report.", role: .viewer, effect: .reads)
+        case .stats:
+            ActionSpec(
+                "Answers what the server uses of the machine; with watch, its metrics come each second.", role: .viewer,
+                effect: .asks,
+                arguments: [
+                    ActionArgument("raw", .flag, "Adds the engine's own document of two readings, a second apart."),
+                    ActionArgument(
+                        "watch", .whole(0...600),
+                        "Seconds for which its metrics are published each second; asking again prolongs it, 0 ends it."),
+                ],
+                example: ["watch": 60])
         case .logs: Self.reading
         case .console:
             ActionSpec(

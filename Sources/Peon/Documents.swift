@@ -28,8 +28,10 @@ package enum Documents {
             ("status-servers", titled("The index of servers", ServersReport.fields)),
             ("status-plans", titled("The plan catalogue", PlansReport.fields)),
             ("status-scheduler", titled("What came last, and what comes next", SchedulerReport.fields)),
+            ("status-host", titled("How the machine itself fares", MachineReport.fields)),
             ("status-server-state", titled("All that is known of a server", StateReport.fields)),
             ("status-server-availability", titled("Whether the state can be trusted", AvailabilityReport.fields)),
+            ("status-server-metrics", titled("What a running server uses of the machine", MetricsReport.fields)),
             ("status-server-schedule", titled("A server's schedules", ServerScheduleReport.fields)),
             (
                 "event-scheduler",

@@ -3,12 +3,17 @@ package struct HealthReport: Sendable, Equatable {
     package var residentBytes: Int?
     /// Of one core, in percent since the last report.
     package var cpuPercent: Double?
+    /// Seconds of one core since the agent started.
+    package var cpuSeconds: Double?
     package var isEngineReachable: Bool
     package var bus: BusCounters
 
-    package init(residentBytes: Int?, cpuPercent: Double?, isEngineReachable: Bool, bus: BusCounters) {
+    package init(
+        residentBytes: Int?, cpuPercent: Double?, cpuSeconds: Double?, isEngineReachable: Bool, bus: BusCounters
+    ) {
         self.residentBytes = residentBytes
         self.cpuPercent = cpuPercent
+        self.cpuSeconds = cpuSeconds
         self.isEngineReachable = isEngineReachable
         self.bus = bus
     }
@@ -17,6 +22,7 @@ package struct HealthReport: Sendable, Equatable {
         Field("v", .constant(1), "The contract's version."),
         Field("rss_bytes", .nullable(.integer()), "The agent's resident memory."),
         Field("cpu_percent", .nullable(.number), "The agent's CPU since the last report; 100 is one core."),
+        Field("cpu_seconds", .nullable(.number), "The agent's CPU since it started, in seconds of one core."),
         Field("engine_reachable", .boolean, "Whether the container engine answers."),
         Field("bus", .members(BusCounters.fields), "Counts since the agent started."),
     ]
@@ -24,7 +30,7 @@ package struct HealthReport: Sendable, Equatable {
     package var json: JSON {
         [
             "v": 1, "rss_bytes": .optional(residentBytes),
-            "cpu_percent": cpuPercent.map { .number(String(($0 * 100).rounded() / 100)) } ?? .null,
+            "cpu_percent": .rounded(cpuPercent, decimals: 2), "cpu_seconds": .rounded(cpuSeconds, decimals: 2),
             "engine_reachable": .bool(isEngineReachable), "bus": bus.json,
         ]
     }

@@ -55,6 +55,18 @@ package enum Interval {
         return text.isEmpty ? "0s" : text
     }
 
+    /// Its two largest units: `3d4h`, `4h12m`, `5m0s`, `7s`.
+    package static func brief(_ seconds: Int) -> String {
+        let largest = units.firstIndex { seconds >= $0.1 } ?? units.count - 1
+        var rest = seconds
+        var text = ""
+        for (unit, length) in units[largest...].prefix(2) {
+            text += "\(rest / length)\(unit)"
+            rest %= length
+        }
+        return text
+    }
+
     /// In words: `15 minutes`, `1 hour 30 minutes`.
     package static func words(_ seconds: Int) -> String {
         var rest = seconds

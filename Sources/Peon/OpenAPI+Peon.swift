@@ -123,6 +123,7 @@ extension OpenAPI {
             case .destroy, .eradicate: reference("PeonDone")
             case .logs:
                 Field.objectSchema([Field("logs", .array(.string), "The last lines that it printed.")])
+            case .stats: reference("PeonStats")
             case .create, .start, .stop, .restart, .kill, .power, .pause, .unpause, .description, .get, .console,
                 .schedule, .unschedule, .cancel:
                 ["anyOf": [reference("PeonServer"), reference("PeonDone")]]

@@ -55,6 +55,7 @@ package enum OpenAPI {
                 ])
             ),
             ("PeonServer", Field.objectSchema(PeonREST.serverFields)),
+            ("PeonStats", Field.objectSchema(PeonREST.statsFields)),
             ("PeonFailure", Field.objectSchema(PeonREST.failureFields)),
             ("PeonDone", Field.objectSchema(PeonREST.doneFields)),
         ]

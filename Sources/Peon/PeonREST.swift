@@ -16,6 +16,15 @@ package enum PeonREST {
         Field("activity", .nullable(.string), "What is being done to it."),
     ]
 
+    /// Those of the server, and behind them what it uses.
+    package static let statsFields =
+        serverFields + [
+            Field("stats", .nullable(.object), "The engine's own document; null without a container."),
+            Field("cpu_percent", .nullable(.number), "100 is one core; null where it does not run."),
+            Field("memory_percent", .nullable(.number), "Of its limit, without cache."),
+            Field("uptime", .nullable(.string), "Since it started, such as 4h12m."),
+        ]
+
     package static let failureFields = [
         Field("status", .oneOf(["error"]), "error."),
         Field("info", .string, "Why, as PEON says it."),
@@ -33,8 +42,8 @@ package enum PeonREST {
     package static func method(_ action: ServerAction) -> Method {
         switch action {
         case .destroy, .eradicate: return .delete
-        case .create, .start, .stop, .restart, .kill, .power, .pause, .unpause, .description, .get, .logs, .console,
-            .schedule, .unschedule, .cancel:
+        case .create, .start, .stop, .restart, .kill, .power, .pause, .unpause, .description, .get, .stats, .logs,
+            .console, .schedule, .unschedule, .cancel:
             break
         }
         switch action.spec.effect {

@@ -19,6 +19,10 @@ package enum AgentEvent: String, Sendable, CaseIterable {
     case engineBack = "engine_back"
     /// Something on the agent's disk could not be read and was set aside.
     case storeDamaged = "store_damaged"
+    /// The machine itself is in want of something: `data` says of what.
+    case warning
+    /// It is so no more.
+    case warningOver = "warning_over"
 }
 
 /// What `event/scheduler` can tell of.

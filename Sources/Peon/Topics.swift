@@ -7,9 +7,11 @@ package struct Topics: Sendable, Hashable {
     private var root: String { "peon/\(host)" }
 
     /// Retained reports about the host itself.
-    package enum HostReport: String, Sendable, CaseIterable { case agent, info, health, servers, plans, scheduler }
+    package enum HostReport: String, Sendable, CaseIterable {
+        case agent, info, health, servers, plans, scheduler, host
+    }
     /// Retained reports about one server.
-    package enum ServerReport: String, Sendable, CaseIterable { case state, availability, schedule }
+    package enum ServerReport: String, Sendable, CaseIterable { case state, availability, schedule, metrics }
 
     package func status(_ report: HostReport) -> String { "\(root)/status/\(report.rawValue)" }
     package func status(_ server: ServerID, _ report: ServerReport) -> String {

@@ -8,7 +8,7 @@ struct Orc: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "orc", abstract: "Runs game servers in containers, over MQTT.", version: Version.current,
         subcommands: [
-            Run.self, BridgeCommand.self, Send.self, Watch.self, Logs.self, Servers.self, Schedules.self,
+            Run.self, BridgeCommand.self, Send.self, Watch.self, Top.self, Logs.self, Servers.self, Schedules.self,
             History.self, CronCommand.self, Keys.self, TopicsCommand.self,
             Check.self,
         ])

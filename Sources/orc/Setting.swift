@@ -18,6 +18,10 @@ enum Setting: String, CaseIterable {
     case zone = "ORC_ZONE"
     case historyKeep = "ORC_HISTORY_KEEP"
     case historyMost = "ORC_HISTORY_MOST"
+    case metricsInterval = "ORC_METRICS_INTERVAL"
+    case warnDisk = "ORC_WARN_DISK"
+    case warnMemory = "ORC_WARN_MEMORY"
+    case warnPressure = "ORC_WARN_PRESSURE"
     case publicIP = "PUBLIC_IP"
     case logLevel = "ORC_LOG_LEVEL"
     case logFormat = "ORC_LOG_FORMAT"
@@ -42,6 +46,10 @@ enum Setting: String, CaseIterable {
         case .stopGrace: "60"
         case .historyKeep: "90d"
         case .historyMost: "100000"
+        case .metricsInterval: "10s"
+        case .warnDisk: "90"
+        case .warnMemory: "95"
+        case .warnPressure: "20"
         case .logLevel: "info"
         case .logFormat: "text"
         case .httpListen: "127.0.0.1:5000"
@@ -74,6 +82,10 @@ enum Setting: String, CaseIterable {
         case .zone: "The time zone of schedules that name none, such as Europe/Berlin; unset: the machine's."
         case .historyKeep: "How long it is remembered who asked for what: 12h, 90d."
         case .historyMost: "How many commands are remembered so at most."
+        case .metricsInterval: "How often it is measured what servers and the machine use: 1s to 1h."
+        case .warnDisk: "The percentage of a disk in use, of servers or backups, at which Orc warns; 0: never."
+        case .warnMemory: "The percentage of the machine's memory in use at which it warns; 0: never."
+        case .warnPressure: "The percentage of the time that something waits for memory at which it warns; 0: never."
         case .publicIP: "The address at which players reach this machine; handed to the containers."
         case .logLevel: "trace, debug, info, warning or error."
         case .logFormat: "text or json."
@@ -95,7 +107,7 @@ enum Setting: String, CaseIterable {
         case .mqttURL, .mqttPassword, .apiKey: true
         case .host, .root, .mqttAuthorities, .mqttCertificate, .mqttKey, .mqttVersion, .brokerListen, .dockerHost,
             .dockerSocket, .dockerCertificates, .hostRoot, .plansURL, .stopGrace, .zone, .historyKeep, .historyMost,
-            .publicIP, .logLevel, .logFormat,
+            .metricsInterval, .warnDisk, .warnMemory, .warnPressure, .publicIP, .logLevel, .logFormat,
             .developerMode, .version, .httpListen, .httpHosts, .httpOrigins, .httpProxies, .httpCertificate, .httpKey:
             false
         }

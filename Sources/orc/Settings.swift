@@ -88,6 +88,8 @@ struct Settings: Sendable {
         _ = try stopGrace()
         _ = try zone()
         _ = try history()
+        _ = try metricsInterval()
+        _ = try limits()
         _ = try logLevel()
         _ = try logsJSON()
         _ = try bridge()
@@ -175,6 +177,26 @@ struct Settings: Sendable {
         return history
     }
 
+    /// Seconds.
+    func metricsInterval() throws(SettingsError) -> Int {
+        try read(.metricsInterval, "a span of time from 1s to 1h, with its unit") {
+            Int($0) == nil ? Interval.seconds($0).flatMap { (1...3600).contains($0) ? $0 : nil } : nil
+        }
+    }
+
+    func limits() throws(SettingsError) -> MachineLimits {
+        MachineLimits(
+            disk: try percent(.warnDisk), memory: try percent(.warnMemory), memoryPressure: try percent(.warnPressure))
+    }
+
+    /// Nil for 0, which is never.
+    private func percent(_ setting: Setting) throws(SettingsError) -> Double? {
+        let percent = try read(setting, "a number from 0 to 100") {
+            Double($0).flatMap { (0...100).contains($0) ? $0 : nil }
+        }
+        return percent > 0 ? percent : nil
+    }
+
     func logLevel() throws(SettingsError) -> Logger.Level {
         let level = try read(.logLevel, "trace, debug, info, warning or error") { Logger.Level(rawValue: $0) }
         let isDeveloper = !["", "0", "false", "disabled", "no", "off"].contains(self[.developerMode].lowercased())
@@ -194,6 +216,8 @@ struct Settings: Sendable {
         settings.stopGrace = try stopGrace()
         settings.zone = try zone()
         settings.history = try history()
+        settings.metricsInterval = try metricsInterval()
+        settings.limits = try limits()
         return settings
     }
 }

@@ -24,9 +24,9 @@ import Testing
                 arguments, .init(id: id, owner: .server(Self.server), zone: "UTC", by: "me", now: date ?? now)))
     }
 
-    func again(_ timetable: Timetable) throws -> Timetable {
+    func again(_ timetable: Timetable, at date: Date? = nil) throws -> Timetable {
         let other = Timetable(store: timetable.store, zones: Zones(), zone: "UTC")
-        try other.load(now: now)
+        try other.load(now: date ?? now)
         return other
     }
 
@@ -200,7 +200,7 @@ extension TimetableTests {
             _ = try timetable.takeDue(now: start.addingTimeInterval(61))
             #expect(try timetable.callOff("x"))
             // The agent dies before the step that it is at is over.
-            let next = try again(timetable)
+            let next = try again(timetable, at: start.addingTimeInterval(62))
             #expect(try next.takeLeft().isEmpty && next.count == 0)
             #expect(try store.runs().isEmpty)
         }

@@ -97,7 +97,7 @@ extension EndToEnd {
                 #expect(metrics.text.contains("orc_agent_online{host=\"\(rig.orc.host)\"} 1\n"))
                 #expect(metrics.text.contains("orc_server_available{host=\"\(rig.orc.host)\",server=\"game.a\"} 1\n"))
                 for line in metrics.text.split(separator: "\n") where !line.hasPrefix("#") {
-                    #expect(line.split(separator: " ").last.flatMap { Int($0) } != nil, "\(line)")
+                    #expect(line.split(separator: " ").last.flatMap { Double($0) } != nil, "\(line)")
                 }
             }
         }

@@ -67,7 +67,7 @@ extension EndToEnd {
                     #expect(answer.json["error"]?.string != nil && answer.json["code"]?.string != nil, "\(answer.text)")
                 }
                 for (method, path) in [
-                    ("POST", "\(base)/cmd/server/game.a/update"), ("GET", "/api/v1/server/stats/game.a"),
+                    ("POST", "\(base)/cmd/server/game.a/update"), ("GET", "/api/v1/server/backups/game.a"),
                 ] {
                     let answer = try await rig.http.call(method, path)
                     #expect(answer.status == 404 && answer.json["code"] == "unknown_action", "\(path): \(answer.text)")

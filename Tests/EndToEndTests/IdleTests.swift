@@ -64,7 +64,9 @@ extension EndToEnd {
             }
         }
 
-        @Test func `an idle agent sends heartbeats alone, and an agent away for a minute misses what was sent before`()
+        @Test
+        func
+            `an idle agent sends heartbeats and figures alone, and an agent away for a minute misses what was sent before`()
             async throws
         {
             async let idle: Void = Rig.with { rig in
@@ -80,9 +82,11 @@ extension EndToEnd {
                     let mark = probe.mark
                     try await Task.sleep(for: .seconds(64))
                     let heard = probe.messages.dropFirst(mark).map(\.topic)
-                    let expected = [probe.topics.status(.agent), probe.topics.status(.health)]
-                    #expect(Set(heard).isSubset(of: expected) && heard.count <= 4, "\(heard)")
-                    #expect(Set(heard) == Set(expected))
+                    let beats = [probe.topics.status(.agent), probe.topics.status(.health)]
+                    let figures = [probe.topics.status(.host), probe.topics.status(server, .metrics)]
+                    #expect(Set(heard) == Set(beats + figures))
+                    #expect(heard.filter(beats.contains).count <= 4, "\(heard)")
+                    for topic in figures { #expect((5...8).contains(heard.filter { $0 == topic }.count), "\(heard)") }
                 }
             }
             async let away: Void = Rig.with { rig in

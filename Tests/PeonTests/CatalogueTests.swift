@@ -24,7 +24,9 @@ import Testing
             ),
             (InfoReport(orc: "1", engine: nil, engineAPI: nil, mqtt: "5").json, InfoReport.fields),
             (
-                HealthReport(residentBytes: 1, cpuPercent: 0.5, isEngineReachable: true, bus: BusCounters()).json,
+                HealthReport(
+                    residentBytes: 1, cpuPercent: 0.5, cpuSeconds: 2, isEngineReachable: true, bus: BusCounters()
+                ).json,
                 HealthReport.fields
             ),
             (ServersReport.json([server]), ServersReport.fields), (PlansReport.json([]), PlansReport.fields),

@@ -1,0 +1,81 @@
+import FoundationEssentials
+import Peon
+
+extension MetricsPage {
+    private struct Known {
+        let labels: MetricsText.Labels
+        let server: Board.Server
+        let metrics: JSON?
+    }
+
+    /// `hosts`: those whose agents are there.
+    func addServers(_ hosts: [HostName], _ text: inout MetricsText) {
+        let all = hosts.flatMap { host in
+            board.servers(of: host).map { server in
+                Known(
+                    labels: ["host": "\(host)", "server": server.id.uid], server: server,
+                    metrics: board.metrics(of: server.id, on: host))
+            }
+        }
+        text.add(
+            "orc_server_available", "Whether its state can be trusted.",
+            all.map { ($0.labels, $0.server.isAvailable ? 1 : 0) })
+        let known = all.filter(\.server.isAvailable)
+        addStates(known, &text)
+        addUse(known, &text)
+    }
+
+    private func addStates(_ servers: [Known], _ text: inout MetricsText) {
+        text.add(
+            "orc_server_info", "What a server is, as labels.",
+            servers.map { known in
+                var labels = known.labels
+                labels["game"] = known.server.id.game
+                labels["image"] = known.server.state["image"]?.string ?? ""
+                labels["version"] = known.server.state["build_version"]?.string ?? ""
+                return (labels, 1)
+            })
+        text.add(
+            "orc_server_state", "1 for the state that a server is in.",
+            servers.flatMap { known in
+                ServerState.allCases.map { state in
+                    let isIn = known.server.state["state"]?.string == state.rawValue
+                    return (known.labels.merging(["state": state.rawValue]) { $1 }, isIn ? 1 : 0)
+                }
+            })
+        text.add(
+            "orc_server_wanted", "Whether its owner wants it to run.",
+            servers.map { ($0.labels, $0.server.state["desired"]?.string == Desired.running.rawValue ? 1 : 0) })
+        text.add(
+            "orc_server_restarts", "Restarts after crashes that still count.",
+            servers.compactMap { known in
+                known.server.state["restarts"]?.double.map { (known.labels, $0) }
+            })
+        text.add(
+            "orc_server_start_time_seconds", "When the run that is under way began, since 1970.",
+            servers.compactMap { known in
+                guard known.server.state["container_state"]?.string == "running",
+                    let since = known.server.state["since"].flatMap(Timestamp.date)
+                else { return nil }
+                return (known.labels, since.timeIntervalSince1970)
+            })
+    }
+
+    private func addUse(_ servers: [Known], _ text: inout MetricsText) {
+        func add(_ name: String, _ help: String, _ key: String, kind: MetricsText.Kind = .gauge) {
+            text.add(
+                name, help, servers.compactMap { known in known.metrics?[key]?.double.map { (known.labels, $0) } },
+                kind: kind)
+        }
+        add("orc_server_cpu_seconds_total", "CPU since it started.", "cpu_seconds", kind: .counter)
+        add("orc_server_memory_bytes", "Memory in use, without cache that could be dropped.", "memory_bytes")
+        add("orc_server_memory_limit_bytes", "What it may use.", "memory_limit_bytes")
+        add("orc_server_network_receive_bytes_total", "Received.", "network_rx_bytes", kind: .counter)
+        add("orc_server_network_transmit_bytes_total", "Sent.", "network_tx_bytes", kind: .counter)
+        add("orc_server_disk_read_bytes_total", "Read from disks.", "disk_read_bytes", kind: .counter)
+        add("orc_server_disk_written_bytes_total", "Written to disks.", "disk_write_bytes", kind: .counter)
+        add("orc_server_folder_bytes", "What its folder takes on the disk.", "disk_bytes")
+        add("orc_server_processes", "Processes and threads.", "pids")
+        add("orc_server_players", "Players on it.", "players")
+    }
+}
