@@ -64,7 +64,7 @@ extension Actions {
         let container: ContainerDetail
         do { container = try await engine.inspect(name) } catch EngineError.refused(status: 404, _) {
             // What may still be known of one whose folder and container have gone.
-            if fleet[server] != nil { fleet.remove(server) }
+            if fleet[server] != nil { drop(server) }
             return
         }
         guard isOurs(container, of: server) else {
@@ -72,7 +72,7 @@ extension Actions {
         }
         guard !container.state.isUp else { throw PlanError.exists(server) }
         try await shielded { try await engine.remove(container.id) }
-        fleet.remove(server)
+        drop(server)
     }
 
     private func bring(_ config: ServerConfig, in folder: ServerFolder, isNew: Bool, _ job: Job) async throws {
@@ -102,7 +102,7 @@ extension Actions {
         await attempt("its container", server) { try await removeContainer(of: server, isNew: true) }
         await attempt("its files", server) { if isNew { try folder.remove() } else { try folder.removeConfig() } }
         watch.forget(server)
-        fleet.remove(server)
+        drop(server)
         await attempt("its wish", server) { try store.forget(server) }
         await attempt("its schedules", server) { _ = try scheduler.removeAll(of: server) }
     }

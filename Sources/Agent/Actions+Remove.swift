@@ -15,7 +15,7 @@ extension Actions {
             try await removeContainer(of: server)
             try store.set(.absent, for: server)
             watch.forget(server)
-            fleet.remove(server)
+            drop(server)
         }
         fleet.announce(.destroyed, of: server, cause: job.cause)
         return Outcome(changed: true)
@@ -34,7 +34,7 @@ extension Actions {
             try folder.remove()
             watch.forget(server)
             _ = try scheduler.removeAll(of: server)
-            fleet.remove(server)
+            drop(server)
             try store.forget(server)
         }
         fleet.announce(.destroyed, of: server, cause: job.cause)

@@ -13,12 +13,19 @@ extension Actions {
         guard let record = fleet[server], let container = record.container else {
             return Outcome(data: Self.statsAnswer(nil, nil, isRaw ? .null : nil))
         }
-        guard isRaw else { return Outcome(data: Self.statsAnswer(meter.now(record), record, nil)) }
-        let document = try await engine.statsDocument(of: container.id)
-        // One that cannot be read is handed on as it is, and says nothing.
+        let metrics = await meter.now(record)
+        guard isRaw else { return Outcome(data: Self.statsAnswer(metrics, record, nil)) }
+        let document: [UInt8]
+        do { document = try await engine.statsDocument(of: container.id) } catch {
+            guard let metrics else { throw error }
+            return Outcome(data: Self.statsAnswer(metrics, record, .null))  // the kernel tells what the engine does not
+        }
+        // One that cannot be read is handed on as it is, where it is JSON, and says nothing.
         let stats = try? JSONDecoder().decode(ContainerStats.self, from: Data(document))
         let raw = try? JSON.parse(document)
-        return Outcome(data: Self.statsAnswer(stats.flatMap { meter.report($0, of: record) }, record, raw ?? .null))
+        // Of a pair the speeds are those that it shows; podman's holds one reading alone.
+        let pair = stats.flatMap { meter.report($0, of: record) }
+        return Outcome(data: Self.statsAnswer(pair?.rates == nil ? metrics ?? pair : pair, record, raw ?? .null))
     }
 
     private static func statsAnswer(_ metrics: MetricsReport?, _ server: Server?, _ raw: JSON?) -> JSON {

@@ -188,6 +188,12 @@ struct Actions: Sendable {
         return fleet.report(of: record).json(seq: record.seq, at: Date())
     }
 
+    /// Forgets a server that is gone.
+    func drop(_ server: ServerID) {
+        fleet.remove(server)
+        meter.forget(server)
+    }
+
     /// Runs what must not stop half-way: it goes on when the command is broken off.
     func shielded<Result: Sendable>(_ body: @escaping @Sendable () async throws -> Result) async throws -> Result {
         try await Task { try await body() }.value

@@ -16,7 +16,11 @@ extension ContainerDetail.State {
             next.startedAt = Timestamp.text(event.date)
             next.exitCode = 0
             next.error = nil
-            next.processID = nil
+            // Heard after the look that found it: the process is still that of this run.
+            let isKnown =
+                status == "running"
+                && abs(event.date.timeIntervalSince(Timestamp.engineDate(startedAt) ?? .distantPast)) < 1
+            if !isKnown { next.processID = nil }
         case "die":
             // The end of an earlier run, heard late, says nothing of this one.
             guard event.date >= (Timestamp.engineDate(startedAt) ?? .distantPast),

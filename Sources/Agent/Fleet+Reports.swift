@@ -13,7 +13,8 @@ extension Fleet {
         server.published = report
         server.seq += 1
         state.servers[id] = server
-        if !server.isRunning { clearMetrics(of: id, in: &state) }
+        // Also what an earlier run of the agent may have said of it.
+        if server.isObserved, !server.isRunning { clearMetrics(of: id, in: &state) }
         let payload = report.json(seq: server.seq, at: Date()).bytes
         reports.set(Publication(topics.status(id, .state), payload, isRetained: true))
     }
@@ -49,6 +50,7 @@ extension Fleet {
                 now.container?.id == server.container?.id
             else { return }
             state.metrics[server.id] = Metrics(report: metrics, readAt: Monotonic.seconds)
+            state.quiet.remove(server.id)
             var message = Publication(
                 topics.status(server.id, .metrics), metrics.json.bytes, quality: .atMostOnce, isRetained: true)
             message.expiry = expiry
@@ -65,7 +67,8 @@ extension Fleet {
     }
 
     private func clearMetrics(of id: ServerID, in state: inout State) {
-        guard state.metrics.removeValue(forKey: id) != nil else { return }
+        state.metrics[id] = nil
+        guard state.quiet.insert(id).inserted else { return }
         reports.clear(topics.status(id, .metrics))
     }
 }

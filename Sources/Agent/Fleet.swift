@@ -39,6 +39,8 @@ final class Fleet: Sendable {
         var servers: [ServerID: Server] = [:]
         /// The metrics that stand on the bus, of servers that run.
         var metrics: [ServerID: Metrics] = [:]
+        /// Servers whose metrics the broker has been told to forget.
+        var quiet: Set<ServerID> = []
         var isEngineReachable = false
         var hasBeenReachable = false
     }
@@ -88,6 +90,7 @@ final class Fleet: Sendable {
         state.withLock { state in
             state.servers[id] = nil
             state.metrics[id] = nil
+            state.quiet.remove(id)
             for report in Topics.ServerReport.allCases { reports.clear(topics.status(id, report)) }
         }
         publishIndex()

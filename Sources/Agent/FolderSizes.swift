@@ -15,44 +15,54 @@ final class FolderSizes: Sendable {
 
     /// Walking waits for disks, which the agent's own threads must not.
     private let queue = DispatchQueue(label: "orc.sizes", qos: .utility)
-    private let state = Mutex<[ServerID: Measurement]>([:])
+    private let state = Mutex(State())
+
+    private struct State {
+        var known: [ServerID: Measurement] = [:]
+        var last = 0
+    }
 
     private struct Measurement {
+        /// Tells it from an earlier one of a server of the same name.
+        let number: Int
         var bytes: Int?
-        /// When it is to be taken again, by ``Monotonic``; nil while it is being taken.
-        var due: Double?
+        /// When it is to be taken again, and when it says nothing any more, by ``Monotonic``.
+        var due = 0.0
+        var end = 0.0
+        var isBeingTaken = true
     }
 
-    /// What was measured last; where that is long ago, or was never, has it measured.
+    /// What was measured last; where that is a while ago, or was never, has it measured.
     func bytes(of server: ServerID, folder: String) -> Int? {
-        let (bytes, isDue) = state.withLock { state in
-            guard let known = state[server] else {
-                state[server] = Measurement()
-                return (Int?.none, true)
+        let now = Monotonic.seconds
+        let (known, mayBegin) = state.withLock { state -> (Measurement, Bool) in
+            guard let known = state.known[server] else {
+                state.last += 1
+                let new = Measurement(number: state.last)
+                state.known[server] = new
+                return (new, true)
             }
-            guard let due = known.due, due <= Monotonic.seconds else { return (known.bytes, false) }
-            state[server]?.due = nil
-            return (known.bytes, true)
+            let isDue = !known.isBeingTaken && known.due <= now
+            if isDue { state.known[server]?.isBeingTaken = true }
+            return (known, isDue)
         }
-        if isDue { queue.async { self.measure(server, folder) } }
-        return bytes
+        if mayBegin { queue.async { self.measure(server, folder, number: known.number) } }
+        return known.end > now ? known.bytes : nil
     }
 
-    /// Forgets servers that are gone.
-    func keep(_ isThere: (ServerID) -> Bool) {
-        state.withLock { state in
-            for server in state.keys where !isThere(server) { state[server] = nil }
-        }
-    }
+    /// Forgets a server that is gone.
+    func forget(_ server: ServerID) { state.withLock { $0.known[server] = nil } }
 
-    private func measure(_ server: ServerID, _ folder: String) {
+    private func measure(_ server: ServerID, _ folder: String, number: Int) {
         let begun = Monotonic.seconds
-        // Of a folder that cannot be read, or is too deep, nothing is said.
+        // Of a folder that cannot be read, is too deep or too full, nothing is said.
         let bytes = try? Folder(path: folder).size { usleep(Self.pause) }
         let now = Monotonic.seconds
+        let age = max(Self.leastAge, (now - begun) * 100)
         state.withLock { state in
-            guard state[server] != nil else { return }
-            state[server] = Measurement(bytes: bytes, due: now + max(Self.leastAge, (now - begun) * 100))
+            guard state.known[server]?.number == number else { return }
+            state.known[server] = Measurement(
+                number: number, bytes: bytes, due: now + age, end: now + age * 3, isBeingTaken: false)
         }
     }
 }

@@ -120,9 +120,9 @@ final class Lanes: Sendable {
 
     /// Carries out what changes nothing, at once, beside all else.
     ///
-    /// - Returns: false where ``Limits/laneDepth`` such jobs run already.
+    /// - Returns: false where ``Limits/questions`` such jobs run already.
     func runBeside(_ job: Job) -> Bool {
-        guard besides.add(1, ordering: .relaxed).oldValue < Limits.laneDepth else {
+        guard besides.add(1, ordering: .relaxed).oldValue < Limits.questions else {
             besides.subtract(1, ordering: .relaxed)
             return false
         }

@@ -16,7 +16,6 @@ final class MachineMeter: Sendable {
     private struct State {
         var disks: [MachineUsage.Disk] = []
         var isAsking = false
-        var askedAt = 0.0
     }
 
     /// `read`: the text of a file of the kernel's; `isReal`: whether a network interface is the machine's own.
@@ -29,7 +28,7 @@ final class MachineMeter: Sendable {
         self.isReal = isReal
     }
 
-    func usage() -> MachineUsage {
+    func usage() async -> MachineUsage {
         var usage = MachineUsage(readAt: Monotonic.seconds)
         addProcessors(to: &usage)
         addMemory(to: &usage)
@@ -41,7 +40,7 @@ final class MachineMeter: Sendable {
         }
         addNetwork(to: &usage)
         usage.uptime = read("/proc/uptime").flatMap { $0.split(separator: " ").first.flatMap { Double($0) } }
-        usage.disks = disks
+        usage.disks = await disks()
         return usage
     }
 
@@ -68,9 +67,12 @@ final class MachineMeter: Sendable {
 
     private func addNetwork(to usage: inout MachineUsage) {
         let text = read("/proc/self/net/dev")
-        // Inside a container none of its interfaces is the machine's own: then all of them are what it has.
+        // Inside a container none of its interfaces is the machine's own: then those count that lead to no other one.
         let bytes =
-            KernelText.networkBytes(text, counts: isReal) ?? KernelText.networkBytes(text) { $0 != "lo" }
+            KernelText.networkBytes(text, counts: isReal)
+            ?? KernelText.networkBytes(text) { name in
+                name != "lo" && !["veth", "docker", "br-", "cni", "podman", "virbr"].contains { name.hasPrefix($0) }
+            }
         (usage.networkReceivedBytes, usage.networkSentBytes) = (bytes?.received, bytes?.sent)
     }
 
@@ -79,30 +81,25 @@ final class MachineMeter: Sendable {
         access("/sys/class/net/\(interface)/device", F_OK) == 0
     }
 
-    /// What was found when it was asked last, which is one interval ago; nothing where that gets no answer.
-    private var disks: [MachineUsage.Disk] {
-        let now = Monotonic.seconds
-        let (disks, mayAsk) = state.withLock { state in
-            defer {
-                if !state.isAsking { state.askedAt = now }
-                state.isAsking = true
-            }
-            return (state.isAsking && now - state.askedAt > 60 ? [] : state.disks, !state.isAsking)
+    /// Nothing where they do not answer within a second.
+    private func disks() async -> [MachineUsage.Disk] {
+        let mayAsk = state.withLock { state in
+            defer { state.isAsking = true }
+            return !state.isAsking
         }
         if mayAsk { queue.async { self.ask() } }
-        return disks
+        for _ in 0..<100 {
+            if let disks = state.withLock({ $0.isAsking ? nil : $0.disks }) { return disks }
+            do { try await Task.sleep(for: .milliseconds(10)) } catch { break }
+        }
+        return []
     }
 
     private func ask() {
         let disks = folders.compactMap { folder -> MachineUsage.Disk? in
             var status = statvfs()
             guard statvfs(folder.path, &status) == 0 else { return nil }
-            // What is kept for root alone is nobody's to fill: as `df` counts.
-            let used = Int(clamping: status.f_blocks - status.f_bfree)
-            let available = Int(clamping: status.f_bavail)
-            let unit = Int(clamping: status.f_frsize)
-            return .init(
-                folder: folder.name, totalBytes: (used + available) * unit, availableBytes: available * unit)
+            return Self.disk(folder.name, status)
         }
         state.withLock { state in
             state.disks = disks
@@ -110,6 +107,15 @@ final class MachineMeter: Sendable {
         }
     }
 
-    /// Asks for the disks before the first reading, which would be without them.
-    func begin() { _ = disks }
+    /// What is kept for root alone is nobody's to fill: as `df` counts. Nil for numbers that cannot be, which some file
+    /// systems of a network tell.
+    private static func disk(_ name: String, _ status: statvfs) -> MachineUsage.Disk? {
+        guard status.f_blocks >= status.f_bfree, let used = Int(exactly: status.f_blocks - status.f_bfree),
+            let available = Int(exactly: status.f_bavail), let unit = Int(exactly: status.f_frsize)
+        else { return nil }
+        let (total, isTooMany) = used.addingReportingOverflow(available)
+        let (bytes, isTooLarge) = total.multipliedReportingOverflow(by: unit)
+        guard !isTooMany, !isTooLarge else { return nil }
+        return .init(folder: name, totalBytes: bytes, availableBytes: available * unit)
+    }
 }

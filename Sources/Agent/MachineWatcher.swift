@@ -18,15 +18,14 @@ struct MachineWatcher: Sendable {
     func run() async {
         var watch = MachineWatch()
         var earlier: MachineUsage?
-        meter.begin()
         repeat {
-            let usage = meter.usage()
+            let usage = await meter.usage()
             for change in watch.take(usage, limits: limits) { tell(change) }
             let warnings = MachineWarning.allCases.filter(watch.standing.contains)
             let report = MachineReport(usage, since: earlier, warnings: warnings, at: Date())
             reports.set(
                 Publication(topics.status(.host), report.json.bytes, quality: .atMostOnce, isRetained: true))
-            // The second report follows soon, since the first has no speeds and no disks.
+            // The second report follows soon, since the first has no speeds.
             let pause = earlier == nil ? min(1, interval) : interval
             earlier = usage
             do { try await Task.sleep(for: .seconds(pause)) } catch { return }

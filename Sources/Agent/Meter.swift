@@ -23,7 +23,7 @@ final class Meter: Sendable {
     /// Seconds between two readings of a server that is watched.
     private static let watchInterval = 1.0
     /// Seconds for which a new run is watched by itself.
-    private static let firstLook = 3
+    private static let firstLook = 3.0
     /// How many servers can be watched at once.
     private static let mostWatched = 64
     /// How many readings the engine is asked for at once: each is answered at its next tick, within a second.
@@ -34,9 +34,10 @@ final class Meter: Sendable {
         var readings: [ServerID: Usage] = [:]
         /// Until when it is watched, by ``Monotonic``.
         var watches: [ServerID: Double] = [:]
-        /// Until when all are read each second.
-        var allUntil = 0.0
-        var isAskingEngine = false
+        /// Until when a new run is looked at each second, watched or not.
+        var looks: [ServerID: Double] = [:]
+        /// Servers that the engine is being asked for.
+        var asked: Set<ServerID> = []
     }
 
     init(engine: Engine, fleet: Fleet, interval: Int, logger: Logger) {
@@ -46,32 +47,46 @@ final class Meter: Sendable {
         self.logger = logger
     }
 
-    /// Publishes a server's metrics each second for so many seconds from now; 0 ends it.
+    /// Publishes a server's metrics each second for so many seconds from now, or for longer where somebody else has asked
+    /// for that; 0 ends it.
     ///
     /// - Returns: false where too many are watched already.
     func watch(_ server: ServerID, seconds: Int) -> Bool {
         let now = Monotonic.seconds
-        let isTaken = state.withLock { state in
+        let isNew = state.withLock { state -> Bool? in
             state.watches = state.watches.filter { $0.value > now }
+            let until = state.watches[server]
             guard seconds > 0 else {
                 state.watches[server] = nil
-                return true
+                return false
             }
-            guard state.watches[server] != nil || state.watches.count < Self.mostWatched else { return false }
-            state.watches[server] = now + Double(seconds)
-            return true
+            guard until != nil || state.watches.count < Self.mostWatched else { return nil }
+            state.watches[server] = max(until ?? 0, now + Double(seconds))
+            return until == nil
         }
-        if seconds > 0 { alarm.ring() }
-        return isTaken
+        if isNew == true { alarm.ring() }
+        return isNew != nil
     }
 
     /// Reads a run that has just begun at once, and soon again, since one reading tells no speed.
-    func look(at server: ServerID) { _ = watch(server, seconds: Self.firstLook) }
+    func look(at server: ServerID) {
+        let until = Monotonic.seconds + Self.firstLook
+        state.withLock { $0.looks[server] = until }
+        alarm.ring()
+    }
 
     /// The same of all servers.
     func lookAtAll() {
-        state.withLock { $0.allUntil = Monotonic.seconds + Double(Self.firstLook) }
+        let until = Monotonic.seconds + Self.firstLook
+        let all = fleet.all.map(\.id)
+        state.withLock { state in for server in all { state.looks[server] = until } }
         alarm.ring()
+    }
+
+    /// Forgets a server that is removed: one that is made again in its name is another.
+    func forget(_ server: ServerID) {
+        sizes.forget(server)
+        state.withLock { $0.readings[server] = nil }
     }
 
     /// Works until cancelled.
@@ -83,28 +98,37 @@ final class Meter: Sendable {
                 let isDue = now >= due
                 // After a time in which the machine slept, one reading makes up for all that were missed.
                 if isDue { due = max(due + interval, now + interval / 2) }
-                let (watched, areAll) = takeWatched(now)
-                let servers = fleet.all.filter { isDue || areAll || watched.contains($0.id) }
-                let hidden = servers.filter { $0.isRunning && !measure($0) }
-                if !hidden.isEmpty, beginAsking() { group.addTask { await self.ask(for: hidden, first: watched) } }
-                if isDue { forgetGone() }
-                let next = watched.isEmpty && !areAll ? due : min(due, now + Self.watchInterval)
+                let quick = takeQuick(now)
+                let servers = fleet.all.filter { server in
+                    server.isRunning && (isDue || quick.contains(server.id)) && !isFresh(server, now)
+                }
+                let hidden = takeToAsk(servers.filter { !measure($0) })
+                if !hidden.isEmpty { group.addTask { await self.ask(for: hidden, first: quick) } }
+                if isDue { forgetEnded() }
+                let next = quick.isEmpty ? due : min(due, now + Self.watchInterval)
                 await alarm.wait(.seconds(max(next - Monotonic.seconds, 0.01)))
             }
         }
     }
 
-    private func takeWatched(_ now: Double) -> (servers: Set<ServerID>, areAll: Bool) {
+    /// The servers that are read each second now.
+    private func takeQuick(_ now: Double) -> Set<ServerID> {
         state.withLock { state in
             state.watches = state.watches.filter { $0.value > now }
-            return (Set(state.watches.keys), state.allUntil > now)
+            state.looks = state.looks.filter { $0.value > now }
+            return Set(state.watches.keys).union(state.looks.keys)
         }
     }
 
-    private func forgetGone() {
+    /// Whether this run was read so lately that speeds would be noise.
+    private func isFresh(_ server: Server, _ now: Double) -> Bool {
+        guard let last = state.withLock({ $0.readings[server.id] }), last.run == server.runName else { return false }
+        return now - last.readAt < Self.watchInterval * 0.8
+    }
+
+    private func forgetEnded() {
         let running = Set(fleet.all.filter(\.isRunning).map(\.id))
         state.withLock { state in state.readings = state.readings.filter { running.contains($0.key) } }
-        sizes.keep { fleet[$0] != nil }
         fleet.dropStaleMetrics(olderThan: expiry)
     }
 
@@ -126,11 +150,9 @@ final class Meter: Sendable {
 
     // The engine's way.
 
-    private func beginAsking() -> Bool {
-        state.withLock { state in
-            defer { state.isAskingEngine = true }
-            return !state.isAskingEngine
-        }
+    /// Those of `servers` that it is not being asked for already.
+    private func takeToAsk(_ servers: [Server]) -> [Server] {
+        state.withLock { state in servers.filter { state.asked.insert($0.id).inserted } }
     }
 
     private func ask(for servers: [Server], first: Set<ServerID>) async {
@@ -138,21 +160,22 @@ final class Meter: Sendable {
         await withTaskGroup(of: Void.self) { group in
             for (index, server) in ordered.enumerated() {
                 if index >= Self.mostAsked { await group.next() }
-                group.addTask { await self.ask(for: server) }
+                group.addTask {
+                    if let usage = await self.ask(for: server) { self.publish(usage, of: server) }
+                    _ = self.state.withLock { $0.asked.remove(server.id) }
+                }
             }
         }
-        state.withLock { $0.isAskingEngine = false }
     }
 
-    private func ask(for server: Server) async {
-        guard let container = server.container, let run = server.runName else { return }
+    /// Nil where it does not tell: what was read last then grows stale, and is taken back in time.
+    private func ask(for server: Server) async -> Usage? {
+        guard let container = server.container, let run = server.runName else { return nil }
         do {
-            let stats = try await engine.stats(of: container.id)
-            guard let usage = Usage(stats, run: run, readAt: Monotonic.seconds) else { return }
-            publish(usage, of: server)
+            return Usage(try await engine.stats(of: container.id), run: run, readAt: Monotonic.seconds)
         } catch {
-            // A gap: what was read last grows stale, and is taken back in time.
             logger.debug("no metrics of a server", metadata: ["server.id": "\(server.id)", "error": "\(error)"])
+            return nil
         }
     }
 
@@ -173,18 +196,15 @@ final class Meter: Sendable {
     // What is asked for in between.
 
     /// What a server uses now; nil where it does not run, or nobody can tell.
-    ///
-    /// Where it is known to be in the engine's hands alone, what was read last.
-    func now(_ server: Server) -> MetricsReport? {
+    func now(_ server: Server) async -> MetricsReport? {
         guard server.isRunning, let container = server.container, let run = server.runName else { return nil }
         let earlier = state.withLock { $0.readings[server.id] }.flatMap { $0.run == run ? $0 : nil }
-        guard let usage = kernel.usage(of: container, run: run) else {
-            return fleet.metrics(of: server.id)
-        }
         // Within a second of the last reading speeds would be noise: those of that reading are as good.
-        if let earlier, usage.readAt - earlier.readAt < Self.watchInterval, let last = fleet.metrics(of: server.id) {
+        if isFresh(server, Monotonic.seconds), let last = fleet.metrics(of: server.id), last.usage == earlier {
             return last
         }
+        if let usage = kernel.usage(of: container, run: run) { return report(usage, since: earlier, of: server) }
+        guard let usage = await ask(for: server) else { return nil }
         return report(usage, since: earlier, of: server)
     }
 

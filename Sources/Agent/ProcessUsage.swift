@@ -32,6 +32,8 @@ enum ProcFile {
         var chunk = [UInt8](repeating: 0, count: 16 * 1024)
         while true {
             let count = Glibc.read(file, &chunk, chunk.count)
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { return nil }  // what it tells of has gone
             guard count > 0 else { return String(decoding: bytes, as: UTF8.self) }
             bytes.append(contentsOf: chunk[..<count])
         }

@@ -216,7 +216,11 @@ struct Reconciler: Sendable {
                 needsLook = false
             default: break
             }
-            if server.take(event, look: number) { needsLook = server.step == .none }
+            // An action that is under way looks at its own end; that a look before this event told which process it is
+            // is lost with that look.
+            if server.take(event, look: number) {
+                needsLook = server.step == .none || server.isRunning && server.container?.state.processID == nil
+            }
         }
         return needsLook
     }

@@ -38,6 +38,8 @@ extension Server {
         }
         if found != nil { lostContainer = false }
         container = found
+        // An engine that does not tell of processes hides them.
+        if found != nil, found?.state.processID == nil { container?.state.processID = 0 }
         unseen = nil
         noteWish()
         noteRun()

@@ -42,11 +42,8 @@ extension Usage {
 }
 
 extension Timestamp {
-    /// A time as the engine writes it, in seconds since 2001, with all its decimals; nil for its zero time.
+    /// A time as the engine writes it, in seconds since 2001, with all its decimals and in any zone; nil for its zero time.
     static func engineSeconds(_ text: String) -> Double? {
-        guard let whole = engineDate(text) else { return nil }
-        let seconds = whole.timeIntervalSinceReferenceDate.rounded(.down)
-        guard let dot = text.firstIndex(of: "."), text.hasSuffix("Z") else { return seconds }
-        return seconds + (Double("0" + text[dot...].dropLast()) ?? 0)
+        text.hasPrefix("0001-") ? nil : date(text)?.timeIntervalSinceReferenceDate
     }
 }

@@ -22,6 +22,9 @@ final class Board: Sendable {
         let state: JSON
         /// Whether the agent can ask the engine about it now.
         let isAvailable: Bool
+
+        /// Whether its container runs, frozen or not.
+        var isUp: Bool { ["running", "paused"].contains(state["container_state"]?.string ?? "") }
     }
 
     enum Presence: Sendable, Equatable {
@@ -51,10 +54,8 @@ final class Board: Sendable {
         var isConfirmed = false
         var lastHeard = ContinuousClock.now
 
-        /// Figures that come every few seconds are listed nowhere.
         mutating func count(change host: HostName, _ path: String) {
-            let isFigure = path.hasSuffix("/\(Topics.ServerReport.metrics.rawValue)")
-            if !isFigure, path != Topics.HostReport.host.rawValue { versions[host, default: 0] += 1 }
+            if !Topics.isFigure(path) { versions[host, default: 0] += 1 }
         }
 
         func hasRoom(for report: Report, in host: HostName, inPlaceOf old: Report?) -> Bool {
@@ -277,7 +278,8 @@ extension Feed.Subject {
         let isServers = levels.count >= 2 && levels[0] == "server"
         self.init(
             host: host, server: isServers ? ServerID(sid: levels[1]) : nil,
-            kinds: [kind] + (kind == "report" ? levels.last.map { [String($0)] } ?? [] : []))
+            kinds: [kind] + (kind == "report" ? levels.last.map { [String($0)] } ?? [] : []),
+            isFigure: kind == "report" && Topics.isFigure(path))
     }
 }
 

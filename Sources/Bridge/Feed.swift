@@ -4,10 +4,14 @@ import Synchronization
 
 /// What happened lately on the bus, numbered: the event stream's history, bounded in count and bytes.
 ///
+/// Figures, which come every few seconds and say all there is to say anew, take little room in it: they are handed to those
+/// who read on, and push nothing else out.
+///
 /// Readers hold no buffer of their own, only the number that they have come to: one that falls behind the history is
 /// dropped.
 final class Feed: Sendable {
     private static let capacity = 1024
+    private static let mostFigures = 128
     private static let maxBytes = 2 << 20
 
     struct Entry: Sendable {
@@ -22,6 +26,8 @@ final class Feed: Sendable {
         let server: ServerID?
         /// `report` or `event`, and the last level of its topic.
         let kinds: [String]
+        /// Whether the next of its kind, soon, takes its place.
+        var isFigure = false
     }
 
     enum Batch {
@@ -38,14 +44,42 @@ final class Feed: Sendable {
     private let state = Mutex(State())
 
     private struct State {
-        var entries: [Entry?] = Array(repeating: nil, count: Feed.capacity)
-        /// The numbers of the history, `first..<next`.
+        /// By their numbers; those of figures that were let go are missing.
+        var entries: [(number: Int, entry: Entry)] = []
+        var figures = 0
+        /// All but figures are there from this number on.
         var first = 0
         var next = 0
         var bytes = 0
         var isClosed = false
         var waiters: [Int: CheckedContinuation<Void, Never>] = [:]
         var nextWaiter = 0
+
+        mutating func trim() {
+            if figures > Feed.mostFigures, let oldest = entries.firstIndex(where: { $0.entry.subject.isFigure }) {
+                remove(at: oldest)
+            }
+            while entries.count - figures > Feed.capacity || bytes > Feed.maxBytes && entries.count > 1 {
+                first = max(first, entries[0].number + 1)
+                remove(at: 0)
+            }
+        }
+
+        private mutating func remove(at index: Int) {
+            let gone = entries.remove(at: index).entry
+            bytes -= gone.frame.readableBytes
+            if gone.subject.isFigure { figures -= 1 }
+        }
+
+        /// The index of the first entry from `number` on.
+        func index(of number: Int) -> Int {
+            var (low, high) = (0, entries.count)
+            while low < high {
+                let middle = (low + high) / 2
+                if entries[middle].number < number { low = middle + 1 } else { high = middle }
+            }
+            return low
+        }
 
         mutating func takeWaiters() -> [CheckedContinuation<Void, Never>] {
             defer { waiters = [:] }
@@ -60,16 +94,10 @@ final class Feed: Sendable {
     func append(_ subject: Subject, event: String, _ data: JSON) {
         let waiters = state.withLock { state -> [CheckedContinuation<Void, Never>] in
             let frame = frame(event: event, data, number: state.next)
-            while state.next - state.first >= Self.capacity
-                || (state.bytes + frame.readableBytes > Self.maxBytes && state.first < state.next)
-            {
-                let slot = state.first % Self.capacity
-                state.bytes -= state.entries[slot]?.frame.readableBytes ?? 0
-                state.entries[slot] = nil
-                state.first += 1
-            }
-            state.entries[state.next % Self.capacity] = Entry(subject: subject, frame: frame)
+            state.entries.append((state.next, Entry(subject: subject, frame: frame)))
             state.bytes += frame.readableBytes
+            if subject.isFigure { state.figures += 1 }
+            state.trim()
             state.next += 1
             return state.takeWaiters()
         }
@@ -93,7 +121,8 @@ final class Feed: Sendable {
     /// Something may have been missed: no reader goes on from before.
     func breakOff() {
         let waiters = state.withLock { state in
-            state.entries = Array(repeating: nil, count: Self.capacity)
+            state.entries = []
+            state.figures = 0
             state.bytes = 0
             state.next += 1
             state.first = state.next
@@ -119,8 +148,9 @@ final class Feed: Sendable {
         state.withLock { state in
             if state.isClosed || number < state.first || Task.isCancelled { return .over }
             guard number < state.next else { return nil }
-            let last = min(state.next, number + 64)
-            return .entries((number..<last).compactMap { state.entries[$0 % Self.capacity] }, next: last)
+            let batch = state.entries[state.index(of: number)...].prefix(64)
+            let isAll = batch.isEmpty || batch.last?.number == state.entries.last?.number
+            return .entries(batch.map(\.entry), next: isAll ? state.next : (batch.last?.number ?? number) + 1)
         }
     }
 

@@ -6,7 +6,6 @@ extension Front {
     func read(_ route: Route, _ method: HTTPRequest.Method, _ call: BusAPI.Call) throws -> Answer? {
         switch route {
         case .root, .health, .ready, .openAPI, .docs: return pages.answer(route)
-        case .metrics: return metrics.answer
         case .orchestrator: return try peon.orchestrator(peon.host(call.query))
         case .servers:
             guard method == .get else { throw Problem(.unknownAction, "There is no action [import].") }
@@ -23,13 +22,15 @@ extension Front {
         case .hosts: return try bus.hosts()
         case .status(let host, let path):
             return try bus.status(bus.commands.host(host), path, ifNoneMatch: call.fields[.ifNoneMatch])
-        case .schedules, .plan, .server, .events, .serverCommand, .agentCommand, .result: return nil
+        case .metrics, .schedules, .plan, .server, .events, .serverCommand, .agentCommand, .result: return nil
         }
     }
 
     /// What takes a while.
     func ask(_ route: Route, _ method: HTTPRequest.Method, _ call: BusAPI.Call) async throws -> Answer {
         switch route {
+        // Thousands of lines, which take a while to write, and hold up nobody else's connection.
+        case .metrics: return metrics.answer
         case .plans: return try await peon.updatePlans(call, peon.host(call.query))
         case .schedules: return try await peon.schedules(call, peon.host(call.query))
         case .plan(let game): return try await peon.plan(game, call, peon.host(call.query))
@@ -52,7 +53,7 @@ extension Front {
             return try await command(.agent(action), host, method, call)
         case .result(let host, let command, let id):
             return try await bus.result(host, command: command, id: id, call.query)
-        case .root, .health, .ready, .openAPI, .docs, .metrics, .orchestrator, .servers, .console, .hosts, .status:
+        case .root, .health, .ready, .openAPI, .docs, .orchestrator, .servers, .console, .hosts, .status:
             throw Problem(.notFound, "There is no such path.")  // answered by read
         }
     }

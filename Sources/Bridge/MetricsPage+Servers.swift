@@ -14,7 +14,7 @@ extension MetricsPage {
             board.servers(of: host).map { server in
                 Known(
                     labels: ["host": "\(host)", "server": server.id.uid], server: server,
-                    metrics: board.metrics(of: server.id, on: host))
+                    metrics: server.isUp ? board.metrics(of: server.id, on: host) : nil)
             }
         }
         text.add(
@@ -30,9 +30,9 @@ extension MetricsPage {
             "orc_server_info", "What a server is, as labels.",
             servers.map { known in
                 var labels = known.labels
-                labels["game"] = known.server.id.game
-                labels["image"] = known.server.state["image"]?.string ?? ""
-                labels["version"] = known.server.state["build_version"]?.string ?? ""
+                labels.add("game", known.server.id.game)
+                labels.add("image", known.server.state["image"]?.string ?? "")
+                labels.add("version", known.server.state["build_version"]?.string ?? "")
                 return (labels, 1)
             })
         text.add(
@@ -40,7 +40,7 @@ extension MetricsPage {
             servers.flatMap { known in
                 ServerState.allCases.map { state in
                     let isIn = known.server.state["state"]?.string == state.rawValue
-                    return (known.labels.merging(["state": state.rawValue]) { $1 }, isIn ? 1 : 0)
+                    return (known.labels.adding("state", state.rawValue), isIn ? 1 : 0)
                 }
             })
         text.add(
@@ -68,12 +68,18 @@ extension MetricsPage {
                 kind: kind)
         }
         add("orc_server_cpu_seconds_total", "CPU since it started.", "cpu_seconds", kind: .counter)
+        // Told by the agent itself, and so right whatever the scrape's pace is beside the agent's.
+        text.add(
+            "orc_server_cpu_usage_ratio", "CPU over the agent's last interval; 1 is one core.",
+            servers.compactMap { known in known.metrics?["cpu_percent"]?.double.map { (known.labels, $0 / 100) } })
         add("orc_server_memory_bytes", "Memory in use, without cache that could be dropped.", "memory_bytes")
         add("orc_server_memory_limit_bytes", "What it may use.", "memory_limit_bytes")
-        add("orc_server_network_receive_bytes_total", "Received.", "network_rx_bytes", kind: .counter)
-        add("orc_server_network_transmit_bytes_total", "Sent.", "network_tx_bytes", kind: .counter)
-        add("orc_server_disk_read_bytes_total", "Read from disks.", "disk_read_bytes", kind: .counter)
-        add("orc_server_disk_written_bytes_total", "Written to disks.", "disk_write_bytes", kind: .counter)
+        add("orc_server_network_receive_bytes_total", "Received since it started.", "network_rx_bytes", kind: .counter)
+        add("orc_server_network_transmit_bytes_total", "Sent since it started.", "network_tx_bytes", kind: .counter)
+        add("orc_server_disk_read_bytes_total", "Read from disks since it started.", "disk_read_bytes", kind: .counter)
+        add(
+            "orc_server_disk_written_bytes_total", "Written to disks since it started.", "disk_write_bytes",
+            kind: .counter)
         add("orc_server_folder_bytes", "What its folder takes on the disk.", "disk_bytes")
         add("orc_server_processes", "Processes and threads.", "pids")
         add("orc_server_players", "Players on it.", "players")

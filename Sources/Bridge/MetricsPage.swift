@@ -1,3 +1,4 @@
+import FoundationEssentials
 import HTTPTypes
 import Peon
 
@@ -15,17 +16,24 @@ struct MetricsPage: Sendable {
         var text = MetricsText()
         addBridge(&text)
         let hosts = board.hosts.filter { board.report($0, .agent) != nil }
+        // Without a link nobody knows.
+        let known = board.isLinked ? hosts : []
         text.add(
             "orc_agent_online", "Whether a host's agent is on the bus.",
-            hosts.map { (Self.labels($0), isOnline($0) ? 1 : 0) })
-        let online = hosts.filter(isOnline)
+            known.map { (Self.labels($0), isOnline($0) ? 1 : 0) })
+        text.add(
+            "orc_agent_stopped", "Whether a host's agent was ended in order, and not lost.",
+            known.map { (Self.labels($0), board.presence(of: $0) == .offline(reason: Self.stopped) ? 1 : 0) })
+        let online = known.filter(isOnline)
         addAgents(online, &text)
         addMachines(online, &text)
         addServers(online, &text)
         return .text(text.text, type: "text/plain; version=0.0.4; charset=utf-8")
     }
 
-    private func isOnline(_ host: HostName) -> Bool { board.isLinked && board.presence(of: host) == .online }
+    private static let stopped = AgentReport.Reason.stopped.rawValue
+
+    private func isOnline(_ host: HostName) -> Bool { board.presence(of: host) == .online }
 
     private static func labels(_ host: HostName) -> MetricsText.Labels { ["host": "\(host)"] }
 
@@ -38,13 +46,13 @@ struct MetricsPage: Sendable {
         text.add("orc_bridge_locked_out_addresses", "Addresses that are locked out.", lockOut.count())
         let size = board.size
         text.add("orc_bridge_reports", "Retained reports that are known.", size.reports)
-        text.add("orc_bridge_reports_bytes", "Their bytes.", size.bytes)
+        text.add("orc_bridge_reports_bytes", "Bytes of the retained reports that are known.", size.bytes)
         text.add(
             "orc_bridge_reports_refused_total", "Reports that were no JSON, or had no room.", size.leftOut,
             kind: .counter)
         text.add(
             "orc_bridge_answers_total", "Answers by HTTP status.",
-            counters.statuses.sorted { $0.key < $1.key }.map { (["status": String($0.key)], Double($0.value)) },
+            counters.statuses.sorted { $0.key < $1.key }.map { (["status": "\($0.key)"], Double($0.value)) },
             kind: .counter)
     }
 
@@ -55,7 +63,7 @@ struct MetricsPage: Sendable {
                 guard let info = board.report(host, .info)?.json else { return nil }
                 var labels = Self.labels(host)
                 for (label, key) in [("version", "orc"), ("engine", "engine"), ("mqtt", "mqtt")] {
-                    labels[label] = info[key]?.string ?? ""
+                    labels.add(label, info[key]?.string ?? "")
                 }
                 return (labels, 1)
             })
@@ -99,17 +107,27 @@ struct MetricsPage: Sendable {
             "orc_host_network_receive_bytes_total", "Received by the machine's interfaces.", ["network_rx_bytes"],
             kind: .counter)
         add(
-            "orc_host_network_transmit_bytes_total", "Sent by them.", ["network_tx_bytes"], kind: .counter)
-        add("orc_host_uptime_seconds", "Since the machine started.", ["uptime_s"])
+            "orc_host_network_transmit_bytes_total", "Sent by the machine's interfaces.", ["network_tx_bytes"],
+            kind: .counter)
+        text.add(
+            "orc_host_boot_time_seconds", "When the machine started, since 1970.",
+            hosts.compactMap { host in
+                guard let report = board.report(host, .host)?.json, let uptime = report["uptime_s"]?.double,
+                    let at = report["ts"].flatMap(Timestamp.date)
+                else { return nil }
+                return (Self.labels(host), (at.timeIntervalSince1970 - uptime).rounded())
+            })
         let resources = ["cpu", "memory", "io"]
         text.add(
             "orc_host_pressure_ratio", "The part of the last ten seconds in which something waited for a resource.",
             resources.flatMap { resource in
-                samples(hosts, .host, ["pressure", resource], scale: 0.01, labels: ["resource": resource])
+                samples(hosts, .host, ["pressure", resource], scale: 0.01).map {
+                    ($0.labels.adding("resource", resource), $0.value)
+                }
             })
         for (name, help, key) in [
             ("orc_host_disk_size_bytes", "The file systems that servers and backups lie on.", "total_bytes"),
-            ("orc_host_disk_available_bytes", "What can still be written there.", "available_bytes"),
+            ("orc_host_disk_available_bytes", "What can still be written to those file systems.", "available_bytes"),
         ] {
             text.add(name, help, hosts.flatMap { disks(of: $0, key) })
         }
@@ -118,28 +136,29 @@ struct MetricsPage: Sendable {
             hosts.flatMap { host -> [MetricsText.Sample] in
                 guard let standing = board.report(host, .host)?.json["warnings"]?.array else { return [] }
                 return MachineWarning.allCases.map { warning in
-                    let labels = Self.labels(host).merging(["warning": warning.rawValue]) { $1 }
+                    let labels = Self.labels(host).adding("warning", warning.rawValue)
                     return (labels, standing.contains(.string(warning.rawValue)) ? 1 : 0)
                 }
             })
     }
 
+    /// Of the folders that the contract knows, each once, whatever a report holds.
     private func disks(of host: HostName, _ key: String) -> [MetricsText.Sample] {
-        (board.report(host, .host)?.json["disks"]?.array ?? []).compactMap { disk in
-            guard let folder = disk["folder"]?.string, let bytes = disk[key]?.double else { return nil }
-            return (Self.labels(host).merging(["folder": folder]) { $1 }, bytes)
+        let disks = board.report(host, .host)?.json["disks"]?.array ?? []
+        return MachineUsage.Disk.folders.compactMap { folder in
+            guard let bytes = disks.first(where: { $0["folder"]?.string == folder })?[key]?.double else { return nil }
+            return (Self.labels(host).adding("folder", folder), bytes)
         }
     }
 
     /// One figure of a report of each host, where it has it.
     private func samples(
-        _ hosts: [HostName], _ report: Topics.HostReport, _ path: [String], scale: Double = 1,
-        labels: MetricsText.Labels = [:]
+        _ hosts: [HostName], _ report: Topics.HostReport, _ path: [String], scale: Double = 1
     ) -> [MetricsText.Sample] {
         hosts.compactMap { host in
             let value = path.reduce(board.report(host, report)?.json) { $0?[$1] }
             guard let number = value?.double ?? value?.bool.map({ $0 ? 1 : 0 }) else { return nil }
-            return (Self.labels(host).merging(labels) { $1 }, number * scale)
+            return (Self.labels(host), number * scale)
         }
     }
 }

@@ -17,6 +17,8 @@ package final class RetainedReports: Sendable {
         /// Counts how often the link was closed.
         var closings = 0
         var newest: [String: Publication] = [:]
+        /// When those that expire were set.
+        var setAt: [String: ContinuousClock.Instant] = [:]
         /// Topics whose newest report the broker has not been sent.
         var unsent: Set<String> = []
         /// Topics whose retained report the broker must forget.
@@ -35,6 +37,7 @@ package final class RetainedReports: Sendable {
         state.withLock { state in
             guard state.newest[report.topic] != report else { return }
             state.newest[report.topic] = report
+            if report.expiry != nil { state.setAt[report.topic] = .now }
             state.cleared.remove(report.topic)
             if state.isOpen { send(report.topic, in: &state) }
         }
@@ -44,6 +47,7 @@ package final class RetainedReports: Sendable {
     package func clear(_ topic: String) {
         state.withLock { state in
             state.newest[topic] = nil
+            state.setAt[topic] = nil
             state.unsent.remove(topic)
             state.cleared.insert(topic)
             if state.isOpen { sendCleared(in: &state) }
@@ -132,7 +136,16 @@ package final class RetainedReports: Sendable {
     }
 
     private func send(_ topic: String, in state: inout State) {
-        guard let report = state.newest[topic] else { return }
+        guard var report = state.newest[topic] else { return }
+        if let expiry = report.expiry, let setAt = state.setAt[topic] {
+            // What is sent again later expires when it would have.
+            let age = UInt32(clamping: (ContinuousClock.now - setAt).components.seconds)
+            guard age < expiry else {
+                state.unsent.remove(topic)
+                return
+            }
+            report.expiry = expiry - age
+        }
         if case .later = bus.publish(report) { state.unsent.insert(topic) } else { state.unsent.remove(topic) }
     }
 

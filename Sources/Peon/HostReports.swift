@@ -96,6 +96,8 @@ package struct InfoReport: Sendable, Equatable {
 package enum Limits {
     /// How many commands may wait for one server.
     package static let laneDepth = 16
+    /// How many questions that only ask the engine may be under way at once.
+    package static let questions = 64
     /// Seconds between two heartbeats of the agent.
     package static let heartbeat = 60
 }

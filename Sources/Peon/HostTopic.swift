@@ -48,6 +48,11 @@ extension Topics {
     /// A report's topic by its path below `status/`.
     package func status(path: String) -> String { "peon/\(host)/status/\(path)" }
 
+    /// Whether a report, by its path below `status/`, holds figures that come anew every few seconds.
+    package static func isFigure(_ path: String) -> Bool {
+        path == HostReport.host.rawValue || path.hasSuffix("/\(ServerReport.metrics.rawValue)")
+    }
+
     /// An event's topic by its path below `event/`.
     package func event(path: String) -> String { "peon/\(host)/event/\(path)" }
 

@@ -36,7 +36,7 @@ package struct MachineReport: Sendable {
             "disks",
             .array(
                 .members([
-                    Field("folder", .oneOf(["servers", "backups"]), "Whose file system."),
+                    Field("folder", .oneOf(MachineUsage.Disk.folders), "Whose file system."),
                     Field("total_bytes", .integer(), "Its size."),
                     Field("available_bytes", .integer(), "What can still be written."),
                     Field("used_percent", .number, "The part that cannot."),

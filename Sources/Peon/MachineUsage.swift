@@ -36,7 +36,9 @@ package struct MachineUsage: Sendable, Equatable {
 
     /// The file system that a folder lies on.
     package struct Disk: Sendable, Equatable {
-        /// servers or backups.
+        package static let folders = ["servers", "backups"]
+
+        /// One of ``folders``.
         package let folder: String
         package let totalBytes: Int
         /// What one who is not root can still write.

@@ -62,7 +62,8 @@ final class TopBoard: Sendable {
             "SERVER", "STATE", "CPU %", "MEMORY", "LIMIT", "MEM %", "NET IN/S", "NET OUT/S", "READ/S", "WRITE/S",
             "FOLDER", "PIDS", "UP",
         ]
-        return "host \(topics.host): agent \(state.agent.printable)\(Self.machine(state.host))\n\n"
+        return
+            "host \(topics.host): agent \(state.agent.printable)\(Self.machine(state.agent == "online" ? state.host : nil))\n\n"
             + Table.text([columns] + rows)
     }
 

@@ -186,3 +186,57 @@ import Testing
         #expect(feed.readers == 0)
     }
 }
+
+@Suite struct MetricsTextTests {
+    @Test(arguments: [
+        ("plain", "plain"), ("a\"\u{301}", "a\\\"\u{301}"), ("\\\u{301}", "\\\\\u{301}"), ("1.2\r\n", "1.2 \\n"),
+        ("\u{0}\u{1B}[2J", "  [2J"), (String(repeating: "x", count: 1000), String(repeating: "x", count: 256)),
+    ])
+    func `a label's value is escaped scalar by scalar, and cut`(value: String, text: String) {
+        var metrics = MetricsText()
+        metrics.add("a", "Help.", [(["name": value], 1.5)])
+        #expect(
+            metrics.text.unicodeScalars.elementsEqual(
+                "# HELP a Help.\n# TYPE a gauge\na{name=\"\(text)\"} 1.5\n".unicodeScalars))
+    }
+
+    @Test func `what is no number is left out, and so is a family without samples`() {
+        var metrics = MetricsText()
+        metrics.add("a", "Help.", [(["n": "1"], .infinity), (["n": "2"], .nan)])
+        #expect(metrics.text.isEmpty)
+        metrics.add("b_total", "Help.", 3, kind: .counter)
+        #expect(metrics.text == "# HELP b_total Help.\n# TYPE b_total counter\nb_total 3\n")
+    }
+}
+
+@Suite struct FeedHistoryTests {
+    private let host = HostName("h")!
+
+    private func append(_ feed: Feed, _ path: String, kind: String = "report") {
+        feed.append(Feed.Subject(host: host, path: path, kind: kind), event: kind, [:])
+    }
+
+    private func paths(_ batch: Feed.Batch) -> (kinds: [String], next: Int)? {
+        guard case .entries(let entries, let next) = batch else { return nil }
+        return (entries.map { $0.subject.kinds.last ?? "" }, next)
+    }
+
+    @Test func `figures push nothing else out of the history`() async throws {
+        let feed = Feed()
+        append(feed, "server/a-b/state")
+        for _ in 0..<5000 { append(feed, "server/a-b/metrics") }
+        append(feed, "server/a-b/availability")
+        let first = try #require(paths(await feed.batch(from: 0)))
+        #expect(first.kinds.first == "state" && first.kinds.dropFirst().allSatisfy { $0 == "metrics" })
+        var (seen, next) = (first.kinds, first.next)
+        while next < feed.next {
+            let more = try #require(paths(await feed.batch(from: next)))
+            (seen, next) = (seen + more.kinds, more.next)
+        }
+        #expect(seen.last == "availability" && seen.count == 130)
+        #expect(feed.resumption(after: "\(feed.epoch)-0") == 1)
+        for _ in 0..<1100 { append(feed, "server/a-b", kind: "event") }
+        #expect(feed.resumption(after: "\(feed.epoch)-0") == nil)
+        guard case .over = await feed.batch(from: 1) else { return #expect(Bool(false)) }
+    }
+}

@@ -97,11 +97,12 @@ extension EndToEnd {
 
         private static let proxy = """
             import os, re, socket, sys, threading
-            path, engine = sys.argv[1:3]
+            path, engine, log = sys.argv[1:4]
             def pump(a, b, hides):
                 try:
                     while (data := a.recv(1 << 20)):
                         if hides: data = re.sub(rb'"Pid":\\d+', lambda m: b'"Pid":' + b'9' * (len(m[0]) - 6), data)
+                        elif b"one-shot" in data: open(log, "a").write("x")
                         b.sendall(data)
                 except OSError: pass
                 for s in (a, b):
@@ -118,13 +119,16 @@ extension EndToEnd {
         private static func withFarEngine(_ body: @escaping @Sendable (Rig, Probe) async throws -> Void) async throws {
             try await Testbed.withFolder { folder in
                 let socket = folder.appending(path: "far.sock").path()
-                try await run("python3", ["-c", proxy, socket, try Testbed.engineSocket()]) {
+                let asked = folder.appending(path: "asked")
+                try await run("python3", ["-c", proxy, socket, try Testbed.engineSocket(), asked.path()]) {
                     try await within(.seconds(5), "the proxy") {
                         while !FileManager.default.fileExists(atPath: socket) {
                             try await Task.sleep(for: .milliseconds(10))
                         }
                     }
                     try await withServer(["DOCKER_HOST": "unix://\(socket)"], body)
+                    let count = try String(contentsOf: asked, encoding: .utf8).count
+                    #expect(count > 2, "the engine was asked")
                 }
             }
         }
@@ -233,6 +237,60 @@ extension EndToEnd {
             }
         }
 
+        @Test func `who watches many servers, and asks again and again, disturbs no reading`() async throws {
+            try await Self.withServer(["ORC_METRICS_INTERVAL": "1h"]) { rig, probe in
+                let second = ServerID(uid: "game.b")!
+                #expect(try await probe.send(.create, second.uid).status == .ok)
+                try await Task.sleep(for: .seconds(4))
+                let mark = probe.mark
+                for _ in 0..<60 {
+                    for server in [Self.server, second] {
+                        probe.publish(
+                            Publication(probe.topics.command(.stats, server.sid), Array(#"{"watch":30}"#.utf8)))
+                    }
+                    try await Task.sleep(for: .milliseconds(100))
+                }
+                // A restart in between ends no watch.
+                #expect(try await probe.send(.restart, second.sid, ["grace": 1]).status == .ok)
+                let after = probe.mark
+                try await Task.sleep(for: .seconds(6))
+                let topic = probe.topics.status(Self.server, .metrics)
+                let heard = probe.messages.dropFirst(mark).filter { $0.topic == topic }
+                    .compactMap { try? JSON.parse($0.payload) }
+                #expect(heard.count > 5)
+                for report in heard.dropFirst() {
+                    #expect(report["interval_s"]?.double.map { $0 > 0.7 } == true, "\(report.text())")
+                }
+                let again = probe.messages.dropFirst(after).filter { $0.topic == probe.topics.status(second, .metrics) }
+                #expect(again.count >= 4, "\(again.count)")
+            }
+        }
+
+        @Test func `a server that ended while the agent was away has no figures left`() async throws {
+            try await Self.withServer { rig, probe in
+                let topic = probe.topics.status(Self.server, .metrics)
+                _ = try await Self.metrics(probe, "figures")
+                try await rig.endAgent()
+                try await rig.docker("kill", Self.container)
+                let mark = probe.mark
+                try await rig.startAgent(["ORC_METRICS_INTERVAL": "1h"])
+                _ = try await probe.next(after: mark, "the figures' end", limit: .seconds(10)) {
+                    $0.topic == topic && $0.payload.isEmpty
+                }
+            }
+        }
+
+        @Test func `figures come with every start`() async throws {
+            try await Self.withServer(["ORC_METRICS_INTERVAL": "1h"]) { rig, probe in
+                for _ in 0..<12 {
+                    #expect(try await probe.send(.kill, Self.server.sid).status == .ok)
+                    let mark = probe.mark
+                    #expect(try await probe.send(.start, Self.server.sid).status == .ok)
+                    _ = try await Self.metrics(probe, "figures", after: mark, limit: .seconds(5))
+                }
+            }
+        }
+
         @Test func `top shows what runs, once in a pipe`() async throws {
             try await OrcProcess.with(prepare: { root in
                 try OrcProcess.installPlan("game", BridgeRig.game.text(), in: root)
@@ -245,7 +303,8 @@ extension EndToEnd {
                 #expect(lines.first?.contains("agent online, cpu ") == true, "\(text)")
                 let row = try #require(lines.last).split { $0 == " " }.map(String.init)
                 #expect(row.count == 13 && row[0] == Self.server.uid && row[1] == "running", "\(text)")
-                #expect(Double(row[2]) != nil && row[3].last.map("KM".contains) == true && Int(row[11]) != nil, "\(text)")
+                #expect(
+                    Double(row[2]) != nil && row[3].last.map("KM".contains) == true && Int(row[11]) != nil, "\(text)")
                 _ = try await orc.probe.send(.kill, Self.server.uid)
                 let down = try await output(Testbed.program, ["top", Self.server.uid], environment: environment)
                 #expect(

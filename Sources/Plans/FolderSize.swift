@@ -2,28 +2,35 @@ import Glibc
 
 extension Folder {
     /// What cannot be told of a folder's size.
-    package enum SizeError: Error { case tooDeep, unreadable }
+    package enum SizeError: Error { case tooDeep, tooMany, unreadable }
 
     /// Folders in folders that are followed; one game's own are a handful.
     private static let deepest = 256
+    /// Entries that are looked at; a game that makes them faster than they are counted must not keep the counter busy.
+    private static let mostEntries = 5_000_000
     /// Files of more than one name that are told apart.
     private static let mostLinked = 100_000
 
-    /// The bytes that the folder and all below it take on the disk; a file of several names counts once, links are not
-    /// followed.
+    /// The bytes that the folder and all below it take on the disk, as `du -x` counts: a file of several names counts once,
+    /// links are not followed, nor are other file systems entered.
     ///
     /// `pause`: called after each `batch` entries, so that a folder of a million files costs others little.
     package func size(batch: Int = 200, pause: () -> Void) throws(SizeError) -> Int {
         var walk = SizeWalk()
         defer { walk.close() }
         try walk.enter(parent: descriptor, name: [0x2E, 0])
+        var top = stat()
+        guard fstat(descriptor, &top) == 0 else { throw .unreadable }
         var seen = 0
         while let name = walk.nextName() {
             seen += 1
+            guard seen <= Self.mostEntries else { throw .tooMany }
             if seen.isMultiple(of: batch) { pause() }
             var status = stat()
             // Gone since its name was read, as games' files go.
-            guard fstatat(walk.descriptor, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else { continue }
+            guard fstatat(walk.descriptor, name, &status, AT_SYMLINK_NOFOLLOW) == 0, status.st_dev == top.st_dev else {
+                continue
+            }
             if status.st_mode & S_IFMT == S_IFDIR {
                 guard walk.depth < Self.deepest else { throw .tooDeep }
                 try walk.enter(parent: walk.descriptor, name: name)
