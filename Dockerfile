@@ -29,5 +29,5 @@ VOLUME /home/peon
 ENV ORC_HTTP_LISTEN=0.0.0.0:5000
 EXPOSE 5000
 HEALTHCHECK --interval=60s --timeout=10s --start-period=20s CMD ["orc", "send", "--wait", "5", "ping"]
-ENTRYPOINT ["/usr/bin/tini", "--", "orc"]
+ENTRYPOINT ["/usr/bin/tini", "-s", "--", "orc"]
 CMD ["run"]

@@ -13,13 +13,14 @@ extension Actions {
         guard let record = fleet[server], let container = record.container else {
             return Outcome(data: Self.statsAnswer(nil, nil, isRaw ? .null : nil))
         }
-        let metrics = await meter.now(record)
-        guard isRaw else { return Outcome(data: Self.statsAnswer(metrics, record, nil)) }
+        guard isRaw else { return Outcome(data: Self.statsAnswer(await meter.now(record), record, nil)) }
+        async let now = meter.now(record)
         let document: [UInt8]
         do { document = try await engine.statsDocument(of: container.id) } catch {
-            guard let metrics else { throw error }
+            guard let metrics = await now else { throw error }
             return Outcome(data: Self.statsAnswer(metrics, record, .null))  // the kernel tells what the engine does not
         }
+        let metrics = await now
         // One that cannot be read is handed on as it is, where it is JSON, and says nothing.
         let stats = try? JSONDecoder().decode(ContainerStats.self, from: Data(document))
         let raw = try? JSON.parse(document)

@@ -56,6 +56,13 @@ enum KernelText {
         return sum
     }
 
+    /// The names in such a file.
+    static func interfaces(_ text: String?) -> [Substring] {
+        (text ?? "").split(separator: "\n").compactMap { line in
+            line.firstIndex(of: ":").map { line[..<$0].drop { $0 == " " } }
+        }
+    }
+
     /// `avg10` of the line `some` of a file of `/proc/pressure` (PSI), in percent.
     static func pressure(_ text: String?) -> Double? {
         guard let line = text?.split(separator: "\n").first(where: { $0.hasPrefix("some ") }) else { return nil }

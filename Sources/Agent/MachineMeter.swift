@@ -1,31 +1,28 @@
 import Dispatch
+import FoundationEssentials
 import Glibc
 import Peon
 import Synchronization
 
 /// Reads how the machine itself fares, from the kernel's files.
 final class MachineMeter: Sendable {
-    /// Of each folder that is watched: what it is called, and where it is.
-    private let folders: [(name: String, path: String)]
+    private let folders: [DiskMeter]
     private let read: @Sendable (String) -> String?
     private let isReal: @Sendable (Substring) -> Bool
-    /// A file system that does not answer (one of a network's) holds up this alone.
-    private let queue = DispatchQueue(label: "orc.disks", qos: .utility)
-    private let state = Mutex(State())
+    /// Whether this process is in a container, whose interfaces are none of the machine's.
+    private let isContained: Bool
 
-    private struct State {
-        var disks: [MachineUsage.Disk] = []
-        var isAsking = false
-    }
-
-    /// `read`: the text of a file of the kernel's; `isReal`: whether a network interface is the machine's own.
+    /// `folders`: those that are watched, with what they are called; `read`: the text of a file of the kernel's; `isReal`:
+    /// whether a network interface is the machine's own.
     init(
         folders: [(name: String, path: String)], read: @escaping @Sendable (String) -> String? = ProcFile.read,
-        isReal: @escaping @Sendable (Substring) -> Bool = MachineMeter.isReal
+        isReal: @escaping @Sendable (Substring) -> Bool = MachineMeter.isReal,
+        isContained: Bool = access("/.dockerenv", F_OK) == 0 || access("/run/.containerenv", F_OK) == 0
     ) {
-        self.folders = folders
+        self.folders = folders.map { DiskMeter(name: $0.name, path: $0.path) }
         self.read = read
         self.isReal = isReal
+        self.isContained = isContained
     }
 
     func usage() async -> MachineUsage {
@@ -40,7 +37,13 @@ final class MachineMeter: Sendable {
         }
         addNetwork(to: &usage)
         usage.uptime = read("/proc/uptime").flatMap { $0.split(separator: " ").first.flatMap { Double($0) } }
-        usage.disks = await disks()
+        // btime stays as it is while uptime runs on; the clock that both go by may be set.
+        usage.startedAt = KernelText.number("btime", in: read("/proc/stat")).map {
+            Date(timeIntervalSince1970: Double($0))
+        }
+        for folder in folders {
+            if let disk = await folder.disk() { usage.disks.append(disk) }
+        }
         return usage
     }
 
@@ -66,8 +69,12 @@ final class MachineMeter: Sendable {
     }
 
     private func addNetwork(to usage: inout MachineUsage) {
-        let text = read("/proc/self/net/dev")
-        // Inside a container none of its interfaces is the machine's own: then those count that lead to no other one.
+        // The first process of the machine is in the machine's own network; in a container it is seen where the container
+        // may see the machine's processes.
+        let own = read("/proc/self/net/dev")
+        let text = read("/proc/1/net/dev") ?? own
+        if isContained, KernelText.interfaces(text) == KernelText.interfaces(own) { return }
+        // A machine that is itself a container has no real ones: then those count that lead to no other.
         let bytes =
             KernelText.networkBytes(text, counts: isReal)
             ?? KernelText.networkBytes(text) { name in
@@ -80,29 +87,47 @@ final class MachineMeter: Sendable {
     static func isReal(_ interface: Substring) -> Bool {
         access("/sys/class/net/\(interface)/device", F_OK) == 0
     }
+}
 
-    /// Nothing where they do not answer within a second.
-    private func disks() async -> [MachineUsage.Disk] {
+/// Asks for the file system that a folder lies on, on a thread of its own: one that does not answer holds up nobody.
+private final class DiskMeter: Sendable {
+    private let name: String
+    private let path: String
+    private let queue = DispatchQueue(label: "orc.disk", qos: .utility)
+    private let state = Mutex(State())
+
+    private struct State {
+        var disk: MachineUsage.Disk?
+        var isAsking = false
+    }
+
+    init(name: String, path: String) {
+        self.name = name
+        self.path = path
+    }
+
+    /// Nil where it does not answer within a second, or has not answered since.
+    func disk() async -> MachineUsage.Disk? {
         let mayAsk = state.withLock { state in
             defer { state.isAsking = true }
             return !state.isAsking
         }
-        if mayAsk { queue.async { self.ask() } }
+        guard mayAsk else { return nil }
+        queue.async { self.ask() }
         for _ in 0..<100 {
-            if let disks = state.withLock({ $0.isAsking ? nil : $0.disks }) { return disks }
+            if let answer = state.withLock({ $0.isAsking ? nil : Answer(disk: $0.disk) }) { return answer.disk }
             do { try await Task.sleep(for: .milliseconds(10)) } catch { break }
         }
-        return []
+        return nil
     }
 
+    private struct Answer { let disk: MachineUsage.Disk? }
+
     private func ask() {
-        let disks = folders.compactMap { folder -> MachineUsage.Disk? in
-            var status = statvfs()
-            guard statvfs(folder.path, &status) == 0 else { return nil }
-            return Self.disk(folder.name, status)
-        }
+        var status = statvfs()
+        let disk = statvfs(path, &status) == 0 ? Self.disk(name, status) : nil
         state.withLock { state in
-            state.disks = disks
+            state.disk = disk
             state.isAsking = false
         }
     }

@@ -26,6 +26,7 @@ final class Meter: Sendable {
     private static let firstLook = 3.0
     /// How many servers can be watched at once.
     private static let mostWatched = 64
+    private static let leastExpiry = 5.0
     /// How many readings the engine is asked for at once: each is answered at its next tick, within a second.
     private static let mostAsked = 16
 
@@ -133,7 +134,9 @@ final class Meter: Sendable {
     }
 
     /// Seconds after which a reading says nothing any more.
-    private var expiry: Double { max(interval, 1) * 3 }
+    ///
+    /// With a short interval the engine, which answers at its own pace, is given some more.
+    private var expiry: Double { max(interval * 3, Self.leastExpiry) }
 
     // The kernel's way.
 

@@ -39,7 +39,7 @@ extension Server {
         if found != nil { lostContainer = false }
         container = found
         // An engine that does not tell of processes hides them.
-        if found != nil, found?.state.processID == nil { container?.state.processID = 0 }
+        if container?.state.processID == nil { container?.state.processID = 0 }
         unseen = nil
         noteWish()
         noteRun()

@@ -100,6 +100,11 @@ final class Board: Sendable {
             state.hosts[host, default: [:]][path] = report
             state.count(change: host, path)
             tell(host, path, report.json)
+            if path == Topics.HostReport.agent.rawValue,
+                report.json["state"]?.string != AgentReport.Presence.online.rawValue
+            {
+                dropFigures(of: host, in: &state)
+            }
         }
     }
 
@@ -119,6 +124,11 @@ final class Board: Sendable {
         state.count(change: host, path)
         if state.hosts[host]?.isEmpty == true { state.hosts[host] = nil }
         tell(host, path, .null)
+    }
+
+    /// Of a host whose agent is away, what it used a while ago says nothing; the broker lets it expire without a word.
+    private func dropFigures(of host: HostName, in state: inout State) {
+        for path in (state.hosts[host] ?? [:]).keys where Topics.isFigure(path) { remove(host, path, in: &state) }
     }
 
     private func tell(_ host: HostName, _ path: String, _ json: JSON) {
@@ -268,28 +278,5 @@ final class Board: Sendable {
         state.withLock { _ in
             feed.append(Feed.Subject(host: host, path: path, kind: "event"), event: "event", data)
         }
-    }
-}
-
-extension Feed.Subject {
-    /// `path`: below `status/` or `event/`.
-    init(host: HostName, path: String, kind: String) {
-        let levels = path.split(separator: "/")
-        let isServers = levels.count >= 2 && levels[0] == "server"
-        self.init(
-            host: host, server: isServers ? ServerID(sid: levels[1]) : nil,
-            kinds: [kind] + (kind == "report" ? levels.last.map { [String($0)] } ?? [] : []),
-            isFigure: kind == "report" && Topics.isFigure(path))
-    }
-}
-
-extension ServerID {
-    /// Of `server/<sid>/state`.
-    fileprivate init?(statePath: String) {
-        let levels = statePath.split(separator: "/", omittingEmptySubsequences: false)
-        guard levels.count == 3, levels[0] == "server", levels[2] == Topics.ServerReport.state.rawValue else {
-            return nil
-        }
-        self.init(sid: levels[1])
     }
 }

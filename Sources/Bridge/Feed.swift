@@ -4,14 +4,13 @@ import Synchronization
 
 /// What happened lately on the bus, numbered: the event stream's history, bounded in count and bytes.
 ///
-/// Figures, which come every few seconds and say all there is to say anew, take little room in it: they are handed to those
-/// who read on, and push nothing else out.
+/// Figures, which come every few seconds and say all there is to say anew, push nothing else out of it.
 ///
 /// Readers hold no buffer of their own, only the number that they have come to: one that falls behind the history is
 /// dropped.
 final class Feed: Sendable {
     private static let capacity = 1024
-    private static let mostFigures = 128
+    private static let mostFigures = 1024
     private static let maxBytes = 2 << 20
 
     struct Entry: Sendable {

@@ -112,10 +112,9 @@ struct MetricsPage: Sendable {
         text.add(
             "orc_host_boot_time_seconds", "When the machine started, since 1970.",
             hosts.compactMap { host in
-                guard let report = board.report(host, .host)?.json, let uptime = report["uptime_s"]?.double,
-                    let at = report["ts"].flatMap(Timestamp.date)
-                else { return nil }
-                return (Self.labels(host), (at.timeIntervalSince1970 - uptime).rounded())
+                board.report(host, .host)?.json["started"].flatMap(Timestamp.date).map {
+                    (Self.labels(host), $0.timeIntervalSince1970)
+                }
             })
         let resources = ["cpu", "memory", "io"]
         text.add(

@@ -45,7 +45,8 @@ package struct MachineReport: Sendable {
         Field("network_tx_bytes", .nullable(.integer()), "Sent by them since it started."),
         Field("network_rx_rate", .nullable(.number), "Received a second, in bytes."),
         Field("network_tx_rate", .nullable(.number), "Sent a second, in bytes."),
-        Field("uptime_s", .nullable(.integer()), "Seconds since the machine started."),
+        Field("uptime_s", .nullable(.number), "Seconds since the machine started."),
+        Field("started", .nullable(.string), "When the machine started."),
         Field(
             "warnings", .array(.oneOf(MachineWarning.allCases.map(\.rawValue))),
             "What is wrong now; event/agent tells when each begins and ends."),
@@ -83,7 +84,7 @@ package struct MachineReport: Sendable {
             "network_rx_bytes": .optional(usage.networkReceivedBytes),
             "network_tx_bytes": .optional(usage.networkSentBytes),
             "network_rx_rate": rate(\.networkReceivedBytes), "network_tx_rate": rate(\.networkSentBytes),
-            "uptime_s": .optional(usage.uptime.flatMap { Int(exactly: $0.rounded(.down)) }),
+            "uptime_s": .rounded(usage.uptime, decimals: 2), "started": Timestamp.json(usage.startedAt),
             "warnings": .array(warnings.map { .string($0.rawValue) }),
             "interval_s": .rounded(earlier.map { usage.readAt - $0.readAt }, decimals: 3), "ts": Timestamp.json(at),
         ]

@@ -1,3 +1,5 @@
+package import FoundationEssentials
+
 /// What is used of the whole machine at a moment; nil is what the kernel does not tell.
 package struct MachineUsage: Sendable, Equatable {
     /// Seconds by a clock that nobody sets.
@@ -20,6 +22,8 @@ package struct MachineUsage: Sendable, Equatable {
     package var networkReceivedBytes: Int?
     package var networkSentBytes: Int?
     package var uptime: Double?
+    /// By the machine's own clock.
+    package var startedAt: Date?
 
     /// The part of the last ten seconds in which something had to wait for a resource, in percent.
     package struct Pressure: Sendable, Equatable {

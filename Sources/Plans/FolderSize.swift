@@ -35,7 +35,7 @@ extension Folder {
                 guard walk.depth < Self.deepest else { throw .tooDeep }
                 try walk.enter(parent: walk.descriptor, name: name)
             } else if status.st_nlink < 2 || walk.linked.count >= Self.mostLinked
-                || walk.linked.insert([UInt64(status.st_dev), UInt64(status.st_ino)]).inserted
+                || walk.linked.insert(status.st_ino).inserted
             {
                 walk.add(status)
             }
@@ -47,7 +47,8 @@ extension Folder {
 /// The folders that are open on the way down, each half read.
 private struct SizeWalk {
     private(set) var bytes = 0
-    var linked: Set<[UInt64]> = []
+    /// Files of several names that have been counted; all are of one file system.
+    var linked: Set<ino_t> = []
     private var streams: [OpaquePointer] = []
 
     var depth: Int { streams.count }

@@ -44,7 +44,7 @@ struct Top: AsyncParsableCommand {
         }
     }
 
-    /// Draws once a second; where it is not live, once, when what is watched has been measured.
+    /// Draws once a second; where it is not live, once, when what is watched has been measured twice.
     private static func show(_ board: TopBoard, _ client: BusClient, _ topics: Topics, isLive: Bool) async throws {
         try await Task.sleep(for: .milliseconds(200))  // what is retained has come by then
         for second in 0... {
@@ -56,7 +56,7 @@ struct Top: AsyncParsableCommand {
             }
             if isLive {
                 StandardOutput.print("\u{1B}[H\u{1B}[2J" + board.text)
-            } else if second == 2 {
+            } else if second >= 2 && board.isMeasured || second == 5 {
                 return StandardOutput.print(board.text)
             }
             try await Task.sleep(for: .seconds(1))

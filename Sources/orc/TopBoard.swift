@@ -50,6 +50,12 @@ final class TopBoard: Sendable {
         }
     }
 
+    /// Whether the speeds of all that run are known.
+    var isMeasured: Bool {
+        let running = running
+        return state.withLock { state in running.allSatisfy { state.metrics[$0]?["interval_s"]?.double != nil } }
+    }
+
     var text: String {
         let (state, rows) = state.withLock { state in
             let rows = state.states.sorted { $0.key < $1.key }.map { server, report in

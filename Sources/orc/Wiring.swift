@@ -58,7 +58,7 @@ struct Wiring {
 
     private func run(_ services: [any Service]) async throws {
         Descriptors.raiseLimit()
-        let named = services.map { NamedService(service: $0) }
+        let named = (services + [ResidentMemory()]).map { NamedService(service: $0) }
         let group = ServiceGroup(services: named, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         try await group.run()
         logger.info("stopped")

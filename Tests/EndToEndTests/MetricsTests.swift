@@ -18,7 +18,8 @@ extension EndToEnd {
         ) async throws {
             let given = ["ORC_METRICS_INTERVAL": "1s"].merging(settings) { $1 }
             try await Rig.with(settings: given, broker: broker) { rig in
-                try rig.installGame(orc: ["restart": "never"])
+                // Half a core: a spinner takes the same, whatever else the machine is at.
+                try rig.installGame(orc: ["restart": "never", "resources": ["cpus": .number("0.5")]])
                 try await rig.withProbe { probe in
                     try await rig.startAgent()
                     try await probe.isOnline()
@@ -79,7 +80,7 @@ extension EndToEnd {
                 let reply = try await probe.send(.stats, Self.server.sid)
                 #expect(reply.data["metrics"]?["pids"]?.int != nil && reply.data["raw"] == nil)
                 #expect(reply.data["uptime_s"]?.int != nil && reply.data["memory_percent"]?.double != nil)
-                #expect(reply.took.map { $0 < 200 } == true)
+                #expect(reply.took.map { $0 < 900 } == true, "no second reading is waited for")
             }
         }
 
@@ -90,7 +91,7 @@ extension EndToEnd {
                 let reply = try await probe.send(.stats, Self.server.sid, ["raw": true])
                 #expect(reply.data["raw"]?["read"]?.string?.hasPrefix("20") == true)
                 #expect(
-                    reply.data["metrics"]?["cpu_percent"]?.double.map { abs($0 - 100) < 10 } == true,
+                    reply.data["metrics"]?["cpu_percent"]?.double.map { abs($0 - 50) < 10 } == true,
                     "\(reply.data.text())")
             }
         }
@@ -139,7 +140,7 @@ extension EndToEnd {
                 _ = try await Self.metrics(probe, "figures") { $0["cpu_percent"]?.double != nil }
                 let mark = probe.mark
                 try await rig.docker("exec", "-d", Self.container, "sh", "-c", "while :; do :; done")
-                _ = try await Self.metrics(probe, "work", after: mark) { ($0["cpu_percent"]?.double ?? 0) > 50 }
+                _ = try await Self.metrics(probe, "work", after: mark) { ($0["cpu_percent"]?.double ?? 0) > 25 }
                 let before = probe.mark
                 try await rig.docker("kill", Self.container)
                 _ = try await probe.next(after: before, "the figures' end", limit: .seconds(2)) {
@@ -163,7 +164,7 @@ extension EndToEnd {
                 let first = try await Self.metrics(probe, "the next run", after: again)
                 #expect(first["cpu_percent"] == .null && first["interval_s"] == .null)
                 let next = try await Self.metrics(probe, "its speed", after: again) { $0["cpu_percent"]?.double != nil }
-                #expect((0...50).contains(next["cpu_percent"]?.double ?? -1), "\(next.text())")
+                #expect((0...25).contains(next["cpu_percent"]?.double ?? -1), "\(next.text())")
             }
         }
 
@@ -183,6 +184,7 @@ extension EndToEnd {
                 try await Task.sleep(for: .seconds(5))
                 try await rig.withProbe { late in
                     try await late.report(late.topics.status(Self.server, .state), "the rest") { _ in true }
+                    try await Task.sleep(for: .seconds(1))
                     #expect(late.newest(late.topics.status(Self.server, .metrics)) == nil)
                 }
             }
@@ -204,7 +206,7 @@ extension EndToEnd {
                 #expect(watched.status == .ok && watched.data["metrics"]?["cpu_seconds"]?.double != nil)
                 try await Task.sleep(for: .seconds(6))
                 let heard = probe.messages.dropFirst(quiet).filter { $0.topic == topic }.count
-                #expect((3...4).contains(heard), "\(heard)")
+                #expect((2...5).contains(heard), "\(heard)")
                 for wrong: JSON in [601, -1, "x"] {
                     #expect(try await probe.send(.stats, Self.server.sid, ["watch": wrong]).code == .badArguments)
                 }

@@ -41,6 +41,10 @@ import Testing
         (["ORC_LOG_LEVEL": "loud"], "ORC_LOG_LEVEL"), (["ORC_LOG_FORMAT": "xml"], "ORC_LOG_FORMAT"),
         (["ORC_MQTT_VERSION": "4"], "ORC_MQTT_VERSION"), (["ORC_ROOT": "relative"], "ORC_ROOT"),
         (["ORC_MQTT_PASSWORD_FILE": "/no/such/file"], "ORC_MQTT_PASSWORD_FILE"),
+        (["ORC_METRICS_INTERVAL": "10"], "ORC_METRICS_INTERVAL"),
+        (["ORC_METRICS_INTERVAL": "2h"], "ORC_METRICS_INTERVAL"),
+        (["ORC_METRICS_INTERVAL": "0s"], "ORC_METRICS_INTERVAL"), (["ORC_WARN_DISK": "101"], "ORC_WARN_DISK"),
+        (["ORC_WARN_MEMORY": "much"], "ORC_WARN_MEMORY"), (["ORC_WARN_PRESSURE": "-1"], "ORC_WARN_PRESSURE"),
         (["ORC_BROKER_LISTEN": "nowhere:0"], "ORC_BROKER_LISTEN"), (["ORC_CONFIG": "/no/such/file"], "/no/such/file"),
     ])
     func `what cannot be read stops the start by name`(environment: [String: String], name: String) {

@@ -1,0 +1,45 @@
+import FoundationEssentials
+import Glibc
+import ServiceLifecycle
+
+/// Gives back what the program took to start and needs no more: a while after its start, and then now and then.
+///
+/// Most of its resident memory is its own code, of which the kernel maps sixteen pages wherever one is touched. What is needed
+/// again is mapped again, from the page cache.
+struct ResidentMemory: Service {
+    /// Seconds from the start to the first time, and from then to each next one.
+    private static let pauses = (first: 5, next: 60)
+
+    func run() async {
+        await cancelWhenGracefulShutdown {
+            // What is mapped now, at the start, stays so to the end: the program, and the libraries that it is linked to.
+            let code = Self.code(in: (try? String(contentsOfFile: "/proc/self/maps", encoding: .utf8)) ?? "")
+            var pause = Self.pauses.first
+            while !Task.isCancelled {
+                do { try await Task.sleep(for: .seconds(pause)) } catch { return }
+                Self.giveBack(code)
+                pause = Self.pauses.next
+            }
+        }
+    }
+
+    static func giveBack(_ mappings: [Range<UInt>]) {
+        for mapping in mappings {
+            // Where the kernel does not want to, it stays as it is.
+            _ = madvise(UnsafeMutableRawPointer(bitPattern: mapping.lowerBound), mapping.count, MADV_DONTNEED)
+        }
+    }
+
+    /// The mappings of files' code, of which the files hold every byte.
+    ///
+    /// `text`: of `/proc/self/maps` (proc_pid_maps(5)). What is only read may have been written at the start (relocations), and
+    /// so is nobody's to drop; code never is.
+    static func code(in text: String) -> [Range<UInt>] {
+        text.split(separator: "\n").compactMap { line in
+            let words = line.split(separator: " ")
+            guard words.count == 6, words[1] == "r-xp", words[5].hasPrefix("/") else { return nil }
+            let ends = words[0].split(separator: "-").compactMap { UInt($0, radix: 16) }
+            return ends.count == 2 && ends[0] < ends[1] ? ends[0]..<ends[1] : nil
+        }
+    }
+}
