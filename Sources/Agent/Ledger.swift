@@ -32,9 +32,22 @@ final class Ledger: Sendable {
 
     private struct Entry {
         let received: Date
-        var reply: Reply?
+        /// Whether the command is on the disk, and so its reply can be put beside it.
+        var isOnDisk = false
+        var end = End.open
         /// Where duplicates that came meanwhile want the reply.
         var others: [ReplyRoute] = []
+    }
+
+    private enum End {
+        /// There is no reply yet.
+        case open
+        /// The reply is on the disk.
+        case stored
+        /// The reply, where the disk does not take it.
+        case kept(Reply)
+
+        var isOpen: Bool { if case .open = self { true } else { false } }
     }
 
     enum Sighting: Sendable {
@@ -61,7 +74,8 @@ final class Ledger: Sendable {
         state.withLock { state in
             for command in seen {
                 state.order.append(command.key)
-                state.entries[command.key] = Entry(received: command.received, reply: Self.reply(command))
+                state.entries[command.key] = Entry(
+                    received: command.received, isOnDisk: true, end: command.reply == nil ? .open : .stored)
                 guard !command.isSent, let message = command.command.flatMap(CommandMessage.init(journalText:)) else {
                     continue
                 }
@@ -76,7 +90,11 @@ final class Ledger: Sendable {
     private static func reply(_ command: Store.JournalEntry) -> Reply? {
         guard let text = command.reply else { return nil }
         if let json = try? JSON.parse(text), let reply = Reply(json) { return reply }  // else it is as good as none
-        var reply = Reply(action: command.action, status: .error, at: command.received)
+        return unknown(command.action, command.received)
+    }
+
+    private static func unknown(_ action: String, _ date: Date) -> Reply {
+        var reply = Reply(action: action, status: .error, at: date)
         reply.code = .interrupted
         reply.error = "what became of this is not known any more"
         return reply
@@ -97,22 +115,33 @@ final class Ledger: Sendable {
         guard case .new = sighting else { return sighting }
         let limit = command.receivedAt.addingTimeInterval(-Self.memory)
         let sent = takeSent()
-        write {
+        let isOnDisk = write {
             try store.note(
                 command.key, message.journalText ?? "", received: command.receivedAt, forgettingBefore: limit,
                 sent: sent)
         }
+        if isOnDisk { state.withLock { $0.entries[command.key]?.isOnDisk = true } }
         return .new
     }
 
     /// The reply to a command that was under way when it came a second time, where it has one by now.
-    func reply(to command: Command) -> Reply? { state.withLock { $0.entries[command.key]?.reply } }
+    func reply(to command: Command) -> Reply? {
+        switch state.withLock({ $0.entries[command.key]?.end }) {
+        case nil, .open?: nil
+        case .stored?: stored(command.key)
+        case .kept(let reply)?: reply
+        }
+    }
 
     private func sighting(of command: Command) -> Sighting {
         state.withLock { state -> Sighting in
             forgetOld(&state, now: command.receivedAt)
             if var entry = state.entries[command.key] {
-                if let reply = entry.reply { return .done(reply) }
+                switch entry.end {
+                case .open: break
+                case .stored: return .done(stored(command.key) ?? Self.unknown(command.action.name, command.receivedAt))
+                case .kept(let reply): return .done(reply)
+                }
                 if entry.others.count < Self.mostOthers, !entry.others.contains(command.route) {
                     entry.others.append(command.route)
                 }
@@ -177,18 +206,24 @@ final class Ledger: Sendable {
         let known = state.withLock { state in
             defer {
                 state.entries[command.key]?.others = []
-                state.entries[command.key]?.reply = reply
+                state.entries[command.key]?.end = .kept(reply)
             }
             return state.entries[command.key]
         }
-        write { try store.note(command.key, reply: reply.json.text(), entry) }
+        settle(command.key) { try store.note(command.key, reply: reply.json.text(), entry) }
         return known?.others ?? []
     }
 
     /// As ``finish(_:with:_:)`` for one that could not even be read again.
     func settle(_ key: String, with reply: Reply) {
-        state.withLock { $0.entries[key]?.reply = reply }
-        write { try store.note(key, reply: reply.json.text()) }
+        state.withLock { $0.entries[key]?.end = .kept(reply) }
+        settle(key) { try store.note(key, reply: reply.json.text()) }
+    }
+
+    /// What is on the disk need not be remembered beside.
+    private func settle(_ key: String, _ body: () throws -> Void) {
+        guard write(body) else { return }
+        state.withLock { if $0.entries[key]?.isOnDisk == true { $0.entries[key]?.end = .stored } }
     }
 
     /// What has no reply yet stays, however old it is.
@@ -197,7 +232,7 @@ final class Ledger: Sendable {
         while index < state.order.count, let entry = state.entries[state.order[index]],
             now.timeIntervalSince(entry.received) > Self.memory || state.order.count > Self.most
         {
-            if entry.reply == nil {
+            if entry.end.isOpen {
                 index += 1
             } else {
                 state.entries[state.order.remove(at: index)] = nil
@@ -206,8 +241,15 @@ final class Ledger: Sendable {
     }
 
     /// A full disk must not stop a server from being stopped: the command goes on, and the fault is told.
-    private func write(_ body: () throws -> Void) {
-        do { try body() } catch { logger.error("the journal cannot be written", metadata: ["error": "\(error)"]) }
+    @discardableResult
+    private func write(_ body: () throws -> Void) -> Bool {
+        do {
+            try body()
+            return true
+        } catch {
+            logger.error("the journal cannot be written", metadata: ["error": "\(error)"])
+            return false
+        }
     }
 }
 

@@ -14,6 +14,9 @@ struct Reconciler: Sendable {
     let store: Store
     let logger: Logger
 
+    /// Events that tell all that matters at once; what an inspect adds can wait.
+    private static let tellsAll: Set<String> = ["die", "pause", "unpause"]
+    private static let leisure = Duration.milliseconds(300)
     /// INT, QUIT, KILL and TERM: what is meant to end a server.
     private static let endingSignals: Set<Int> = [2, 3, 9, 15]
 
@@ -77,8 +80,13 @@ struct Reconciler: Sendable {
                 fleet.setEngineReachable(true)
                 logger.info("following the container engine", metadata: ["engine.api": "\(engine.apiVersion ?? "")"])
             } each: { event in
-                guard let id = server(of: event) else { return }
-                if note(event, of: id) { group.addTask { await look(at: id) } }
+                guard let id = server(of: event), note(event, of: id) else { return }
+                let isUrgent = !Self.tellsAll.contains(event.action)
+                group.addTask {
+                    // In a burst of ends the engine is busy enough, and the report is out.
+                    if !isUrgent { try? await Task.sleep(for: Self.leisure) }  // cancelled: the stream has ended
+                    await look(at: id)
+                }
             }
         }
     }

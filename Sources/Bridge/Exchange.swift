@@ -10,7 +10,8 @@ final class Exchange: Sendable {
     /// How long an outcome is kept, as agents keep an id.
     private static let memory: Duration = .seconds(900)
     private static let capacity = 4096
-    private static let maxBytes = 8 << 20
+    /// Of payloads and replies: whoever has had his answer seldom asks for it again, and the agent keeps it for him too.
+    private static let maxBytes = 1 << 20
     /// How long the mirror waits for the full reply.
     private static let patience: Duration = .milliseconds(250)
     /// For how long a command is sent again to a broker that has come back, as brokers keep an agent's session.
@@ -33,7 +34,11 @@ final class Exchange: Sendable {
     struct Record: Sendable {
         fileprivate(set) var call: Call
         let sentAt: ContinuousClock.Instant
-        var full: Reply?
+        var full: Reply? {
+            get { packed?.reply }
+            set { packed = newValue.map(PackedReply.init) }
+        }
+        fileprivate var packed: PackedReply?
         /// The reply as its mirror has it, without data.
         var mirror: Reply?
         fileprivate var bytes: Int
@@ -41,11 +46,27 @@ final class Exchange: Sendable {
 
         /// The last word, or the newest before it.
         var reply: Reply? {
-            full?.status.isTerminal == true || mirror?.status.isTerminal != true ? full ?? mirror : mirror
+            isComplete || mirror?.status.isTerminal != true ? full ?? mirror : mirror
         }
-        var isOver: Bool { reply?.status.isTerminal == true }
-        fileprivate var isComplete: Bool { full?.status.isTerminal == true }
-        fileprivate var mayBeSentAgain: Duration { reply == nil ? resending : memory - resending }
+        var isOver: Bool { isComplete || mirror?.status.isTerminal == true }
+        fileprivate var isComplete: Bool { packed?.status.isTerminal == true }
+        fileprivate var mayBeSentAgain: Duration {
+            packed == nil && mirror == nil ? resending : memory - resending
+        }
+    }
+
+    /// A reply as its text, which takes a tenth of the room.
+    fileprivate struct PackedReply {
+        let status: Reply.Status
+        let text: [UInt8]
+
+        init(_ reply: Reply) {
+            status = reply.status
+            text = reply.json.bytes
+        }
+
+        /// What was written here can be read.
+        var reply: Reply? { (try? JSON.parse(text)).flatMap { Reply($0) } }
     }
 
     private let state = Mutex(State())
@@ -214,7 +235,7 @@ extension Exchange {
                 record.full = reply
                 if record.isComplete { record.call.payload = [] }
                 bytes -= record.bytes
-                record.bytes = record.call.payload.count + (reply.data.isNull ? 0 : reply.data.bytes.count)
+                record.bytes = record.call.payload.count + (record.packed?.text.count ?? 0)
                 bytes += record.bytes
                 records[key] = record
                 return takeWaiters(of: key)
