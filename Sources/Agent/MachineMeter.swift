@@ -132,8 +132,9 @@ private final class DiskMeter: Sendable {
         }
     }
 
-    /// What is kept for root alone is nobody's to fill: as `df` counts. Nil for numbers that cannot be, which some file
-    /// systems of a network tell.
+    /// As `df` counts: what is kept for root alone is nobody's to fill.
+    ///
+    /// Nil for numbers that cannot be, which some file systems of a network tell.
     private static func disk(_ name: String, _ status: statvfs) -> MachineUsage.Disk? {
         guard status.f_blocks >= status.f_bfree, let used = Int(exactly: status.f_blocks - status.f_bfree),
             let available = Int(exactly: status.f_bavail), let unit = Int(exactly: status.f_frsize)
