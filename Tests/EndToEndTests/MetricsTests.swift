@@ -180,8 +180,8 @@ extension EndToEnd {
                 _ = try await Self.metrics(probe, "figures")
                 #expect(try await isRetained(rig))
                 try await rig.endAgent()
-                // Three intervals later the broker has dropped them.
-                try await Task.sleep(for: .seconds(5))
+                // When they expire the broker drops them.
+                try await Task.sleep(for: .seconds(7))
                 try await rig.withProbe { late in
                     try await late.report(late.topics.status(Self.server, .state), "the rest") { _ in true }
                     try await Task.sleep(for: .seconds(1))
