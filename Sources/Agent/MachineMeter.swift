@@ -17,7 +17,7 @@ final class MachineMeter: Sendable {
     init(
         folders: [(name: String, path: String)], read: @escaping @Sendable (String) -> String? = ProcFile.read,
         isReal: @escaping @Sendable (Substring) -> Bool = MachineMeter.isReal,
-        isContained: Bool = access("/.dockerenv", F_OK) == 0 || access("/run/.containerenv", F_OK) == 0
+        isContained: Bool = MachineMeter.isContained
     ) {
         self.folders = folders.map { DiskMeter(name: $0.name, path: $0.path) }
         self.read = read
@@ -81,6 +81,18 @@ final class MachineMeter: Sendable {
                 name != "lo" && !["veth", "docker", "br-", "cni", "podman", "virbr"].contains { name.hasPrefix($0) }
             }
         (usage.networkReceivedBytes, usage.networkSentBytes) = (bytes?.received, bytes?.sent)
+    }
+
+    /// Whether this process is in a container of Docker's or podman's.
+    ///
+    /// The file alone is no sure sign: a machine's disk may have been made from an image.
+    private static var isContained: Bool {
+        guard access("/.dockerenv", F_OK) == 0 || access("/run/.containerenv", F_OK) == 0 else { return false }
+        return (ProcFile.read("/proc/self/mountinfo") ?? "").split(separator: "\n").contains { line in
+            let fields = line.split(separator: " ")
+            guard let dash = fields.firstIndex(of: "-"), dash + 1 < fields.count, fields.count > 4 else { return false }
+            return fields[4] == "/" && fields[dash + 1].contains("overlay")
+        }
     }
 
     /// Whether an interface is none of the kernel's making: no bridge, no tunnel, no container's end.
