@@ -75,13 +75,19 @@ package final class Folder: Sendable {
         guard duplicate >= 0, let stream = fdopendir(duplicate) else { throw .last(path) }
         defer { closedir(stream) }
         var names: [[CChar]] = []
-        while names.count < limit, let entry = readdir(stream) {
+        while names.count < limit, let name = Self.nextName(stream) { names.append(name) }
+        return names
+    }
+
+    /// The next name in an open folder but its own and its parent's, with its NUL; nil at its end.
+    static func nextName(_ stream: OpaquePointer) -> [CChar]? {
+        while let entry = readdir(stream) {
             let name = withUnsafeBytes(of: entry.pointee.d_name) { raw in
                 raw.prefix { $0 != 0 }.map { CChar(bitPattern: $0) } + [0]
             }
-            if name != [0x2E, 0], name != [0x2E, 0x2E, 0] { names.append(name) }
+            if name != [0x2E, 0], name != [0x2E, 0x2E, 0] { return name }
         }
-        return names
+        return nil
     }
 
     package func kind(of name: String) -> Entry {

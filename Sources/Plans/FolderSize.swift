@@ -72,15 +72,9 @@ private struct SizeWalk {
     /// The next name in the folder that was entered last, with its NUL; leaves those that are read to their end.
     mutating func nextName() -> [CChar]? {
         while let stream = streams.last {
-            guard let entry = readdir(stream) else {
-                closedir(stream)
-                streams.removeLast()
-                continue
-            }
-            let name = withUnsafeBytes(of: entry.pointee.d_name) { raw in
-                raw.prefix { $0 != 0 }.map { CChar(bitPattern: $0) } + [0]
-            }
-            if name != [0x2E, 0], name != [0x2E, 0x2E, 0] { return name }
+            if let name = Folder.nextName(stream) { return name }
+            closedir(stream)
+            streams.removeLast()
         }
         return nil
     }
