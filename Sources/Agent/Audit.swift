@@ -131,13 +131,13 @@ final class Audit: Sendable {
 
     /// One line a command.
     func log(_ entry: HistoryEntry, level: Logger.Level) {
-        logger.log(
-            level: level, "audit",
-            metadata: [
-                "audit.who": "\(entry.who ?? "")", "audit.origin": "\(entry.origin.rawValue)",
-                "audit.from": "\(entry.place ?? "")", "command.id": "\(entry.command ?? "")",
-                "command.action": "\(entry.action)", "command.arguments": "\(entry.arguments)",
-                "server.id": "\(entry.server ?? "")", "outcome": "\(entry.outcome)", "took.ms": "\(entry.took ?? 0)",
-            ])
+        var metadata: Logger.Metadata = [
+            "audit.who": "\(entry.who ?? "")", "audit.origin": "\(entry.origin.rawValue)",
+            "audit.from": "\(entry.place ?? "")", "command.id": "\(entry.command ?? "")",
+            "command.action": "\(entry.action)", "command.arguments": "\(entry.arguments)",
+            "server.id": "\(entry.server ?? "")", "outcome": "\(entry.outcome)", "took.ms": "\(entry.took ?? 0)",
+        ]
+        if let error = entry.error { metadata["error"] = "\(error)" }
+        logger.log(level: level, "audit", metadata: metadata)
     }
 }

@@ -95,6 +95,8 @@ import Testing
         ("driver failed: Bind for 0.0.0.0:8303 failed: port is already allocated", "port_in_use"),
         ("listen udp4 0.0.0.0:8303: bind: address already in use", "port_in_use"),
         ("listen tcp 10.9.9.9:1: bind: cannot assign requested address", "bad_bind_address"),
+        ("task ff83ac0d: already exists", "conflict"),
+        ("OCI runtime create failed: container with id exists: ff83ac0d: unknown", "conflict"),
         ("exec: no such file or directory", "command_not_found"), ("something else", "start_failed"),
     ])
     func `a container that never came to run has failed, not crashed`(error: String, reason: String) throws {
