@@ -159,7 +159,7 @@ final class Fleet: Sendable {
     /// Has what could not be done to a server tried again later.
     func tryAgain(_ upkeep: Job.Upkeep, of id: ServerID) { duty.yield(.again(id, upkeep)) }
 
-    /// Has the restart policy judge the end of a server's last run; on the disk before it returns.
+    /// Has the restart policy judge the end of a server's last run, so that the end of the agent cannot undo it.
     ///
     /// Where its owner has asked for something meanwhile, what he asked for counts.
     func judgeEnd(of id: ServerID, now: Date) throws -> RestartPolicy.Decision {
@@ -169,7 +169,7 @@ final class Fleet: Sendable {
             guard let end = server.unaskedEnd else { return }
             (decision, server.history) = server.options.restart.decide(on: end, after: server.history, now: now)
         }
-        if let history = self[id]?.history { try store.set(history, for: id) }
+        if let history = self[id]?.history { try store.note(history, for: id) }
         return decision
     }
 
@@ -256,7 +256,7 @@ final class Fleet: Sendable {
 
     /// Notes on the disk what was found out about a run.
     func keep(_ readiness: Store.Readiness, of id: ServerID) {
-        note("what a run is like") { try store.set(readiness, for: id) }
+        note("what a run is like") { try store.note(readiness, for: id) }
     }
 
     /// Goes on where what is only remembered cannot be written: reports matter more.

@@ -70,6 +70,19 @@ final class Database: Sendable {
         try handle.withLock { connection throws(StoreError) in try Self.run(sql, values, on: connection) }
     }
 
+    /// Runs a statement whose change the end of the program cannot undo, but that of the machine can, for some seconds.
+    ///
+    /// What waits for the disk holds up all who use the store; where many things happen at once, what would be out of date after
+    /// a power failure anyway must not. The next full commit takes it along (sqlite.org/pragma.html, "synchronous").
+    func note(_ sql: String, _ values: Value...) throws(StoreError) {
+        try handle.withLock { connection throws(StoreError) in
+            try Self.run("PRAGMA synchronous = NORMAL", [], on: connection)
+            let result = Result { () throws(StoreError) in try Self.run(sql, values, on: connection) }
+            try Self.run("PRAGMA synchronous = FULL", [], on: connection)
+            _ = try result.get()
+        }
+    }
+
     /// Hands the rows of one statement to `body`, one at a time; `body` must not use the database.
     func each(_ sql: String, _ body: ([Value]) -> Void) throws(StoreError) {
         try handle.withLock { connection throws(StoreError) in try Self.step(sql, [], on: connection, each: body) }

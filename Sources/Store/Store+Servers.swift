@@ -127,13 +127,21 @@ extension Store {
             .real(step.since.timeIntervalSince1970), step.grace.map { .integer(Int64($0)) } ?? .null)
     }
 
+    private static let setHistory = "INSERT OR REPLACE INTO crash VALUES (?, ?)"
+
     package func set(_ history: RestartHistory, for server: ServerID) throws(StoreError) {
-        try database.run(
-            "INSERT OR REPLACE INTO crash VALUES (?, ?)", .text(server.uid), .text(history.json.text()))
+        try database.run(Self.setHistory, .text(server.uid), .text(history.json.text()))
     }
 
-    package func set(_ readiness: Readiness, for server: ServerID) throws(StoreError) {
-        try database.run(
+    /// As ``set(_:for:)-(RestartHistory,_)``, but does not wait for the disk: the end of the program leaves it, a power failure
+    /// may not.
+    package func note(_ history: RestartHistory, for server: ServerID) throws(StoreError) {
+        try database.note(Self.setHistory, .text(server.uid), .text(history.json.text()))
+    }
+
+    /// Does not wait for the disk: a run does not outlive the machine's own.
+    package func note(_ readiness: Readiness, for server: ServerID) throws(StoreError) {
+        try database.note(
             "INSERT OR REPLACE INTO readiness VALUES (?, ?, ?)", .text(server.uid), .text(readiness.run),
             readiness.reason.map(Value.text) ?? .null)
     }

@@ -25,7 +25,9 @@ import Testing
                 history.times = [Date(timeIntervalSince1970: 8)]
                 history.hasGivenUp = true
                 try store.set(history, for: server)
-                try store.set(Store.Readiness(run: "r", reason: "start_timeout"), for: server)
+                try store.note(Store.Readiness(run: "r", reason: "start_timeout"), for: server)
+                history.restarts = 3
+                try store.note(history, for: server)
                 for (key, second) in [("k", 50.0), ("l", 51), ("m", 52)] {
                     try store.note(
                         key, "c", received: Date(timeIntervalSince1970: second), forgettingBefore: .distantPast)
@@ -39,12 +41,25 @@ import Testing
             #expect(kept[server]?.wish == .desired(.running) && kept[ServerID(uid: "x.gone")!]?.wish == .absent)
             #expect(kept[server]?.step?.kind == .stopping && kept[server]?.step?.grace == 60)
             #expect(kept[server]?.history?.hasGivenUp == true && kept[server]?.history?.times.count == 1)
+            #expect(kept[server]?.history?.restarts == 3)
             #expect(kept[server]?.readiness == Store.Readiness(run: "r", reason: "start_timeout"))
             #expect(try store.announced() == [server])
             #expect(try store.begin(instance: "two", at: Date(timeIntervalSince1970: 2)) == ["one"])
             let commands = try store.journal(since: Date(timeIntervalSince1970: 50))
             #expect(commands.map(\.key) == ["k", "l", "m"] && commands.map(\.hasBegun) == [false, true, false])
             #expect(commands.map(\.reply) == ["{}", nil, nil] && commands.map(\.command) == [nil, "c", "c"])
+        }
+    }
+
+    @Test func `after what need not wait for the disk, all else waits for it again`() async throws {
+        try await withPath { path in
+            let store = try Store(path: path)
+            let full: [[Value]] = [[.integer(2)]]
+            #expect(try store.database.run("PRAGMA synchronous") == full)
+            try store.note(RestartHistory(), for: server)
+            #expect(try store.database.run("PRAGMA synchronous") == full)
+            #expect(throws: StoreError.self) { try store.database.note("INSERT INTO nothing VALUES (1)") }
+            #expect(try store.database.run("PRAGMA synchronous") == full)
         }
     }
 
