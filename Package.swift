@@ -31,6 +31,7 @@ let package = Package(
             name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(
             name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CMalloc"),
         .target(name: "Peon", swiftSettings: strict),
         .target(name: "Plans", dependencies: ["Peon"], swiftSettings: strict),
         .target(
@@ -80,7 +81,7 @@ let package = Package(
         .executableTarget(
             name: "orc",
             dependencies: [
-                "Peon", "Plans", "Bus", "Docker", "Store", "Agent", "Bridge",
+                "Peon", "Plans", "Bus", "Docker", "Store", "Agent", "Bridge", "CMalloc",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

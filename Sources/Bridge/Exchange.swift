@@ -10,8 +10,12 @@ final class Exchange: Sendable {
     /// How long an outcome is kept, as agents keep an id.
     private static let memory: Duration = .seconds(900)
     private static let capacity = 4096
-    /// Of payloads and replies: whoever has had his answer seldom asks for it again, and the agent keeps it for him too.
+    /// Of commands and replies: whoever has had his answer seldom asks for it again, and the agent keeps it for him too.
     private static let maxBytes = 1 << 20
+    /// The same where nothing is left but what somebody waits for.
+    private static let maxOpenBytes = 8 << 20
+    /// What a record takes beside payload and reply: its topic, its keys, and the tables that it stands in.
+    private static let recordBytes = 1024
     /// How long the mirror waits for the full reply.
     private static let patience: Duration = .milliseconds(250)
     /// For how long a command is sent again to a broker that has come back, as brokers keep an agent's session.
@@ -41,8 +45,9 @@ final class Exchange: Sendable {
         fileprivate var packed: PackedReply?
         /// The reply as its mirror has it, without data.
         var mirror: Reply?
-        fileprivate var bytes: Int
         fileprivate let number: Int
+
+        fileprivate var bytes: Int { recordBytes + call.payload.count + (packed?.text.count ?? 0) }
 
         /// The last word, or the newest before it.
         var reply: Reply? {
@@ -183,7 +188,7 @@ extension Exchange {
         mutating func replace(_ call: Call, at now: ContinuousClock.Instant) -> Record? {
             let earlier = remove(call.key)
             nextNumber += 1
-            add(Record(call: call, sentAt: now, bytes: call.payload.count, number: nextNumber))
+            add(Record(call: call, sentAt: now, number: nextNumber))
             return earlier
         }
 
@@ -216,7 +221,7 @@ extension Exchange {
             while records.count >= capacity || bytes > maxBytes,
                 let oldest = records.min(by: {
                     ($0.value.isOver ? 0 : 1, $0.value.number) < ($1.value.isOver ? 0 : 1, $1.value.number)
-                })
+                }), oldest.value.isOver || records.count >= capacity || bytes > maxOpenBytes
             {
                 forget(oldest.key)
             }
@@ -232,10 +237,12 @@ extension Exchange {
                 guard var record = records[key], record.call.isAnswered(by: reply), !record.isComplete else {
                     return []
                 }
-                record.full = reply
-                if record.isComplete { record.call.payload = [] }
                 bytes -= record.bytes
-                record.bytes = record.call.payload.count + (record.packed?.text.count ?? 0)
+                record.full = reply
+                if record.isComplete {
+                    record.call.payload = []
+                    record.mirror = nil
+                }
                 bytes += record.bytes
                 records[key] = record
                 return takeWaiters(of: key)

@@ -10,7 +10,8 @@ import Synchronization
 /// dropped.
 final class Feed: Sendable {
     private static let capacity = 1024
-    private static let mostFigures = 1024
+    private static let mostFigures = 256
+    /// Of memory, which a buffer takes by powers of two.
     private static let maxBytes = 2 << 20
 
     struct Entry: Sendable {
@@ -66,7 +67,7 @@ final class Feed: Sendable {
 
         private mutating func remove(at index: Int) {
             let gone = entries.remove(at: index).entry
-            bytes -= gone.frame.readableBytes
+            bytes -= gone.frame.storageCapacity
             if gone.subject.isFigure { figures -= 1 }
         }
 
@@ -94,7 +95,7 @@ final class Feed: Sendable {
         let waiters = state.withLock { state -> [CheckedContinuation<Void, Never>] in
             let frame = frame(event: event, data, number: state.next)
             state.entries.append((state.next, Entry(subject: subject, frame: frame)))
-            state.bytes += frame.readableBytes
+            state.bytes += frame.storageCapacity
             if subject.isFigure { state.figures += 1 }
             state.trim()
             state.next += 1

@@ -56,6 +56,7 @@ final class Database: Sendable {
         try run("PRAGMA busy_timeout = 5000")  // another process, such as `orc keys`, may be writing
         try run("PRAGMA journal_mode = WAL")
         try run("PRAGMA synchronous = FULL")
+        try run("PRAGMA cache_size = -256")  // KiB, in place of 2000: the system's own cache has the rest
         try run("PRAGMA secure_delete = ON")  // what commands asked for may hold passwords
     }
 

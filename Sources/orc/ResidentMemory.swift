@@ -1,11 +1,12 @@
+import CMalloc
 import FoundationEssentials
 import Glibc
 import ServiceLifecycle
 
 /// Gives back what the program took to start and needs no more: a while after its start, and then now and then.
 ///
-/// Most of its resident memory is its own code, of which the kernel maps sixteen pages wherever one is touched. What is needed
-/// again is mapped again, from the page cache.
+/// That is memory that is free, and code: the program is large, and the kernel maps sixteen pages of it wherever one is touched.
+/// What is needed again is mapped again, from the page cache.
 struct ResidentMemory: Service {
     /// Seconds from the start to the first time, and from then to each next one.
     private static let pauses = (first: 5, next: 60)
@@ -28,6 +29,8 @@ struct ResidentMemory: Service {
             // Where the kernel does not want to, it stays as it is.
             _ = madvise(UnsafeMutableRawPointer(bitPattern: mapping.lowerBound), mapping.count, MADV_DONTNEED)
         }
+        // Each thread has a heap of its own, and keeps what a busy time made of it (malloc_trim(3)).
+        malloc_trim(0)
     }
 
     /// The mappings of files' code, of which the files hold every byte.

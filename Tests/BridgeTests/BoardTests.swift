@@ -233,7 +233,7 @@ import Testing
             let more = try #require(paths(await feed.batch(from: next)))
             (seen, next) = (seen + more.kinds, more.next)
         }
-        #expect(seen.last == "availability" && seen.count == 1026)
+        #expect(seen.last == "availability" && seen.count == 258)
         #expect(feed.resumption(after: "\(feed.epoch)-0") == 1)
         for _ in 0..<1100 { append(feed, "server/a-b", kind: "event") }
         #expect(feed.resumption(after: "\(feed.epoch)-0") == nil)
