@@ -44,8 +44,8 @@ final class Ledger: Sendable {
         case open
         /// The reply is on the disk.
         case stored
-        /// The reply, where the disk does not take it.
-        case kept(Reply)
+        /// The reply, where the disk does not take it; apart, as there are thousands of entries without one.
+        indirect case kept(Reply)
 
         var isOpen: Bool { if case .open = self { true } else { false } }
     }

@@ -44,19 +44,22 @@ final class Exchange: Sendable {
         }
         fileprivate var packed: PackedReply?
         /// The reply as its mirror has it, without data.
-        var mirror: Reply?
+        var mirror: Reply? {
+            get { packedMirror?.reply }
+            set { packedMirror = newValue.map(PackedReply.init) }
+        }
+        fileprivate var packedMirror: PackedReply?
         fileprivate let number: Int
 
         fileprivate var bytes: Int { recordBytes + call.payload.count + (packed?.text.count ?? 0) }
 
         /// The last word, or the newest before it.
-        var reply: Reply? {
-            isComplete || mirror?.status.isTerminal != true ? full ?? mirror : mirror
-        }
-        var isOver: Bool { isComplete || mirror?.status.isTerminal == true }
+        var reply: Reply? { isComplete || !isMirrorTerminal ? full ?? mirror : mirror }
+        var isOver: Bool { isComplete || isMirrorTerminal }
+        private var isMirrorTerminal: Bool { packedMirror?.status.isTerminal == true }
         fileprivate var isComplete: Bool { packed?.status.isTerminal == true }
         fileprivate var mayBeSentAgain: Duration {
-            packed == nil && mirror == nil ? resending : memory - resending
+            packed == nil && packedMirror == nil ? resending : memory - resending
         }
     }
 
