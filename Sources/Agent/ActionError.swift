@@ -40,7 +40,9 @@ package struct ActionError: Error, CustomStringConvertible {
 
     /// The engine's own words, and what to do where they would leave their reader at a loss.
     private static func words(_ error: EngineError) -> String {
-        guard case .refused(_, let message) = error, EngineWords.isStuck(message) else { return error.description }
+        guard case .refused(_, let message) = error, EngineWords.isStuck(message.lowercased()) else {
+            return error.description
+        }
         return """
             \(error.description): the engine was ended amid a start and can start this container no more; \
             `destroy` and then `start` makes another of the same files
@@ -65,7 +67,7 @@ enum EngineWords {
         let words = message.lowercased()
         if isPortInUse(words) { return .portInUse }
         if words.contains("no space left on device") { return .noSpace }
-        if isStuck(message) { return .conflict }
+        if isStuck(words) { return .conflict }
         if status == 409 { return words.contains("already in use") ? .nameConflict : .conflict }
         return .internal
     }
@@ -75,16 +77,16 @@ enum EngineWords {
         let words = message.lowercased()
         if isPortInUse(words) { return "port_in_use" }
         if words.contains("cannot assign requested address") { return "bad_bind_address" }
-        if isStuck(message) { return "conflict" }
+        if isStuck(words) { return "conflict" }
         if words.contains("no such file or directory") || words.contains("not found") { return "command_not_found" }
         return "start_failed"
     }
 
     /// Whether what the engine began before it was ended is in the way of every later start (moby 39630).
-    static func isStuck(_ message: String) -> Bool {
-        let words = message.lowercased()
-        return words.hasPrefix("task ") && words.hasSuffix("already exists")
-            || words.contains("container with id exists")
+    ///
+    /// `words`: in small letters.
+    static func isStuck(_ words: String) -> Bool {
+        words.hasPrefix("task ") && words.hasSuffix("already exists") || words.contains("container with id exists")
     }
 
     private static func isPortInUse(_ words: String) -> Bool {

@@ -1,44 +1,52 @@
+import Dispatch
 import Synchronization
 
-/// A sleep that ends when its time is over, or when it is rung.
+/// A sleep that ends when its time is over, when it is rung, or when its task is cancelled.
+///
+/// It leaves nothing behind: a `Task.sleep` that is cancelled keeps three kilobytes until its time would have been over.
 final class Alarm: Sendable {
     private let state = Mutex(State())
 
     private struct State {
         var isRung = false
-        var sleep: Task<Void, Never>?
+        var sleeper: CheckedContinuation<Void, Never>?
+        var timer: (any DispatchSourceTimer)?
     }
 
     /// By the monotonic clock; without a limit where `duration` is nil.
-    ///
-    /// Ends on cancellation too.
     func wait(_ duration: Duration?) async {
-        let sleep = state.withLock { state -> Task<Void, Never>? in
-            defer { state.isRung = false }
-            guard !state.isRung else { return nil }
-            let sleep = Task {
-                // Cancelled: it is rung, or the end.
-                _ = try? await Task.sleep(for: duration ?? .seconds(3600 * 24 * 365), tolerance: .zero)
-            }
-            state.sleep = sleep
-            return sleep
-        }
-        guard let sleep else { return }
         await withTaskCancellationHandler {
-            await sleep.value
+            await withCheckedContinuation { sleeper in
+                state.withLock { state in
+                    guard !state.isRung else { return sleeper.resume() }
+                    state.sleeper = sleeper
+                    state.timer = duration.map { timer($0) }
+                }
+            }
         } onCancel: {
-            sleep.cancel()
+            ring()
         }
         state.withLock { state in
-            state.sleep = nil
+            state.timer?.cancel()
+            state.timer = nil
             state.isRung = false
         }
     }
 
+    /// Whoever waits waits no longer; where nobody does, the next one will not.
     func ring() {
         state.withLock { state in
             state.isRung = true
-            state.sleep?.cancel()
+            state.sleeper?.resume()
+            state.sleeper = nil
         }
+    }
+
+    private func timer(_ duration: Duration) -> any DispatchSourceTimer {
+        let timer = DispatchSource.makeTimerSource()
+        timer.schedule(deadline: .now() + duration / .seconds(1), leeway: .nanoseconds(0))
+        timer.setEventHandler { [weak self] in self?.ring() }
+        timer.activate()
+        return timer
     }
 }

@@ -8,22 +8,17 @@ import Store
 extension Keeper {
     /// Finds out when the run that is under way is ready, and forgets earlier crashes once it has lasted.
     func awaitReadiness(_ id: ServerID) async {
-        guard let run = fleet[id]?.run else { return }
-        await once("readiness", id, run) {
-            guard let rule = await rule(for: id) else { return }
-            await withDiscardingTaskGroup { group in
-                group.addTask { await watch(id, run, by: rule.way) }
-                if let timeout = rule.timeout { group.addTask { await giveUpWaiting(id, run, after: timeout) } }
-                group.addTask { await forgive(id, run) }
-            }
+        guard let run = fleet[id]?.run, let rule = await rule(for: id) else { return }
+        await withDiscardingTaskGroup { group in
+            group.addTask { await watch(id, run, by: rule.way) }
+            if let timeout = rule.timeout { group.addTask { await giveUpWaiting(id, run, after: timeout) } }
+            group.addTask { await forgive(id, run) }
         }
     }
 
     /// Goes on with a run that was under way when the agent or the engine came back.
     func lookAfter(_ id: ServerID, _ run: Date, _ readiness: Observation.Readiness) async {
-        if readiness == .lacking(Self.timedOut), let rule = await rule(for: id) {
-            await once("readiness", id, run) { await watch(id, run, by: rule.way) }
-        }
+        if readiness == .lacking(Self.timedOut), let rule = await rule(for: id) { await watch(id, run, by: rule.way) }
         await forgive(id, run)
     }
 
@@ -101,13 +96,11 @@ extension Keeper {
     }
 
     private func forgive(_ id: ServerID, _ run: Date) async {
-        await once("forgive", id, run) {
-            guard let server = fleet[id], server.history != server.history.forgiven else { return }
-            guard await sleep(until: run.addingTimeInterval(server.options.restart.goodRun)) else { return }
-            guard let now = fleet[id], now.run == run, now.isRunning else { return }
-            // Not on the disk it is only forgotten later: at the next end, by how long the run has lasted.
-            try? fleet.set(now.history.forgiven, for: id)
-        }
+        guard let server = fleet[id], server.history != server.history.forgiven else { return }
+        guard await sleep(until: run.addingTimeInterval(server.options.restart.goodRun)) else { return }
+        guard let now = fleet[id], now.run == run, now.isRunning else { return }
+        // Not on the disk it is only forgotten later: at the next end, by how long the run has lasted.
+        try? fleet.set(now.history.forgiven, for: id)
     }
 }
 

@@ -4,7 +4,6 @@ import Logging
 import Peon
 import Plans
 import Store
-import Synchronization
 
 /// Sees to what a change of state calls for: waits until a server is ready, judges the end of a run, and brings up again
 /// what was wanted before the engine or the agent ended.
@@ -16,7 +15,7 @@ struct Keeper: Sendable {
     let lanes: Lanes
     let meter: Meter
     let logger: Logger
-    let tasks = Tasks()
+    private let waits = Waits()
 
     /// Seconds between two servers that are brought up again, so that not all start at once.
     private static let stagger: TimeInterval = 1
@@ -27,14 +26,17 @@ struct Keeper: Sendable {
 
     /// Works until cancelled.
     func run() async {
+        defer { waits.endAll() }
         await withDiscardingTaskGroup { group in
             var nextRestore = Date.distantPast
             for await duty in fleet.duties {
                 switch duty {
                 case .awaitReadiness(let server):
                     meter.look(at: server)
-                    group.addTask { await awaitReadiness(server) }
-                case .judgeEnd(let server, let event): group.addTask { await judgeEnd(of: server, event) }
+                    waits.begin(.run, server) { await awaitReadiness(server) }
+                case .judgeEnd(let server, let event):
+                    waits.end(.run, server)
+                    group.addTask { await judgeEnd(of: server, event) }
                 case .restore(let server):
                     let date = max(nextRestore, Date())
                     nextRestore = date.addingTimeInterval(Self.stagger)
@@ -43,33 +45,16 @@ struct Keeper: Sendable {
                     group.addTask { await again(upkeep, server) }
                 case .recover:
                     meter.lookAtAll()
-                    recover { work in group.addTask { await work() } }
+                    recover()
                 }
             }
         }
     }
 
-    /// By the monotonic clock, whatever is done to the other one meanwhile.
+    /// By the monotonic clock, whatever is done to the other one meanwhile; false where it was cancelled.
     func sleep(until date: Date) async -> Bool {
-        do {
-            try await Task.sleep(for: .seconds(max(date.timeIntervalSinceNow, 0)))
-            return true
-        } catch {
-            return false
-        }
-    }
-
-    /// Does `body` unless the same is being done already.
-    func once(_ what: String, _ id: ServerID, _ moment: Date, _ body: () async -> Void) async {
-        let key = "\(what) \(id) \(moment.timeIntervalSince1970)"
-        guard tasks.keys.withLock({ $0.insert(key).inserted }) else { return }
-        await body()
-        _ = tasks.keys.withLock { $0.remove(key) }
-    }
-
-    /// What is being done just now.
-    final class Tasks: Sendable {
-        let keys = Mutex<Set<String>>([])
+        await Alarm().wait(.seconds(max(date.timeIntervalSinceNow, 0)))
+        return !Task.isCancelled
     }
 
     // The end of a run.
@@ -91,7 +76,7 @@ struct Keeper: Sendable {
             if let server = fleet[id] { fleet.announce(.crashLoop, of: server) }
         case .restart(let date):
             if let server = fleet[id] { fleet.announce(.restarting, of: server, data: ["at": Timestamp.json(date)]) }
-            await retry(id, at: date)
+            waits.begin(.retry, id) { await retry(id, at: date) }
         }
     }
 
@@ -109,10 +94,8 @@ struct Keeper: Sendable {
 
     /// Waits until the next attempt is due, and has it made where it still is.
     private func retry(_ id: ServerID, at date: Date) async {
-        await once("retry", id, date) {
-            guard await sleep(until: date), fleet[id]?.history.retryAt == date else { return }
-            enqueue(.retry, of: id)
-        }
+        guard await sleep(until: date), fleet[id]?.history.retryAt == date else { return }
+        enqueue(.retry, of: id)
     }
 
     private func enqueue(_ upkeep: Job.Upkeep, of id: ServerID) {
@@ -122,7 +105,7 @@ struct Keeper: Sendable {
     // What was left by an end of the engine or the agent.
 
     /// Takes up what was not brought to its end.
-    private func recover(_ start: (@escaping @Sendable () async -> Void) -> Void) {
+    private func recover() {
         for server in fleet.all {
             let id = server.id
             if let upkeep = server.leftUpkeep {
@@ -133,9 +116,9 @@ struct Keeper: Sendable {
                     enqueue(upkeep, of: id)
                 }
             } else if let date = server.history.retryAt, !server.isRunning {
-                start { await retry(id, at: date) }
-            } else if let run = server.run, server.isRunning {
-                start { await lookAfter(id, run, server.readiness) }
+                waits.begin(.retry, id) { await retry(id, at: date) }
+            } else if let run = server.run, server.isRunning, server.readiness != .awaited {
+                waits.begin(.run, id) { await lookAfter(id, run, server.readiness) }
             }
         }
     }

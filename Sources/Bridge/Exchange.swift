@@ -1,4 +1,6 @@
 import FoundationEssentials
+import NIOCore
+import NIOPosix
 import Peon
 import Synchronization
 
@@ -51,7 +53,9 @@ final class Exchange: Sendable {
         fileprivate var packedMirror: PackedReply?
         fileprivate let number: Int
 
-        fileprivate var bytes: Int { recordBytes + call.payload.count + (packed?.text.count ?? 0) }
+        fileprivate var bytes: Int {
+            recordBytes + call.payload.count + (packed?.text.count ?? 0) + (packedMirror?.text.count ?? 0)
+        }
 
         /// The last word, or the newest before it.
         var reply: Reply? { isComplete || !isMirrorTerminal ? full ?? mirror : mirror }
@@ -125,8 +129,13 @@ final class Exchange: Sendable {
                 while !Task.isCancelled, let record = self[key], !isDone(record) { await change(of: key, isDone) }
             }
             group.addTask {
-                // Cancelled once the reply is there.
-                try? await Task.sleep(for: limit)
+                // Cancelled once the reply is there; a `Task.sleep` would keep its memory until its end all the same.
+                let end = MultiThreadedEventLoopGroup.singleton.any().scheduleTask(in: TimeAmount(limit)) {}
+                await withTaskCancellationHandler {
+                    _ = try? await end.futureResult.get()
+                } onCancel: {
+                    end.cancel()
+                }
             }
             await group.next()
             group.cancelAll()
@@ -253,10 +262,13 @@ extension Exchange {
         }
 
         mutating func take(mirror reply: Reply, key: String) -> [CheckedContinuation<Void, Never>] {
-            guard let record = records[key], !record.isOver else { return [] }
+            guard var record = records[key], !record.isOver else { return [] }
             // What was only asked for is in the full reply alone.
             guard reply.status != .ok || !record.call.action.isReading else { return [] }
-            records[key]?.mirror = reply
+            bytes -= record.bytes
+            record.mirror = reply
+            bytes += record.bytes
+            records[key] = record
             return takeWaiters(of: key)
         }
 
