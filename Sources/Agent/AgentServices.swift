@@ -76,7 +76,10 @@ struct HeartbeatService: Service {
             board.publishPlans()
             for round in 0... {
                 let isBeat = (round * Self.interval).isMultiple(of: Limits.heartbeat)
-                if isBeat || board.hasTrouble { board.publishHealth(isEngineReachable: fleet.isEngineReachable) }
+                let isReachable = fleet.isEngineReachable
+                if isBeat || board.hasNews(isEngineReachable: isReachable) {
+                    board.publishHealth(isEngineReachable: isReachable)
+                }
                 if isBeat, round > 0 { session.announce() }
                 reports.flush()
                 ledger.flush()

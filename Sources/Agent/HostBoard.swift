@@ -20,6 +20,7 @@ final class HostBoard: Sendable {
         var lastCPU: (seconds: Double, at: ContinuousClock.Instant)?
         /// What the bus had counted when health was last told.
         var told = BusCounters()
+        var toldReachable: Bool?
     }
 
     init(settings: AgentSettings, bus: Bus, reports: RetainedReports, logger: Logger) {
@@ -68,11 +69,12 @@ final class HostBoard: Sendable {
         }
     }
 
-    /// Whether the bus has counted something since that somebody should look at.
-    var hasTrouble: Bool {
+    /// Whether there is something since that somebody should look at: the engine's coming or going, or what the bus counts.
+    func hasNews(isEngineReachable: Bool) -> Bool {
         let now = bus.counters
         return state.withLock { state in
-            now.denied != state.told.denied || now.truncated != state.told.truncated
+            isEngineReachable != state.toldReachable || now.denied != state.told.denied
+                || now.truncated != state.told.truncated
                 || now.dropped != state.told.dropped || now.retainedRefused != state.told.retainedRefused
         }
     }
@@ -87,7 +89,10 @@ final class HostBoard: Sendable {
             return elapsed > 0 ? (usage.cpuSeconds - last.seconds) / elapsed * 100 : nil
         }
         let counters = bus.counters
-        state.withLock { $0.told = counters }
+        state.withLock { state in
+            state.told = counters
+            state.toldReachable = isEngineReachable
+        }
         let report = HealthReport(
             residentBytes: usage?.residentBytes, cpuPercent: percent, cpuSeconds: usage?.cpuSeconds,
             isEngineReachable: isEngineReachable, bus: counters)

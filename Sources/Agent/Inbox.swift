@@ -68,6 +68,17 @@ struct Inbox: Sendable {
         }
     }
 
+    /// Answers what came here although the host is another agent's, which has not seen it; it may be sent again.
+    func leave(_ arrival: Arrival) {
+        switch arrival {
+        case .refused(let refusal, let topic): responder.sendAhead(reply(to: refusal, topic: topic), to: refusal.route)
+        case .command(let command, let sighting):
+            let reason = "another agent has this host's name, and did not get this: send it again"
+            responder.sendAhead(command.reply(ActionError(.busy, reason)), to: command.route)
+            if case .new = sighting { ledger.forget(command) }
+        }
+    }
+
     /// Answers a new command that there is no room for; the same id may come again when there is.
     private func turnAway(_ command: Command, _ reason: String) {
         let reply = command.reply(ActionError(.busy, reason))

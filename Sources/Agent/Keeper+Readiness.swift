@@ -18,8 +18,11 @@ extension Keeper {
 
     /// Goes on with a run that was under way when the agent or the engine came back.
     func lookAfter(_ id: ServerID, _ run: Date, _ readiness: Observation.Readiness) async {
-        if readiness == .lacking(Self.timedOut), let rule = await rule(for: id) { await watch(id, run, by: rule.way) }
-        await forgive(id, run)
+        let rule = readiness == .lacking(Self.timedOut) ? await rule(for: id) : nil
+        await withDiscardingTaskGroup { group in
+            if let rule { group.addTask { await watch(id, run, by: rule.way) } }
+            group.addTask { await forgive(id, run) }
+        }
     }
 
     private static let timedOut = "start_timeout"
@@ -51,21 +54,26 @@ extension Keeper {
     }
 
     private func watchLog(_ id: ServerID, _ run: Date, for pattern: LogPattern) async {
-        guard let container = fleet[id]?.container else { return }
-        // The engine notes the time of a start a little after the first lines; those of the run before are not this one's.
-        let end = Timestamp.engineDate(container.state.finishedAt) ?? .distantPast
-        let since = max(run.addingTimeInterval(-5), min(end.addingTimeInterval(0.001), run))
-        var lines = LineCutter()
-        do {
-            try await engine.followLog(of: container.id, since: since) { bytes in
-                for line in lines.lines(in: bytes, withRest: true) where pattern.matches(line) { throw Found() }
+        while let server = fleet[id], server.run == run, server.isRunning, let container = server.container {
+            // The engine notes the time of a start a little after the first lines; those of the run before are not this one's.
+            let end = Timestamp.engineDate(container.state.finishedAt) ?? .distantPast
+            let since = max(run.addingTimeInterval(-5), min(end.addingTimeInterval(0.001), run))
+            var lines = LineCutter()
+            do {
+                try await engine.followLog(of: container.id, since: since) { bytes in
+                    for line in lines.lines(in: bytes, withRest: true) where pattern.matches(line) { throw Found() }
+                }
+            } catch is Found {
+                return note(.ready, id, run)
+            } catch {
+                logger.debug("a log ended before its server was ready", metadata: ["server.id": "\(id)"])
             }
-        } catch is Found {
-            note(.ready, id, run)
-        } catch {
-            logger.debug("a log ended before its server was ready", metadata: ["server.id": "\(id)"])
+            // With the run; where only the stream was cut, it is read once more.
+            guard await sleep(until: Date().addingTimeInterval(Self.pause)) else { return }
         }
     }
+
+    private static let pause: TimeInterval = 1
 
     private struct Found: Error {}
 

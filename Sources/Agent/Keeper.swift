@@ -66,6 +66,7 @@ struct Keeper: Sendable {
         do { decision = try fleet.judgeEnd(of: id, now: Date()) } catch {
             // What is not on the disk is not acted on: a count that is lost could restart for ever.
             logger.error("an end cannot be noted", metadata: ["server.id": "\(id)", "error": "\(error)"])
+            fleet.update(id) { $0.history.retryAt = nil }
             decision = .stayDown
         }
         fleet.announce(event, of: server, data: await details(of: server, event))
@@ -76,7 +77,7 @@ struct Keeper: Sendable {
             if let server = fleet[id] { fleet.announce(.crashLoop, of: server) }
         case .restart(let date):
             if let server = fleet[id] { fleet.announce(.restarting, of: server, data: ["at": Timestamp.json(date)]) }
-            waits.begin(.retry, id) { await retry(id, at: date) }
+            waits.begin(.retry, id) { await retry(id) }
         }
     }
 
@@ -92,10 +93,12 @@ struct Keeper: Sendable {
         return data
     }
 
-    /// Waits until the next attempt is due, and has it made where it still is.
-    private func retry(_ id: ServerID, at date: Date) async {
-        guard await sleep(until: date), fleet[id]?.history.retryAt == date else { return }
-        enqueue(.retry, of: id)
+    /// Waits until the next attempt is due, whenever that comes to be, and has it made.
+    private func retry(_ id: ServerID) async {
+        while let date = fleet[id]?.history.retryAt {
+            guard await sleep(until: date) else { return }
+            if fleet[id]?.history.retryAt == date { return enqueue(.retry, of: id) }
+        }
     }
 
     private func enqueue(_ upkeep: Job.Upkeep, of id: ServerID) {
@@ -115,9 +118,9 @@ struct Keeper: Sendable {
                 } else {
                     enqueue(upkeep, of: id)
                 }
-            } else if let date = server.history.retryAt, !server.isRunning {
-                waits.begin(.retry, id) { await retry(id, at: date) }
-            } else if let run = server.run, server.isRunning, server.readiness != .awaited {
+            } else if server.history.retryAt != nil, !server.isRunning {
+                waits.begin(.retry, id) { await retry(id) }
+            } else if let run = server.run, server.isRunning, !server.isRunWatched {
                 waits.begin(.run, id) { await lookAfter(id, run, server.readiness) }
             }
         }

@@ -11,7 +11,8 @@ import Synchronization
 /// reply. What an earlier run of the agent left without a reply is taken up again or answered as interrupted.
 final class Ledger: Sendable {
     private static let memory: TimeInterval = 15 * 60
-    private static let most = 4096
+    /// Of them in memory, beside the disk.
+    private static let most = 1024
     /// Senders of duplicates that are told how one command ended.
     private static let mostOthers = 16
     /// Seconds for which a command that was not begun is still wanted: as long as the broker keeps a session.

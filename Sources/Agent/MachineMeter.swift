@@ -74,11 +74,12 @@ final class MachineMeter: Sendable {
         let own = read("/proc/self/net/dev")
         let text = read("/proc/1/net/dev") ?? own
         if isContained, KernelText.interfaces(text) == KernelText.interfaces(own) { return }
-        // A machine that is itself a container has no real ones: then those count that lead to no other.
+        // A machine that is itself a container has no real ones, and of one that this is a container on they are not to be
+        // seen: then those count that lead to no other.
         let bytes =
             KernelText.networkBytes(text, counts: isReal)
             ?? KernelText.networkBytes(text) { name in
-                name != "lo" && !["veth", "docker", "br-", "cni", "podman", "virbr"].contains { name.hasPrefix($0) }
+                name != "lo" && !name.contains(".") && !Self.virtual.contains { name.hasPrefix($0) }
             }
         (usage.networkReceivedBytes, usage.networkSentBytes) = (bytes?.received, bytes?.sent)
     }
@@ -95,9 +96,17 @@ final class MachineMeter: Sendable {
         }
     }
 
-    /// Whether an interface is none of the kernel's making: no bridge, no tunnel, no container's end.
+    /// How the interfaces are called that others stand behind.
+    private static let virtual = [
+        "veth", "docker", "br", "cni", "podman", "virbr", "vmbr", "bond", "team", "dummy", "vlan", "wg", "tun", "tap",
+        "tailscale", "zt", "vnet", "cali", "flannel", "lxc",
+    ]
+
+    /// Whether an interface is none of the kernel's making: no bridge, no tunnel, no container's end; nor the faster half
+    /// of another real one, which counts for both (Linux, Documentation/networking/netvsc.rst).
     static func isReal(_ interface: Substring) -> Bool {
-        access("/sys/class/net/\(interface)/device", F_OK) == 0
+        let folder = "/sys/class/net/\(interface)"
+        return access("\(folder)/device", F_OK) == 0 && access("\(folder)/master/device", F_OK) != 0
     }
 }
 

@@ -30,15 +30,32 @@ final class Responder: Sendable {
     @discardableResult
     func deliver(_ numbered: Reply, to route: ReplyRoute) -> Bool {
         var isSent = true
-        if let topic = route.topic {
-            var full = Publication(topic, numbered.json.bytes, quality: .atMostOnce)
-            full.correlation = route.correlation
-            full.expiry = 60
+        if let full = full(numbered, to: route) {
             // The last word must come through a broker that is away just now; what came before it is news of then.
             if numbered.status.isTerminal { isSent = reports.emit(full) } else { bus.publish(full) }
         }
+        return reports.emit(mirrored(numbered, to: route)) && isSent
+    }
+
+    /// Sends a reply on a link whose session is not open: before all that waits for that.
+    func sendAhead(_ reply: Reply, to route: ReplyRoute) {
+        let numbered = numbered(reply)
+        for message in [full(numbered, to: route), mirrored(numbered, to: route)] {
+            if let message, case .later = bus.publish(message) { reports.emit(message) }
+        }
+    }
+
+    private func full(_ numbered: Reply, to route: ReplyRoute) -> Publication? {
+        guard let topic = route.topic else { return nil }
+        var full = Publication(topic, numbered.json.bytes, quality: .atMostOnce)
+        full.correlation = route.correlation
+        full.expiry = 60
+        return full
+    }
+
+    private func mirrored(_ numbered: Reply, to route: ReplyRoute) -> Publication {
         var mirrored = Publication(route.mirror, numbered.withoutPrivateData.json.bytes)
         mirrored.expiry = 60
-        return reports.emit(mirrored) && isSent
+        return mirrored
     }
 }

@@ -32,7 +32,13 @@ struct Session: Sendable {
         /// What is said of this host on `status/agent` is out of date.
         case stalePresence
         /// What came of opening a connection, by its number.
-        case opened(Int, Bool)
+        case opened(Int, Opening)
+    }
+
+    private enum Opening: Sendable {
+        case ready, failed
+        /// Another agent has the better right to the host.
+        case isTaken(AgentReport)
     }
 
     /// Serves one connection after the other until cancelled.
@@ -41,12 +47,15 @@ struct Session: Sendable {
             var connection = 0
             // Commands that wait until the session is open; nil while it is.
             var held: [Inbox.Arrival]? = []
+            // Whether commands are another agent's, and come here only as the broker takes both for one client.
+            var isTaken = false
             // Whether an old word on this host's presence came in meanwhile.
             var isStale = false
             for await input in channel.stream {
                 switch input {
                 case .connected:
                     connection += 1
+                    isTaken = false
                     held = held ?? []
                     let (number, closings) = (connection, reports.closings)
                     group.addTask { channel.continuation.yield(.opened(number, await open(after: closings))) }
@@ -56,15 +65,20 @@ struct Session: Sendable {
                     reports.close()
                 case .arrival(let arrival):
                     waiting.value.subtract(1, ordering: .relaxed)
-                    await take(arrival, holding: &held)
+                    if isTaken { inbox.leave(arrival) } else { await take(arrival, holding: &held) }
                 case .stalePresence: if held == nil { announce() } else { isStale = true }
-                case .opened(let number, true) where number == connection:
+                case .opened(let number, .ready) where number == connection:
                     await inbox.takeUpLeft()
                     for arrival in held ?? [] { await inbox.take(arrival) }
                     held = nil
                     if isStale { announce() }
                     isStale = false
                     fleet.forgetGone()
+                case .opened(let number, .isTaken(let rival)) where number == connection:
+                    isTaken = true
+                    for arrival in held ?? [] { inbox.leave(arrival) }
+                    held = []
+                    group.addTask { await standBack(for: rival) }
                 case .opened: break
                 }
             }
@@ -130,14 +144,11 @@ struct Session: Sendable {
     /// `closings`: of the reports, when the connection was made.
     ///
     /// - Returns: whether commands may be taken.
-    private func open(after closings: Int) async -> Bool {
+    private func open(after closings: Int) async -> Opening {
         do {
             // What is retained on the first has come once the second is acknowledged, as the broker answers in order.
             for filter in [settings.topics.status(.agent), settings.topics.agentEvent] { try await subscribe(filter) }
-            if let rival = presence.rival(now: Date()) {
-                standBack(for: rival)
-                return false
-            }
+            if let rival = presence.rival(now: Date()) { return .isTaken(rival) }
             try await subscribe(settings.topics.allCommands)
             announce()
             board.publishInfo()
@@ -145,11 +156,11 @@ struct Session: Sendable {
             try await reports.open(after: closings)
             board.publishHealth(isEngineReachable: fleet.isEngineReachable)
             logger.info("online", metadata: ["host": "\(settings.host)"])
-            return true
+            return .ready
         } catch {
             logger.error("the session cannot be opened", metadata: ["error": "\(error)"])
             if case BusError.noAnswer = error { bus.stayAway(seconds: 1) }
-            return false
+            return .failed
         }
     }
 
@@ -166,7 +177,8 @@ struct Session: Sendable {
         bus.publish(presence.publication(.online, nil, topic: settings.topics.status(.agent)))
     }
 
-    private func standBack(for rival: AgentReport) {
+    /// Leaves the link to the other agent, once whoever came here has his answer.
+    private func standBack(for rival: AgentReport) async {
         logger.error(
             "another agent has this host's name: standing back",
             metadata: [
@@ -177,6 +189,7 @@ struct Session: Sendable {
             .conflict, cause: .external,
             data: ["instance": .string(presence.instance), "other": .string(rival.instance)])
         bus.publish(Publication(settings.topics.agentEvent, event.json.bytes))
+        await bus.flush()
         bus.stayAway(seconds: Self.standBack)
     }
 }

@@ -132,8 +132,9 @@ final class Board: Sendable {
     }
 
     private func tell(_ host: HostName, _ path: String, _ json: JSON) {
-        feed.append(
-            Feed.Subject(host: host, path: path, kind: "report"), event: "report", Self.telling(host, path, json))
+        var subject = Feed.Subject(host: host, path: path, kind: "report")
+        if case .null = json { subject.isFigure = false }  // nothing newer follows
+        feed.append(subject, event: "report", Self.telling(host, path, json))
     }
 
     private static func telling(_ host: HostName, _ path: String, _ json: JSON) -> JSON {

@@ -23,20 +23,6 @@ final class Exchange: Sendable {
     /// For how long a command is sent again to a broker that has come back, as brokers keep an agent's session.
     private static let resending: Duration = .seconds(60)
 
-    /// One command on its way.
-    struct Call: Sendable {
-        let host: HostName
-        let action: Action
-        /// Nil where the agent draws the name of a new one.
-        let server: ServerID?
-        let id: String
-        let topic: String
-        /// Empty once it is answered.
-        var payload: [UInt8]
-        /// The topic of its mirror, with its id: what tells it from every other.
-        let key: String
-    }
-
     struct Record: Sendable {
         fileprivate(set) var call: Call
         let sentAt: ContinuousClock.Instant
@@ -51,7 +37,9 @@ final class Exchange: Sendable {
             set { packedMirror = newValue.map(PackedReply.init) }
         }
         fileprivate var packedMirror: PackedReply?
-        fileprivate let number: Int
+        /// Counts sendings and last words: the lower, the longer ago was what happened to it last.
+        fileprivate var number: Int
+        fileprivate let isReading: Bool
 
         fileprivate var bytes: Int {
             recordBytes + call.payload.count + (packed?.text.count ?? 0) + (packedMirror?.text.count ?? 0)
@@ -60,6 +48,7 @@ final class Exchange: Sendable {
         /// The last word, or the newest before it.
         var reply: Reply? { isComplete || !isMirrorTerminal ? full ?? mirror : mirror }
         var isOver: Bool { isComplete || isMirrorTerminal }
+        fileprivate var rank: (Int, Int) { (isOver ? isReading ? 0 : 1 : 2, number) }
         private var isMirrorTerminal: Bool { packedMirror?.status.isTerminal == true }
         fileprivate var isComplete: Bool { packed?.status.isTerminal == true }
         fileprivate var mayBeSentAgain: Duration {
@@ -200,7 +189,7 @@ extension Exchange {
         mutating func replace(_ call: Call, at now: ContinuousClock.Instant) -> Record? {
             let earlier = remove(call.key)
             nextNumber += 1
-            add(Record(call: call, sentAt: now, number: nextNumber))
+            add(Record(call: call, sentAt: now, number: nextNumber, isReading: call.action.isReading))
             return earlier
         }
 
@@ -224,16 +213,16 @@ extension Exchange {
             return record
         }
 
-        /// Forgets what is too old now and then, and where there is no room the oldest, what is answered before what is not.
+        /// Forgets what is too old now and then, and where there is no room the oldest: first of what was only asked for and
+        /// answered, then of what is answered, then of the rest.
         mutating func forgetOld(now: ContinuousClock.Instant) {
             if now - lookedForOld > .seconds(30) {
                 lookedForOld = now
                 for (key, record) in records where now - record.sentAt > memory { forget(key) }
             }
             while records.count >= capacity || bytes > maxBytes,
-                let oldest = records.min(by: {
-                    ($0.value.isOver ? 0 : 1, $0.value.number) < ($1.value.isOver ? 0 : 1, $1.value.number)
-                }), oldest.value.isOver || records.count >= capacity || bytes > maxOpenBytes
+                let oldest = records.min(by: { $0.value.rank < $1.value.rank }),
+                oldest.value.isOver || records.count >= capacity || bytes > maxOpenBytes
             {
                 forget(oldest.key)
             }
@@ -246,50 +235,42 @@ extension Exchange {
 
         mutating func take(_ reply: Reply, from host: HostName, id: String) -> [CheckedContinuation<Void, Never>] {
             (byID[Self.name(host, id)] ?? []).flatMap { key -> [CheckedContinuation<Void, Never>] in
-                guard var record = records[key], record.call.isAnswered(by: reply), !record.isComplete else {
+                guard let record = records[key], record.call.isAnswered(by: reply), !record.isComplete else {
                     return []
                 }
-                bytes -= record.bytes
-                record.full = reply
-                if record.isComplete {
-                    record.call.payload = []
-                    record.mirror = nil
+                return change(record) { record in
+                    record.full = reply
+                    if record.isComplete {
+                        record.call.payload = []
+                        record.mirror = nil
+                    }
                 }
-                bytes += record.bytes
-                records[key] = record
-                return takeWaiters(of: key)
             }
         }
 
         mutating func take(mirror reply: Reply, key: String) -> [CheckedContinuation<Void, Never>] {
-            guard var record = records[key], !record.isOver else { return [] }
+            guard let record = records[key], !record.isOver else { return [] }
             // What was only asked for is in the full reply alone.
-            guard reply.status != .ok || !record.call.action.isReading else { return [] }
-            bytes -= record.bytes
-            record.mirror = reply
-            bytes += record.bytes
-            records[key] = record
-            return takeWaiters(of: key)
+            guard reply.status != .ok || !record.isReading else { return [] }
+            return change(record) { $0.mirror = reply }
+        }
+
+        private mutating func change(
+            _ record: Record, _ body: (inout Record) -> Void
+        ) -> [CheckedContinuation<Void, Never>] {
+            var changed = record
+            body(&changed)
+            if changed.isOver {
+                nextNumber += 1
+                changed.number = nextNumber
+            }
+            bytes += changed.bytes - record.bytes
+            records[record.call.key] = changed
+            return takeWaiters(of: record.call.key)
         }
 
         private mutating func takeWaiters(of key: String) -> [CheckedContinuation<Void, Never>] {
             waiters.removeValue(forKey: key).map { Array($0.values) } ?? []
         }
-    }
-}
-
-extension Action {
-    fileprivate var isReading: Bool {
-        switch spec.effect {
-        case .reads, .asks: true
-        case .changes, .arranges, .supersedes: false
-        }
-    }
-}
-
-extension Exchange.Call {
-    /// Two commands of one id differ in action or server; what was refused before it was read names no server.
-    fileprivate func isAnswered(by reply: Reply) -> Bool {
-        reply.action == action.name && (server == nil || reply.server == nil || reply.server == server)
     }
 }

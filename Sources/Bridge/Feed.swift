@@ -56,7 +56,9 @@ final class Feed: Sendable {
         var nextWaiter = 0
 
         mutating func trim() {
-            if figures > Feed.mostFigures, let oldest = entries.firstIndex(where: { $0.entry.subject.isFigure }) {
+            while figures > Feed.mostFigures || figures > 0 && bytes > Feed.maxBytes,
+                let oldest = entries.firstIndex(where: { $0.entry.subject.isFigure })
+            {
                 remove(at: oldest)
             }
             while entries.count - figures > Feed.capacity || bytes > Feed.maxBytes && entries.count > 1 {

@@ -9,14 +9,22 @@ package enum Timestamp {
     package static func json(_ date: Date?) -> JSON { date.map { .string(text($0)) } ?? .null }
 
     /// Reads RFC 3339 with any zone and any number of decimals, or seconds since 1970 as a number.
+    ///
+    /// Of the years 1 to 9999 alone: what is beyond them nobody can write or count with.
     package static func date(_ value: JSON) -> Date? {
-        if let seconds = value.double, seconds.isFinite { return Date(timeIntervalSince1970: seconds) }
+        if let seconds = value.double { return inCalendar(Date(timeIntervalSince1970: seconds)) }
         return value.string.flatMap(date)
     }
 
     package static func date(_ text: String) -> Date? {
         // With decimals, else without; nil is the answer to the rest.
-        (try? Date(text, strategy: Date.ISO8601FormatStyle(includingFractionalSeconds: true)))
+        let date =
+            (try? Date(text, strategy: Date.ISO8601FormatStyle(includingFractionalSeconds: true)))
             ?? (try? Date(text, strategy: Date.ISO8601FormatStyle()))
+        return date.flatMap(inCalendar)
+    }
+
+    private static func inCalendar(_ date: Date) -> Date? {
+        (-62_135_596_800..<253_402_300_800).contains(date.timeIntervalSince1970) ? date : nil
     }
 }

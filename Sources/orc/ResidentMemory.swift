@@ -13,16 +13,21 @@ struct ResidentMemory: Service {
 
     func run() async {
         await cancelWhenGracefulShutdown {
-            // What is mapped now, at the start, stays so to the end: the program, and the libraries that it is linked to.
-            let code = Self.code(in: (try? String(contentsOfFile: "/proc/self/maps", encoding: .utf8)) ?? "")
             var pause = Self.pauses.first
             while !Task.isCancelled {
                 do { try await Task.sleep(for: .seconds(pause)) } catch { return }
-                Self.giveBack(code)
+                // Asked each time: a library that is gone may have left its place to data.
+                Self.giveBack(Self.code(in: (try? String(contentsOfFile: "/proc/self/maps", encoding: .utf8)) ?? ""))
                 pause = Self.pauses.next
             }
         }
     }
+
+    /// Has threads share their heaps: of many, each keeps pieces that no other may use (mallopt(3)).
+    ///
+    /// For fewer than four they wait for each other.
+    /// To be called before there are threads.
+    static func boundHeaps() { mallopt(M_ARENA_MAX, 4) }
 
     static func giveBack(_ mappings: [Range<UInt>]) {
         for mapping in mappings {

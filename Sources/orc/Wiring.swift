@@ -27,6 +27,7 @@ struct Wiring {
 
     /// Runs the agent, and the bridge beside it, until they are told to end.
     func run() async throws {
+        ResidentMemory.boundHeaps()
         let agentSettings = try settings.agent()
         try Root.prepare(agentSettings.root)
         let lock = try await RootLock(path: "\(agentSettings.own)/lock")
@@ -46,6 +47,7 @@ struct Wiring {
 
     /// Runs the bridge alone.
     func runBridge() async throws {
+        ResidentMemory.boundHeaps()
         guard let bridgeSettings = try settings.bridge() else {
             throw SettingsError.unreadable(
                 key: Setting.httpListen.rawValue, value: "", wanted: "an address and a port, such as 127.0.0.1:5000")

@@ -39,6 +39,16 @@ import Testing
         #expect(board.report(host, .info)?.tag != first?.tag && board.feed.next == 3)
     }
 
+    @Test func `that a figure is gone is not lost among figures`() async {
+        let board = board()
+        take(board, "server/a-b/metrics", ["cpu_percent": 7])
+        let seen = board.feed.next
+        take(board, "server/a-b/metrics", nil)
+        for number in 0..<1000 { take(board, "host", ["cpu_percent": .optional(number)]) }
+        guard case .entries(let entries, _) = await board.feed.batch(from: seen) else { Issue.record("none"); return }
+        #expect(String(buffer: entries[0].frame).contains(#""payload":null"#))
+    }
+
     @Test func `what is no JSON object is left out`() {
         let board = board()
         for text in ["no", "[1]", "\"x\"", "{"] { board.take(host, path: "info", payload: Array(text.utf8)) }
@@ -212,8 +222,8 @@ import Testing
 @Suite struct FeedHistoryTests {
     private let host = HostName("h")!
 
-    private func append(_ feed: Feed, _ path: String, kind: String = "report") {
-        feed.append(Feed.Subject(host: host, path: path, kind: kind), event: kind, [:])
+    private func append(_ feed: Feed, _ path: String, kind: String = "report", _ data: JSON = [:]) {
+        feed.append(Feed.Subject(host: host, path: path, kind: kind), event: kind, data)
     }
 
     private func paths(_ batch: Feed.Batch) -> (kinds: [String], next: Int)? {
@@ -224,7 +234,8 @@ import Testing
     @Test func `figures push nothing else out of the history`() async throws {
         let feed = Feed()
         append(feed, "server/a-b/state")
-        for _ in 0..<5000 { append(feed, "server/a-b/metrics") }
+        let large = JSON.object(["x": .string(String(repeating: "y", count: 20_000))])
+        for number in 0..<5000 { append(feed, "server/a-b/metrics", number < 4000 ? large : [:]) }
         append(feed, "server/a-b/availability")
         let first = try #require(paths(await feed.batch(from: 0)))
         #expect(first.kinds.first == "state" && first.kinds.dropFirst().allSatisfy { $0 == "metrics" })

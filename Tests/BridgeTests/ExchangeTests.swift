@@ -97,4 +97,21 @@ import Testing
         for index in 0..<4200 { _ = exchange.send(Self.call("n\(index)"), now: now) }
         #expect(exchange[Self.call("new").key] == nil && exchange[Self.call("n4199").key] != nil)
     }
+
+    @Test func `what took long is not the first to be forgotten once it is answered`() async {
+        let exchange = Exchange { _ in true }
+        let long = Self.call("long")
+        _ = exchange.send(long)
+        func read(_ number: Int) {
+            _ = exchange.send(Self.call("\(number)", "a.b", .stats))
+            var reply = Self.reply("\(number)", .ok)
+            reply.action = "stats"
+            exchange.take(reply, from: Self.host)
+        }
+        for number in 0..<3000 { read(number) }
+        exchange.take(Self.reply("long", .ok, data: ["x": 1]), from: Self.host)
+        for number in 3000..<6000 { read(number) }
+        #expect(await exchange.outcome(of: long.key, within: .zero)?.reply?.data == ["x": 1])
+        #expect(exchange[Self.call("3000", "a.b", .stats).key] == nil, "there is a bound")
+    }
 }

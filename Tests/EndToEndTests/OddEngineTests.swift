@@ -10,46 +10,26 @@ extension EndToEnd {
     @Suite struct OddEngineTests {
         /// Passes all on, but never answers an inspect of the containers that FILE names, and cuts each stream of events
         /// after so many seconds.
-        private static let proxy = """
-            import os, socket, sys, threading
-            path, engine, file, seconds = sys.argv[1:5]
+        private static let rule = """
+            file, seconds = sys.argv[4], float(sys.argv[5])
             def hangs(data):
                 try: names = open(file).read().split()
                 except OSError: names = []
                 return any(b"/containers/" + n.encode() in data and b"/json" in data for n in names)
-            def pump(a, b, check):
-                try:
-                    while (data := a.recv(65536)):
-                        if check and hangs(data): threading.Event().wait()
-                        if check and b"/events" in data and float(seconds) > 0:
-                            threading.Timer(float(seconds), lambda: [s.shutdown(socket.SHUT_RDWR) for s in (a, b)]).start()
-                        b.sendall(data)
-                except OSError: pass
-                for s in (a, b):
-                    try: s.shutdown(socket.SHUT_RDWR)
-                    except OSError: pass
-            def serve(client):
-                server = socket.socket(socket.AF_UNIX); server.connect(engine)
-                threading.Thread(target=pump, args=(server, client, False), daemon=True).start()
-                pump(client, server, True)
-            s = socket.socket(socket.AF_UNIX); s.bind(path + ".new"); s.listen(50); os.rename(path + ".new", path)
-            while True: threading.Thread(target=serve, args=(s.accept()[0],), daemon=True).start()
+            def passes(data, isAsked, sockets):
+                if isAsked and hangs(data): threading.Event().wait()
+                if isAsked and b"/events" in data and seconds > 0:
+                    threading.Timer(seconds, lambda: [s.shutdown(socket.SHUT_RDWR) for s in sockets]).start()
+                return data
             """
 
         private func withOddEngine(
             cutting seconds: Double = 0, _ body: @escaping @Sendable (Rig, Probe, URL) async throws -> Void
         ) async throws {
             try await Testbed.withFolder { folder in
-                let socket = folder.appending(path: "odd.sock").path()
                 let hanging = folder.appending(path: "hanging")
-                let arguments = ["-c", Self.proxy, socket, try Testbed.engineSocket(), hanging.path(), "\(seconds)"]
-                try await run("python3", arguments) {
-                    try await within(.seconds(5), "the proxy") {
-                        while !FileManager.default.fileExists(atPath: socket) {
-                            try await Task.sleep(for: .milliseconds(10))
-                        }
-                    }
-                    try await Rig.with(settings: ["DOCKER_HOST": "unix://\(socket)"]) { rig in
+                try await EngineProxy.with(Self.rule, [hanging.path(), "\(seconds)"]) { host in
+                    try await Rig.with(settings: ["DOCKER_HOST": host]) { rig in
                         try rig.installGame()
                         try await rig.withProbe { probe in try await body(rig, probe, hanging) }
                     }

@@ -61,10 +61,11 @@ package final class Rig: Sendable {
 
     /// As ``with(settings:broker:ownEngine:brokerPort:agentPort:_:)``, with an agent and one server of the stand-in game.
     package static func withServer(
-        _ server: ServerID, _ environment: JSON.Object = [:], orc: JSON = [:],
+        _ server: ServerID, _ environment: JSON.Object = [:], settings: [String: String] = [:],
+        broker lines: String = "allow_anonymous true", orc: JSON = [:],
         _ body: @escaping @Sendable (Rig, Probe) async throws -> Void
     ) async throws {
-        try await with { rig in
+        try await with(settings: settings, broker: lines) { rig in
             try rig.installGame(environment, orc: orc)
             try await rig.withProbe { probe in
                 try await rig.startAgent()
