@@ -25,6 +25,7 @@ package enum Timestamp {
     }
 
     private static func inCalendar(_ date: Date) -> Date? {
-        (-62_135_596_800..<253_402_300_800).contains(date.timeIntervalSince1970) ? date : nil
+        // Foundation counts by the Julian calendar before 1582.
+        (-62_135_769_600..<253_402_300_800).contains(date.timeIntervalSince1970) ? date : nil
     }
 }

@@ -52,7 +52,7 @@ import Testing
         #expect(Timestamp.date(text).map(Timestamp.text) == "2026-11-25T01:02:03.000Z")
     }
 
-    @Test(arguments: ["1e300", "-1e300", "253402300800", "-62135596801"])
+    @Test(arguments: ["1e300", "-1e300", "253402300800", "-62135769601"])
     func `a time beyond the calendar is none`(number: String) {
         #expect(Timestamp.date(JSON.number(number)) == nil)
     }
