@@ -169,9 +169,7 @@ extension EndToEnd {
                 try await rig.startAgent()
                 try await probe.isOnline(after: mark)
                 _ = try await probe.send(.ping)
-                let retained = try await output(
-                    "mosquitto_sub",
-                    ["-p", "\(rig.brokerPort)", "-t", "#", "-F", "%t", "--retained-only", "-W", "1"], allowing: [27])
+                let retained = try await retainedLines(port: rig.brokerPort, format: "%t")
                 #expect(!retained.contains(server.sid), "\(retained)")
                 #expect(retained.contains("status/agent"))
             }

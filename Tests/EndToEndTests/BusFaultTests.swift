@@ -28,9 +28,7 @@ extension EndToEnd {
         }
 
         private func retained(_ port: Int, _ topic: String = "#") async throws -> String {
-            try await output(
-                "mosquitto_sub", ["-p", "\(port)", "-t", topic, "-F", "%t %p", "--retained-only", "-W", "1"],
-                allowing: [27])
+            try await retainedLines(port: port, topic: topic, format: "%t %p")
         }
 
         @Test func `a retained start is never run, however often the agent comes back, and is cleared`() async throws {

@@ -44,12 +44,7 @@ enum Tool {
 extension OrcProcess {
     /// The topics that a newcomer finds retained.
     func retainedTopics() async throws -> [String] {
-        let listing = try await Tool.output(
-            "sh",
-            [
-                "-c", "mosquitto_sub \"$@\" || [ $? = 27 ]", "sh", "-p", "\(broker.port)", "-t", "#", "-v",
-                "--retained-only", "-W", "1", "-F", "%t",
-            ])
+        let listing = try await retainedLines(port: broker.port, format: "%t")
         return listing.split(separator: "\n").map(String.init)
     }
 }

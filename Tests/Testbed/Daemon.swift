@@ -66,3 +66,17 @@ package func output(
     }
     return result.standardOutput
 }
+
+/// What a newcomer to a broker finds retained, a line each, in mosquitto_sub's `format`.
+///
+/// mosquitto_sub ends by a signal that it now and then takes amid its own locks, and hangs: then it is asked once more.
+package func retainedLines(port: Int, topic: String = "#", format: String) async throws -> String {
+    let script = """
+        for attempt in 1 2 3; do
+            timeout -s KILL 10 mosquitto_sub "$@" --retained-only -W 1
+            case $? in 0 | 27) exit 0 ;; esac
+        done
+        exit 1
+        """
+    return try await output("sh", ["-c", script, "sh", "-p", "\(port)", "-t", topic, "-F", format])
+}
