@@ -25,8 +25,7 @@ struct ResidentMemory: Service {
 
     /// Has threads share their heaps: of many, each keeps pieces that no other may use (mallopt(3)).
     ///
-    /// For fewer than four they wait for each other.
-    /// To be called before there are threads.
+    /// For fewer than four they wait for each other. To be called before there are threads.
     static func boundHeaps() { mallopt(M_ARENA_MAX, 4) }
 
     static func giveBack(_ mappings: [Range<UInt>]) {
@@ -34,7 +33,7 @@ struct ResidentMemory: Service {
             // Where the kernel does not want to, it stays as it is.
             _ = madvise(UnsafeMutableRawPointer(bitPattern: mapping.lowerBound), mapping.count, MADV_DONTNEED)
         }
-        // Each thread has a heap of its own, and keeps what a busy time made of it (malloc_trim(3)).
+        // A heap keeps what a busy time made of it (malloc_trim(3)).
         malloc_trim(0)
     }
 
