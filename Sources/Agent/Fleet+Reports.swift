@@ -13,10 +13,10 @@ extension Fleet {
         server.published = report
         server.seq += 1
         state.servers[id] = server
-        // Also what an earlier run of the agent may have said of it.
-        if server.isObserved, !server.isRunning { clearMetrics(of: id, in: &state) }
         let payload = report.json(seq: server.seq, at: Date()).bytes
         reports.set(Publication(topics.status(id, .state), payload, isRetained: true))
+        // Also what an earlier run of the agent may have said of it.
+        if server.isObserved, !server.isRunning { clearMetrics(of: id, in: &state) }
     }
 
     func publishAvailability(of id: ServerID, isReachable: Bool) {

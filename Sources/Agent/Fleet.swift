@@ -37,6 +37,8 @@ final class Fleet: Sendable {
 
     struct State {
         var servers: [ServerID: Server] = [:]
+        /// Whose a container is, by its id.
+        var containers: [String: ServerID] = [:]
         /// The metrics that stand on the bus, of servers that run.
         var metrics: [ServerID: Metrics] = [:]
         /// Servers whose metrics the broker has been told to forget.
@@ -59,9 +61,7 @@ final class Fleet: Sendable {
 
     subscript(id: ServerID) -> Server? { state.withLock { $0.servers[id] } }
     var all: [Server] { state.withLock { $0.servers.values.sorted { $0.id < $1.id } } }
-    func server(ofContainer container: String) -> ServerID? {
-        state.withLock { $0.servers.first { $0.value.container?.id == container }?.key }
-    }
+    func server(ofContainer container: String) -> ServerID? { state.withLock { $0.containers[container] } }
     var isEngineReachable: Bool { state.withLock { $0.isEngineReachable } }
 
     /// Waits until the engine has been followed once, or for so many seconds.
@@ -88,7 +88,8 @@ final class Fleet: Sendable {
     /// Forgets a server; nothing of it stays on the broker.
     func remove(_ id: ServerID) {
         state.withLock { state in
-            state.servers[id] = nil
+            let server = state.servers.removeValue(forKey: id)
+            if let container = server?.container?.id { state.containers[container] = nil }
             state.metrics[id] = nil
             state.quiet.remove(id)
             for report in Topics.ServerReport.allCases { reports.clear(topics.status(id, report)) }
@@ -109,8 +110,12 @@ final class Fleet: Sendable {
     func update(_ id: ServerID, _ change: (inout Server) -> Void) {
         state.withLock { state in
             guard var server = state.servers[id] else { return }
-            let neededRestore = server.needsRestore
+            let (neededRestore, container) = (server.needsRestore, server.container?.id)
             change(&server)
+            if container != server.container?.id {
+                if let container { state.containers[container] = nil }
+                if let container = server.container?.id { state.containers[container] = id }
+            }
             server.settle()
             if server.needsRestore, !neededRestore { duty.yield(.restore(id)) }
             let effects = server.effects

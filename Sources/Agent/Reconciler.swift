@@ -80,9 +80,9 @@ struct Reconciler: Sendable {
                 fleet.setEngineReachable(true)
                 logger.info("following the container engine", metadata: ["engine.api": "\(engine.apiVersion ?? "")"])
             } each: { event in
-                guard let id = server(of: event), note(event, of: id) else { return }
+                guard let id = await server(of: event), note(event, of: id) else { return }
                 let isUrgent = !Self.tellsAll.contains(event.action)
-                group.addTask {
+                group.addTask(executorPreference: globalConcurrentExecutor) {
                     // In a burst of ends the engine is busy enough, and the report is out.
                     if !isUrgent { try? await Task.sleep(for: Self.leisure) }  // cancelled: the stream has ended
                     await look(at: id)
@@ -176,7 +176,7 @@ struct Reconciler: Sendable {
         Server(found: ServerFolder(id, in: settings.servers), kept: try store.kept()[id], logger: logger)
     }
 
-    private func server(of event: EngineEvent) -> ServerID? {
+    private func server(of event: EngineEvent) async -> ServerID? {
         let labels = event.actor.attributes ?? [:]
         guard let id = fleet.server(ofContainer: event.actor.id) ?? Self.server(name: event.name, labels: labels) else {
             return nil
@@ -184,9 +184,14 @@ struct Reconciler: Sendable {
         if fleet[id] == nil, Label.allows(labels, settings.host),
             event.action == "create" || event.action == "start" || event.action == "rename"
         {
-            // Without the store its wish is not known yet; the next full look adds it.
-            guard let server = try? adopted(id) else { return nil }
-            fleet.add(server)
+            // The disk may take its time, which the thread that reads must not.
+            let isAdded = await withTaskExecutorPreference(globalConcurrentExecutor) {
+                // Without the store its wish is not known yet; the next full look adds it.
+                guard let server = try? adopted(id) else { return false }
+                fleet.add(server)
+                return true
+            }
+            if !isAdded { return nil }
         }
         return id
     }

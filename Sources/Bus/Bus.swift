@@ -102,7 +102,7 @@ package final class Bus: Sendable {
             }
             return result == Mosquitto.notConnected ? .later : .never
         }
-        loop.wake()
+        loop.send(client)
         count { $0.published += 1 }
         return .sent
     }

@@ -1,5 +1,6 @@
 import CMosquitto
 import Glibc
+import Synchronization
 
 /// Drives the library on one thread: connects, reads, writes, and comes back after every loss.
 ///
@@ -9,6 +10,8 @@ final class BusLoop: Sendable {
     private let options: BusOptions
     private let observer: Observer
     private let wakeup: Int32
+    /// Held by whoever is in the library, where the socket may be closed: never waited for but by the loop's thread.
+    private let socket = Mutex(())
     /// Seconds after which a connection has stood.
     private static let lasting: Double = 2
 
@@ -43,6 +46,17 @@ final class BusLoop: Sendable {
         unsafe _ = write(wakeup, &one, 8)  // full means that it is awake already
     }
 
+    /// Has what was queued written: by the thread that calls, which spares a change of thread, or by the loop's where that
+    /// is busy or the broker takes no more.
+    ///
+    /// Any thread, also from within a callback.
+    func send(_ client: Mosquitto) {
+        let isSent = socket.withLockIfAvailable { _ in
+            client.socket >= 0 && client.write() == 0 && !client.wantsToWrite
+        }
+        if isSent != true { wake() }
+    }
+
     /// Connects again and again until the observer says stop; blocks.
     func run() {
         var choice = VersionChooser(options.version)
@@ -61,7 +75,8 @@ final class BusLoop: Sendable {
                 continue
             }
             session += 1
-            let result = client.connect(will: options.will?(session))
+            let will = options.will?(session)
+            let result = socket.withLock { _ in client.connect(will: will) }
             if result == 0 {
                 let begun = monotonicSeconds()
                 let wasAccepted = serve(client)
@@ -86,7 +101,7 @@ final class BusLoop: Sendable {
         while code == 0, client.socket >= 0 {
             code = step(client)
             if code == 0, monotonicSeconds() - lastMisc >= 1 {
-                code = client.keepAlive()
+                code = socket.withLock { _ in client.keepAlive() }
                 lastMisc = monotonicSeconds()
             }
             wasAccepted = wasAccepted || observer.isConnected()
@@ -104,10 +119,10 @@ final class BusLoop: Sendable {
         unsafe _ = poll(&descriptors, 2, 1000)  // an interrupted wait is as good as one that ran out
         drainWakeup(descriptors[0])
         if descriptors[1].revents & Int16(POLLIN | POLLHUP | POLLERR) != 0 {
-            let code = client.read()
+            let code = socket.withLock { _ in client.read() }
             guard code == 0 else { return code }
         }
-        return client.socket >= 0 && client.wantsToWrite ? client.write() : 0
+        return socket.withLock { _ in client.socket >= 0 && client.wantsToWrite ? client.write() : 0 }
     }
 
     private func drainWakeup(_ descriptor: pollfd) {

@@ -17,7 +17,7 @@ struct MosquittoCallbacks: Sendable {
 /// One client of libmosquitto 2.0: the only file that calls it.
 ///
 /// The library locks its own state once `mosquitto_threaded_set` says so (mosquitto.h, "threaded_set"), so `publish`,
-/// `subscribe` and `disconnect` may come from any thread; all else stays on the thread that drives the loop.
+/// `subscribe` and `disconnect` may come from any thread; all else comes from one thread at a time (``BusLoop``).
 @safe
 final class Mosquitto: @unchecked Sendable {
     private let client: OpaquePointer

@@ -11,12 +11,14 @@ enum EngineStream {
     /// Calls on a connection of its own and hands each line of the answer's body to `each`.
     ///
     /// `idle`: how long the stream may be silent; nil for as long as it likes.
+    ///
+    /// `onLoop`: whether `each` is called on the thread that reads, which is sooner; it must not block then.
     static func lines(
-        _ request: EngineRequest, at endpoint: EngineEndpoint, version: String?, idle: TimeAmount?,
+        _ request: EngineRequest, at endpoint: EngineEndpoint, version: String?, idle: TimeAmount?, onLoop: Bool,
         opened: () async throws -> Void = {}, each: (ByteBuffer) async throws -> Void
     ) async throws {
         var rest = ByteBuffer()
-        try await chunks(request, at: endpoint, version: version, idle: idle, opened: opened) { bytes in
+        try await chunks(request, at: endpoint, version: version, idle: idle, onLoop: onLoop, opened: opened) { bytes in
             rest.writeImmutableBuffer(bytes)
             guard rest.readableBytes <= maxLine else {
                 throw EngineError.failed("a line of the engine's is too long")
@@ -26,10 +28,11 @@ enum EngineStream {
         if rest.readableBytes > 0 { try await each(rest) }
     }
 
-    /// As ``lines(_:at:version:idle:opened:each:)``, but hands on each piece as it comes; the next is read after it.
+    /// As ``lines(_:at:version:idle:onLoop:opened:each:)``, but hands on each piece as it comes; the next is read
+    /// after it.
     static func chunks(
         _ request: EngineRequest, at endpoint: EngineEndpoint, version: String?, idle: TimeAmount?,
-        opened: () async throws -> Void, each: (ByteBuffer) async throws -> Void
+        onLoop: Bool = false, opened: () async throws -> Void, each: (ByteBuffer) async throws -> Void
     ) async throws {
         let channel = try await EngineConnection.open(endpoint) { channel in
             try channel.pipeline.syncOperations.addHTTPClientHandlers()
@@ -46,7 +49,8 @@ enum EngineStream {
                 try await outbound.write(.head(head))
                 if let body = request.body { try await outbound.write(.body(.byteBuffer(ByteBuffer(bytes: body)))) }
                 try await outbound.write(.end(nil))
-                try await read(inbound, opened: opened, each: each)
+                let loop = onLoop ? LoopExecutor(channel.channel.eventLoop) : nil
+                try await withTaskExecutorPreference(loop) { try await read(inbound, opened: opened, each: each) }
             }
         } catch let error as ChannelError {
             throw EngineError.unreachable("\(error)")
@@ -65,7 +69,7 @@ enum EngineStream {
             switch part {
             case .head(let head):
                 status = Int(head.status.code)
-                if status < 400 { try await opened() }
+                if status < 400 { try await withTaskExecutorPreference(globalConcurrentExecutor, operation: opened) }
             case .body(let bytes) where status < 400: try await each(bytes)
             case .body(let bytes): if refusal.readableBytes < maxLine { refusal.writeImmutableBuffer(bytes) }
             case .end:

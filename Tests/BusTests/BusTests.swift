@@ -96,6 +96,43 @@ import Testing
         }
     }
 
+    /// Four threads publish at once, more than the socket takes.
+    private func crowd(_ options: BusOptions) async throws {
+        let (threads, each) = (4, 200)
+        try await BusClient.with(options, logger: logger()) { client in
+            try await client.subscribe(["peon/h/reply/#"])
+            var other = options
+            other.clientID += "-other"
+            let heard = try await BusClient.with(other, logger: Logger(label: "test")) { second in
+                for thread in 0..<threads {
+                    Thread.detachNewThread {
+                        for number in 0..<each {
+                            let filling = String(repeating: "x", count: number * 40)
+                            _ = second.publish(
+                                Publication("peon/h/reply/\(thread)", Array("\(number) \(filling)".utf8)))
+                        }
+                    }
+                }
+                return try await within(.seconds(20), "all messages") {
+                    var heard: [String: [[UInt8]]] = [:]
+                    for await message in client.messages() {
+                        heard[message.topic, default: []].append(message.payload)
+                        if heard.values.reduce(0, { $0 + $1.count }) == threads * each { break }
+                    }
+                    return heard
+                }
+            }
+            #expect(heard.count == threads)
+            for payloads in heard.values {
+                #expect(payloads.map(\.count) == (0..<each).map { "\($0) ".utf8.count + $0 * 40 })
+            }
+        }
+    }
+
+    @Test func `what many threads publish at once arrives whole, in the order of each`() async throws {
+        try await Broker.with { try await crowd($0.options()) }
+    }
+
     @Test func `a message arrives whole, with what MQTT 5 adds`() async throws {
         try await Broker.with { broker in
             let message = try await echo(broker.options())
@@ -159,6 +196,7 @@ import Testing
                 key: broker.folder.appending(path: "client.key").path())
             let answer = try await echo(options)
             #expect(answer.payload == Array("hello".utf8))
+            try await crowd(options)
         }
     }
 
