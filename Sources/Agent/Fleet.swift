@@ -45,6 +45,13 @@ final class Fleet: Sendable {
         var quiet: Set<ServerID> = []
         var isEngineReachable = false
         var hasBeenReachable = false
+
+        /// What was another server's meanwhile stays that server's.
+        mutating func setContainer(of server: ServerID, from old: String?, to new: String?) {
+            guard old != new else { return }
+            if let old, containers[old] == server { containers[old] = nil }
+            if let new { containers[new] = server }
+        }
     }
 
     init(
@@ -89,7 +96,7 @@ final class Fleet: Sendable {
     func remove(_ id: ServerID) {
         state.withLock { state in
             let server = state.servers.removeValue(forKey: id)
-            if let container = server?.container?.id { state.containers[container] = nil }
+            state.setContainer(of: id, from: server?.container?.id, to: nil)
             state.metrics[id] = nil
             state.quiet.remove(id)
             for report in Topics.ServerReport.allCases { reports.clear(topics.status(id, report)) }
@@ -112,10 +119,7 @@ final class Fleet: Sendable {
             guard var server = state.servers[id] else { return }
             let (neededRestore, container) = (server.needsRestore, server.container?.id)
             change(&server)
-            if container != server.container?.id {
-                if let container { state.containers[container] = nil }
-                if let container = server.container?.id { state.containers[container] = id }
-            }
+            state.setContainer(of: id, from: container, to: server.container?.id)
             server.settle()
             if server.needsRestore, !neededRestore { duty.yield(.restore(id)) }
             let effects = server.effects

@@ -80,7 +80,7 @@ struct Reconciler: Sendable {
                 fleet.setEngineReachable(true)
                 logger.info("following the container engine", metadata: ["engine.api": "\(engine.apiVersion ?? "")"])
             } each: { event in
-                guard let id = await server(of: event), note(event, of: id) else { return }
+                guard let id = server(of: event), note(event, of: id) else { return }
                 let isUrgent = !Self.tellsAll.contains(event.action)
                 group.addTask(executorPreference: globalConcurrentExecutor) {
                     // In a burst of ends the engine is busy enough, and the report is out.
@@ -176,7 +176,7 @@ struct Reconciler: Sendable {
         Server(found: ServerFolder(id, in: settings.servers), kept: try store.kept()[id], logger: logger)
     }
 
-    private func server(of event: EngineEvent) async -> ServerID? {
+    private func server(of event: EngineEvent) -> ServerID? {
         let labels = event.actor.attributes ?? [:]
         guard let id = fleet.server(ofContainer: event.actor.id) ?? Self.server(name: event.name, labels: labels) else {
             return nil
@@ -184,14 +184,9 @@ struct Reconciler: Sendable {
         if fleet[id] == nil, Label.allows(labels, settings.host),
             event.action == "create" || event.action == "start" || event.action == "rename"
         {
-            // The disk may take its time, which the thread that reads must not.
-            let isAdded = await withTaskExecutorPreference(globalConcurrentExecutor) {
-                // Without the store its wish is not known yet; the next full look adds it.
-                guard let server = try? adopted(id) else { return false }
-                fleet.add(server)
-                return true
-            }
-            if !isAdded { return nil }
+            // Without the store its wish is not known yet; the next full look adds it.
+            guard let server = try? adopted(id) else { return nil }
+            fleet.add(server)
         }
         return id
     }

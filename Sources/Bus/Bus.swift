@@ -95,7 +95,9 @@ package final class Bus: Sendable {
             state.limit.published(bytes: publication.size, now: monotonicSeconds())
         }
         let result = client.publish(publication)
-        guard result == 0 else {
+        // The link was lost just now: what is to arrive at least once has been taken, and goes out on the next connection.
+        let isKept = result == Mosquitto.notConnected && publication.quality == .atLeastOnce
+        guard result == 0 || isKept else {
             state.withLock { state in
                 state.onTheWay = max(state.onTheWay - 1, 0)
                 if result != Mosquitto.notConnected { state.counters.dropped += 1 }

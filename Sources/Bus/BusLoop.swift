@@ -10,8 +10,10 @@ final class BusLoop: Sendable {
     private let options: BusOptions
     private let observer: Observer
     private let wakeup: Int32
-    /// Held by whoever is in the library, where the socket may be closed: never waited for but by the loop's thread.
-    private let socket = Mutex(())
+    /// Held by whoever is in the library where it may close the socket, which happens for the reason it holds; never waited
+    /// for but by the loop's thread.
+    private let socket = Mutex<String?>(nil)
+    private let thread = Atomic<pthread_t>(0)
     /// Seconds after which a connection has stood.
     private static let lasting: Double = 2
 
@@ -51,14 +53,20 @@ final class BusLoop: Sendable {
     ///
     /// Any thread, also from within a callback.
     func send(_ client: Mosquitto) {
-        let isSent = socket.withLockIfAvailable { _ in
-            client.socket >= 0 && client.write() == 0 && !client.wantsToWrite
+        // Within a callback the loop's thread holds the lock, and writes as soon as it is back.
+        guard thread.load(ordering: .relaxed) != pthread_self() else { return wake() }
+        let isSent = socket.withLockIfAvailable { failure in
+            guard client.socket >= 0 else { return false }
+            let code = client.write()
+            if code != 0 { failure = reason(code) }
+            return code == 0 && !client.wantsToWrite
         }
         if isSent != true { wake() }
     }
 
     /// Connects again and again until the observer says stop; blocks.
     func run() {
+        thread.store(pthread_self(), ordering: .relaxed)
         var choice = VersionChooser(options.version)
         var backoff = Backoff(first: 0.02, most: 4)
         var session = 0
@@ -106,7 +114,8 @@ final class BusLoop: Sendable {
             }
             wasAccepted = wasAccepted || observer.isConnected()
         }
-        observer.lost(code == 0 ? "closed" : reason(code))
+        let failure = socket.withLock { $0.take() }
+        observer.lost(failure ?? (code == 0 ? "closed" : reason(code)))
         return wasAccepted
     }
 

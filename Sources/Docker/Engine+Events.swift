@@ -40,8 +40,7 @@ extension Engine {
     /// `opened`: called when the stream stands, before its first event: what happened before shows in a list
     /// that is taken then, what happens after it comes here.
     ///
-    /// `each` is called on the thread that reads from the engine: in a burst each change of thread costs milliseconds. It
-    /// must not block.
+    /// `each` is called on the thread that reads: in a burst each change of thread costs milliseconds.
     package func events(opened: () async throws -> Void, each: (EngineEvent) async throws -> Void) async throws {
         struct Filters: Encodable {
             let type = ["container"]
@@ -49,7 +48,7 @@ extension Engine {
         }
         let filters = String(decoding: try JSONEncoder().encode(Filters()), as: UTF8.self)
         let request = EngineRequest(.GET, "events", query: [("filters", filters)])
-        try await lines(request, idle: nil, onLoop: true, opened: opened) { line in
+        try await lines(request, idle: nil, isUrgent: true, opened: opened) { line in
             guard let event = try? JSONDecoder().decode(EngineEvent.self, from: Data(line.readableBytesView)) else {
                 return  // an event in a form that is not known yet; the next inspect shows what it did
             }

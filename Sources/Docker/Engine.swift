@@ -67,12 +67,12 @@ package final class Engine: Sendable {
 
     /// Hands each line of a streamed answer to `each`.
     func lines(
-        _ request: EngineRequest, idle: TimeAmount?, onLoop: Bool = false, opened: () async throws -> Void = {},
+        _ request: EngineRequest, idle: TimeAmount?, isUrgent: Bool = false, opened: () async throws -> Void = {},
         each: (ByteBuffer) async throws -> Void
     ) async throws {
         if apiVersion == nil { _ = try await negotiate() }
         try await EngineStream.lines(
-            request, at: endpoint, version: apiVersion, idle: idle, onLoop: onLoop, opened: opened, each: each)
+            request, at: endpoint, version: apiVersion, idle: idle, isUrgent: isUrgent, opened: opened, each: each)
     }
 
     /// Hands each piece of a streamed answer to `each`.

@@ -11,7 +11,8 @@ enum EngineConnection {
 
     /// Connects, and sets the pipeline up from the socket to `configure`'s handlers.
     static func open<Output: Sendable>(
-        _ endpoint: EngineEndpoint, configure: @escaping @Sendable (any Channel) throws -> Output
+        _ endpoint: EngineEndpoint, on group: MultiThreadedEventLoopGroup = .singleton,
+        configure: @escaping @Sendable (any Channel) throws -> Output
     ) async throws -> Output {
         do {
             let tls = try endpoint.tlsContext()
@@ -26,10 +27,10 @@ enum EngineConnection {
             }
             switch endpoint {
             case .unix(let path):
-                return try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+                return try await ClientBootstrap(group: group)
                     .connect(unixDomainSocketPath: path, channelInitializer: initializer)
             case .tcp(let host, let port, _):
-                return try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+                return try await ClientBootstrap(group: group)
                     .connectTimeout(.seconds(5)).channelOption(.socketOption(.so_keepalive), value: 1).connect(
                         host: host, port: port, channelInitializer: initializer)
             }

@@ -1,10 +1,13 @@
 import NIOCore
 import NIOHTTP1
+import NIOPosix
 
 /// An answer that is read as it comes.
 enum EngineStream {
     /// The most bytes of one line.
     static let maxLine = 1 << 20
+    /// One thread, for as long as the program runs.
+    private static let urgent = MultiThreadedEventLoopGroup(numberOfThreads: 1)
 
     typealias Parts = NIOAsyncChannel<HTTPClientResponsePart, HTTPClientRequestPart>
 
@@ -12,13 +15,15 @@ enum EngineStream {
     ///
     /// `idle`: how long the stream may be silent; nil for as long as it likes.
     ///
-    /// `onLoop`: whether `each` is called on the thread that reads, which is sooner; it must not block then.
+    /// `isUrgent`: whether `each` is called on the thread that reads, which is sooner. It is one of its own, for whatever
+    /// `each` may wait for.
     static func lines(
-        _ request: EngineRequest, at endpoint: EngineEndpoint, version: String?, idle: TimeAmount?, onLoop: Bool,
+        _ request: EngineRequest, at endpoint: EngineEndpoint, version: String?, idle: TimeAmount?, isUrgent: Bool,
         opened: () async throws -> Void = {}, each: (ByteBuffer) async throws -> Void
     ) async throws {
         var rest = ByteBuffer()
-        try await chunks(request, at: endpoint, version: version, idle: idle, onLoop: onLoop, opened: opened) { bytes in
+        try await chunks(request, at: endpoint, version: version, idle: idle, isUrgent: isUrgent, opened: opened) {
+            bytes in
             rest.writeImmutableBuffer(bytes)
             guard rest.readableBytes <= maxLine else {
                 throw EngineError.failed("a line of the engine's is too long")
@@ -28,13 +33,13 @@ enum EngineStream {
         if rest.readableBytes > 0 { try await each(rest) }
     }
 
-    /// As ``lines(_:at:version:idle:onLoop:opened:each:)``, but hands on each piece as it comes; the next is read
+    /// As ``lines(_:at:version:idle:isUrgent:opened:each:)``, but hands on each piece as it comes; the next is read
     /// after it.
     static func chunks(
         _ request: EngineRequest, at endpoint: EngineEndpoint, version: String?, idle: TimeAmount?,
-        onLoop: Bool = false, opened: () async throws -> Void, each: (ByteBuffer) async throws -> Void
+        isUrgent: Bool = false, opened: () async throws -> Void, each: (ByteBuffer) async throws -> Void
     ) async throws {
-        let channel = try await EngineConnection.open(endpoint) { channel in
+        let channel = try await EngineConnection.open(endpoint, on: isUrgent ? urgent : .singleton) { channel in
             try channel.pipeline.syncOperations.addHTTPClientHandlers()
             try channel.pipeline.syncOperations.addHandler(IdleStateHandler(readTimeout: idle ?? request.deadline))
             try channel.pipeline.syncOperations.addHandler(
@@ -49,7 +54,7 @@ enum EngineStream {
                 try await outbound.write(.head(head))
                 if let body = request.body { try await outbound.write(.body(.byteBuffer(ByteBuffer(bytes: body)))) }
                 try await outbound.write(.end(nil))
-                let loop = onLoop ? LoopExecutor(channel.channel.eventLoop) : nil
+                let loop = isUrgent ? LoopExecutor(channel.channel.eventLoop) : nil
                 try await withTaskExecutorPreference(loop) { try await read(inbound, opened: opened, each: each) }
             }
         } catch let error as ChannelError {

@@ -1,8 +1,6 @@
 import NIOCore
 
 /// Runs a task on the thread of its connection's event loop, which spares each piece that comes a change of thread.
-///
-/// Nothing on it may block.
 final class LoopExecutor: TaskExecutor {
     private let loop: any EventLoop
 
