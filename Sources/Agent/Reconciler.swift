@@ -81,10 +81,10 @@ struct Reconciler: Sendable {
                 logger.info("following the container engine", metadata: ["engine.api": "\(engine.apiVersion ?? "")"])
             } each: { event in
                 guard let id = server(of: event), note(event, of: id) else { return }
-                let isUrgent = !Self.tellsAll.contains(event.action)
+                let canWait = Self.tellsAll.contains(event.action)
                 group.addTask(executorPreference: globalConcurrentExecutor) {
                     // In a burst of ends the engine is busy enough, and the report is out.
-                    if !isUrgent { try? await Task.sleep(for: Self.leisure) }  // cancelled: the stream has ended
+                    if canWait { try? await Task.sleep(for: Self.leisure) }  // cancelled: the stream has ended
                     await look(at: id)
                 }
             }

@@ -2,7 +2,7 @@ import CMosquitto
 import Glibc
 import Synchronization
 
-/// Drives the library on one thread: connects, reads, writes, and comes back after every loss.
+/// Drives the library on one thread: connects, reads, writes what publishers have not, and comes back after every loss.
 ///
 /// The library's own thread would die for good on a server's DISCONNECT, on a v5 refusal, and with descriptors of 1024
 /// and above.

@@ -69,7 +69,7 @@ package func output(
 
 /// What a newcomer to a broker finds retained, a line each, in mosquitto_sub's `format`.
 ///
-/// mosquitto_sub ends by a signal that it now and then takes amid its own locks, and hangs: then it is asked once more.
+/// mosquitto_sub ends by a signal that it now and then takes amid its own locks, and hangs: then it is asked again.
 package func retainedLines(port: Int, topic: String = "#", format: String) async throws -> String {
     let script = """
         for attempt in 1 2 3; do
