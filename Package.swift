@@ -32,8 +32,9 @@ let package = Package(
         .systemLibrary(
             name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CMalloc"),
+        .systemLibrary(name: "CKernel"),
         .target(name: "Peon", swiftSettings: strict),
-        .target(name: "Plans", dependencies: ["Peon"], swiftSettings: strict),
+        .target(name: "Plans", dependencies: ["Peon", "CKernel"], swiftSettings: strict),
         .target(
             name: "Bus",
             dependencies: ["Peon", "CMosquitto", .product(name: "Logging", package: "swift-log")],

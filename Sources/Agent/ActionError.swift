@@ -1,4 +1,5 @@
 import Docker
+import Glibc
 package import Peon
 import Plans
 import Store
@@ -32,9 +33,19 @@ package struct ActionError: Error, CustomStringConvertible {
         case .unknownSettings, .badSetting: .badArguments
         case .exists: .exists
         case .unknownServer: .unknownServer
-        case .unsafePath: .unsafeEntry
+        case .unsafePath, .unsafeMount, .excess, .mount, .tooDeep: .unsafeEntry
         case .noSpace: .noSpace
-        case .malformed, .file: .internal
+        case .malformed: .badPlan
+        case .file(_, let errno, _): code(errno: errno)
+        }
+    }
+
+    /// What stands in the way in a server's folder is its owner's to mend; what the disk itself does is nobody's.
+    private static func code(errno: Int32) -> Reply.Code {
+        switch errno {
+        case EISDIR, ENOTDIR, ENAMETOOLONG, ELOOP, EINVAL: .badArguments
+        case EPERM, EACCES, EROFS, ENOTEMPTY, EBUSY, EEXIST, ENOENT: .conflict
+        default: .internal
         }
     }
 

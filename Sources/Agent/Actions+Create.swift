@@ -26,12 +26,14 @@ extension Actions {
         if folder.hasConfig { throw PlanError.exists(server) }
         let config = try await configuration(of: server, plan: plan, arguments)
         let contents = ServerFolder.Contents(
-            config: config, files: try Self.files(arguments), owner: settings.owner)
+            config: config, files: try Self.files(arguments), owner: try owner(of: config))
         try await replaceRemains(of: server)
         let isNew = try folder.make()
         try store.set(Store.Step(isNew ? .creating : .creatingInPlace, since: Date()), for: server)
         do {
-            try folder.fill(contents, planFolder: try PlanCatalogue(path: settings.plans).folder(server.game))
+            let planFolder = try PlanCatalogue(path: settings.plans).folder(server.game)
+            try await BlockingWork.run { try folder.fill(contents, planFolder: planFolder) }
+            try store.grant(ServerRights(config.plan).text, to: server)
             try await bring(config, in: folder, isNew: isNew, job)
         } catch {
             let failure = ActionError(Task.isCancelled ? CancellationError() : error)
@@ -100,7 +102,9 @@ extension Actions {
     /// What its owner had put into the folder before stays.
     func cleanUp(_ server: ServerID, folder: ServerFolder, isNew: Bool) async {
         await attempt("its container", server) { try await removeContainer(of: server, isNew: true) }
-        await attempt("its files", server) { if isNew { try folder.remove() } else { try folder.removeConfig() } }
+        await attempt("its files", server) {
+            try await BlockingWork.run { if isNew { try folder.remove() } else { try folder.removeConfig() } }
+        }
         watch.forget(server)
         drop(server)
         await attempt("its wish", server) { try store.forget(server) }

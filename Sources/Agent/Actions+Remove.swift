@@ -27,11 +27,12 @@ extension Actions {
             throw ActionError(.badArguments, "eradicate: is not true, so nothing was removed")
         }
         let folder = ServerFolder(server, in: settings.servers)
+        try folder.checkRemovable()
         if folder.hasConfig { try await adoptFolder(of: server) }
         if fleet[server] != nil { _ = try await stop(server, job) }
         try await shielded {
             try await removeContainer(of: server)
-            try folder.remove()
+            try await BlockingWork.run { try folder.remove() }
             watch.forget(server)
             _ = try scheduler.removeAll(of: server)
             drop(server)
@@ -80,7 +81,7 @@ extension Actions {
         }
         guard config.description != text else { return Outcome(changed: false, data: try report(server)) }
         let described = try config.describing(text)
-        try record.folder.write(described, owner: settings.owner)
+        try record.folder.write(described)
         fleet.update(server) { $0.config = described }
         return Outcome(changed: true, data: try report(server))
     }

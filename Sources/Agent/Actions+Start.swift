@@ -60,6 +60,7 @@ extension Actions {
             return container.id  // a container that was adopted without a config.json is started as it is
         }
         let spec = try await specification(of: config)
+        try grantRights(of: config)
         guard let container = fleet[server]?.container else {
             return try await make(spec, for: config, progress: progress)
         }
@@ -77,11 +78,48 @@ extension Actions {
 
     func specification(of config: ServerConfig) async throws -> ContainerSpec {
         let folder = ServerFolder(config.server, in: settings.servers)
+        let owner = try owner(of: config)
+        try folder.prepareSources(of: config, owner: owner)
         let path = try await hostPaths.path(ofServer: config.server)
-        let place = ServerConfig.Place(folder: path, host: settings.host, publicIP: settings.publicIP)
+        let place = ServerConfig.Place(
+            folder: path, host: settings.host, publicIP: settings.publicIP, user: "\(owner.user):\(owner.group)")
         let spec = config.container(at: place, hasFile: folder.hasFile)
-        try folder.writeCompose(spec, owner: settings.owner)
+        try folder.writeCompose(spec)
         return spec
+    }
+
+    /// Whose the files are that the game works on.
+    func owner(of config: ServerConfig) throws -> Folder.Owner {
+        guard config.plan.options.security.hasOwnUser else { return settings.owner }
+        let number = settings.firstOwnUser + UInt32(try store.account(of: config.server))
+        return Folder.Owner(user: number, group: number)
+    }
+
+    /// Makes sure that a configuration which others can write gives its container no more than the plan does, or than was
+    /// granted before.
+    private func grantRights(of config: ServerConfig) throws {
+        let server = config.server
+        let folder = ServerFolder(server, in: settings.servers)
+        let rights = ServerRights(config.plan)
+        if try store.rights(of: server) != rights.text {
+            let isTrusted = try folder.isConfigTrusted(owner: settings.owner)
+            let excess = isTrusted ? [] : rights.excess(over: try planRights(of: config))
+            guard excess.isEmpty else {
+                throw PlanError.excess(file: "servers/\(server.game)/\(server.camp)/config.json", what: excess)
+            }
+            try store.grant(rights.text, to: server)
+        }
+        try folder.secure()
+    }
+
+    /// What the plan gives; where there is none, what any plan gives to the image that the server's container has.
+    private func planRights(of config: ServerConfig) throws -> ServerRights {
+        let catalogue = PlanCatalogue(path: settings.plans)
+        // A plan that is broken gives nothing.
+        if let plan = try? catalogue.plan(config.server.game) { return ServerRights(plan) }
+        let image = fleet[config.server]?.container?.config.image ?? "none"
+        let document: JSON = ["metadata": ["game_uid": .string(config.server.game), "image": .string(image)]]
+        return ServerRights(try Plan(document, file: "the container of \(config.server)"))
     }
 
     /// Makes the network and the container of a specification.

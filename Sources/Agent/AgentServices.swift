@@ -67,11 +67,27 @@ struct HeartbeatService: Service {
     let reports: RetainedReports
     let ledger: Ledger
     let audit: Audit
+    let servers: String
+    let logger: Logger
 
     /// Seconds between two looks at what the bus counts, and at what there was no room for.
     private static let interval = 5
 
     func run() async {
+        await withDiscardingTaskGroup { group in
+            group.addTask { await removeLeftovers() }
+            await beat()
+        }
+    }
+
+    /// Goes on with removals that an end of the agent cut off.
+    private func removeLeftovers() async {
+        do { try await BlockingWork.run { try ServerFolder.removeLeftovers(in: servers) } } catch {
+            logger.error("what is left of a removed server stays", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private func beat() async {
         await cancelWhenGracefulShutdown {
             board.publishPlans()
             for round in 0... {

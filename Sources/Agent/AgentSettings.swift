@@ -12,6 +12,9 @@ package struct AgentSettings: Sendable {
     package var plansURL: String
     package var version: String
     package var owner = Folder.Owner(user: 1000, group: 1000)
+    /// The first of the users of which a server may have one for itself: past those of people, services and most ranges for
+    /// containers, and the last that a plain tar archive can name.
+    package var firstOwnUser: UInt32 = 2_000_000
     /// Seconds that a server gets to stop where neither its owner nor its plan says.
     package var stopGrace = 60
     /// The time zone of schedules that name none; the name of one that the machine knows.

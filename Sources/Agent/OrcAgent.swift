@@ -73,7 +73,8 @@ package struct OrcAgent: Sendable {
             WatchService(watch: watch, fleet: fleet, keeper: keeper, logger: logger),
             LaneService(lanes: lanes, ending: actions.ending), LoopService(name: "scheduler") { await runner.run() },
             HeartbeatService(
-                session: session, board: board, fleet: fleet, reports: reports, ledger: ledger, audit: audit),
+                session: session, board: board, fleet: fleet, reports: reports, ledger: ledger, audit: audit,
+                servers: settings.servers, logger: logger),
         ]
     }
 

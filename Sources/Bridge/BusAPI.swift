@@ -103,7 +103,7 @@ struct BusAPI: Sendable {
         case .whole: Int(text).map { .optional($0) } ?? .string(text)
         case .moment: Double(text).flatMap { $0.isFinite ? .number(text) : nil } ?? .string(text)
         case .object, .list: (try? JSON.parse(text)) ?? .string(text)  // which is refused by name
-        case .text, .line, .flag, .word, .interval, nil: .string(text)
+        case .text, .line, .flag, .image, .word, .interval, nil: .string(text)
         }
     }
 

@@ -56,6 +56,26 @@ package struct ContainerDetail: Decodable, Sendable {
             enum CodingKeys: String, CodingKey { case status = "Status" }
         }
 
+        package init(from decoder: any Decoder) throws {
+            let values = try decoder.container(keyedBy: CodingKeys.self)
+            let word = try values.decode(String.self, forKey: .status)
+            status = Self.podmansWords[word] ?? word
+            exitCode = try values.decode(Int.self, forKey: .exitCode)
+            isOOMKilled = try values.decodeIfPresent(Bool.self, forKey: .isOOMKilled)
+            error = try values.decodeIfPresent(String.self, forKey: .error)
+            startedAt = try values.decode(String.self, forKey: .startedAt)
+            finishedAt = try values.decode(String.self, forKey: .finishedAt)
+            let health = try values.decodeIfPresent(Health.self, forKey: .health)
+            // Podman shows one without a word where there is no health check.
+            self.health = health?.status.isEmpty == false ? health : nil
+            processID = try values.decodeIfPresent(Int.self, forKey: .processID)
+        }
+
+        /// What Podman calls states that Docker calls otherwise (libpod/define/containerstate.go).
+        private static let podmansWords = [
+            "stopped": "exited", "stopping": "running", "configured": "created", "initialized": "created",
+        ]
+
         enum CodingKeys: String, CodingKey {
             case status = "Status"
             case exitCode = "ExitCode"
@@ -73,9 +93,12 @@ package struct ContainerDetail: Decodable, Sendable {
         package let environment: [String]?
         package let labels: [String: String]?
         package let isStdinOpen: Bool?
+        /// Empty where the image says whose its process is, or nobody does.
+        package let user: String?
 
         enum CodingKeys: String, CodingKey {
             case image = "Image"
+            case user = "User"
             case environment = "Env"
             case labels = "Labels"
             case isStdinOpen = "OpenStdin"

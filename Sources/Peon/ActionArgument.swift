@@ -12,6 +12,8 @@ package struct ActionArgument: Sendable {
         case line(maxBytes: Int)
         /// A JSON Boolean, or as PEON's clients send it: 0, 1, "true", "false", "yes", "no".
         case flag
+        /// As ``ImageReference`` reads it.
+        case image
         case whole(ClosedRange<Int>)
         case word([String])
         case object
@@ -34,6 +36,7 @@ package struct ActionArgument: Sendable {
         case .text(let maxBytes): .text(maxLength: maxBytes, pattern: #"^[^\u0000]*$"#)
         case .line(let maxBytes): .text(maxLength: maxBytes, pattern: #"^[^\u0000-\u001F\u007F]*$"#)
         case .flag: .anyOf([true, false, 0, 1, "true", "false", "yes", "no"])
+        case .image: .text(maxLength: ImageReference.maxBytes, pattern: ImageReference.pattern)
         case .whole(let range): .integer(range)
         case .word(let words): .oneOf(words)
         case .object: .object
@@ -57,6 +60,9 @@ package struct ActionArgument: Sendable {
             if text.utf8.count > maxBytes { return "must be at most \(maxBytes) bytes" }
             return text.utf8.contains(0) ? "must not hold a NUL" : nil
         case .flag: return value.flag == nil ? "must be true or false" : nil
+        case .image:
+            guard let text = value.string else { return "must be text" }
+            return ImageReference(text) == nil ? "is no image's name" : nil
         case .whole(let range):
             guard let number = value.int, range.contains(number) else {
                 return "must be a whole number from \(range.lowerBound) to \(range.upperBound)"

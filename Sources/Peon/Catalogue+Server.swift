@@ -91,7 +91,7 @@ extension ServerAction {
                 ActionArgument(
                     "files", .object,
                     "Files for the server's folder: path to text, or to JSON that is written as it is."),
-                ActionArgument("image", .text(maxBytes: 255), "An image in place of the plan's."),
+                ActionArgument("image", .image, "An image in place of the plan's."),
             ] + ActionArgument.session,
             otherArguments: "A setting of the plan.",
             example: ["SERVER_NAME": "Friday", "WORLD_NAME": "Midgard", "PASSWORD": "not-telling"])

@@ -41,7 +41,8 @@ package struct HistoryEntry: Sendable, Equatable {
         case .conflict?, .portInUse?, .nameConflict?, .pullFailed?, .noSpace?, .unsafeEntry?, .engineUnreachable?,
             .timeout?, .interrupted?, .superseded?, .internal?:
             return true
-        case .badJSON?, .badArguments?, .tooLarge?, .unknownServer?, .unknownPlan?, .unknownAction?, .unknownSchedule?,
+        case .badJSON?, .badArguments?, .badPlan?, .tooLarge?, .unknownServer?, .unknownPlan?, .unknownAction?,
+            .unknownSchedule?,
             .exists?,
             .missingSettings?, .retained?, .expired?, .duplicate?, .busy?, .notAllowed?, .badReplyTopic?:
             return false

@@ -9,6 +9,18 @@ package enum JSONError: Error, Equatable, CustomStringConvertible {
         case .tooDeep(let limit): "nested more than \(limit) levels deep"
         }
     }
+
+    /// As `description`, with line and column in place of the byte: for files that people write.
+    ///
+    /// `bytes`: what was read; a column counts characters of the line, as editors do.
+    package func description(in bytes: [UInt8]) -> String {
+        guard case .malformed(let offset) = self else { return description }
+        let before = bytes.prefix(offset)
+        let line = before.count { $0 == UInt8(ascii: "\n") } + 1
+        let start = before.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
+        let column = String(decoding: before[start...], as: UTF8.self).count + 1
+        return "not valid JSON at line \(line), column \(column)"
+    }
 }
 
 extension JSON {

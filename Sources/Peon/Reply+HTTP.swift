@@ -7,7 +7,7 @@ extension Reply.Code {
         case .unknownServer, .unknownPlan, .unknownAction, .unknownSchedule: 404
         case .exists, .expired, .duplicate, .superseded, .conflict, .portInUse, .nameConflict: 409
         case .tooLarge: 413
-        case .missingSettings, .unsafeEntry: 422
+        case .missingSettings, .badPlan, .unsafeEntry: 422
         case .busy: 429
         case .internal: 500
         case .pullFailed, .noSpace, .engineUnreachable, .interrupted: 503

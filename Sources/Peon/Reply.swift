@@ -34,6 +34,7 @@ package struct Reply: Sendable {
         case tooLarge = "too_large"
         case unknownServer = "unknown_server"
         case unknownPlan = "unknown_plan"
+        case badPlan = "bad_plan"
         case unknownAction = "unknown_action"
         case unknownSchedule = "unknown_schedule"
         case exists

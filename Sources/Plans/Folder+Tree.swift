@@ -3,32 +3,46 @@ package import Glibc
 extension Folder {
     /// Removes `name` and all below it.
     ///
-    /// Links are removed, never followed; a name need not be UTF-8.
+    /// Links are removed, never followed; what is mounted in it stays, and is told. A name need not be UTF-8.
     package func removeTree(_ name: String) throws(PlanError) {
         try check(name)
-        try removeTree(Array(name.utf8CString))
+        let place = "\(path)/\(name)"
+        let name = Array(name.utf8CString)
+        if unlinkat(descriptor, name, 0) == 0 || errno == ENOENT { return }
+        guard errno == EISDIR || errno == EPERM else { throw .last(place) }
+        if unlinkat(descriptor, name, AT_REMOVEDIR) == 0 || errno == ENOENT { return }
+        guard errno == ENOTEMPTY || errno == EEXIST else { throw errno == EBUSY ? .mount(path: place) : .last(place) }
+        try TreeRemoval.empty(name, in: descriptor, path: place)
+        guard unlinkat(descriptor, name, AT_REMOVEDIR) == 0 || errno == ENOENT else {
+            throw errno == EBUSY ? .mount(path: place) : .last(place)
+        }
     }
 
-    private func removeTree(_ name: [CChar]) throws(PlanError) {
-        if unlinkat(descriptor, name, 0) == 0 || errno == ENOENT { return }
-        guard errno == EISDIR || errno == EPERM else { throw .last(path) }
-        guard let folder = try folder(named: name) else { return }
-        for entry in try folder.names() { try folder.removeTree(entry) }
-        guard unlinkat(descriptor, name, AT_REMOVEDIR) == 0 || errno == ENOENT else { throw .last(folder.path) }
-    }
+    /// Folders in folders that are followed; one game's own are a handful.
+    static let deepest = 256
 
     /// Gives this folder and all below it to `owner`; a link itself changes hands, not what it points to.
     ///
     /// Without the right to (the agent does not run as root) the files stay the agent's own.
     package func giveTree(to owner: Owner) throws(PlanError) {
-        guard fchown(descriptor, owner.user, owner.group) == 0 else {
+        try checkMounts()
+        var walk = TreeWalk()
+        defer { walk.close() }
+        guard walk.enter(parent: descriptor, name: [0x2E, 0]) else { throw .last(path) }
+        guard fchown(walk.descriptor, owner.user, owner.group) == 0 else {
             if errno == EPERM { return }
             throw .last(path)
         }
-        for name in try names() {
-            if let folder = try? folder(named: name) {  // what is no folder, or a link to one, changes hands itself
-                try folder.giveTree(to: owner)
-            } else if fchownat(descriptor, name, owner.user, owner.group, AT_SYMLINK_NOFOLLOW) != 0, errno != ENOENT {
+        while let name = walk.nextName() {
+            guard fchownat(walk.descriptor, name, owner.user, owner.group, AT_SYMLINK_NOFOLLOW) == 0 else {
+                if errno == ENOENT { continue }
+                throw .last(path)
+            }
+            if walk.enter(parent: walk.descriptor, name: name) {
+                guard walk.depth <= Self.deepest else { throw .tooDeep(path: path, limit: Self.deepest) }
+            } else if errno == EXDEV {
+                throw .mount(path: path)
+            } else if errno != ENOTDIR, errno != ELOOP, errno != ENOENT {
                 throw .last(path)
             }
         }

@@ -4,8 +4,6 @@ extension Folder {
     /// What cannot be told of a folder's size.
     package enum SizeError: Error { case tooDeep, tooMany, unreadable }
 
-    /// Folders in folders that are followed; one game's own are a handful.
-    private static let deepest = 256
     /// Entries that are looked at; a game that makes them faster than they are counted must not keep the counter busy.
     private static let mostEntries = 5_000_000
     /// Files of more than one name that are told apart.
@@ -16,11 +14,11 @@ extension Folder {
     ///
     /// `pause`: called after each `batch` entries, so that a folder of a million files costs others little.
     package func size(batch: Int = 200, pause: () -> Void) throws(SizeError) -> Int {
-        var walk = SizeWalk()
+        var walk = TreeWalk()
         defer { walk.close() }
-        try walk.enter(parent: descriptor, name: [0x2E, 0])
-        var top = stat()
-        guard fstat(descriptor, &top) == 0 else { throw .unreadable }
+        var count = SizeCount()
+        guard walk.enter(parent: descriptor, name: [0x2E, 0]) else { throw .unreadable }
+        count.add(folder: walk.descriptor)
         var seen = 0
         while let name = walk.nextName() {
             seen += 1
@@ -28,59 +26,35 @@ extension Folder {
             if seen.isMultiple(of: batch) { pause() }
             var status = stat()
             // Gone since its name was read, as games' files go.
-            guard fstatat(walk.descriptor, name, &status, AT_SYMLINK_NOFOLLOW) == 0, status.st_dev == top.st_dev else {
+            guard fstatat(walk.descriptor, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else { continue }
+            guard status.st_mode & S_IFMT == S_IFDIR else {
+                count.add(status, most: Self.mostLinked)
                 continue
             }
-            if status.st_mode & S_IFMT == S_IFDIR {
-                guard walk.depth < Self.deepest else { throw .tooDeep }
-                try walk.enter(parent: walk.descriptor, name: name)
-            } else if status.st_nlink < 2 || walk.linked.count >= Self.mostLinked
-                || walk.linked.insert(status.st_ino).inserted
-            {
-                walk.add(status)
+            guard walk.depth < Self.deepest else { throw .tooDeep }
+            if walk.enter(parent: walk.descriptor, name: name) {
+                count.add(folder: walk.descriptor)
+            } else if errno != ENOENT, errno != EXDEV {
+                throw .unreadable
             }
         }
-        return walk.bytes
+        return count.bytes
     }
 }
 
-/// The folders that are open on the way down, each half read.
-private struct SizeWalk {
+/// The bytes that have been counted.
+private struct SizeCount {
     private(set) var bytes = 0
     /// Files of several names that have been counted; all are of one file system.
-    var linked: Set<ino_t> = []
-    private var streams: [OpaquePointer] = []
+    private var linked: Set<ino_t> = []
 
-    var depth: Int { streams.count }
-    var descriptor: Int32 { streams.last.map { dirfd($0) } ?? -1 }
-
-    mutating func add(_ status: stat) { bytes += Int(status.st_blocks) * 512 }
-
-    mutating func enter(parent: Int32, name: [CChar]) throws(Folder.SizeError) {
-        let descriptor = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-        guard descriptor >= 0, let stream = fdopendir(descriptor) else {
-            let code = errno
-            if descriptor >= 0 { Glibc.close(descriptor) }
-            if code == ENOENT, !streams.isEmpty { return }
-            throw .unreadable
-        }
-        streams.append(stream)
+    mutating func add(folder descriptor: Int32) {
         var status = stat()
-        if fstat(descriptor, &status) == 0 { add(status) }
+        if fstat(descriptor, &status) == 0 { bytes += Int(status.st_blocks) * 512 }
     }
 
-    /// The next name in the folder that was entered last, with its NUL; leaves those that are read to their end.
-    mutating func nextName() -> [CChar]? {
-        while let stream = streams.last {
-            if let name = Folder.nextName(stream) { return name }
-            closedir(stream)
-            streams.removeLast()
-        }
-        return nil
-    }
-
-    mutating func close() {
-        for stream in streams { closedir(stream) }
-        streams = []
+    mutating func add(_ status: stat, most: Int) {
+        guard status.st_nlink < 2 || linked.count >= most || linked.insert(status.st_ino).inserted else { return }
+        bytes += Int(status.st_blocks) * 512
     }
 }

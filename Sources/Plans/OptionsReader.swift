@@ -14,7 +14,7 @@ struct OptionsReader {
     }
 
     func resources(_ value: JSON?, into resources: inout PlanOptions.Resources) throws(PlanError) {
-        resources.memory = try bytes(value?["memory"], "orc.resources.memory")
+        resources.memory = try memory(value?["memory"], "orc.resources.memory")
         if let cpus = value?["cpus"], !cpus.isNull {
             guard let cores = cpus.double, cores > 0, cores <= 1024 else {
                 throw malformed("orc.resources.cpus must be a number of cores")
@@ -71,6 +71,15 @@ struct OptionsReader {
         }
     }
 
+    /// What is said of each member of an object, or of the whole where `place` is empty, that is none of `words`.
+    func unknown(in value: JSON, _ place: String, _ words: Set<String>) -> [String] {
+        let members = (place.isEmpty ? value : value[place])?.object?.keys ?? []
+        let path = place.isEmpty ? "orc" : "orc.\(place)"
+        return members.filter { !words.contains($0) }.map {
+            "\(path): \(Suggestion.complaint(about: $0, of: words.sorted()))"
+        }
+    }
+
     func text(_ value: JSON?, _ name: String) throws(PlanError) -> String? {
         guard let value, !value.isNull else { return nil }
         guard let text = value.string, !text.isEmpty, !text.unicodeScalars.contains(where: { $0.value < 0x20 }) else {
@@ -107,16 +116,25 @@ struct OptionsReader {
         return words
     }
 
+    /// The least memory that the engine gives a container (Docker and Podman alike).
+    private static let leastMemory = 6 << 20
+
     /// A number of bytes, or text such as `512m` or `4g` (powers of 1024).
-    func bytes(_ value: JSON?, _ name: String) throws(PlanError) -> Int? {
+    func memory(_ value: JSON?, _ name: String) throws(PlanError) -> Int? {
         guard let value, !value.isNull else { return nil }
-        let units: [Character: Int] = ["k": 1 << 10, "m": 1 << 20, "g": 1 << 30]
-        if let number = value.int, number > 0 { return number }
-        if let text = value.string?.lowercased(), let unit = text.last.flatMap({ units[$0] }),
-            let number = Int(text.dropLast()), number > 0, number <= Int.max / unit
-        {
-            return number * unit
+        guard let bytes = Self.bytes(value) else {
+            throw malformed("\(name) must be bytes, or a number with k, m or g")
         }
-        throw malformed("\(name) must be bytes, or a number with k, m or g")
+        guard bytes >= Self.leastMemory else { throw malformed("\(name) must be at least 6m") }
+        return bytes
+    }
+
+    private static func bytes(_ value: JSON) -> Int? {
+        let units: [Character: Int] = ["k": 1 << 10, "m": 1 << 20, "g": 1 << 30]
+        if let number = value.int { return number }
+        guard let text = value.string?.lowercased(), let unit = text.last.flatMap({ units[$0] }),
+            let number = Int(text.dropLast()), number > 0, number <= Int.max / unit
+        else { return nil }
+        return number * unit
     }
 }

@@ -30,6 +30,7 @@ package struct Plan: Sendable {
         guard let metadata = object["metadata"]?.object, let game = metadata["game_uid"]?.string,
             let image = metadata["image"]?.string, !image.isEmpty
         else { throw malformed("metadata needs game_uid and image") }
+        guard ImageReference(image) != nil else { throw malformed("metadata.image is no image's name") }
         self.document = object
         self.game = game
         self.image = image
@@ -37,19 +38,21 @@ package struct Plan: Sendable {
         description = metadata["description"]?.string ?? ""
         options = try PlanOptions(object["orc"] ?? .null, file: file)
         portGroups = try PlanPort.groups(object["ports"] ?? [], arrangement: options.ports, file: file)
-        guard let environment = (object["environment"] ?? [:]).object else {
-            throw malformed("environment is not an object")
-        }
-        self.environment = environment
+        environment = try Self.object(object["environment"], what: "environment", file: file)
         volumes = try Self.mappings(object["volumes"], what: "volumes", file: file)
         files = try Self.mappings(object["files"], what: "files", file: file)
     }
 
-    private static func mappings(_ value: JSON?, what: String, file: String) throws(PlanError) -> [Mapping] {
-        guard let value, !value.isNull else { return [] }
+    /// An object, which may be missing; to PHP, which writes many plans, an empty object is an empty list.
+    private static func object(_ value: JSON?, what: String, file: String) throws(PlanError) -> JSON.Object {
+        guard let value, !value.isNull, value != [] else { return [:] }
         guard let object = value.object else { throw .malformed(file: file, what: "\(what) is not an object") }
+        return object
+    }
+
+    private static func mappings(_ value: JSON?, what: String, file: String) throws(PlanError) -> [Mapping] {
         var mappings: [Mapping] = []
-        for (source, target) in object.members {
+        for (source, target) in try object(value, what: what, file: file).members {
             guard let target = target.string, target.hasPrefix("/"), isPlain(target) else {
                 throw .malformed(file: file, what: "\(what): \(source) needs an absolute path without a colon")
             }

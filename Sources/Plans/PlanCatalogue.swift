@@ -14,7 +14,9 @@ package struct PlanCatalogue: Sendable {
         guard let folder = try folder(game) else { throw .unknownPlan(game: game) }
         let file = "plans/\(game)/plan.json"
         guard let bytes = try folder.read("plan.json", limit: Self.maxBytes) else { throw .unknownPlan(game: game) }
-        return try Plan(Self.json(bytes, file: file), file: file)
+        let plan = try Plan(Self.json(bytes, file: file), file: file)
+        if let unknown = plan.options.unknown.first { throw .malformed(file: file, what: unknown) }
+        return plan
     }
 
     /// The folder of `game`'s plan, with its action scripts and pictures.
@@ -74,7 +76,7 @@ package struct PlanCatalogue: Sendable {
     }
 
     static func json(_ bytes: [UInt8], file: String) throws(PlanError) -> JSON {
-        do { return try JSON.parse(bytes) } catch { throw .malformed(file: file, what: "\(error)") }
+        do { return try JSON.parse(bytes) } catch { throw .malformed(file: file, what: error.description(in: bytes)) }
     }
 }
 

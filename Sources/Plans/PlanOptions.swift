@@ -1,8 +1,6 @@
 package import Peon
 
 /// What a plan's `orc` object adds to a war plan.
-///
-/// Members that are not known here are left for later versions.
 package struct PlanOptions: Sendable, Equatable {
     package var stop = StopOptions()
     package var resources = Resources()
@@ -12,6 +10,8 @@ package struct PlanOptions: Sendable, Equatable {
     package var restart = RestartPolicy()
     /// Whether a server that was wanted is started again after the engine or the machine was.
     package var autostarts = true
+    /// What is said of each word that is not known; a plan with one is refused, a server that was made from it goes on.
+    package var unknown: [String] = []
 
     /// How the game is asked to stop; what is nil is chosen from the image.
     package struct StopOptions: Sendable, Equatable {
@@ -50,12 +50,16 @@ package struct PlanOptions: Sendable, Equatable {
         package var dropped = ["FSETID", "MKNOD", "NET_RAW", "SETFCAP", "SETPCAP", "SYS_CHROOT"]
         package var added: [String] = []
         package var hasNoNewPrivileges = false
+
+        /// Whether each server runs as a user of its own, which no other server and nobody on the machine has.
+        package var hasOwnUser: Bool { user == "own" }
     }
 
     package init() {}
 
     init(_ value: JSON, file: String) throws(PlanError) {
         guard !value.isNull else { return }
+        guard value != [] else { return }
         guard value.object != nil else { throw .malformed(file: file, what: "orc is not an object") }
         let reader = OptionsReader(file: file)
         try reader.stop(value["stop"], into: &stop)
@@ -65,5 +69,16 @@ package struct PlanOptions: Sendable, Equatable {
         try reader.ready(value["ready"], into: &ready)
         try reader.restart(value["restart"], into: &restart)
         autostarts = try reader.autostarts(value["autostart"])
+        unknown = Self.words.flatMap { place, words in reader.unknown(in: value, place, words) }.sorted()
     }
+
+    /// The words of the object, and of the objects in it.
+    private static let words: [String: Set<String>] = [
+        "": ["stop", "resources", "security", "ports", "ready", "restart", "autostart"],
+        "stop": ["command", "signal", "all", "grace"],
+        "resources": ["memory", "cpus", "pids"],
+        "security": ["user", "cap_drop", "cap_add", "no_new_privileges"],
+        "ready": ["pattern", "timeout"],
+        "restart": ["policy", "delay", "max_delay", "window", "reset", "limit"],
+    ]
 }

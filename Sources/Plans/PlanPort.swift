@@ -16,6 +16,7 @@ package struct PlanPort: Sendable, Equatable {
 
     /// Reads `ports`: a list of groups, or the one group of a `config.json`.
     static func groups(_ value: JSON, arrangement: Arrangement?, file: String) throws(PlanError) -> [[PlanPort]] {
+        if value.isNull { return [] }
         guard let list = value.array else { throw .malformed(file: file, what: "ports is not a list") }
         var groups: [[PlanPort]] = []
         if list.contains(where: { $0.object != nil }) {

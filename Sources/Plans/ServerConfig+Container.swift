@@ -10,10 +10,14 @@ extension ServerConfig {
         /// Handed to the container as PUBLIC_IP.
         package let publicIP: String?
 
-        package init(folder: String, host: HostName, publicIP: String?) {
+        /// The user of the server's files, `uid:gid`, where it has one of its own.
+        package let user: String?
+
+        package init(folder: String, host: HostName, publicIP: String?, user: String? = nil) {
             self.folder = folder
             self.host = host
             self.publicIP = publicIP
+            self.user = user
         }
     }
 
@@ -28,6 +32,7 @@ extension ServerConfig {
             image: plan.image, environment: variables(place), ports: publishedPorts,
             mounts: mounts(place, hasFile: hasFile), network: Self.networkName(server), aliases: [name, "server"],
             labels: [], resources: plan.options.resources, security: plan.options.security)
+        if plan.options.security.hasOwnUser, let user = place.user { spec.security.user = user }
         spec.labels = labels(place, fingerprint: spec.fingerprint)
         return spec
     }

@@ -10,6 +10,7 @@ package struct ServerFolder: Sendable {
     static let composeFile = "docker-compose.yml"
     private static let subfolders = ["actions", "config", "data", "user"]
     private static let reserved: Set<String> = [configFile, composeFile, "plan.json"]
+    private static let agentsFiles: Set<String> = [configFile, composeFile]
 
     /// `servers`: the folder of all servers, `<root>/servers`.
     package init(_ server: ServerID, in servers: String) {
@@ -19,7 +20,7 @@ package struct ServerFolder: Sendable {
 
     package var path: String { "\(servers)/\(server.game)/\(server.camp)" }
 
-    private func open() throws(PlanError) -> Folder? {
+    func open() throws(PlanError) -> Folder? {
         guard Folder.exists(servers) else { return nil }
         return try Folder(path: servers).folder(server.game)?.folder(server.camp)
     }
@@ -27,13 +28,8 @@ package struct ServerFolder: Sendable {
     /// Reads `config.json`; nil where there is none.
     package func config() throws(PlanError) -> ServerConfig? {
         guard let bytes = try open()?.read(Self.configFile, limit: PlanCatalogue.maxBytes) else { return nil }
-        return try ServerConfig(PlanCatalogue.json(bytes, file: "\(path)/\(Self.configFile)"), server: server)
-    }
-
-    /// Whether a regular file stands at a path below the folder.
-    package func hasFile(_ relativePath: String) -> Bool {
-        var status = stat()
-        return lstat("\(path)/\(relativePath)", &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+        return try ServerConfig(
+            PlanCatalogue.json(bytes, file: "servers/\(server.game)/\(server.camp)/\(Self.configFile)"), server: server)
     }
 
     /// What a creation puts into the folder beside the plan's own files.
@@ -72,36 +68,82 @@ package struct ServerFolder: Sendable {
             try folder.write(bytes, toPath: path, mode: 0o644)
         }
         try folder.write(Array(contents.config.document.text(.pretty).utf8), to: Self.configFile, mode: 0o600)
-        try folder.giveTree(to: contents.owner)
+        try give(folder, to: contents.owner)
+    }
+
+    /// Gives what the game works on to `owner`; the folder itself, and what says how its container is made, stay the
+    /// agent's: whoever could write these could give the container more than its plan does.
+    private func give(_ folder: Folder, to owner: Folder.Owner) throws(PlanError) {
+        try folder.checkMounts()
+        for entry in try folder.entries() where !Self.agentsFiles.contains(entry.name) {
+            if entry.kind == .folder {
+                try folder.folder(entry.name)?.giveTree(to: owner)
+            } else {
+                try folder.give(entry.name, to: owner)
+            }
+        }
+        folder.keep(Self.agentsFiles)
+    }
+
+    /// Takes over what PEON's orchestrator, or an earlier agent, gave to the games' user.
+    package func secure() throws(PlanError) { try open()?.keep(Self.agentsFiles) }
+
+    /// Whether nobody but the agent, and root, can have written `config.json`; never where games run as the agent's own user.
+    package func isConfigTrusted(owner: Folder.Owner) throws(PlanError) -> Bool {
+        guard owner.user != geteuid() else { return false }
+        return try open()?.isKept(Self.configFile) ?? false
     }
 
     /// Writes `config.json` anew.
-    package func write(_ config: ServerConfig, owner: Folder.Owner) throws(PlanError) {
-        try write(config.document.text(.pretty), to: Self.configFile, owner: owner)
+    package func write(_ config: ServerConfig) throws(PlanError) {
+        try write(config.document.text(.pretty), to: Self.configFile)
     }
 
     /// Writes the `docker-compose.yml` of a container.
     ///
-    /// It holds passwords, as `config.json` does: the owner's eyes only.
-    package func writeCompose(_ spec: ContainerSpec, owner: Folder.Owner) throws(PlanError) {
+    /// It holds passwords, as `config.json` does: the agent's eyes only.
+    package func writeCompose(_ spec: ContainerSpec) throws(PlanError) {
         let text = ComposeFile.text(spec)
         let old = try open()?.read(Self.composeFile, limit: PlanCatalogue.maxBytes)
-        if old != Array(text.utf8) { try write(text, to: Self.composeFile, owner: owner) }
+        if old != Array(text.utf8) { try write(text, to: Self.composeFile) }
     }
 
-    private func write(_ text: String, to name: String, owner: Folder.Owner) throws(PlanError) {
+    private func write(_ text: String, to name: String) throws(PlanError) {
         guard let folder = try open() else { throw .unknownServer(server) }
         try folder.write(Array(text.utf8), to: name, mode: 0o600)
-        try folder.give(name, to: owner)
     }
 
+    /// Makes sure that the folder can be removed: nothing is mounted on it or in it.
+    package func checkRemovable() throws(PlanError) { try open()?.checkMounts() }
+
     /// Removes the folder with all that is in it, and the game's folder where that was the last of it.
+    ///
+    /// It is put aside first, so that a removal that is cut off leaves no half of a server; ``removeLeftovers(in:)`` goes on.
     package func remove() throws(PlanError) {
+        try checkRemovable()
         guard Folder.exists(servers) else { return }
         let root = try Folder(path: servers)
         guard let game = try root.folder(server.game) else { return }
-        try game.removeTree(server.camp)
+        let aside = Self.asidePrefix + String(UInt32.random(in: 0...UInt32.max), radix: 16)
+        // On a full disk there may be no room for another name.
+        try game.removeTree(game.rename(server.camp, to: aside) ? aside : server.camp)
         root.removeIfEmpty(server.game)
+    }
+
+    /// What a removed server's folder is called until it is gone: no server's name begins with a dot.
+    private static let asidePrefix = ".orc-removed-"
+
+    /// Removes what removals that were cut off have left below `servers`.
+    package static func removeLeftovers(in servers: String) throws(PlanError) {
+        guard Folder.exists(servers) else { return }
+        let root = try Folder(path: servers)
+        for game in try root.entries() where game.kind == .folder {
+            guard let folder = try root.folder(game.name) else { continue }
+            for entry in try folder.entries() where entry.name.hasPrefix(asidePrefix) {
+                try folder.removeTree(entry.name)
+            }
+            root.removeIfEmpty(game.name)
+        }
     }
 
     /// Whether there is such a folder.
@@ -110,6 +152,32 @@ package struct ServerFolder: Sendable {
 
 extension Folder {
     fileprivate func removeIfEmpty(_ name: String) { unlinkat(descriptor, name, AT_REMOVEDIR) }
+
+    /// - Returns: false where the entry has the old name still.
+    fileprivate func rename(_ old: String, to new: String) -> Bool {
+        renameat(descriptor, old, descriptor, new) == 0
+    }
+
+    /// Takes this folder, and of its files these, for the agent itself; without the right to, all stays as it is.
+    fileprivate func keep(_ names: Set<String>) {
+        if fchown(descriptor, geteuid(), getegid()) == 0 { fchmod(descriptor, 0o755) }
+        for name in names where kind(of: name) == .file {
+            guard fchownat(descriptor, name, geteuid(), getegid(), AT_SYMLINK_NOFOLLOW) == 0 else { continue }
+            fchmodat(descriptor, name, 0o600, AT_SYMLINK_NOFOLLOW)
+        }
+    }
+
+    /// Whether nobody but this process's user and root can write the file `name`, or put another in its place.
+    fileprivate func isKept(_ name: String) -> Bool {
+        var folder = stat()
+        var file = stat()
+        guard fstat(descriptor, &folder) == 0, fstatat(descriptor, name, &file, AT_SYMLINK_NOFOLLOW) == 0 else {
+            return false
+        }
+        return [folder, file].allSatisfy { status in
+            (status.st_uid == 0 || status.st_uid == geteuid()) && status.st_mode & (S_IWGRP | S_IWOTH) == 0
+        }
+    }
 
     /// Gives one file to `owner`, as ``giveTree(to:)`` does.
     func give(_ name: String, to owner: Owner) throws(PlanError) {

@@ -146,10 +146,31 @@ extension Store {
             readiness.reason.map(Value.text) ?? .null)
     }
 
+    /// What a server's container was granted on the machine, as text; nil where nothing has been yet.
+    package func rights(of server: ServerID) throws(StoreError) -> String? {
+        try database.run("SELECT rights FROM rights WHERE uid = ?", .text(server.uid)).first?.first?.text
+    }
+
+    package func grant(_ rights: String, to server: ServerID) throws(StoreError) {
+        guard try self.rights(of: server) != rights else { return }
+        try database.run("INSERT OR REPLACE INTO rights VALUES (?, ?)", .text(server.uid), .text(rights))
+    }
+
+    /// The number of the user that is one server's alone, counted from 0; drawn where it has none yet, the least that is free.
+    package func account(of server: ServerID) throws(StoreError) -> Int {
+        let known = try database.run("SELECT number FROM account WHERE uid = ?", .text(server.uid)).first?.first?
+            .integer
+        if let known { return Int(known) }
+        let taken = Set(try database.run("SELECT number FROM account").compactMap { $0.first?.integer })
+        let number = (0...Int64(taken.count)).first { !taken.contains($0) } ?? Int64(taken.count)
+        try database.run("INSERT INTO account VALUES (?, ?)", .text(server.uid), .integer(number))
+        return Int(number)
+    }
+
     /// Keeps nothing of a server any more.
     package func forget(_ server: ServerID) throws(StoreError) {
         try database.transaction(
-            ["desired", "step", "crash", "readiness"].map {
+            ["desired", "step", "crash", "readiness", "rights", "account"].map {
                 (sql: "DELETE FROM \($0) WHERE uid = ?", values: [.text(server.uid)])
             })
     }

@@ -50,6 +50,10 @@ package final class Store: Sendable {
         CREATE INDEX audit_server ON audit (server, id);
         CREATE INDEX audit_change ON audit (is_change, id)
         """,
+        """
+        CREATE TABLE rights (uid TEXT PRIMARY KEY, rights TEXT NOT NULL) STRICT;
+        CREATE TABLE account (uid TEXT PRIMARY KEY, number INTEGER NOT NULL UNIQUE) STRICT
+        """,
     ]
 
     /// `path`: of the file; its folder must be there.

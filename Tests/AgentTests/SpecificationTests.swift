@@ -7,20 +7,20 @@ import Testing
 
 @testable import Agent
 
-/// Every real war plan, as a container that a real engine makes.
+/// Every war plan that is here, as a container that a real engine makes.
 @Suite(.serialized) struct SpecificationTests {
-    private func games() throws -> [String] {
-        let folder = try Testbed.corpus().appending(path: "warplans")
-        return try FileManager.default.contentsOfDirectory(atPath: folder.path()).sorted().filter {
+    private func games(_ folder: URL) throws -> [String] {
+        try FileManager.default.contentsOfDirectory(atPath: folder.path()).sorted().filter {
             FileManager.default.fileExists(atPath: folder.appending(path: "\($0)/plan.json").path())
         }
     }
 
-    @Test func `the engine makes of each plan the container that was asked for`() async throws {
+    @Test(arguments: try Testbed.planFolders())
+    func `the engine makes of each plan the container that was asked for`(plans: URL) async throws {
         let engine = try Testbed.engine()
-        let catalogue = PlanCatalogue(path: try Testbed.corpus().appending(path: "warplans").path())
+        let catalogue = PlanCatalogue(path: plans.path())
         try await Testbed.withFolder { folder in
-            for game in try games() {
+            for game in try games(plans) {
                 let plan = try catalogue.plan(game)
                 let settings = JSON.Object(
                     plan.environment.members.filter { $0.value.isNull }.map { ($0.key, "a $b `c` \"d\"") })

@@ -32,13 +32,15 @@ struct BridgeRig: Sendable {
         _ body: @escaping @Sendable (BridgeRig) async throws -> Void
     ) async throws {
         let port = Testbed.freePort()
-        let corpus = try Testbed.corpus().appending(path: "warplans")
         let given = ["ORC_HTTP_LISTEN": "127.0.0.1:\(port)", "API_KEY": key ?? "", "VERSION": "1.2.12"]
             .merging(settings) { _, given in given }
         try await OrcProcess.with(
             settings: given,
             prepare: { root in
-                if plans { try FileManager.default.copyItem(at: corpus, to: root.appending(path: "plans")) }
+                if plans {
+                    let corpus = try Testbed.corpus().appending(path: "warplans")
+                    try FileManager.default.copyItem(at: corpus, to: root.appending(path: "plans"))
+                }
                 if let game { try OrcProcess.installPlan("game", game.text(), in: root) }
             }
         ) { orc in

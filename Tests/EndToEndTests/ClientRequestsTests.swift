@@ -5,7 +5,7 @@ import Testing
 
 extension EndToEnd {
     /// The bytes that PEON's Discord bot and web UI send, as they are; what those clients read is there.
-    @Suite struct ClientRequestsTests {
+    @Suite(.needsCorpus) struct ClientRequestsTests {
         @Test func `the bot's and the web UI's requests are answered with what they read`() async throws {
             let data = try Data(contentsOf: Testbed.corpus().appending(path: "peon-v1/recorded.json"))
             let calls = try JSON.parse(Array(data))["client_requests"]?.array ?? []

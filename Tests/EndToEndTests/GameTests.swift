@@ -66,13 +66,20 @@ extension EndToEnd {
             }
         }
 
-        @Test func `OpenArena runs under PEON's own quake3 plan`() async throws {
-            let plan = try String(
-                contentsOf: Testbed.corpus().appending(path: "warplans/quake3/plan.json"), encoding: .utf8)
-            try await OrcProcess.with(prepare: { try OrcProcess.installPlan("quake3", plan, in: $0) }) { orc in
-                let server = ServerID(uid: "quake3.arena")!
+        @Test(.needsCorpus) func `OpenArena runs under PEON's own quake3 plan`() async throws {
+            try await play("quake3", plan: Testbed.corpus().appending(path: "warplans/quake3/plan.json"))
+        }
+
+        @Test func `OpenArena runs under a plan whose ports have one name`() async throws {
+            try await play("arena", plan: Testbed.samplePlans.appending(path: "arena/plan.json"))
+        }
+
+        private func play(_ game: String, plan file: URL) async throws {
+            let plan = try String(contentsOf: file, encoding: .utf8)
+            try await OrcProcess.with(prepare: { try OrcProcess.installPlan(game, plan, in: $0) }) { orc in
+                let server = ServerID(game: game, camp: "arena")!
                 let created = try await orc.probe.send(
-                    .create, "quake3.arena", ["STEAM_USER": "u", "STEAM_PASSWORD": "p"])
+                    .create, server.uid, ["STEAM_USER": "u", "STEAM_PASSWORD": "p"])
                 #expect(created.status == .ok, "\(created.error ?? "")")
                 let answer = try await GameQuery.quake(port: 27960)
                 #expect(answer.contains("statusResponse") && answer.contains("sv_hostname"))

@@ -7,7 +7,7 @@ import Testing
 extension EndToEnd {
     /// What PEON's orchestrator was recorded to answer, asked of this program in the same order; the differences that are
     /// meant stand with their reasons in `recorded-answers.json`.
-    @Suite struct RecordedAnswersTests {
+    @Suite(.needsCorpus) struct RecordedAnswersTests {
         private typealias Prepare = @Sendable (String, BridgeRig) async throws -> Void
 
         @Test func `recorded requests are answered as PEON answered them`() async throws {

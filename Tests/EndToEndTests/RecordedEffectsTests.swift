@@ -8,7 +8,7 @@ import Testing
 extension EndToEnd {
     /// What PEON's orchestrator left behind after a creation, beside what this program leaves; the differences that are
     /// meant stand with their reasons in `recorded-differences.json`.
-    @Suite struct RecordedEffectsTests {
+    @Suite(.needsCorpus) struct RecordedEffectsTests {
         @Test func `a creation has the effects that PEON's had`() async throws {
             let recordings = try PeonRecording.creations()
             #expect(recordings.count == 4)

@@ -1,4 +1,6 @@
+import Foundation
 import Peon
+import Testbed
 import Testing
 
 @testable import Plans
@@ -11,12 +13,13 @@ import Testing
     @Test(arguments: [
         #","ports":{}"#, #","ports":[[{"P":["0","udp"]}]]"#, #","ports":[[{"P":["70000","udp"]}]]"#,
         #","ports":[[{"P":["1"]}]]"#,
-        #","ports":[["x"]]"#, #","environment":[]"#, #","volumes":{"~!/../../etc":"/x"}"#,
+        #","ports":[["x"]]"#, #","environment":["x"]"#, #","volumes":{"~!/../../etc":"/x"}"#,
         ",\"volumes\":{\"~!/../\u{301}x\":\"/x\"}",
         #","volumes":{"relative":"/x"}"#,
-        #","volumes":{"~!/a":"x"}"#, #","volumes":{"~!/a:b":"/x"}"#, #","volumes":{"~!/a":"/x:ro"}"#, #","orc":[]"#,
+        #","volumes":{"~!/a":"x"}"#, #","volumes":{"~!/a:b":"/x"}"#, #","volumes":{"~!/a":"/x:ro"}"#, #","orc":["x"]"#,
         #","orc":{"stop":{"signal":"KILL"}}"#, #","orc":{"stop":{"grace":-1}}"#, #","orc":{"stop":{"command":"a\nb"}}"#,
         #","orc":{"resources":{"memory":"lots"}}"#, #","orc":{"resources":{"cpus":0}}"#,
+        #","orc":{"resources":{"memory":"1k"}}"#, #","orc":{"resources":{"memory":0}}"#,
     ])
     func `a plan that cannot be carried out is refused with its place`(extra: String) {
         let error = #expect(throws: PlanError.self) { try plan(extra) }
@@ -29,6 +32,41 @@ import Testing
         ).options
         #expect(options.stop.command == "quit" && options.stop.grace == 5)
         #expect(options.resources.memory == 1 << 30 && options.resources.cpus == 1.5 && options.resources.pids == 64)
+    }
+
+    @Test func `an empty list is an empty object`() throws {
+        let empty = try plan(#","environment":[],"volumes":[],"files":[],"ports":[],"orc":[]"#)
+        #expect(empty.environment.members.isEmpty && empty.volumes.isEmpty && empty.options == PlanOptions())
+    }
+
+    @Test func `a word that the orc object does not know refuses a plan, and is told of a server`() async throws {
+        let text =
+            #"{"metadata":{"game_uid":"x","image":"i"},"orc":{"stop":{"comand":"quit"},"recources":{},"query":1}}"#
+        let read = try Plan(JSON.parse(text), file: "config.json").options.unknown
+        #expect(
+            read == [
+                "orc.stop: comand is not known: did you mean command?", "orc: query is not known",
+                "orc: recources is not known: did you mean resources?",
+            ])
+        try await Testbed.withFolder { root in
+            try OrcProcess.installPlan("x", text, in: root)
+            let error = #expect(throws: PlanError.self) {
+                try PlanCatalogue(path: root.appending(path: "plans").path()).plan("x")
+            }
+            #expect(error?.description == "plans/x/plan.json: \(read[0])")
+            try OrcProcess.installPlan("x", "{\"a\": 1,\n  \"ä\": b}", in: root)
+            let broken = #expect(throws: PlanError.self) {
+                try PlanCatalogue(path: root.appending(path: "plans").path()).plan("x")
+            }
+            #expect(broken?.description == "plans/x/plan.json: not valid JSON at line 2, column 8")
+        }
+    }
+
+    @Test(arguments: ["../x", "a b", "Ok/Game:1", "game:", "http://x"])
+    func `a plan's image is an image's name`(image: String) {
+        #expect(throws: PlanError.self) {
+            try Plan(["metadata": ["game_uid": "x", "image": .string(image)]], file: "plan.json")
+        }
     }
 
     @Test func `a plan says itself how its port groups are meant`() throws {

@@ -6,7 +6,7 @@ import Testing
 @testable import Plans
 
 /// What PEON's orchestrator wrote, beside what this one writes.
-@Suite struct RecordingTests {
+@Suite(.needsCorpus) struct RecordingTests {
     private func config(_ recording: PeonRecording) throws -> ServerConfig {
         var settings = recording.settings
         let description = settings["description"]?.string

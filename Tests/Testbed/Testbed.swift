@@ -1,5 +1,6 @@
 package import Docker
 package import Foundation
+package import Testing
 
 /// What the tests find around them; `scripts/test` sets it up.
 package enum Testbed {
@@ -13,12 +14,25 @@ package enum Testbed {
         return path
     }
 
-    /// A folder with PEON's war plans and recordings.
+    /// A folder with PEON's war plans and recordings, which are not part of this repository; tests that need it say so
+    /// by ``needsCorpus``.
     package static func corpus() throws -> URL {
-        guard let path = ProcessInfo.processInfo.environment["TESTBED_CORPUS"] else {
-            throw Missing("TESTBED_CORPUS, a folder with warplans and peon-v1: run scripts/test")
-        }
+        guard let path = corpusPath else { throw Missing("TESTBED_CORPUS, a folder with warplans and peon-v1") }
         return URL(filePath: path)
+    }
+
+    package static var hasCorpus: Bool { corpusPath != nil }
+
+    private static var corpusPath: String? {
+        ProcessInfo.processInfo.environment["TESTBED_CORPUS"].flatMap { $0.isEmpty ? nil : $0 }
+    }
+
+    /// Plans of this repository, one for each oddity of real war plans.
+    package static let samplePlans = package.appending(path: "Tests/plans")
+
+    /// The folders of war plans that are here: the samples, and PEON's where there is a corpus.
+    package static func planFolders() throws -> [URL] {
+        hasCorpus ? [samplePlans, try corpus().appending(path: "warplans")] : [samplePlans]
     }
 
     /// A program from PyPI, or the Python that has their modules.
@@ -108,5 +122,12 @@ package func within<Result: Sendable>(
         defer { group.cancelAll() }
         guard let result = try await group.next() else { throw Overdue(what) }
         return result
+    }
+}
+
+extension Trait where Self == ConditionTrait {
+    /// Skips the test where PEON's war plans and recordings are missing.
+    package static var needsCorpus: Self {
+        .enabled(if: Testbed.hasCorpus, "needs PEON's war plans and recordings: set TESTBED_CORPUS to their folder")
     }
 }

@@ -1,0 +1,117 @@
+/// The name of a container image, `[registry[:port]/]path[:tag][@digest]`, read by the rules of the distribution project
+/// (github.com/distribution/reference, `reference.go`, "Grammar").
+///
+/// It becomes a part of a URL of the engine's API, so that nothing else may stand for it.
+package struct ImageReference: Sendable, Equatable {
+    /// Registry and path, as they were written.
+    package let name: String
+    package let tag: String?
+    /// Such as `sha256:…`.
+    package let digest: String?
+
+    /// The grammar as one pattern of ECMA-262, for the documents.
+    package static let pattern =
+        #"^([A-Za-z0-9.:\[\]-]+/)?[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*"#
+        + #"(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@[A-Za-z][A-Za-z0-9+._-]*:[0-9a-fA-F]{32,128})?$"#
+
+    package static let maxBytes = 255
+
+    /// Nil where `text` is no image's name.
+    package init?(_ text: String) {
+        guard text.utf8.count <= Self.maxBytes else { return nil }
+        let halves = text.split(separator: "@", maxSplits: 1, omittingEmptySubsequences: false)
+        if halves.count == 2 {
+            guard Self.isDigest(halves[1]) else { return nil }
+            digest = String(halves[1])
+        } else {
+            digest = nil
+        }
+        var name = halves[0]
+        // A colon before the last slash parts a registry from its port.
+        let last = name.lastIndex(of: "/").map { name.index(after: $0) } ?? name.startIndex
+        if let colon = name[last...].firstIndex(of: ":") {
+            let tag = name[name.index(after: colon)...]
+            guard Self.isTag(tag) else { return nil }
+            self.tag = String(tag)
+            name = name[..<colon]
+        } else {
+            tag = nil
+        }
+        guard Self.isName(name) else { return nil }
+        self.name = String(name)
+    }
+
+    /// The registry that the image is pulled from, as `docker login` knows it; nil for Docker's own.
+    package var registry: String? {
+        guard let slash = name.firstIndex(of: "/"), Self.looksLikeRegistry(name[..<slash]) else { return nil }
+        return String(name[..<slash])
+    }
+
+    /// Whether the first part of a name is a registry: it has a dot or a port, or is `localhost`.
+    private static func looksLikeRegistry(_ part: Substring) -> Bool {
+        part == "localhost" || part.contains(".") || part.contains(":") || part.contains(where: \.isUppercase)
+    }
+
+    private static func isName(_ name: Substring) -> Bool {
+        var parts = name.split(separator: "/", omittingEmptySubsequences: false)
+        if parts.count > 1, looksLikeRegistry(parts[0]) {
+            guard isRegistry(parts[0]) else { return false }
+            parts.removeFirst()
+        }
+        return parts.allSatisfy(isPathComponent)
+    }
+
+    /// A host name or an IPv6 address in brackets, with or without a port.
+    private static func isRegistry(_ text: Substring) -> Bool {
+        var host = text
+        if let colon = text.lastIndex(of: ":"), !text.hasSuffix("]") {
+            let port = text[text.index(after: colon)...]
+            guard let number = UInt16(port), number > 0, port.allSatisfy(\.isASCII) else { return false }
+            host = text[..<colon]
+        }
+        if host.hasPrefix("["), host.hasSuffix("]") {
+            return host.count > 2 && host.dropFirst().dropLast().allSatisfy { $0.isHexDigit && $0.isASCII || $0 == ":" }
+        }
+        return host.split(separator: ".", omittingEmptySubsequences: false).allSatisfy { label in
+            !label.isEmpty && label.first != "-" && label.last != "-"
+                && label.utf8.allSatisfy { isLetterOrDigit($0) || $0 == UInt8(ascii: "-") }
+        }
+    }
+
+    /// Small letters and digits, parted by one dot, one or two underscores, or dashes.
+    private static func isPathComponent(_ text: Substring) -> Bool {
+        var separator: [UInt8] = []
+        var hasStarted = false
+        for byte in text.utf8 {
+            if isSmall(byte) {
+                guard separator.isEmpty || hasStarted && isSeparator(separator) else { return false }
+                separator = []
+                hasStarted = true
+            } else {
+                separator.append(byte)
+            }
+        }
+        return hasStarted && separator.isEmpty
+    }
+
+    private static func isSeparator(_ bytes: [UInt8]) -> Bool {
+        bytes == Array(".".utf8) || bytes == Array("_".utf8) || bytes == Array("__".utf8)
+            || bytes.allSatisfy { $0 == UInt8(ascii: "-") }
+    }
+
+    private static func isTag(_ text: Substring) -> Bool {
+        guard (1...128).contains(text.utf8.count), let first = text.utf8.first else { return false }
+        return (isLetterOrDigit(first) || first == UInt8(ascii: "_"))
+            && text.utf8.allSatisfy { isLetterOrDigit($0) || "_.-".utf8.contains($0) }
+    }
+
+    private static func isDigest(_ text: Substring) -> Bool {
+        let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+        guard parts.count == 2, let first = parts[0].utf8.first, isLetterOrDigit(first) else { return false }
+        return parts[0].utf8.allSatisfy { isLetterOrDigit($0) || "+._-".utf8.contains($0) }
+            && (32...128).contains(parts[1].utf8.count) && parts[1].allSatisfy { $0.isHexDigit && $0.isASCII }
+    }
+
+    private static func isSmall(_ byte: UInt8) -> Bool { (0x61...0x7A).contains(byte) || (0x30...0x39).contains(byte) }
+    private static func isLetterOrDigit(_ byte: UInt8) -> Bool { isSmall(byte) || (0x41...0x5A).contains(byte) }
+}

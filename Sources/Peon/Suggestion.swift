@@ -1,0 +1,42 @@
+/// The known word that was probably meant by one that is not known.
+package enum Suggestion {
+    /// The nearest of `words`, where no more than a third of its letters are wrong; of several the first.
+    package static func nearest(to word: String, of words: some Sequence<String>) -> String? {
+        let given = Array(word.lowercased().unicodeScalars.prefix(64))
+        var best: (word: String, distance: Int)?
+        for candidate in words {
+            let distance = distance(given, Array(candidate.lowercased().unicodeScalars))
+            guard distance <= max(1, candidate.unicodeScalars.count / 3), distance < best?.distance ?? .max else {
+                continue
+            }
+            best = (candidate, distance)
+        }
+        return best?.word
+    }
+
+    /// `word is not known`, with the word that was probably meant.
+    package static func complaint(about word: String, of words: some Sequence<String>) -> String {
+        let shown = word.prefix(bytes: 64).printable
+        guard let nearest = nearest(to: word, of: words) else { return "\(shown) is not known" }
+        return "\(shown) is not known: did you mean \(nearest)?"
+    }
+
+    /// Insertions, removals, exchanges and swaps of neighbours that lead from one to the other (Damerau's distance,
+    /// restricted form).
+    private static func distance(_ from: [Unicode.Scalar], _ to: [Unicode.Scalar]) -> Int {
+        var beforeLast: [Int] = []
+        var last = Array(0...to.count)
+        for (row, letter) in from.enumerated() {
+            var current = [row + 1]
+            for (column, other) in to.enumerated() {
+                var least = min(last[column + 1] + 1, current[column] + 1, last[column] + (letter == other ? 0 : 1))
+                if row > 0, column > 0, letter == to[column - 1], from[row - 1] == other {
+                    least = min(least, beforeLast[column - 1] + 1)
+                }
+                current.append(least)
+            }
+            (beforeLast, last) = (last, current)
+        }
+        return last[to.count]
+    }
+}

@@ -1,0 +1,72 @@
+import Peon
+
+/// All that a server's configuration says of what its container may do on the machine.
+///
+/// Files in a server's folder may be written by others than the agent; what they ask for is held against what was granted.
+package struct ServerRights: Sendable, Equatable {
+    private let image: String
+    /// What of the host is mounted, beside the server's own folder.
+    private let mounts: Set<String>
+    private let security: PlanOptions.Security
+    private let resources: PlanOptions.Resources
+    /// Ports that only root may listen on.
+    private let privilegedPorts: Set<Int>
+
+    private static let firstOpenPort = 1024
+
+    package init(_ plan: Plan) {
+        image = plan.image
+        mounts = Set((plan.volumes + plan.files).filter { !$0.isOwn }.map { "\($0.source):\($0.target)" })
+        security = plan.options.security
+        resources = plan.options.resources
+        privilegedPorts = Set(plan.portGroups.joined().map(\.number).filter { $0 < Self.firstOpenPort })
+    }
+
+    /// As one text, the same for the same rights.
+    package var text: String {
+        let json: JSON = [
+            "image": .string(image), "mounts": Self.list(mounts), "user": .string(security.user),
+            "cap_add": Self.list(security.added), "cap_drop": Self.list(security.dropped),
+            "no_new_privileges": .bool(security.hasNoNewPrivileges), "memory": .optional(resources.memory),
+            "cpus": resources.cpus.map { .number("\($0)") } ?? .null, "pids": .optional(resources.pids),
+            "ports": .array(privilegedPorts.sorted().map { .optional($0) }),
+        ]
+        return json.text()
+    }
+
+    private static func list(_ words: some Sequence<String>) -> JSON { .array(Set(words).sorted().map(JSON.string)) }
+
+    /// What is asked for beyond `granted`, by the names that the configuration has for it.
+    package func excess(over granted: ServerRights) -> [String] {
+        var excess: [String] = []
+        func note(_ isExcess: Bool, _ name: String) { if isExcess { excess.append(name) } }
+        note(image != granted.image, "metadata.image")
+        note(!mounts.isSubset(of: granted.mounts), "volumes outside the server's folder")
+        note(security.user != granted.security.user, "orc.security.user")
+        note(!Set(security.added).isSubset(of: granted.security.added), "orc.security.cap_add")
+        note(!Set(security.dropped).isSuperset(of: granted.security.dropped), "orc.security.cap_drop")
+        note(
+            granted.security.hasNoNewPrivileges && !security.hasNoNewPrivileges, "orc.security.no_new_privileges")
+        note(Self.isMore(resources.memory, granted.resources.memory), "orc.resources.memory")
+        note(Self.isMore(resources.cpus, granted.resources.cpus), "orc.resources.cpus")
+        note(resources.pids > granted.resources.pids, "orc.resources.pids")
+        note(!privilegedPorts.isSubset(of: granted.privilegedPorts), "ports below \(Self.firstOpenPort)")
+        return excess
+    }
+
+    /// Nil is without a limit.
+    private static func isMore<Amount: Comparable>(_ asked: Amount?, _ granted: Amount?) -> Bool {
+        guard let granted else { return false }
+        return asked.map { $0 > granted } ?? true
+    }
+}
+
+extension Plan.Mapping {
+    /// Whether it is of the server's own folder.
+    var isOwn: Bool { source.hasPrefix("~!/") }
+
+    /// The names below the server's folder that lead to it; by bytes, as the kernel parts them.
+    var ownPath: [String] {
+        source.utf8.dropFirst(3).split(separator: UInt8(ascii: "/")).map { String(Substring($0)) }.filter { $0 != "." }
+    }
+}
