@@ -21,7 +21,7 @@ package struct ActionError: Error, CustomStringConvertible {
         case let error as PlanError: self.init(Self.code(error), error.description)
         case let error as EngineError: self.init(Self.code(error), Self.words(error))
         case is CancellationError: self.init(.superseded, "a later command took its place")
-        case let error as StoreError: self.init(.internal, error.description)
+        case let error as StoreError: self.init(error.isFull ? .noSpace : .internal, error.description)
         default: self.init(.internal, "\(error)")
         }
     }

@@ -119,6 +119,12 @@ struct Actions: Sendable {
         var reply = command.reply(.ok)
         reply.changed = outcome.changed
         reply.data = outcome.data
+        if !command.isHarmless, let failure = store.failure,
+            var data = outcome.data.object ?? (outcome.data.isNull ? [:] : nil)
+        {
+            if data["warning"] == nil { data["warning"] = .string("not on the disk yet: \(failure)") }
+            reply.data = .object(data)
+        }
         send(reply, for: command)
     }
 
@@ -163,6 +169,7 @@ struct Actions: Sendable {
     /// Why a command is not even begun; nil where it is.
     func refusal(of command: Command) -> ActionError? {
         if ending.hasBegun { return ActionError(.interrupted, "the agent is stopping") }
+        if command.isKeptForLater, let failure = store.failure { return ActionError(failure) }
         guard case .server(let server, let action) = command.target, action != .create, !knows(server) else {
             return nil
         }

@@ -4,6 +4,7 @@ import Logging
 import Peon
 import Plans
 import ServiceLifecycle
+import Store
 
 /// A loop that is cancelled when the program is to end; its name is for the log.
 struct LoopService: Service {
@@ -67,6 +68,7 @@ struct HeartbeatService: Service {
     let reports: RetainedReports
     let ledger: Ledger
     let audit: Audit
+    let store: Store
     let servers: String
     let logger: Logger
 
@@ -87,8 +89,23 @@ struct HeartbeatService: Service {
         }
     }
 
+    /// Brings what the disk did not take to it as soon as it does, and tells of either.
+    ///
+    /// - Parameter told: why it took nothing when that was told last; nil where it did.
+    private func flushStore(_ told: inout String?) {
+        store.flush()
+        let failure = store.failure
+        defer { told = failure?.word }
+        guard failure?.word != told else { return }
+        guard let failure else { return logger.notice("the database takes all again") }
+        logger.error(
+            "the database takes nothing on the disk: what is to be kept is in memory",
+            metadata: ["reason": "\(failure)"])
+    }
+
     private func beat() async {
         await cancelWhenGracefulShutdown {
+            var toldOfStore: String?
             board.publishPlans()
             for round in 0... {
                 let isBeat = (round * Self.interval).isMultiple(of: Limits.heartbeat)
@@ -98,6 +115,7 @@ struct HeartbeatService: Service {
                 }
                 if isBeat, round > 0 { session.announce() }
                 reports.flush()
+                flushStore(&toldOfStore)
                 ledger.flush()
                 audit.flush()
                 if isBeat { audit.trim() }

@@ -3,6 +3,7 @@ import FoundationEssentials
 import Logging
 import Peon
 import Plans
+import Store
 import Synchronization
 
 /// The reports about the host itself: what the agent is, its plans, its health.
@@ -10,6 +11,7 @@ final class HostBoard: Sendable {
     private let settings: AgentSettings
     private let bus: Bus
     private let reports: RetainedReports
+    private let store: Store
     private let logger: Logger
     private let state = Mutex(State())
 
@@ -21,12 +23,14 @@ final class HostBoard: Sendable {
         /// What the bus had counted when health was last told.
         var told = BusCounters()
         var toldReachable: Bool?
+        var toldStore: String?
     }
 
-    init(settings: AgentSettings, bus: Bus, reports: RetainedReports, logger: Logger) {
+    init(settings: AgentSettings, bus: Bus, reports: RetainedReports, store: Store, logger: Logger) {
         self.settings = settings
         self.bus = bus
         self.reports = reports
+        self.store = store
         self.logger = logger
     }
 
@@ -72,8 +76,9 @@ final class HostBoard: Sendable {
     /// Whether there is something since that somebody should look at: the engine's coming or going, or what the bus counts.
     func hasNews(isEngineReachable: Bool) -> Bool {
         let now = bus.counters
+        let word = store.failure?.word
         return state.withLock { state in
-            isEngineReachable != state.toldReachable || now.denied != state.told.denied
+            word != state.toldStore || isEngineReachable != state.toldReachable || now.denied != state.told.denied
                 || now.truncated != state.told.truncated
                 || now.dropped != state.told.dropped || now.retainedRefused != state.told.retainedRefused
         }
@@ -89,13 +94,15 @@ final class HostBoard: Sendable {
             return elapsed > 0 ? (usage.cpuSeconds - last.seconds) / elapsed * 100 : nil
         }
         let counters = bus.counters
+        let failure = store.failure?.word
         state.withLock { state in
             state.told = counters
+            state.toldStore = failure
             state.toldReachable = isEngineReachable
         }
         let report = HealthReport(
             residentBytes: usage?.residentBytes, cpuPercent: percent, cpuSeconds: usage?.cpuSeconds,
-            isEngineReachable: isEngineReachable, bus: counters)
+            isEngineReachable: isEngineReachable, storeFailure: failure, bus: counters)
         reports.set(
             Publication(settings.topics.status(.health), report.json.bytes, quality: .atMostOnce, isRetained: true))
     }

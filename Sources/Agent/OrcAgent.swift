@@ -22,7 +22,7 @@ package struct OrcAgent: Sendable {
             instance: instance, started: started, earlier: try store.begin(instance: instance, at: started))
         let bus = Bus(Self.options(options, settings, presence), logger: logger)
         let reports = RetainedReports(bus: bus)
-        let board = HostBoard(settings: settings, bus: bus, reports: reports, logger: logger)
+        let board = HostBoard(settings: settings, bus: bus, reports: reports, store: store, logger: logger)
         let audit = Audit(store: store, keeps: settings.history, logger: logger)
         let timetable = Timetable(store: store, zones: settings.zones, zone: settings.zone)
         try timetable.load(now: started)
@@ -74,7 +74,7 @@ package struct OrcAgent: Sendable {
             LaneService(lanes: lanes, ending: actions.ending), LoopService(name: "scheduler") { await runner.run() },
             HeartbeatService(
                 session: session, board: board, fleet: fleet, reports: reports, ledger: ledger, audit: audit,
-                servers: settings.servers, logger: logger),
+                store: store, servers: settings.servers, logger: logger),
         ]
     }
 

@@ -13,6 +13,8 @@ final class Presence: Sendable {
     private struct State {
         var session = 0
         var heard: AgentReport?
+        /// The rival for which this agent has stood aside for a moment, as it was heard of then.
+        var suspect: AgentReport?
     }
 
     /// Seconds after which another agent's last heartbeat counts for nothing.
@@ -57,10 +59,28 @@ final class Presence: Sendable {
         }
     }
 
-    /// The other agent that has this host's name and the better right to it; nil where there is none.
-    func rival(now: Date) -> AgentReport? {
-        Self.rival(state.withLock { $0.heard }, to: instance, earlier: earlier, started: started, now: now)
+    /// Another agent that has this host's name and the better right to it.
+    struct Rival: Equatable {
+        let report: AgentReport
+        /// Whether it has been heard of again after this agent stood aside: it lives.
+        let isAlive: Bool
     }
+
+    /// The other agent with the better right to the host; nil where there is none.
+    ///
+    /// An agent that was killed, and whose store is lost, meets its own last word. It lets the link go for a moment: whatever
+    /// lives comes back to the broker at once, and says so; of what is dead the same word stands still.
+    func rival(now: Date) -> Rival? {
+        let (heard, suspect) = state.withLock { ($0.heard, $0.suspect) }
+        guard let rival = Self.rival(heard, to: instance, earlier: earlier, started: started, now: now) else {
+            return nil
+        }
+        guard let suspect, suspect.instance == rival.instance else { return Rival(report: rival, isAlive: false) }
+        return suspect == rival ? nil : Rival(report: rival, isAlive: true)
+    }
+
+    /// Notes that this agent stands aside for a rival, to see whether it lives.
+    func suspect(_ rival: AgentReport) { state.withLock { $0.suspect = rival } }
 
     /// The rule: an older run that was heard of lately, and is none of our own.
     static func rival(

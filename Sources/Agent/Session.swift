@@ -25,6 +25,8 @@ struct Session: Sendable {
     private static let heldCommands = 256
     /// Seconds for which a younger agent leaves the host to the older one.
     private static let standBack: Double = 60
+    /// Seconds for which it stands aside, to see whether the older one lives; that needs milliseconds to come back.
+    private static let standAside: Double = 3
 
     private enum Input: Sendable {
         case connected, disconnected
@@ -38,7 +40,7 @@ struct Session: Sendable {
     private enum Opening: Sendable {
         case ready, failed
         /// Another agent has the better right to the host.
-        case isTaken(AgentReport)
+        case isTaken(Presence.Rival)
     }
 
     /// Serves one connection after the other until cancelled.
@@ -178,7 +180,16 @@ struct Session: Sendable {
     }
 
     /// Leaves the link to the other agent, once whoever came here has his answer.
-    private func standBack(for rival: AgentReport) async {
+    private func standBack(for other: Presence.Rival) async {
+        let rival = other.report
+        guard other.isAlive else {
+            presence.suspect(rival)
+            logger.warning(
+                "this host's name was another agent's: looking whether it lives",
+                metadata: ["instance": "\(rival.instance)"])
+            await bus.flush()
+            return bus.stayAway(seconds: Self.standAside)
+        }
         logger.error(
             "another agent has this host's name: standing back",
             metadata: [

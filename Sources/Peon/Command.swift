@@ -70,6 +70,15 @@ package struct Command: Sendable {
         return action.spec.effect
     }
 
+    /// Whether it makes what must still be there after the agent's end: a server, or a schedule.
+    package var isKeptForLater: Bool {
+        switch target {
+        case .newServer, .server(_, .create), .server(_, .schedule), .agent(.schedule): true
+        case .server(_, .stop): hasSession
+        case .server, .agent: false
+        }
+    }
+
     /// Whether repeating it does no harm.
     package var isHarmless: Bool {
         switch effect {

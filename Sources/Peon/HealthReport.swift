@@ -6,15 +6,19 @@ package struct HealthReport: Sendable, Equatable {
     /// Seconds of one core since the agent started.
     package var cpuSeconds: Double?
     package var isEngineReachable: Bool
+    /// Why the agent's database takes nothing on the disk; nil where it does.
+    package var storeFailure: String?
     package var bus: BusCounters
 
     package init(
-        residentBytes: Int?, cpuPercent: Double?, cpuSeconds: Double?, isEngineReachable: Bool, bus: BusCounters
+        residentBytes: Int?, cpuPercent: Double?, cpuSeconds: Double?, isEngineReachable: Bool,
+        storeFailure: String? = nil, bus: BusCounters
     ) {
         self.residentBytes = residentBytes
         self.cpuPercent = cpuPercent
         self.cpuSeconds = cpuSeconds
         self.isEngineReachable = isEngineReachable
+        self.storeFailure = storeFailure
         self.bus = bus
     }
 
@@ -24,6 +28,9 @@ package struct HealthReport: Sendable, Equatable {
         Field("cpu_percent", .nullable(.number), "The agent's CPU since the last report; 100 is one core."),
         Field("cpu_seconds", .nullable(.number), "The agent's CPU since it started, in seconds of one core."),
         Field("engine_reachable", .boolean, "Whether the container engine answers."),
+        Field(
+            "store", .oneOf(["ok", "full", "read_only", "locked", "failed"]),
+            "Whether the agent's database takes what is written; where not, it is kept in memory until it does."),
         Field("bus", .members(BusCounters.fields), "Counts since the agent started."),
     ]
 
@@ -31,7 +38,7 @@ package struct HealthReport: Sendable, Equatable {
         [
             "v": 1, "rss_bytes": .optional(residentBytes),
             "cpu_percent": .rounded(cpuPercent, decimals: 2), "cpu_seconds": .rounded(cpuSeconds, decimals: 2),
-            "engine_reachable": .bool(isEngineReachable), "bus": bus.json,
+            "engine_reachable": .bool(isEngineReachable), "store": .string(storeFailure ?? "ok"), "bus": bus.json,
         ]
     }
 }

@@ -50,8 +50,13 @@ package struct ServerFolder: Sendable {
     ///
     /// Answers whether it is new: what was there before is its owner's.
     package func make() throws(PlanError) -> Bool {
-        try Folder(path: servers).makingFolder(server.game).makeNew(server.camp)
+        let root = try Folder(path: servers)
+        guard root.freeBytes ?? .max >= Self.leastRoom else { throw .noSpace(path: path) }
+        return try root.makingFolder(server.game).makeNew(server.camp)
     }
+
+    /// Bytes that must be free for a new server: what is left below that is for those that are there.
+    private static let leastRoom = 2 << 20
 
     /// Fills the folder of a new server; what its owner has put there before stays.
     package func fill(_ contents: Contents, planFolder: Folder?) throws(PlanError) {
@@ -151,6 +156,12 @@ package struct ServerFolder: Sendable {
 }
 
 extension Folder {
+    /// Bytes that this process may still write on the folder's disk; nil where that cannot be told.
+    fileprivate var freeBytes: Int? {
+        var disk = statvfs()
+        return fstatvfs(descriptor, &disk) == 0 ? Int(clamping: UInt64(disk.f_bavail) * UInt64(disk.f_frsize)) : nil
+    }
+
     fileprivate func removeIfEmpty(_ name: String) { unlinkat(descriptor, name, AT_REMOVEDIR) }
 
     /// - Returns: false where the entry has the old name still.

@@ -8,11 +8,41 @@ package enum StoreError: Error, CustomStringConvertible {
     case damaged(String)
     /// The file was written by a later version.
     case newer(version: Int)
+    /// There is no file, nor anything in its place.
+    case closed
+
+    /// Whether it may pass, and the disk or another process is to blame: it is full, read-only or failing, or locked
+    /// (sqlite.org/rescode.html).
+    package var isPassing: Bool {
+        guard case .sqlite(let code, _) = self else { return false }
+        return [
+            SQLITE_FULL, SQLITE_READONLY, SQLITE_IOERR, SQLITE_CANTOPEN, SQLITE_PERM, SQLITE_BUSY, SQLITE_LOCKED,
+            SQLITE_PROTOCOL,
+        ].contains(code & 0xFF)
+    }
+
+    /// Whether room on the disk may help; of an I/O error that is not sure.
+    package var isFull: Bool {
+        guard case .sqlite(let code, _) = self else { return false }
+        return [SQLITE_FULL, SQLITE_IOERR, SQLITE_CANTOPEN].contains(code & 0xFF)
+    }
+
+    /// One word, for reports.
+    package var word: String {
+        guard case .sqlite(let code, _) = self else { return "failed" }
+        switch code & 0xFF {
+        case SQLITE_FULL: return "full"
+        case SQLITE_READONLY, SQLITE_PERM: return "read_only"
+        case SQLITE_BUSY, SQLITE_LOCKED: return "locked"
+        default: return "failed"
+        }
+    }
 
     package var description: String {
         switch self {
         case .damaged(let message): "the database is damaged: \(message)"
         case .sqlite(_, let message): "the database says: \(message)"
+        case .closed: "the database cannot be opened"
         case .newer(let version): "the database is of a later version (\(version)) than this agent knows"
         }
     }
@@ -43,7 +73,25 @@ final class Database: Sendable {
     }
 
     /// Opens or makes the file, in WAL mode; a commit is on the disk before it returns.
-    init(path: String) throws(StoreError) {
+    ///
+    /// `patience`: milliseconds that the lock of another process, such as `orc keys`, is waited for.
+    convenience init(path: String, patience: Int) throws(StoreError) {
+        try self.init(path)
+        try run("PRAGMA busy_timeout = \(patience)")
+        try run("PRAGMA journal_mode = WAL")
+        try run("PRAGMA synchronous = FULL")
+        try run("PRAGMA cache_size = -256")  // KiB, in place of 2000: the system's own cache has the rest
+        try run("PRAGMA secure_delete = ON")  // what commands asked for may hold passwords
+    }
+
+    /// Opens an existing file to read it, where there may be no room for the files that SQLite makes beside it: by an
+    /// exclusive lock it needs no shared memory (sqlite.org/wal.html, 6).
+    convenience init(reading path: String) throws(StoreError) {
+        try self.init(path)
+        try run("PRAGMA locking_mode = EXCLUSIVE")
+    }
+
+    private init(_ path: String) throws(StoreError) {
         var pointer: OpaquePointer?
         let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX
         let code = unsafe sqlite3_open_v2(path, &pointer, flags, nil)
@@ -53,11 +101,6 @@ final class Database: Sendable {
             throw .sqlite(code: code, message: "\(path): \(message)")
         }
         handle = unsafe Mutex(Connection(pointer: opened))
-        try run("PRAGMA busy_timeout = 5000")  // another process, such as `orc keys`, may be writing
-        try run("PRAGMA journal_mode = WAL")
-        try run("PRAGMA synchronous = FULL")
-        try run("PRAGMA cache_size = -256")  // KiB, in place of 2000: the system's own cache has the rest
-        try run("PRAGMA secure_delete = ON")  // what commands asked for may hold passwords
     }
 
     deinit { handle.withLock { unsafe _ = sqlite3_close_v2($0.pointer) } }
@@ -75,7 +118,7 @@ final class Database: Sendable {
     ///
     /// What waits for the disk holds up all who use the store; where many things happen at once, what would be out of date after
     /// a power failure anyway must not. The next full commit takes it along (sqlite.org/pragma.html, "synchronous").
-    func note(_ sql: String, _ values: Value...) throws(StoreError) {
+    func note(_ sql: String, _ values: [Value]) throws(StoreError) {
         try handle.withLock { connection throws(StoreError) in
             try Self.run("PRAGMA synchronous = NORMAL", [], on: connection)
             let result = Result { () throws(StoreError) in try Self.run(sql, values, on: connection) }
@@ -87,6 +130,15 @@ final class Database: Sendable {
     /// Hands the rows of one statement to `body`, one at a time; `body` must not use the database.
     func each(_ sql: String, _ body: ([Value]) -> Void) throws(StoreError) {
         try handle.withLock { connection throws(StoreError) in try Self.step(sql, [], on: connection, each: body) }
+    }
+
+    /// As ``transaction(_:)``, for once waiting so many milliseconds for another process's lock.
+    func transaction(_ statements: [(sql: String, values: [Value])], patience: Int) throws(StoreError) {
+        let usual = try run("PRAGMA busy_timeout").first?.first?.integer ?? 0
+        try run("PRAGMA busy_timeout = \(patience)")
+        let result = Result { () throws(StoreError) in try transaction(statements) }
+        try run("PRAGMA busy_timeout = \(usual)")
+        _ = try result.get()
     }
 
     /// Runs statements so that all of them count, or none.

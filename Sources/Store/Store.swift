@@ -4,7 +4,7 @@ import Synchronization
 
 /// What the agent keeps across its own death: `<root>/orc/orc.db`.
 package final class Store: Sendable {
-    let database: Database
+    let database: StoreDatabase
     private let asideCount = Mutex(0)
 
     /// Never edited once released; a change is a new one at the end.
@@ -57,13 +57,20 @@ package final class Store: Sendable {
     ]
 
     /// `path`: of the file; its folder must be there.
-    package init(path: String) throws(StoreError) {
-        database = try Database(path: path)
-        // Damage further inside would show only later, in the middle of something.
-        let check = try database.run("PRAGMA quick_check(1)").first?.first?.text
-        guard check == "ok" else { throw .damaged(check ?? "no answer") }
-        try database.migrate(Self.migrations)
+    ///
+    /// `needsDisk`: throws where the disk takes nothing, in place of going on in memory.
+    package init(path: String, needsDisk: Bool = false) throws(StoreError) {
+        database = try StoreDatabase(path: path, migrations: Self.migrations, needsDisk: needsDisk)
     }
+
+    /// Why what is written now is in memory alone; nil where it goes to the disk.
+    package var failure: StoreError? { database.failure }
+
+    /// Brings to the disk what it did not take before; to be called now and then.
+    ///
+    /// - Returns: whether it has all now.
+    @discardableResult
+    package func flush() -> Bool { database.flush() }
 
     /// How many rows could not be read, and were set aside, since the store was opened.
     package var rowsAside: Int { asideCount.withLock { $0 } }

@@ -72,7 +72,7 @@ enum KeyStore {
     static func open(_ settings: Settings) throws -> Store {
         let root = try settings.root()
         try Root.prepareOwn(root)
-        return try Store(path: "\(root)/orc/orc.db")
+        return try Store(path: "\(root)/orc/orc.db", needsDisk: true)
     }
 
     /// - Returns: the key; nil where the name is taken.

@@ -89,7 +89,7 @@ import Testing
         try await withPath { path in
             let store = try Store(path: path)
             try store.set(.desired(.running), for: server)
-            let database = try Database(path: path)
+            let database = try Database(path: path, patience: 5000)
             try database.run("INSERT INTO desired VALUES ('no uid', 'running'), ('a.b', 'flying')")
             try database.run("INSERT INTO crash VALUES ('a.b', '{')")
             #expect(try store.kept().mapValues(\.wish) == [server: .desired(.running)])
@@ -102,7 +102,7 @@ import Testing
 
     @Test func `a file of the first version is taken over`() async throws {
         try await withPath { path in
-            let database = try Database(path: path)
+            let database = try Database(path: path, patience: 5000)
             try database.run("CREATE TABLE desired (uid TEXT PRIMARY KEY, state TEXT NOT NULL) STRICT")
             try database.run("CREATE TABLE announced (uid TEXT PRIMARY KEY) STRICT")
             try database.run("CREATE TABLE instance (id TEXT PRIMARY KEY, started REAL NOT NULL) STRICT")
@@ -128,9 +128,9 @@ import Testing
     @Test func `a later version's file is refused, no database is refused, and neither is touched`() async throws {
         try await withPath { path in
             _ = try Store(path: path)
-            try Database(path: path).run("PRAGMA user_version = 99")
+            try Database(path: path, patience: 5000).run("PRAGMA user_version = 99")
             #expect(throws: StoreError.self) { try Store(path: path) }
-            #expect(try Database(path: path).run("PRAGMA user_version") == [[.integer(99)]])
+            #expect(try Database(path: path, patience: 5000).run("PRAGMA user_version") == [[.integer(99)]])
             let other = path + ".txt"
             try String(repeating: "no database ", count: 100).write(toFile: other, atomically: true, encoding: .utf8)
             #expect(throws: StoreError.self) { try Store(path: other) }
@@ -140,7 +140,7 @@ import Testing
 
     @Test func `a transaction counts whole or not at all`() async throws {
         try await withPath { path in
-            let database = try Database(path: path)
+            let database = try Database(path: path, patience: 5000)
             try database.migrate(["CREATE TABLE t (x INTEGER UNIQUE) STRICT"])
             #expect(throws: StoreError.self) {
                 try database.transaction([

@@ -1,0 +1,210 @@
+import Synchronization
+
+/// The store's database: on the disk, and for as long as the disk takes nothing, in memory.
+///
+/// A disk that is full, read-only, failing or locked by another process must not keep a server from being stopped. The first
+/// write that is refused has the tables copied into memory; from then on all is read and written there, and every write is
+/// kept, to be repeated on the disk once that takes it again.
+final class StoreDatabase: Sendable {
+    private let path: String
+    private let migrations: [String]
+    private let reserve: DiskReserve
+    private let needsDisk: Bool
+    private let state: Mutex<State>
+
+    private struct State {
+        /// Nil where the file could not be opened.
+        var disk: Database?
+        /// In place of the disk, while that takes nothing.
+        var memory: Database?
+        /// Why.
+        var failure: StoreError?
+        /// What the disk lacks, in order.
+        var unwritten: [Write] = []
+        var unwrittenBytes = 0
+    }
+
+    private struct Write {
+        let statements: [(sql: String, values: [Value])]
+        let bytes: Int
+    }
+
+    /// Bytes of writes that are kept for the disk; past them nothing more is taken.
+    private static let mostUnwritten = 8 << 20
+    /// Milliseconds that another process's lock is waited for: whoever waits here holds up commands.
+    private static let patience = 500
+    /// Whoever writes a single thing on the disk, and says so, can wait.
+    private static let longPatience = 5000
+
+    /// Opens the file, or what there is of it in memory.
+    ///
+    /// `needsDisk`: throws where the disk takes nothing, in place of going on in memory.
+    ///
+    /// - Throws: ``StoreError/damaged(_:)``, ``StoreError/newer(version:)``.
+    init(path: String, migrations: [String], needsDisk: Bool) throws(StoreError) {
+        self.path = path
+        self.migrations = migrations
+        self.needsDisk = needsDisk
+        reserve = DiskReserve(beside: path)
+        let patience = needsDisk ? Self.longPatience : Self.patience
+        let disk: Database
+        do throws(StoreError) {
+            disk = try Self.open(path, migrations, reserve, patience: patience)
+        } catch {
+            guard error.isPassing, !needsDisk else { throw error }
+            // An agent that remembers nothing is better than none.
+            let memory = try Self.memory(of: try? Database(reading: path), migrations)
+            state = Mutex(State(memory: memory, failure: error))
+            return
+        }
+        state = Mutex(State(disk: disk))
+        reserve.keep()
+    }
+
+    /// Opens the file; on a full disk with the room that was kept for that.
+    private static func open(
+        _ path: String, _ migrations: [String], _ reserve: DiskReserve, patience: Int
+    ) throws(StoreError) -> Database {
+        do throws(StoreError) { return try open(path, migrations, patience: patience) } catch {
+            guard error.isFull, reserve.give() else { throw error }
+            return try open(path, migrations, patience: patience)
+        }
+    }
+
+    private static func open(_ path: String, _ migrations: [String], patience: Int) throws(StoreError) -> Database {
+        let database = try Database(path: path, patience: patience)
+        // Damage further inside would show only later, in the middle of something.
+        let check = try database.run("PRAGMA quick_check(1)").first?.first?.text
+        guard check == "ok" else { throw .damaged(check ?? "no answer") }
+        try database.migrate(migrations)
+        return database
+    }
+
+    /// Why the disk takes nothing now; nil where it does.
+    var failure: StoreError? { state.withLock { $0.failure } }
+
+    /// Repeats on the disk what it did not take; to be called now and then.
+    ///
+    /// - Returns: whether it has all now.
+    func flush() -> Bool {
+        state.withLock { state in
+            guard state.memory != nil else {
+                reserve.keep()
+                return true
+            }
+            do throws(StoreError) {
+                if state.disk == nil { state.disk = try Self.open(path, migrations, patience: Self.patience) }
+                try state.disk?.transaction(state.unwritten.flatMap(\.statements), patience: 0)
+            } catch {
+                state.failure = error
+                return false
+            }
+            state = State(disk: state.disk)
+            reserve.keep()
+            return true
+        }
+    }
+
+    /// Runs one statement and returns its rows.
+    @discardableResult
+    func run(_ sql: String, _ values: Value...) throws(StoreError) -> [[Value]] { try run(sql, values) }
+
+    /// As ``run(_:_:)``, with the values in a list.
+    @discardableResult
+    func run(_ sql: String, _ values: [Value]) throws(StoreError) -> [[Value]] {
+        if sql.hasPrefix("SELECT") || sql.hasPrefix("\nSELECT") {
+            return try read { database throws(StoreError) in try database.run(sql, values) }
+        }
+        return try write([(sql, values)]) { database throws(StoreError) in try database.run(sql, values) }
+    }
+
+    /// As ``run(_:_:)``, for a change that a power failure may undo; see ``Database/note(_:_:)``.
+    func note(_ sql: String, _ values: Value...) throws(StoreError) {
+        try write([(sql, values)]) { database throws(StoreError) in try database.note(sql, values) }
+    }
+
+    /// Hands the rows of one statement to `body`, one at a time; `body` must not use the database.
+    func each(_ sql: String, _ body: ([Value]) -> Void) throws(StoreError) {
+        try read { database throws(StoreError) in try database.each(sql, body) }
+    }
+
+    /// Runs statements so that all of them count, or none.
+    func transaction(_ statements: [(sql: String, values: [Value])]) throws(StoreError) {
+        try write(statements) { database throws(StoreError) in try database.transaction(statements) }
+    }
+
+    private func read<Result: Sendable>(_ body: (Database) throws(StoreError) -> Result) throws(StoreError) -> Result {
+        try state.withLock { state throws(StoreError) in
+            guard let database = state.memory ?? state.disk else { throw state.failure ?? .closed }
+            return try body(database)
+        }
+    }
+
+    private func write<Result: Sendable>(
+        _ statements: [(sql: String, values: [Value])], _ body: (Database) throws(StoreError) -> Result
+    ) throws(StoreError) -> Result {
+        try state.withLock { state throws(StoreError) in
+            if state.memory == nil, let disk = state.disk {
+                do throws(StoreError) { return try onDisk(disk, body) } catch {
+                    guard error.isPassing, !needsDisk else { throw error }
+                    state.memory = try Self.memory(of: disk, migrations)
+                    state.failure = error
+                }
+            }
+            return try inMemory(statements, &state, body)
+        }
+    }
+
+    private func onDisk<Result: Sendable>(
+        _ disk: Database, _ body: (Database) throws(StoreError) -> Result
+    ) throws(StoreError) -> Result {
+        do throws(StoreError) { return try body(disk) } catch {
+            guard error.isFull, reserve.give() else { throw error }
+            return try body(disk)
+        }
+    }
+
+    private func inMemory<Result: Sendable>(
+        _ statements: [(sql: String, values: [Value])], _ state: inout State,
+        _ body: (Database) throws(StoreError) -> Result
+    ) throws(StoreError) -> Result {
+        let bytes = statements.reduce(0) { $0 + $1.sql.utf8.count + $1.values.reduce(0) { $0 + $1.bytes } }
+        guard let memory = state.memory, state.unwrittenBytes + bytes <= Self.mostUnwritten else {
+            throw state.failure ?? .closed
+        }
+        let result = try body(memory)
+        state.unwritten.append(Write(statements: statements, bytes: bytes))
+        state.unwrittenBytes += bytes
+        return result
+    }
+
+    // Copying.
+
+    /// What is left on the disk: of the audit, and of what was set aside, nothing is ever decided by.
+    private static let uncopied: Set<String> = ["audit", "aside"]
+    /// Rows of one table that are copied, the newest.
+    private static let mostRows = 16_384
+
+    private static func memory(of disk: Database?, _ migrations: [String]) throws(StoreError) -> Database {
+        let memory = try Database(path: ":memory:", patience: 0)
+        try memory.migrate(migrations)
+        guard let disk else { return memory }
+        for row in try memory.run("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'") {
+            guard let table = row[0].text, !uncopied.contains(table) else { continue }
+            // One that an earlier version's file does not have holds nothing.
+            guard let rows = try? disk.run("SELECT * FROM \(table) ORDER BY rowid DESC LIMIT \(mostRows)") else {
+                continue
+            }
+            try memory.transaction(
+                rows.reversed().map { values in
+                    let places = values.map { _ in "?" }.joined(separator: ", ")
+                    return (sql: "INSERT OR IGNORE INTO \(table) VALUES (\(places))", values: values)
+                })
+        }
+        return memory
+    }
+}
+
+extension Value {
+    fileprivate var bytes: Int { text.map { $0.utf8.count } ?? 8 }
+}

@@ -1,0 +1,125 @@
+import Foundation
+import Glibc
+import Peon
+import Testbed
+import Testing
+
+@testable import Store
+
+/// A disk that takes nothing: what the store was asked to keep is there all the same, and on the disk once that can be.
+@Suite struct FullDiskTests {
+    private let server = ServerID(uid: "valheim.alpha")!
+
+    /// Runs `body` with a disk of two megabytes, as root alone.
+    private func withDisk(_ body: (_ folder: URL) throws -> Void) async throws {
+        try await Testbed.withFolder { folder in
+            try #require(mount("none", folder.path(), "tmpfs", 0, "size=2m") == 0)
+            defer { umount2(folder.path(), Int32(MNT_DETACH)) }
+            try body(folder)
+        }
+    }
+
+    private func fill(_ folder: URL) {
+        let file = open(folder.appending(path: "big").path(), O_WRONLY | O_CREAT | O_APPEND, 0o600)
+        let block = [UInt8](repeating: 1, count: 4096)
+        while write(file, block, block.count) > 0 {}
+        close(file)
+    }
+
+    private func empty(_ folder: URL) { unlink(folder.appending(path: "big").path()) }
+
+    private func wish(_ store: Store) throws -> Store.Wish? { try store.kept()[server]?.wish }
+
+    @Test(.enabled(if: geteuid() == 0, "needs root: it mounts"))
+    func `what a full disk refuses is kept in memory and written when there is room`() async throws {
+        try await withDisk { folder in
+            let path = folder.appending(path: "orc.db").path()
+            let store = try Store(path: path)
+            try store.set(.desired(.running), for: server)
+            #expect(store.failure == nil)
+            fill(folder)
+            for round in 0..<200 { try store.set(engineRun: "run \(round) \(String(repeating: "x", count: 2000))") }
+            try store.set(.desired(.stopped), for: server)
+            #expect(store.failure?.word == "full")
+            #expect(try wish(store) == .desired(.stopped) && store.engineRun()?.hasPrefix("run 199") == true)
+            #expect(!store.flush())
+            // Nothing of it has reached the disk.
+            #expect(try wish(Store(path: path)) == .desired(.running))
+            empty(folder)
+            #expect(store.flush() && store.failure == nil)
+            #expect(try wish(Store(path: path, needsDisk: true)) == .desired(.stopped))
+            try store.set(.desired(.running), for: server)
+            #expect(try wish(Store(path: path)) == .desired(.running))
+        }
+    }
+
+    @Test(.enabled(if: geteuid() == 0, "needs root: it mounts"))
+    func `a store on a full disk opens with what it holds`() async throws {
+        try await withDisk { folder in
+            let path = folder.appending(path: "orc.db").path()
+            do {
+                let store = try Store(path: path)
+                try store.set(.desired(.running), for: server)
+                _ = try store.begin(instance: "one", at: Date())
+            }
+            for suffix in [".reserve", "-shm", "-wal"] { unlink(path + suffix) }
+            fill(folder)
+            let store = try Store(path: path)
+            #expect(try wish(store) == .desired(.running))
+            #expect(try store.begin(instance: "two", at: Date()) == ["one"])
+            try store.set(.desired(.stopped), for: server)
+            #expect(throws: StoreError.self) {
+                let other = try Store(path: path, needsDisk: true)
+                try other.set(.desired(.stopped), for: server)
+            }
+            empty(folder)
+            #expect(store.flush())
+            #expect(try wish(Store(path: path, needsDisk: true)) == .desired(.stopped))
+        }
+    }
+
+    @Test(arguments: [
+        (13, "full"), (8, "read_only"), (10, "failed"), (5, "locked"), (6, "locked"), (14, "failed"),
+        (10 | 3 << 8, "failed"),
+    ])
+    func `what may pass is told from what is damaged`(code: Int32, word: String) {
+        let error = StoreError.sqlite(code: code, message: "")
+        #expect(error.isPassing && error.word == word)
+        #expect(error.isFull == [13, 10, 14].contains(code & 0xFF))
+        #expect(!StoreError.sqlite(code: 19, message: "").isPassing && !StoreError.damaged("").isPassing)
+    }
+
+    @Test func `the room that was kept is given up first`() async throws {
+        try await Testbed.withFolder { folder in
+            let path = folder.appending(path: "orc.db").path()
+            _ = try Store(path: path)
+            var status = stat()
+            #expect(stat("\(path).reserve", &status) == 0 && status.st_blocks * 512 >= 512 << 10)
+            let reserve = DiskReserve(beside: path)
+            #expect(reserve.give() && !reserve.give())
+            reserve.keep()
+            #expect(access("\(path).reserve", F_OK) == 0)
+        }
+    }
+
+    @Test func `a lock of another process holds nobody up, and what it wrote stays`() async throws {
+        try await Testbed.withFolder { folder in
+            let path = folder.appending(path: "orc.db").path()
+            let store = try Store(path: path)
+            try store.set(.desired(.running), for: server)
+            let other = try Database(path: path, patience: 5000)
+            try other.run("BEGIN EXCLUSIVE")
+            try other.run("INSERT INTO access VALUES ('other', 'admin', '\(String(repeating: "0", count: 64))', 0)")
+            let begun = ContinuousClock.now
+            for _ in 0..<20 { try store.set(.desired(.stopped), for: server) }
+            #expect(ContinuousClock.now - begun < .seconds(3))
+            #expect(store.failure?.word == "locked")
+            #expect(try wish(store) == .desired(.stopped))
+            #expect(!store.flush())
+            try other.run("COMMIT")
+            #expect(store.flush())
+            #expect(try store.keys().map(\.name) == ["other"])
+            #expect(try wish(Store(path: path)) == .desired(.stopped))
+        }
+    }
+}
