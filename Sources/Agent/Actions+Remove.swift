@@ -8,7 +8,6 @@ import Store
 extension Actions {
     /// Removes the container and the network; the files stay, and a later start takes the server up again.
     func destroy(_ server: ServerID, _ job: Job) async throws -> Outcome {
-        if job.arguments["eradicate"]?.flag == true { return try await eradicate(server, job) }
         guard fleet[server] != nil else { return Outcome(changed: false) }
         _ = try await stop(server, job)
         try await shielded {

@@ -56,6 +56,7 @@ extension Actions {
         guard let record = fleet[server], let container = record.container, container.state.isUp else {
             return Outcome(changed: false, data: try report(server))
         }
+        try refuseOtherVerbs(job, of: record)
         let recipe = StopRecipe(
             job.arguments, options: record.config?.plan.options.stop, image: container.traits,
             defaultGrace: settings.stopGrace)
@@ -79,6 +80,24 @@ extension Actions {
         guard var data = try report(server).object else { return Outcome(changed: true) }
         if data["reason"] == "killed_after_grace" { data["warning"] = "killed_after_grace" }
         return Outcome(changed: true, data: .object(data))
+    }
+
+    /// Seconds of grace that any sender may ask for, whatever the plan says: while they last nobody else stops the server.
+    private static let mostGrace = 300
+
+    /// Whoever may stop a server may not type into it, nor hold up its owner's stop for as long as he likes.
+    ///
+    /// What a schedule asks for was asked for by somebody with that verb.
+    private func refuseOtherVerbs(_ job: Job, of record: Server) throws {
+        guard job.command?.origin == .bus else { return }
+        let planned = record.options.stop
+        if let text = job.arguments["command"]?.string, text != planned.command {
+            throw ActionError(.notAllowed, "command: is not the plan's own: any other takes the verb console")
+        }
+        let most = max(Self.mostGrace, planned.grace ?? settings.stopGrace)
+        if let grace = job.arguments["grace"]?.int, grace > most {
+            throw ActionError(.badArguments, "grace: must be \(most) at most for this server")
+        }
     }
 
     /// A stop or kill that did not come about: however the server ends now, it is not by it.

@@ -19,6 +19,7 @@ extension HTTPFields {
 struct Caller: Sendable {
     let name: String
     let role: Role
+    let scope: AccessScope
     /// The address that he calls from.
     let place: @Sendable () -> String?
     /// Whether the key still counts: what lasts asks now and then.
@@ -51,11 +52,9 @@ struct Access: Sendable {
 
     /// - Throws: ``Problem`` where nobody's key is presented, or the client is locked out; a wrong key is answered late.
     func caller(_ fields: HTTPFields, _ channel: any Channel) async throws -> Caller {
-        // Most of the time nobody is: then it does not matter who it is.
-        if !lockOut.isEmpty, let client = client(channel, fields), let wait = lockOut.remaining(client) {
-            throw Self.locked(wait)
-        }
-        guard let key = Self.key(fields) else { throw Problem(.unauthorized, "a key is needed") }
+        let key = Self.key(fields)
+        if let wait = refusal(of: key, fields, channel) { throw Self.locked(wait) }
+        guard let key else { throw Self.noKey }
         if let owner = keyring.owner(of: key) { return caller(owner, fields, channel) }
         if let client = client(channel, fields) {
             logger.warning("a wrong key was refused", metadata: ["client.address": "\(client)"])
@@ -65,21 +64,41 @@ struct Access: Sendable {
             case .locked(let wait):
                 logger.warning(
                     "too many wrong keys: locked out",
-                    metadata: ["client.address": "\(client)", "seconds": "\(wait.components.seconds)"])
+                    metadata: [
+                        "client.address": "\(client)", "seconds": "\(wait.components.seconds)",
+                        "remedy": client.isLoopback
+                            ? "name a local proxy in ORC_HTTP_PROXIES, or mend the client" : "none is needed",
+                    ])
                 throw Self.locked(wait)
             }
         }
-        throw Problem(.unauthorized, "the key is wrong")
+        throw Problem(.unauthorized, "the key is wrong", headers: Self.challenge)
     }
 
     /// As ``caller(_:_:)``, without counting what is wrong: the refusal that follows does.
     func callerAtOnce(_ fields: HTTPFields, _ channel: any Channel) -> Caller? {
-        if !lockOut.isEmpty, let client = client(channel, fields), lockOut.remaining(client) != nil { return nil }
-        return Self.key(fields).flatMap { keyring.owner(of: $0) }.map { caller($0, fields, channel) }
+        let key = Self.key(fields)
+        guard refusal(of: key, fields, channel) == nil else { return nil }
+        return key.flatMap { keyring.owner(of: $0) }.map { caller($0, fields, channel) }
+    }
+
+    /// RFC 9110, 11.6.1.
+    private static let challenge: HTTPFields = [.wwwAuthenticate: "Bearer"]
+    private static let noKey = Problem(.unauthorized, "a key is needed", headers: challenge)
+
+    /// For how long a client is still shut out; nil where it is not, or presents what nobody guesses and is right: another
+    /// program at the same address, such as an old bot's or a proxy's visitor, must not shut out who has a key.
+    private func refusal(of key: String?, _ fields: HTTPFields, _ channel: any Channel) -> Duration? {
+        // Most of the time nobody is: then it does not matter who it is.
+        guard !lockOut.isEmpty, let client = client(channel, fields), let wait = lockOut.remaining(client) else {
+            return nil
+        }
+        if let key, AccessKey.isStrong(key), keyring.owner(of: key) != nil { return nil }
+        return wait
     }
 
     private func caller(_ key: AccessKey, _ fields: HTTPFields, _ channel: any Channel) -> Caller {
-        Caller(name: key.name, role: key.role) {
+        Caller(name: key.name, role: key.role, scope: key.scope) {
             client(channel, fields).map { "\($0)" }
         } isLetIn: { [keyring] in
             keyring.counts(key)

@@ -1,5 +1,5 @@
 import CCrypto
-import FoundationEssentials
+package import FoundationEssentials
 import Logging
 package import Peon
 import Synchronization
@@ -10,6 +10,9 @@ package struct AccessKey: Sendable, Equatable {
     package let role: Role
     /// SHA-256 of the key's UTF-8 bytes, 32 bytes (FIPS 180-4).
     package let digest: [UInt8]
+    package var scope = AccessScope.everything
+    /// When it counts no more; nil for never.
+    package var expires: Date?
 
     package init(name: String, role: Role, digest: [UInt8]) {
         self.name = name
@@ -41,6 +44,11 @@ package struct AccessKey: Sendable, Equatable {
         return result == 1 ? digest : []
     }
 
+    /// Whether a key in clear text is too long to be guessed.
+    static func isStrong(_ key: String) -> Bool { key.utf8.count >= 32 }
+
+    func counts(at date: Date) -> Bool { expires.map { $0 > date } ?? true }
+
     /// Compares in constant time.
     func matches(_ other: [UInt8]) -> Bool {
         digest.count == 32 && other.count == 32 && CRYPTO_memcmp(digest, other, 32) == 0
@@ -52,11 +60,14 @@ final class Keyring: Sendable {
     /// PEON's `API_KEY`: an admin's.
     static let peonName = "API_KEY"
     private static let interval: Duration = .seconds(1)
+    /// Between two readings that unknown keys cause.
+    private static let leastInterval: Duration = .milliseconds(100)
 
     private let fixed: [AccessKey]
     private let load: @Sendable () throws -> [AccessKey]
     private let logger: Logger
     private let stored = Mutex<[AccessKey]>([])
+    private let lastLook = Mutex<ContinuousClock.Instant?>(nil)
 
     /// `load`: reads the keys that are stored.
     init(apiKey: String?, logger: Logger, load: @escaping @Sendable () throws -> [AccessKey]) {
@@ -86,15 +97,32 @@ final class Keyring: Sendable {
     private var all: [AccessKey] { fixed + stored.withLock { $0 } }
 
     /// Who presents `key`; nil where nobody's.
+    ///
+    /// A key that is not known may have been made a moment ago: the stored ones are read again, though not for each guess.
     func owner(of key: String) -> AccessKey? {
         guard !key.isEmpty else { return nil }
         let digest = AccessKey.digest(of: key)
+        if let owner = owner(of: digest) { return owner }
+        guard AccessKey.isStrong(key), mayLookAgain() else { return nil }
+        refresh()
+        return owner(of: digest)
+    }
+
+    private func owner(of digest: [UInt8]) -> AccessKey? {
         var owner: AccessKey?
         // All are compared, so that the time tells nothing of which one it was.
         for known in all where known.matches(digest) { owner = known }
-        return owner
+        return owner.flatMap { $0.counts(at: Date()) ? $0 : nil }
+    }
+
+    private func mayLookAgain() -> Bool {
+        lastLook.withLock { last in
+            guard last.map({ .now - $0 >= Self.leastInterval }) ?? true else { return false }
+            last = .now
+            return true
+        }
     }
 
     /// Whether a key that was let in still counts.
-    func counts(_ key: AccessKey) -> Bool { all.contains(key) }
+    func counts(_ key: AccessKey) -> Bool { key.counts(at: Date()) && all.contains(key) }
 }

@@ -22,6 +22,8 @@ struct Commands: Sendable {
         let members: JSON.Object
         let id: String?
         let by: Caller
+        /// Whether it comes by PEON's own paths, whose arguments may take another verb.
+        var isPeons = false
 
         enum Target {
             case server(ServerID, ServerAction)
@@ -86,7 +88,8 @@ struct Commands: Sendable {
         members["from"] = .optional(wish.by.place())
         let (topic, action, server): (String, Action, ServerID?) =
             switch wish.target {
-            case .server(let server, let action): (topics.command(action, server.sid), .server(action), server)
+            case .server(let server, let action):
+                (topics.command(Self.verb(of: wish, &members, action), server.sid), .server(action), server)
             case .newServer(let game): (topics.command(.create, game), .server(.create), nil)
             case .agent(let action): (topics.command(action), .agent(action), nil)
             }
@@ -95,15 +98,32 @@ struct Commands: Sendable {
             key: Exchange.key(mirror: topics.result(ofCommand: topic) ?? topic, id: id))
     }
 
+    /// The verb that a command takes: PEON's start and stop may say when the server is to be stopped.
+    private static func verb(of wish: Wish, _ members: inout JSON.Object, _ action: ServerAction) -> ServerAction {
+        let arguments = members["args"]?.object ?? [:]
+        let saysWhen = ["interval", "epoch_time"].contains { arguments.given($0) != nil }
+        guard wish.isPeons, saysWhen, action == .start || action == .stop else { return action }
+        members["now"] = .string(action.rawValue)
+        return .schedule
+    }
+
     /// What any agent would say against the command, without asking one.
     private func refusal(of call: Exchange.Call, by caller: Caller) -> Reply? {
-        let (code, reason): (Reply.Code, String)
+        let code: Reply.Code
+        let reason: String
         do {
             let reader = CommandReader(topics: Topics(host: call.host))
             let command = try reader.read(CommandMessage(topic: call.topic, payload: call.payload), now: Date())
             // Nobody schedules what he may not do.
-            guard let role = command?.role, role > caller.role else { return nil }
-            (code, reason) = (.notAllowed, "\(caller.name) is \(caller.role.rawValue): this takes \(role.rawValue)")
+            guard let command else { return nil }
+            if command.role > caller.role {
+                reason = "\(caller.name) is \(caller.role.rawValue): this takes \(command.role.rawValue)"
+            } else if let complaint = caller.scope.complaint(about: command) {
+                reason = complaint
+            } else {
+                return nil
+            }
+            code = .notAllowed
         } catch {
             (code, reason) = (error.code, error.reason)
         }

@@ -61,7 +61,7 @@ struct ConsoleDoor: Sendable {
             let query = Query(target.count == 2 ? target[1] : nil),
             let server = ServerID(uid: uid),
             let caller = access.callerAtOnce(HTTPFields(head.headers, splitCookie: false), channel),
-            caller.role >= ServerAction.logs.spec.role
+            caller.role >= ServerAction.logs.spec.role, caller.scope.allows(.logs, on: server)
         else { return nil }
         // Who asks for what is not there is told so by the answer to the plain call.
         guard let host = try? peon.host(query), (try? commands.requireAgent(of: host)) != nil,

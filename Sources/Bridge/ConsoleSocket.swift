@@ -91,7 +91,9 @@ struct ConsoleSocket: Sendable {
         }
         while line.last?.isNewline == true { line.removeLast() }
         guard visit.caller.isLetIn() else { throw Ending.over(.policyViolation) }
-        guard visit.caller.role >= ServerAction.console.spec.role else {
+        guard visit.caller.role >= ServerAction.console.spec.role,
+            visit.caller.scope.allows(.console, on: visit.server)
+        else {
             return try await say("this key may not type", outbound)
         }
         guard let reply = await ask(.console, ["command": .string(line)]) else {

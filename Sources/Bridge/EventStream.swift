@@ -18,7 +18,7 @@ struct EventStream: Sendable {
         var kinds: Set<String> = []
 
         /// - Throws: ``Problem`` where a name cannot be one.
-        init(_ query: Query) throws {
+        init(_ query: Query, _ scope: AccessScope) throws {
             for name in query.all("host") {
                 guard let host = HostName(name) else { throw Problem(.badRequest, "host: must be a host's name") }
                 hosts.insert(host)
@@ -28,6 +28,11 @@ struct EventStream: Sendable {
                 servers.insert(server)
             }
             kinds = Set(query.all("kind"))
+            guard !scope.servers.isEmpty else { return }
+            guard servers.isSubset(of: scope.servers) else {
+                throw Problem(.notAllowed, "this key is not for that server")
+            }
+            if servers.isEmpty { servers = scope.servers }
         }
 
         func wants(_ subject: Feed.Subject) -> Bool {

@@ -9,7 +9,7 @@ extension Front {
         case .orchestrator: return try peon.orchestrator(peon.host(call.query))
         case .servers:
             guard method == .get else { throw Problem(.unknownAction, "There is no action [import].") }
-            return try peon.servers(peon.host(call.query))
+            return try peon.servers(peon.host(call.query), call.caller.scope)
         case .plans: return method == .get ? try peon.plans(peon.host(call.query)) : nil
         case .server("get", let uid?) where method == .get:
             guard let server = ServerID(uid: uid) else { throw PeonAPI.noServer }
@@ -44,7 +44,8 @@ extension Front {
             guard board.isLinked else { throw Problem.noBroker }
             let lastID = call.fields[OwnField.lastEventID] ?? call.query["last_event_id"]
             return EventStream(
-                board: board, filter: try EventStream.Filter(call.query), lastID: lastID, caller: call.caller
+                board: board, filter: try EventStream.Filter(call.query, call.caller.scope), lastID: lastID,
+                caller: call.caller
             ).answer
         case .serverCommand(let host, let server, let action):
             return try await self.command(Self.target(server, action), host, method, call)

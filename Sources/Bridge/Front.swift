@@ -40,9 +40,9 @@ struct Front: Sendable {
         let (path, rest) = Self.parts(request.path ?? "/")
         guard let route = Route(path: path), route.methods.contains(.get), let query = Query(rest) else { return nil }
         if route.isOpen { return pages.answer(route) }
-        guard let caller = access.callerAtOnce(request.headerFields, channel), caller.role >= route.role(.get) else {
-            return nil
-        }
+        guard let caller = access.callerAtOnce(request.headerFields, channel), caller.role >= route.role(.get),
+            caller.scope.allows(route)
+        else { return nil }
         let call = BusAPI.Call(fields: request.headerFields, query: query, body: [:], caller: caller)
         do { return try read(route, .get, call) } catch let problem as Problem {
             return failure(problem, route)
@@ -112,6 +112,10 @@ struct Front: Sendable {
         guard caller.role >= role else {
             if method != .get { note(request, caller, .forbidden) }
             throw Problem(.notAllowed, "\(caller.name) is \(caller.role.rawValue): this takes \(role.rawValue)")
+        }
+        guard caller.scope.allows(route) else {
+            if method != .get { note(request, caller, .forbidden) }
+            throw Problem(.notAllowed, "\(caller.name) is bound to servers or verbs: this is beside them")
         }
         let body = method == .get ? [:] : try await Self.body(request)
         let call = BusAPI.Call(fields: request.headers, query: query, body: body, caller: caller)

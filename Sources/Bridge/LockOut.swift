@@ -44,7 +44,7 @@ final class LockOut: Sendable {
     func fail(_ address: Address, now: ContinuousClock.Instant = .now) -> Verdict {
         records.withLock { records in
             let source = address.network
-            if records[source] == nil, records.count >= Self.capacity { Self.forgetOne(&records) }
+            if records[source] == nil, records.count >= Self.capacity { Self.forgetOne(&records, now: now) }
             var record = records[source] ?? Record(since: now, last: now)
             if now - record.since > Self.window {
                 record.failures = 0
@@ -72,7 +72,12 @@ final class LockOut: Sendable {
         records.withLock { $0.values.count { $0.lockedUntil.map { $0 > now } ?? false } }
     }
 
-    private static func forgetOne(_ records: inout [Address: Record]) {
-        if let oldest = records.min(by: { $0.value.last < $1.value.last })?.key { records[oldest] = nil }
+    /// Rather one that is not locked out: it is no way out to call from thousands of other addresses.
+    private static func forgetOne(_ records: inout [Address: Record], now: ContinuousClock.Instant) {
+        func isLocked(_ record: Record) -> Bool { record.lockedUntil.map { $0 > now } ?? false }
+        let oldest = records.min {
+            (isLocked($0.value) ? 1 : 0, $0.value.last) < (isLocked($1.value) ? 1 : 0, $1.value.last)
+        }
+        if let oldest { records[oldest.key] = nil }
     }
 }

@@ -117,8 +117,8 @@ extension PeonAPI {
                 "info": .string("Nothing was removed: send {\"eradicate\": true} to remove all of \(server)."),
             ])
         }
-        let arguments: JSON.Object = ["eradicate": .bool(purges)]
-        switch try await perform(.server(server, action), arguments, asked.call, asked.host) {
+        let verb = purges ? ServerAction.eradicate : action
+        switch try await perform(.server(server, verb), [:], asked.call, asked.host) {
         case .reply(let reply) where reply.status == .ok:
             guard action == .eradicate || purges || reply.changed == true else {
                 throw Problem(.notFound, "Failed to remove the server [\(server)].")

@@ -29,8 +29,12 @@ struct PeonAPI: Sendable {
 
     // Servers, from what was last reported.
 
-    func servers(_ host: HostName) throws -> Answer {
+    func servers(_ host: HostName, _ scope: AccessScope) throws -> Answer {
         try requireReports(of: host)
+        guard scope.servers.isEmpty else {
+            let listed = board.servers(of: host).filter { $0.isListed && scope.allows($0.id) }
+            return .peon(.array(listed.map(\.peonObject)))
+        }
         let bytes = lists.bytes(of: host, version: board.version(of: host)) {
             JSON.array(board.servers(of: host).filter(\.isListed).map(\.peonObject)).text(.spaced) + "\n"
         }
@@ -111,9 +115,10 @@ struct PeonAPI: Sendable {
     func perform(
         _ target: Commands.Wish.Target, _ arguments: JSON.Object, _ call: BusAPI.Call, _ host: HostName
     ) async throws -> Commands.Outcome {
-        let wish = Commands.Wish(
+        var wish = Commands.Wish(
             host: host, target: target, members: ["args": .object(arguments)],
             id: try BusAPI.idempotencyKey(call.fields), by: call.caller)
+        wish.isPeons = true
         return try await commands.perform(wish, within: BridgeSettings.peonPatience)
     }
 

@@ -82,14 +82,6 @@ package struct ActionSpec: Sendable {
 
     /// What is wrong with `arguments`, by name; nil where the action can be tried.
     package func complaint(about arguments: JSON.Object) -> String? {
-        for argument in self.arguments {
-            switch arguments[argument.name] {
-            case nil, .null?:
-                if argument.isRequired { return "\(argument.name): is required" }
-            case let value?:
-                if let complaint = argument.complaint(about: value) { return "\(argument.name): \(complaint)" }
-            }
-        }
-        return nil
+        ActionArgument.complaint(about: arguments, self.arguments)
     }
 }

@@ -47,6 +47,19 @@ package struct ActionArgument: Sendable {
         }
     }
 
+    /// What is wrong with `given`, by name, held against what is known of each; nil where nothing is.
+    static func complaint(about given: JSON.Object, _ known: [ActionArgument]) -> String? {
+        for argument in known {
+            switch given[argument.name] {
+            case nil, .null?:
+                if argument.isRequired { return "\(argument.name): is required" }
+            case let value?:
+                if let complaint = argument.complaint(about: value) { return "\(argument.name): \(complaint)" }
+            }
+        }
+        return nil
+    }
+
     /// What is wrong with `value`, in words that follow the argument's name; nil where it will do.
     func complaint(about value: JSON) -> String? {
         switch kind {

@@ -9,6 +9,9 @@ extension ActionArgument {
 
     /// What is to be done, when, and how.
     static let schedule = [
+        ActionArgument(
+            "now", .word([ServerAction.start.rawValue, ServerAction.stop.rawValue]),
+            "PEON's way: does it at once with interval or epoch_time, the time of the server's one stop."),
         ActionArgument("schedule", .text(maxBytes: 64), "An id of your own, [A-Za-z0-9_-]; drawn where not given."),
         ActionArgument("at", .moment, "Once, at this time."),
         ActionArgument("in", .interval, "Once, after so long."),

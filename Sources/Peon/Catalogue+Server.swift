@@ -4,12 +4,11 @@ extension ServerAction {
         case .create: Self.creation
         case .start:
             ActionSpec(
-                "Starts the server; makes its container first where there is none.", role: .operator, effect: .changes,
-                arguments: ActionArgument.session)
+                "Starts the server; makes its container first where there is none.", role: .operator, effect: .changes)
         case .stop:
             ActionSpec(
                 "Stops the server so that it can save; kills it only after the grace.", role: .operator,
-                effect: .supersedes, arguments: Self.stopping + ActionArgument.session, example: ["grace": 60])
+                effect: .supersedes, arguments: Self.stopping, example: ["grace": 60])
         case .restart:
             ActionSpec(
                 "Stops the server, then starts it.", role: .operator, effect: .changes, arguments: Self.stopping,
@@ -115,17 +114,20 @@ extension ServerAction {
         ActionSpec(
             "Stops the server and removes its container and network; its files stay.", role: .admin,
             effect: .supersedes,
-            arguments: stopping + [ActionArgument("eradicate", .flag, "Removes its files too.")],
-            example: ["eradicate": false])
+            arguments: stopping, example: ["grace": 60])
     }
 
     /// How to stop, in place of what the plan says.
     private static var stopping: [ActionArgument] {
         [
-            ActionArgument("grace", .whole(0...3600), "Seconds to wait before it is killed."),
+            ActionArgument(
+                "grace", .whole(1...3600),
+                "Seconds to wait before it is killed; 300, or as many as the plan has, at most."),
             ActionArgument("signal", .word(StopSignal.allCases.map(\.rawValue)), "The signal that asks it to stop."),
             ActionArgument("all", .flag, "Signals every process in the container but the first."),
-            ActionArgument("command", .line(maxBytes: 512), "A console command that asks it to stop."),
+            ActionArgument(
+                "command", .line(maxBytes: 512),
+                "The plan's own console command for it; any other takes the verb console."),
         ]
     }
 }

@@ -99,8 +99,19 @@ package struct CommandReader: Sendable {
         if let deadline = try draft.deadline(members), deadline < now {
             throw draft.refusal(.expired, "its time to live had passed")
         }
-        let arguments = try draft.arguments(members)
-        let target = try draft.target(address)
+        var arguments = try draft.arguments(members)
+        var target = try draft.target(address)
+        try draft.refuseOtherVerbs(target, arguments)
+        if case .server(let server, .schedule) = target, let word = arguments.given("now") {
+            guard let action = word.string.flatMap(ServerAction.init), [.start, .stop].contains(action) else {
+                throw draft.refusal(.badArguments, "now: must be one of start, stop")
+            }
+            arguments["now"] = nil
+            target = .server(server, action)
+            if let complaint = ActionArgument.complaint(about: arguments, ActionArgument.session) {
+                throw draft.refusal(.badArguments, complaint)
+            }
+        }
         var command = Command(
             target: target, id: draft.id, arguments: arguments, route: draft.route, by: draft.sender.by,
             receivedAt: now)
@@ -216,6 +227,20 @@ private struct Draft {
         default: throw refusal(.badArguments, "args: must be an object")
         }
         return arguments
+    }
+
+    /// A verb never carries another one's power: a broker grants them one by one.
+    func refuseOtherVerbs(_ target: Command.Target, _ arguments: JSON.Object) throws(Refusal) {
+        guard case .server(_, let action) = target else { return }
+        if action == .destroy, let word = arguments.given("eradicate"), word.flag != false {
+            throw refusal(.notAllowed, "eradicate: is a command of its own")
+        }
+        if [.start, .stop].contains(action) {
+            for name in ["interval", "epoch_time"] where arguments.given(name) != nil {
+                throw refusal(
+                    .notAllowed, "\(name): takes the verb schedule, with now: \(action.rawValue)")
+            }
+        }
     }
 
     func target(_ address: Topics.Address) throws(Refusal) -> Command.Target {

@@ -131,12 +131,28 @@ extension OpenAPI {
         return Operation(
             id: "peon-\(action.rawValue)", summary: spec.summary, tag: "peon", role: spec.role, parameters: parameters,
             body: method == .get
-                ? nil : body(spec.argumentsSchema(), isRequired: spec.hasRequiredArguments, example: spec.example),
+                ? nil
+                : body(
+                    spec.argumentsSchema(peonsArguments(action)), isRequired: spec.hasRequiredArguments,
+                    example: spec.example),
             answers: [
                 (200, answer("It is done, or goes on.", schema)), (202, answer("It goes on.", reference("PeonDone"))),
             ]
                 + all
         ).json
+    }
+
+    /// What PEON's paths take beside the verb's own arguments; over the bus it takes a verb of its own.
+    private static func peonsArguments(_ action: ServerAction) -> [(String, JSON)] {
+        let arguments: [ActionArgument]
+        switch action {
+        case .start, .stop: arguments = ActionArgument.session
+        case .destroy: arguments = [ActionArgument("eradicate", .flag, "Removes its files too.")]
+        case .create, .restart, .kill, .power, .pause, .unpause, .description, .eradicate, .get, .stats, .logs,
+            .console, .schedule, .unschedule, .cancel:
+            arguments = []
+        }
+        return arguments.map { ($0.name, Field($0.name, .nullable($0.schema), $0.summary).json) }
     }
 
     private static func create(byBody: Bool) -> JSON {

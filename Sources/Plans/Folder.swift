@@ -169,6 +169,13 @@ package final class Folder: Sendable {
         guard fchmod(file, mode) == 0, fsync(file) == 0 else { throw .last("\(path)/\(name)") }
     }
 
+    /// Gives an entry another name, in place of what has it.
+    package func rename(_ old: String, to new: String) throws(PlanError) {
+        try check(old)
+        try check(new)
+        guard renameat(descriptor, old, descriptor, new) == 0 else { throw .last("\(path)/\(old)") }
+    }
+
     func check(_ name: String) throws(PlanError) {
         guard !name.isEmpty, name != ".", name != "..", !name.utf8.contains(UInt8(ascii: "/")), !name.utf8.contains(0)
         else { throw .unsafePath(name) }

@@ -130,8 +130,11 @@ package struct ServerFolder: Sendable {
         let root = try Folder(path: servers)
         guard let game = try root.folder(server.game) else { return }
         let aside = Self.asidePrefix + String(UInt32.random(in: 0...UInt32.max), radix: 16)
-        // On a full disk there may be no room for another name.
-        try game.removeTree(game.rename(server.camp, to: aside) ? aside : server.camp)
+        do { try game.rename(server.camp, to: aside) } catch {
+            // Gone, or on a full disk: there may be no room for another name.
+            try game.removeTree(server.camp)
+        }
+        try game.removeTree(aside)
         root.removeIfEmpty(server.game)
     }
 
@@ -163,11 +166,6 @@ extension Folder {
     }
 
     fileprivate func removeIfEmpty(_ name: String) { unlinkat(descriptor, name, AT_REMOVEDIR) }
-
-    /// - Returns: false where the entry has the old name still.
-    fileprivate func rename(_ old: String, to new: String) -> Bool {
-        renameat(descriptor, old, descriptor, new) == 0
-    }
 
     /// Takes this folder, and of its files these, for the agent itself; without the right to, all stays as it is.
     fileprivate func keep(_ names: Set<String>) {

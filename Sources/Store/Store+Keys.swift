@@ -9,6 +9,10 @@ extension Store {
         /// 32 bytes.
         package let digest: [UInt8]
         package let created: Date
+        /// What it is bound to beside its role.
+        package var scope = AccessScope.everything
+        /// When it counts no more; nil for never.
+        package var expires: Date?
 
         package init(name: String, role: Role, digest: [UInt8], created: Date) {
             self.name = name
@@ -20,14 +24,35 @@ extension Store {
 
     /// Every key, by name.
     package func keys() throws(StoreError) -> [Key] {
-        try rows(of: "access", "name, role, digest, created", Self.key).sorted { $0.name < $1.name }
+        try rows(of: "access", "name, role, digest, created, servers, verbs, expires", Self.key).sorted {
+            $0.name < $1.name
+        }
     }
 
     private static func key(_ row: [Value]) -> Key? {
         guard let name = row[0].text, let role = row[1].text.flatMap(Role.init),
             let digest = row[2].text.flatMap(Self.bytes), digest.count == 32, let created = row[3].real
         else { return nil }
-        return Key(name: name, role: role, digest: digest, created: Date(timeIntervalSince1970: created))
+        var key = Key(name: name, role: role, digest: digest, created: Date(timeIntervalSince1970: created))
+        key.expires = row[6].real.map { Date(timeIntervalSince1970: $0) }
+        // A scope that cannot be read must not become none.
+        guard let servers = words(row[4], { ServerID(uid: $0) }),
+            let verbs = words(row[5], ServerAction.init(rawValue:))
+        else { return nil }
+        key.scope = AccessScope(servers: servers, verbs: verbs)
+        return key
+    }
+
+    /// Lines of a column, each read; nil where one cannot be.
+    private static func words<Word>(_ value: Value, _ read: (String) -> Word?) -> Set<Word>? {
+        guard let text = value.text else { return [] }
+        let lines = text.split(separator: "\n").map(String.init)
+        let words = lines.compactMap(read)
+        return words.count == lines.count ? Set(words) : nil
+    }
+
+    private static func text(_ words: [String]) -> Value {
+        words.isEmpty ? .null : .text(words.sorted().joined(separator: "\n"))
     }
 
     private static func bytes(hexadecimal text: String) -> [UInt8]? {
@@ -48,8 +73,11 @@ extension Store {
         guard try database.run("SELECT 1 FROM access WHERE name = ?", .text(key.name)).isEmpty else { return false }
         let digest = key.digest.hexadecimal
         try database.run(
-            "INSERT INTO access VALUES (?, ?, ?, ?)", .text(key.name), .text(key.role.rawValue), .text(digest),
-            .real(key.created.timeIntervalSince1970))
+            """
+            INSERT INTO access (name, role, digest, created, servers, verbs, expires) VALUES (?, ?, ?, ?, ?, ?, ?)
+            """, .text(key.name), .text(key.role.rawValue), .text(digest), .real(key.created.timeIntervalSince1970),
+            Self.text(key.scope.servers.map(\.uid)), Self.text(key.scope.verbs.map(\.rawValue)),
+            key.expires.map { .real($0.timeIntervalSince1970) } ?? .null)
         return true
     }
 

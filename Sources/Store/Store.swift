@@ -52,7 +52,10 @@ package final class Store: Sendable {
         """,
         """
         CREATE TABLE rights (uid TEXT PRIMARY KEY, rights TEXT NOT NULL) STRICT;
-        CREATE TABLE account (uid TEXT PRIMARY KEY, number INTEGER NOT NULL UNIQUE) STRICT
+        CREATE TABLE account (uid TEXT PRIMARY KEY, number INTEGER NOT NULL UNIQUE) STRICT;
+        ALTER TABLE access ADD COLUMN servers TEXT;
+        ALTER TABLE access ADD COLUMN verbs TEXT;
+        ALTER TABLE access ADD COLUMN expires REAL
         """,
     ]
 

@@ -40,13 +40,24 @@ struct BrokerFiles: Sendable {
     }
 
     /// Writes the configuration; the passwords stay as they were once made.
+    ///
+    /// Where the disk is full, what was written at an earlier start does.
     func prepare() async throws {
+        do { try await write() } catch PlanError.noSpace {
+            let directory = try Folder(path: folder)
+            let files = ["passwd", "acl", "mosquitto.conf", "\(host).password", "\(Self.operatorUser).password"]
+            guard files.allSatisfy({ directory.kind(of: $0) == .file }) else { throw PlanError.noSpace(path: folder) }
+        }
+    }
+
+    private func write() async throws {
         let directory = try Folder(path: folder)
         let own = try password(of: "\(host)", in: directory)
         let operators = try password(of: Self.operatorUser, in: directory)
         try directory.write(
-            Array("\(host):\(own)\n\(Self.operatorUser):\(operators)\n".utf8), to: "passwd", mode: 0o600)
-        try await hashPasswords()
+            Array("\(host):\(own)\n\(Self.operatorUser):\(operators)\n".utf8), to: "passwd.new", mode: 0o600)
+        try await hashPasswords("passwd.new")
+        try directory.rename("passwd.new", to: "passwd")
         try directory.write(Array(accessList.utf8), to: "acl", mode: 0o600)
         try directory.write(Array(configurationText.utf8), to: "mosquitto.conf", mode: 0o600)
         _ = try directory.makingFolder("store", mode: 0o700)
@@ -89,13 +100,17 @@ struct BrokerFiles: Sendable {
         return password
     }
 
-    private func hashPasswords() async throws {
+    /// In a file of its own: passwords that are half written, or in clear, let nobody in.
+    private func hashPasswords(_ file: String) async throws {
         do {
             let result = try await Subprocess.run(
-                .name("mosquitto_passwd"), arguments: ["-U", "\(folder)/passwd"], output: .discarded,
+                .name("mosquitto_passwd"), arguments: ["-U", "\(folder)/\(file)"], output: .discarded,
                 error: .string(limit: 4096))
-            guard result.terminationStatus.isSuccess else { throw Failure.noTool(result.standardError) }
-        } catch let error as Failure {
+            guard result.terminationStatus.isSuccess else {
+                if result.standardError.contains("No space left") { throw PlanError.noSpace(path: folder) }
+                throw Failure.noTool(result.standardError)
+            }
+        } catch let error where error is Failure || error is PlanError {
             throw error
         } catch {
             throw Failure.noTool("\(error)")

@@ -18,16 +18,55 @@ struct Keys: AsyncParsableCommand {
         @Option(help: "What it may: viewer, operator or admin.")
         var role: Role = .viewer
 
+        @Option(
+            help: ArgumentHelp(
+                "Binds it to a server, such as valheim.alpha; may be given again.", valueName: "server"))
+        var server: [String] = []
+
+        @Option(
+            help: ArgumentHelp(
+                "Binds it to a verb, such as start; may be given again. State may be read in any case.",
+                valueName: "verb"))
+        var verb: [String] = []
+
+        @Option(help: "After how long it counts no more, such as 12h or 30d.")
+        var expires: String?
+
         @Argument(help: "Whose it is: [A-Za-z0-9._-]{1,64}; it stands in the log and in a command's `by`.")
         var name: String
 
         func run() async throws {
             guard KeyStore.allows(name) else { throw ValidationError("\(name) is no name: [A-Za-z0-9._-]{1,64}") }
+            let scope = try scope()
+            let end = try end()
             let store = try KeyStore.open(try flags.settings())
-            guard let key = try KeyStore.add(name, role, to: store) else {
+            guard let key = try KeyStore.add(name, role, to: store, scope, expires: end) else {
                 throw ValidationError("there is a key called \(name): revoke it first")
             }
             StandardOutput.print(key)
+        }
+
+        private func scope() throws -> AccessScope {
+            let servers = try server.map { name in
+                guard let server = ServerID(name) else { throw ValidationError("\(name) is no server's name") }
+                return server
+            }
+            let verbs = try verb.map { word in
+                guard let verb = ServerAction(rawValue: word) else {
+                    let known = ServerAction.allCases.map(\.rawValue)
+                    throw ValidationError(Suggestion.complaint(about: word, of: known))
+                }
+                return verb
+            }
+            return AccessScope(servers: Set(servers), verbs: Set(verbs))
+        }
+
+        private func end() throws -> Date? {
+            guard let expires else { return nil }
+            guard let seconds = Interval.seconds(expires), seconds > 0 else {
+                throw ValidationError("--expires \(expires) is no span of time, such as 12h or 30d")
+            }
+            return Date().addingTimeInterval(Double(seconds))
         }
     }
 
@@ -38,7 +77,13 @@ struct Keys: AsyncParsableCommand {
 
         func run() async throws {
             for key in try KeyStore.open(try flags.settings()).keys() {
-                StandardOutput.print("\(key.name)\t\(key.role.rawValue)\t\(Timestamp.text(key.created))")
+                let bounds = key.scope.servers.map(\.uid).sorted() + key.scope.verbs.map(\.rawValue).sorted()
+                let end = key.expires.map { "until \(Timestamp.text($0))" }
+                let columns =
+                    [key.name, key.role.rawValue, Timestamp.text(key.created)] + [
+                        bounds.joined(separator: ","), end ?? "",
+                    ]
+                StandardOutput.print(columns.joined(separator: "\t"))
             }
         }
     }
@@ -76,17 +121,25 @@ enum KeyStore {
     }
 
     /// - Returns: the key; nil where the name is taken.
-    static func add(_ name: String, _ role: Role, to store: Store) throws -> String? {
+    static func add(
+        _ name: String, _ role: Role, to store: Store, _ scope: AccessScope = .everything, expires: Date? = nil
+    ) throws -> String? {
         let key = AccessKey.draw()
-        let isAdded = try store.add(
-            Store.Key(name: name, role: role, digest: AccessKey.digest(of: key), created: Date()))
-        return isAdded ? key : nil
+        var stored = Store.Key(name: name, role: role, digest: AccessKey.digest(of: key), created: Date())
+        stored.scope = scope
+        stored.expires = expires
+        return try store.add(stored) ? key : nil
     }
 }
 
 extension Store {
     /// The keys as the bridge knows them.
     func accessKeys() throws -> [AccessKey] {
-        try keys().map { AccessKey(name: $0.name, role: $0.role, digest: $0.digest) }
+        try keys().map { stored in
+            var key = AccessKey(name: stored.name, role: stored.role, digest: stored.digest)
+            key.scope = stored.scope
+            key.expires = stored.expires
+            return key
+        }
     }
 }

@@ -60,6 +60,50 @@ extension EndToEnd {
             }
         }
 
+        @Test func `a key of one server and two verbs does these alone, at once, and not past its end`() async throws {
+            try await BridgeRig.with(game: BridgeRig.game) { rig in
+                for uid in ["game.one", "game.two"] { #expect(try await rig.create(uid).status == 200) }
+                let key = try await rig.keys(
+                    "add", "friend", "--role", "operator", "--server", "game.one", "--verb", "start", "--verb", "stop",
+                    "--expires", "1h")
+                // A key counts from the moment that it is made.
+                let http = rig.http.with(key: key)
+                #expect(
+                    try await http.get("/api/v1/servers").json.array?.compactMap { $0["servername"]?.string } == ["one"]
+                )
+                let v1 = "/api/v1/server", v2 = "/api/v2/\(rig.orc.host)"
+                let cases: [(String, String, JSON?, Int)] = [
+                    ("PUT", "\(v1)/stop/game.one", [:], 200), ("PUT", "\(v1)/start/game.one", [:], 200),
+                    ("POST", "\(v2)/cmd/server/game-one/stop", [:], 200), ("GET", "\(v1)/get/game.one", nil, 200),
+                    ("GET", "\(v2)/status/server/game-one/state", nil, 200), ("GET", "\(v2)/status/agent", nil, 200),
+                    ("PUT", "\(v1)/restart/game.one", [:], 403), ("PUT", "\(v1)/stop/game.two", [:], 403),
+                    ("PUT", "\(v1)/start/game.one", ["interval": "1h"], 403), ("GET", "\(v1)/get/game.two", nil, 403),
+                    ("GET", "\(v1)/logs/game.one", nil, 403), ("POST", "\(v2)/cmd/server/game.one/kill", [:], 403),
+                    ("POST", "\(v2)/cmd/server/game.one/schedule", ["in": "1h", "action": "stop"], 403),
+                    ("POST", "\(v2)/cmd/agent/list", [:], 403), ("GET", "\(v2)/status/servers", nil, 403),
+                    ("GET", "\(v2)/status/server/game-two/state", nil, 403), ("GET", "/metrics", nil, 403),
+                    ("GET", "/api/v2/events?server=game.two", nil, 403), ("GET", "/api/v1/plans", nil, 403),
+                ]
+                for (method, path, body, status) in cases {
+                    let answer = try await http.call(method, path, body)
+                    #expect(answer.status == status, "\(method) \(path): \(answer.status) \(answer.text)")
+                }
+                let console = try await http.raw(
+                    "GET /api/v1/ws/console/game.one HTTP/1.1\r\nHost: x\r\nX-Api-Key: \(key)\r\nUpgrade: websocket\r\n"
+                        + "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGVzdHRlc3R0ZXN0dGVzdA==\r\n\r\n"
+                )
+                #expect(console?.status == 403)
+                #expect(try await rig.keys("list").contains("game.one,start,stop\tuntil "))
+                let brief = try await rig.keys("add", "brief", "--expires", "2s")
+                #expect(try await rig.http.with(key: brief).get("/api/v1/servers").status == 200)
+                try await within(.seconds(5), "the key to expire") {
+                    while try await rig.http.with(key: brief).get("/api/v1/servers").status != 401 {
+                        try await Task.sleep(for: .milliseconds(100))
+                    }
+                }
+            }
+        }
+
         @Test func `each role may do what the catalogue says, over both sets of paths`() async throws {
             try await BridgeRig.with(settings: ["ORC_PLANS_URL": "/nowhere"]) { rig in
                 for role in Role.allCases {

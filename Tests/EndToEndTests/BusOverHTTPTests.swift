@@ -52,7 +52,7 @@ extension EndToEnd {
                     ("POST", "/cmd/server/game.a/stop", ["grace": -1], 400),
                     ("POST", "/cmd/server/game.a/create", [:], 422),
                     ("POST", "/cmd/server/Game.a/create", [:], 400), ("POST", "/cmd/server/nosuch.a/create", [:], 404),
-                    ("POST", "/cmd/server/game.a/stop", ["interval": "1h"], 404),
+                    ("POST", "/cmd/server/game.a/stop", ["interval": "1h"], 403),
                     ("POST", "/cmd/server/game.a/power", ["state": "OFF", "args": ["epoch_time": "1795577668"]], 400),
                     ("POST", "/cmd/server/game.a/stop", ["id": 5], 400),
                     ("POST", "/cmd/server/game.a/stop", ["id": "a/b"], 400),

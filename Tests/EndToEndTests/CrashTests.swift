@@ -162,7 +162,7 @@ extension EndToEnd {
                     try await rig.startAgent()
                     try await probe.isOnline()
                     try await probe.state(of: server, "running")
-                    let stopped = try await probe.send(.stop, server.sid, ["command": "stop", "grace": 10])
+                    let stopped = try await probe.send(.stop, server.sid, ["signal": "INT", "grace": 10])
                     #expect(stopped.status == .ok && stopped.data["state"] == "stopped", "\(stopped)")
                     try await Task.sleep(for: .seconds(2))
                     #expect(probe.newest(probe.topics.status(server, .state))?["state"] == "stopped")

@@ -161,7 +161,7 @@ extension EndToEnd {
                 let other = ServerID(game: "game", camp: "\(server.camp)x")!
                 try await probe.send(.create, other.uid)
                 for (id, wait) in [(server, "2s"), (other, "6s")] {
-                    let set = try await probe.send(.stop, id.uid, ["interval": .string(wait)])
+                    let set = try await probe.send(.schedule, id.uid, ["now": "stop", "interval": .string(wait)])
                     #expect(set.status == .ok && set.data["next_stop"] != .null)
                 }
                 try await probe.state(of: server, "stopped", limit: .seconds(4))
@@ -178,10 +178,10 @@ extension EndToEnd {
 
         @Test func `a stop that is set while another saves is not lost`() async throws {
             try await Rig.withServer(server, ["STOP_TAKES": "3"]) { [server] rig, probe in
-                try await probe.send(.stop, server.uid, ["interval": "1s"])
+                try await probe.send(.schedule, server.uid, ["now": "stop", "interval": "1s"])
                 try await probe.state(of: server, "stopping")
                 let mark = probe.mark
-                let set = try await probe.send(.stop, server.uid, ["interval": "6s"])
+                let set = try await probe.send(.schedule, server.uid, ["now": "stop", "interval": "6s"])
                 #expect(set.status == .ok)
                 try await probe.state(of: server, "stopped", after: mark)
                 try await probe.send(.start, server.uid)
@@ -195,17 +195,18 @@ extension EndToEnd {
         {
             try await Rig.withServer(server) { [server] _, probe in
                 let soon = Int(Date().timeIntervalSince1970) + 7200
-                let set = try await probe.send(.start, server.uid, ["epoch_time": .string("\(soon)")])
+                let set = try await probe.send(
+                    .schedule, server.uid, ["now": "start", "epoch_time": .string("\(soon)")])
                 let stop = set.data["next_stop"]
                 #expect(stop.flatMap(Timestamp.date)?.timeIntervalSince1970 == Double(soon))
                 #expect(try await probe.send(.start, server.uid).data["next_stop"] == stop)
                 #expect(try await probe.send(.restart, server.uid, ["interval": "5m"]).data["next_stop"] == stop)
                 for bad: JSON in ["10x", "", "-5m", "99999999999d"] {
-                    let refused = try await probe.send(.stop, server.uid, ["interval": bad])
+                    let refused = try await probe.send(.schedule, server.uid, ["now": "stop", "interval": bad])
                     #expect(refused.code == .badArguments)
                 }
                 #expect(try await probe.send(.get, server.uid).data["next_stop"] == stop)
-                let sooner = try await probe.send(.stop, server.uid, ["interval": "10"])
+                let sooner = try await probe.send(.schedule, server.uid, ["now": "stop", "interval": "10"])
                 #expect(sooner.data["next_stop"] != stop && sooner.data["desired"] == "running")
                 #expect(try await probe.send(.stop, server.uid).data["next_stop"] == .null)
                 #expect(try await probe.send(.schedules).data["total"] == 0)

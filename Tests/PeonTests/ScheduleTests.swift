@@ -171,26 +171,58 @@ import Testing
                 CommandMessage(topic: reader.topics.command(action, "valheim-alpha"), payload: payload.bytes),
                 now: Self.now)
         }
+        /// By the verb that lets one say when; a creation needs no other.
+        func readWithTime(_ action: ServerAction, _ payload: JSON) throws -> Command? {
+            guard action != .create, var members = payload.object else { return try read(action, payload) }
+            members["now"] = .string(action.rawValue)
+            return try read(.schedule, .object(members))
+        }
         for action in [ServerAction.start, .stop, .create] {
-            let hour = try #require(try read(action, ["interval": "1h"]))
+            let hour = try #require(try readWithTime(action, ["interval": "1h"]))
+            #expect(hour.action == .server(action))
             #expect(hour.sessionEnd == Self.now.addingTimeInterval(3600))
-            let both = try #require(try read(action, ["interval": "1h", "epoch_time": "1795651140"]))
+            let both = try #require(try readWithTime(action, ["interval": "1h", "epoch_time": "1795651140"]))
             #expect(both.sessionEnd == Date(timeIntervalSince1970: 1_795_651_140))
             #expect(try read(action, ["interval": nil, "epoch_time": nil])?.hasSession == false)
             for bad: JSON in [
                 ["interval": "10x"], ["interval": ""], ["interval": -5], ["interval": true], ["epoch_time": "12"],
                 ["epoch_time": 12], ["epoch_time": "1795577668000"], ["epoch_time": "tomorrow"], ["interval": ["1h"]],
             ] {
-                #expect(throws: Refusal.self, "\(action) \(bad)") { try read(action, bad) }
+                #expect(throws: Refusal.self, "\(action) \(bad)") { try readWithTime(action, bad) }
             }
         }
         // A stop at a later time stops nothing now, and breaks nothing off.
-        #expect(try read(.stop, ["interval": "1h"])?.effect == .arranges)
+        #expect(try readWithTime(.stop, ["interval": "1h"])?.effect == .arranges)
         #expect(try read(.stop, ["interval": nil])?.effect == .supersedes)
         // Nor is anything else done at once that was asked for later; a restart always has been.
         for action in [ServerAction.kill, .pause, .unpause, .destroy, .eradicate] {
             #expect(throws: Refusal.self) { try read(action, ["interval": "1h"]) }
         }
         #expect(try read(.restart, ["interval": "1h"])?.hasSession == false)
+    }
+
+    @Test func `a verb does not carry another's power`() throws {
+        let reader = CommandReader(topics: Topics(host: HostName("h")!))
+        func code(_ action: ServerAction, _ payload: JSON) -> Reply.Code? {
+            do throws(Refusal) {
+                _ = try reader.read(
+                    CommandMessage(topic: reader.topics.command(action, "valheim-alpha"), payload: payload.bytes),
+                    now: Self.now)
+                return nil
+            } catch {
+                return error.code
+            }
+        }
+        for action in [ServerAction.start, .stop] {
+            #expect(code(action, ["interval": "1s"]) == .notAllowed)
+            #expect(code(action, ["args": ["epoch_time": 1_795_651_140]]) == .notAllowed)
+            #expect(code(action, ["interval": nil]) == nil)
+        }
+        #expect(code(.destroy, ["eradicate": true]) == .notAllowed && code(.destroy, ["eradicate": "1"]) == .notAllowed)
+        #expect(code(.destroy, ["eradicate": false]) == nil && code(.destroy, [:]) == nil)
+        #expect(code(.stop, ["grace": 0]) == .badArguments && code(.stop, ["grace": 1]) == nil)
+        for word: JSON in ["kill", "eradicate", "create", 1] {
+            #expect(code(.schedule, ["now": word]) == .badArguments)
+        }
     }
 }

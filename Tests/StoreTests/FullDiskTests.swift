@@ -109,7 +109,9 @@ import Testing
             try store.set(.desired(.running), for: server)
             let other = try Database(path: path, patience: 5000)
             try other.run("BEGIN EXCLUSIVE")
-            try other.run("INSERT INTO access VALUES ('other', 'admin', '\(String(repeating: "0", count: 64))', 0)")
+            try other.run(
+                "INSERT INTO access (name, role, digest, created) VALUES ('other', 'admin', '\(String(repeating: "0", count: 64))', 0)"
+            )
             let begun = ContinuousClock.now
             for _ in 0..<20 { try store.set(.desired(.stopped), for: server) }
             #expect(ContinuousClock.now - begun < .seconds(3))

@@ -115,6 +115,36 @@ import Testing
         }
     }
 
+    @Test func `a key keeps what it is bound to, and one whose bounds cannot be read counts for nothing`() async throws
+    {
+        try await withPath { path in
+            let store = try Store(path: path)
+            var key = Store.Key(
+                name: "a", role: .operator, digest: Array(repeating: 7, count: 32),
+                created: Date(timeIntervalSince1970: 5))
+            key.scope = AccessScope(servers: [server, ServerID(uid: "x.y")!], verbs: [.start, .stop])
+            key.expires = Date(timeIntervalSince1970: 99)
+            #expect(try store.add(key))
+            #expect(try Store(path: path).keys() == [key])
+            let database = try Database(path: path, patience: 5000)
+            try database.run("UPDATE access SET verbs = 'start' || char(10) || 'fly'")
+            #expect(try store.keys().isEmpty && store.rowsAside == 1)
+        }
+    }
+
+    @Test func `what a server was granted is kept until it is forgotten, and its user is its own`() async throws {
+        try await withPath { path in
+            let store = try Store(path: path)
+            let other = ServerID(uid: "x.y")!
+            try store.grant("a", to: server)
+            #expect(try store.rights(of: server) == "a" && store.rights(of: other) == nil)
+            #expect(try [server, other, server].map { try store.account(of: $0) } == [0, 1, 0])
+            try store.forget(server)
+            #expect(try store.rights(of: server) == nil)
+            #expect(try store.account(of: ServerID(uid: "z.z")!) == 0 && store.account(of: other) == 1)
+        }
+    }
+
     @Test func `the run of the engine is remembered`() async throws {
         try await withPath { path in
             let store = try Store(path: path)
