@@ -1,7 +1,7 @@
 # Builds orc with Swift's own image and leaves it in a small Debian.
 FROM swift:6.3-bookworm AS build
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends libmosquitto-dev libsqlite3-dev libssl-dev pkg-config \
+    && apt-get install -y --no-install-recommends libmosquitto-dev libpcre2-dev libsqlite3-dev libssl-dev pkg-config \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY Package.swift ./
@@ -14,7 +14,7 @@ RUN swift build -c release --product orc --static-swift-stdlib -Xswiftc -Osize \
 
 FROM debian:bookworm-slim
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends ca-certificates git libmosquitto1 libsqlite3-0 libssl3 mosquitto tini tzdata \
+    && apt-get install -y --no-install-recommends ca-certificates git libmosquitto1 libpcre2-8-0 libsqlite3-0 libssl3 mosquitto tini tzdata \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --uid 1000 --create-home --home-dir /home/peon peon \
     && printf 'if [ -t 1 ]; then orc --version | sed "s/^/Orc /"; orc servers; fi\n' > /etc/profile.d/orc.sh

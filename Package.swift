@@ -33,8 +33,9 @@ let package = Package(
             name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CMalloc"),
         .systemLibrary(name: "CKernel"),
+        .systemLibrary(name: "CPCRE", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
         .target(name: "Peon", swiftSettings: strict),
-        .target(name: "Plans", dependencies: ["Peon", "CKernel"], swiftSettings: strict),
+        .target(name: "Plans", dependencies: ["Peon", "CKernel", "CPCRE"], swiftSettings: strict),
         .target(
             name: "Bus",
             dependencies: ["Peon", "CMosquitto", .product(name: "Logging", package: "swift-log")],

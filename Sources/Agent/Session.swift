@@ -99,6 +99,7 @@ struct Session: Sendable {
             case .message(let message) where message.topic == settings.topics.status(.agent):
                 if presence.hear(message.payload) == .stale { channel.continuation.yield(.stalePresence) }
             case .message(let message) where message.topic == settings.topics.agentEvent: notice(message.payload)
+            case .tooLarge(let topic): reports.resend(topic)
             case .message(let message): arrive(message)
             }
         }

@@ -62,6 +62,7 @@ final class BusLink: Sendable {
         switch event {
         case .connected: connected.yield(board.linked())
         case .disconnected: board.unlinked()
+        case .tooLarge: break  // its caller is told that no answer came
         case .message(let message): take(message)
         }
     }

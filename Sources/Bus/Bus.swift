@@ -15,8 +15,8 @@ package final class Bus: Sendable {
     /// Messages on their way past which no more are taken: the library itself knows no bound.
     private static let mostOnTheWay = 10_000
 
-    private let options: BusOptions
-    private let logger: Logger
+    let options: BusOptions
+    let logger: Logger
     private let continuation: AsyncStream<BusEvent>.Continuation
     let state = Mutex(State())
 
@@ -28,13 +28,17 @@ package final class Bus: Sendable {
         var connections = 0
         /// Seconds to wait before the next connection, once.
         var stayAway: Double = 0
-        var lastFailure: String?
+        /// Why there was no connection, as far as it has been told since the last.
+        var toldFailures: Set<String> = []
+        /// Whether the broker has refused the connection that is being made, and said why.
+        var isRefused = false
         var counters = BusCounters()
         /// Publications that the broker has not acknowledged, or that are not written yet where it never will.
         var onTheWay = 0
+        var acknowledgements = Acknowledgements()
         var limit = PacketLimit()
         var needsFreshClient = false
-        /// Topics of which it has been said that something was too large.
+        /// Topics of which it has been said that something was too large, or not allowed.
         var told: Set<String> = []
         var observer: (@Sendable (BusEvent) -> Void)?
         /// What ``run()`` waits for.
@@ -94,7 +98,8 @@ package final class Bus: Sendable {
             state.onTheWay += 1
             state.limit.published(bytes: publication.size, now: monotonicSeconds())
         }
-        let result = client.publish(publication)
+        let begun = monotonicSeconds()
+        let (packet, result) = client.publish(publication)
         // The link was lost just now: what is to arrive at least once has been taken, and goes out on the next connection.
         let isKept = result == Mosquitto.notConnected && publication.quality == .atLeastOnce
         guard result == 0 || isKept else {
@@ -104,8 +109,13 @@ package final class Bus: Sendable {
             }
             return result == Mosquitto.notConnected ? .later : .never
         }
+        state.withLock { state in
+            state.counters.published += 1
+            guard publication.quality == .atLeastOnce else { return }
+            state.acknowledgements.sent(
+                packet, Acknowledgements.Due(topic: publication.topic, bytes: publication.size, at: begun))
+        }
         loop.send(client)
-        count { $0.published += 1 }
         return .sent
     }
 
@@ -194,8 +204,12 @@ package final class Bus: Sendable {
             isStopping: { [self] in state.withLock { $0.isStopping } },
             adopt: { [self] client in state.withLock { $0.client = client } },
             callbacks: { [self] in callbacks($0) },
+            isStuck: { [self] in
+                state.withLock { $0.isConnected && $0.acknowledgements.areMissing(now: monotonicSeconds()) }
+            },
             failed: { [self] in failed($0) },
             lost: { [self] in lost($0) },
+            refused: { [self] in refused($0) },
             isConnected: { [self] in state.withLock { $0.isConnected } },
             takeFreshClient: { [self] in
                 state.withLock { state in
@@ -217,83 +231,30 @@ package final class Bus: Sendable {
             keptPayload: options.keptPayload,
             message: { [self] in tell(.message($0)) },
             subscribed: { [self] in subscribed(packet: $0, granted: $1) },
-            published: { [self] in published($0) })
+            published: { [self] in published($0, $1) })
     }
 
     private func connected(_ code: Int32, maxPacket: Int?, version: ProtocolVersion) {
-        guard code == 0 else { return failed(Mosquitto.text(ofReason: code, version: version)) }
+        guard code == 0 else {
+            state.withLock { $0.isRefused = true }
+            return failed(Mosquitto.text(ofReason: code, version: version))
+        }
         state.withLock { state in
+            state.acknowledgements.connected(now: monotonicSeconds())
             state.limit.connected(announced: maxPacket, now: monotonicSeconds())
             state.isConnected = true
-            state.lastFailure = nil
+            state.toldFailures = []
             state.early = [:]
             state.connections += 1
             if state.connections > 1 { state.counters.reconnects += 1 }
         }
-        logger.info("connected to the broker", metadata: ["mqtt.version": "\(version.rawValue)"])
+        logger.info(
+            "connected to the broker", metadata: ["mqtt.version": "\(version.rawValue)", "mqtt.client": client])
         tell(.connected(version))
     }
 
-    private func published(_ code: Int32) {
-        state.withLock { state in
-            state.onTheWay = max(state.onTheWay - 1, 0)
-            if code >= 0x80 { state.counters.denied += 1 }
-        }
-    }
-
-    private func lost(_ reason: String) {
-        let (wasConnected, isStopping) = state.withLock { state in
-            for waiter in state.waiting.values { waiter.resume(throwing: BusError.notConnected) }
-            state.waiting = [:]
-            // What was too large is repeated by the client that holds it, on every connection: away with it.
-            if state.isConnected, state.client?.version == .v311, state.limit.lost(now: monotonicSeconds()) {
-                state.needsFreshClient = true
-            }
-            state.onTheWay = 0
-            defer { state.isConnected = false }
-            return (state.isConnected, state.isStopping)
-        }
-        guard wasConnected else { return }
-        if !isStopping { logger.warning("lost the broker", metadata: ["reason": "\(reason)"]) }
-        tell(.disconnected(reason: reason))
-    }
-
-    /// Says why there is no connection, once for each reason.
-    private func failed(_ reason: String) {
-        let isNews = state.withLock { state in
-            defer { state.lastFailure = reason }
-            return state.lastFailure != reason
-        }
-        if isNews { logger.warning("no connection to the broker", metadata: ["reason": "\(reason)"]) }
-    }
-
-    private func tell(_ event: BusEvent) {
+    func tell(_ event: BusEvent) {
         if let observer = state.withLock({ $0.observer }) { return observer(event) }
         if case .dropped = continuation.yield(event) { count { $0.dropped += 1 } }
-    }
-}
-
-/// A thread of its own for a loop that blocks.
-private enum LoopThread {
-    static func start(_ body: @escaping @Sendable () -> Void) {
-        let box = unsafe Unmanaged.passRetained(Body(run: body))
-        var thread = pthread_t()
-        let result = unsafe pthread_create(
-            &thread, nil,
-            { raw in
-                guard let raw = unsafe raw else { return nil }
-                unsafe Unmanaged<Body>.fromOpaque(raw).takeRetainedValue().run()
-                return nil
-            }, box.toOpaque())
-        guard result == 0 else {
-            unsafe box.release()
-            return body()  // no thread is to be had: block this one, rather than leave the machine without its agent
-        }
-        pthread_detach(thread)
-    }
-
-    private final class Body: Sendable {
-        let run: @Sendable () -> Void
-        init(run: @escaping @Sendable () -> Void) { self.run = run }
     }
 }

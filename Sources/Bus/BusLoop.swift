@@ -22,8 +22,12 @@ final class BusLoop: Sendable {
         /// A client is about to connect; nil where none could be made.
         let adopt: @Sendable (Mosquitto?) -> Void
         let callbacks: @Sendable (ProtocolVersion) -> MosquittoCallbacks
+        /// Whether acknowledgements that are due do not come.
+        let isStuck: @Sendable () -> Bool
         let failed: @Sendable (String) -> Void
         let lost: @Sendable (String) -> Void
+        /// A connection ended before it was accepted.
+        let refused: @Sendable (String) -> Void
         /// Whether the current connection has had its CONNACK.
         let isConnected: @Sendable () -> Bool
         /// Whether the next connection needs a client that knows nothing of the last; asked for once.
@@ -71,10 +75,15 @@ final class BusLoop: Sendable {
         var backoff = Backoff(first: 0.02, most: 4)
         var session = 0
         var client: Mosquitto?
+        let brokers = [options.broker] + options.otherBrokers
+        var turn = 0
         while !observer.isStopping() {
             let version = choice.version(now: monotonicSeconds())
-            if client?.version != version || observer.takeFreshClient() {
-                client = Mosquitto(options: options, version: version, callbacks: observer.callbacks(version))
+            let broker = brokers[turn % brokers.count]
+            if client?.version != version || client?.usesTLS != broker.usesTLS || observer.takeFreshClient() {
+                client = Mosquitto(
+                    options: options, version: version, usesTLS: broker.usesTLS,
+                    callbacks: observer.callbacks(version))
                 observer.adopt(client)
             }
             guard let client else {
@@ -84,15 +93,18 @@ final class BusLoop: Sendable {
             }
             session += 1
             let will = options.will?(session)
-            let result = socket.withLock { _ in client.connect(will: will) }
+            let result = socket.withLock { _ in client.connect(to: broker, will: will) }
             if result == 0 {
                 let begun = monotonicSeconds()
-                let wasAccepted = serve(client)
+                let wasAccepted = serve(client, broker)
+                // After a loss the first is asked again; whoever does not accept is passed over.
+                turn = wasAccepted ? 0 : turn + (choice.triesAgain ? 0 : 1)
                 // One that hangs up again and again is not to be asked at full speed.
                 if wasAccepted, monotonicSeconds() - begun > Self.lasting { backoff.reset() }
                 choice.ended(accepted: wasAccepted, now: monotonicSeconds())
             } else {
-                observer.failed("\(options.broker.host):\(options.broker.port): \(reason(result))")
+                observer.failed("\(broker.place): \(reason(result))")
+                turn += 1
             }
             if !observer.isStopping() { pause(max(backoff.next(), observer.takeStayAway())) }
         }
@@ -102,8 +114,9 @@ final class BusLoop: Sendable {
     /// Moves bytes until the connection ends.
     ///
     /// Answers whether the broker had accepted it.
-    private func serve(_ client: Mosquitto) -> Bool {
-        var lastMisc = monotonicSeconds()
+    private func serve(_ client: Mosquitto, _ broker: BrokerURL) -> Bool {
+        let begun = monotonicSeconds()
+        var lastMisc = begun
         var wasAccepted = false
         var code: Int32 = 0
         while code == 0, client.socket >= 0 {
@@ -113,10 +126,29 @@ final class BusLoop: Sendable {
                 lastMisc = monotonicSeconds()
             }
             wasAccepted = wasAccepted || observer.isConnected()
+            guard code == 0 else { break }
+            if !wasAccepted, monotonicSeconds() - begun > BusOptions.connackPatience {
+                return end(client, broker, "no answer within \(Int(BusOptions.connackPatience)) s", wasAccepted)
+            }
+            if observer.isStuck() { return end(client, broker, "it acknowledges nothing any more", wasAccepted) }
         }
         let failure = socket.withLock { $0.take() }
-        observer.lost(failure ?? (code == 0 ? "closed" : reason(code)))
+        tell(broker, failure ?? (code == 0 ? "closed" : reason(code)), wasAccepted)
         return wasAccepted
+    }
+
+    /// Gives up a connection that stands and is no good.
+    private func end(_ client: Mosquitto, _ broker: BrokerURL, _ why: String, _ wasAccepted: Bool) -> Bool {
+        // The library has no other way to close the socket and keep the messages: the next connect does it.
+        if client.socket >= 0 { shutdown(client.socket, Int32(SHUT_RDWR)) }
+        _ = socket.withLock { _ in client.read() }
+        tell(broker, why, wasAccepted)
+        return wasAccepted
+    }
+
+    private func tell(_ broker: BrokerURL, _ why: String, _ wasAccepted: Bool) {
+        guard !wasAccepted else { return observer.lost(why) }
+        observer.refused("\(broker.place): \(why)")
     }
 
     private func step(_ client: Mosquitto) -> Int32 {
@@ -172,6 +204,9 @@ struct VersionChooser {
     private var olderUntil: Double?
 
     init(_ choice: BusOptions.VersionChoice) { self.choice = choice }
+
+    /// Whether the next connection goes to the same broker, with the other version, or once more.
+    var triesAgain: Bool { choice == .auto && (triesOlder || lossesBeforeConnack == 1) }
 
     mutating func version(now: Double) -> ProtocolVersion {
         switch choice {

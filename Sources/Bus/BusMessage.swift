@@ -42,6 +42,8 @@ package enum BusEvent: Sendable {
     /// The broker has accepted the connection.
     case connected(ProtocolVersion)
     case disconnected(reason: String)
+    /// The broker takes no message as large as one that was sent on this topic; a shorter one will do.
+    case tooLarge(topic: String)
     case message(BusMessage)
 }
 

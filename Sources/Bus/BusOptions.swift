@@ -3,6 +3,8 @@ import Peon
 /// How to reach the broker, and as whom.
 package struct BusOptions: Sendable {
     package var broker: BrokerURL
+    /// Tried one after the other where the one before does not accept a connection.
+    package var otherBrokers: [BrokerURL] = []
     package var tls = TLSFiles()
     package var version = VersionChoice.auto
     package var clientID: String
@@ -18,6 +20,10 @@ package struct BusOptions: Sendable {
     package var brokerIsUp: (@Sendable () async -> Void)?
     /// Seconds.
     package var keepalive: Int32 = 30
+    /// Seconds within which a broker must accept a connection.
+    static let connackPatience: Double = 5
+    /// Seconds without an acknowledgement, while some are due, after which the link is as good as lost.
+    static let ackPatience: Double = 30
 
     package enum VersionChoice: String, Sendable, CaseIterable {
         /// 5, and 3.1.1 where the broker refuses it or drops the connection before its CONNACK.
@@ -52,6 +58,9 @@ package struct BrokerURL: Sendable, Equatable {
     package var port: Int32
     package var user: String?
     package var password: String?
+
+    /// Where it is, for people; without what is secret.
+    package var place: String { "\(host):\(port)\(usesTLS ? " (TLS)" : "")" }
 
     package init?(_ text: String) {
         let parts = text.split(separator: "://", maxSplits: 1, omittingEmptySubsequences: false)

@@ -10,8 +10,9 @@ struct MosquittoCallbacks: Sendable {
     let message: @Sendable (BusMessage) -> Void
     /// A SUBACK: the granted qualities, or codes of 0x80 and above.
     let subscribed: @Sendable (_ packet: Int32, _ granted: [Int32]) -> Void
-    /// A PUBACK's reason code; 0 with MQTT 3.1.1.
-    let published: @Sendable (_ code: Int32) -> Void
+    /// That a message is acknowledged, or was written where it never will be, by its packet's number; and a PUBACK's reason
+    /// code, 0 with MQTT 3.1.1.
+    let published: @Sendable (_ packet: Int32, _ code: Int32) -> Void
 }
 
 /// One client of libmosquitto 2.0: the only file that calls it.
@@ -24,12 +25,15 @@ final class Mosquitto: @unchecked Sendable {
     private let callbacks: Unmanaged<CallbackBox>
     private let options: BusOptions
     let version: ProtocolVersion
-    private var hasAddress = false
+    let usesTLS: Bool
+    /// Where it was connected to last.
+    private var address: BrokerURL?
 
     /// `mosquitto_lib_init` is not thread-safe; a static let runs once.
     private static let library: Int32 = mosquitto_lib_init()
 
-    init?(options: BusOptions, version: ProtocolVersion, callbacks: MosquittoCallbacks) {
+    /// `usesTLS`: of the brokers that it is to connect to.
+    init?(options: BusOptions, version: ProtocolVersion, usesTLS: Bool, callbacks: MosquittoCallbacks) {
         guard Self.library == rc(MOSQ_ERR_SUCCESS) else { return nil }
         let box = unsafe Unmanaged.passRetained(CallbackBox(callbacks))
         let isClean = version == .v311 || options.sessionExpiry == 0
@@ -41,6 +45,7 @@ final class Mosquitto: @unchecked Sendable {
         unsafe self.callbacks = box
         self.options = options
         self.version = version
+        self.usesTLS = usesTLS
         guard configure() == rc(MOSQ_ERR_SUCCESS) else { return nil }
         setCallbacks()
     }
@@ -59,11 +64,7 @@ final class Mosquitto: @unchecked Sendable {
         // Without this the PUBACK goes out before the message callback, and a crash loses the message.
         result = unsafe mosquitto_threaded_set(client, true)
         guard result == rc(MOSQ_ERR_SUCCESS) else { return result }
-        if let user = options.broker.user {
-            result = unsafe mosquitto_username_pw_set(client, user, options.broker.password)
-            guard result == rc(MOSQ_ERR_SUCCESS) else { return result }
-        }
-        guard options.broker.usesTLS else { return result }
+        guard usesTLS else { return result }
         let systemAuthorities: String? = options.tls.authorities == nil ? "/etc/ssl/certs" : nil
         return unsafe mosquitto_tls_set(
             client, options.tls.authorities, systemAuthorities, options.tls.certificate, options.tls.key, nil)
@@ -86,26 +87,28 @@ final class Mosquitto: @unchecked Sendable {
             let codes = unsafe UnsafeBufferPointer(start: granted, count: Int(count)).map { $0 }
             unsafe observer(of: box)?.subscribed(packet, codes)
         }
-        unsafe mosquitto_publish_v5_callback_set(client) { _, box, _, code, _ in
-            unsafe observer(of: box)?.published(code)
+        unsafe mosquitto_publish_v5_callback_set(client) { _, box, packet, code, _ in
+            unsafe observer(of: box)?.published(packet, code)
         }
     }
 
     /// Connects, or connects again; blocks until the TCP connection stands or fails.
-    func connect(will: Publication?) -> Int32 {
+    func connect(to broker: BrokerURL, will: Publication?) -> Int32 {
+        let user = unsafe mosquitto_username_pw_set(client, broker.user, broker.user == nil ? nil : broker.password)
+        guard user == rc(MOSQ_ERR_SUCCESS) else { return user }
         if let will {
             let result = set(will)
             guard result == rc(MOSQ_ERR_SUCCESS) else { return result }
         }
-        guard !hasAddress else { return unsafe mosquitto_reconnect(client) }
-        hasAddress = true
+        guard address != broker else { return unsafe mosquitto_reconnect(client) }
+        address = broker
         let properties = PropertyList()
         if version == .v5 {
             properties.add(MQTT_PROP_MAXIMUM_PACKET_SIZE, BusOptions.maxPacket)
             if options.sessionExpiry > 0 { properties.add(MQTT_PROP_SESSION_EXPIRY_INTERVAL, options.sessionExpiry) }
         }
         return unsafe mosquitto_connect_bind_v5(
-            client, options.broker.host, options.broker.port, options.keepalive, nil, properties.list)
+            client, broker.host, broker.port, options.keepalive, nil, properties.list)
     }
 
     private func set(_ will: Publication) -> Int32 {
@@ -119,7 +122,8 @@ final class Mosquitto: @unchecked Sendable {
         return result
     }
 
-    func publish(_ publication: Publication) -> Int32 {
+    /// - Returns: the packet's number, and the library's error or 0.
+    func publish(_ publication: Publication) -> (packet: Int32, result: Int32) {
         let properties = PropertyList()
         if version == .v5 {
             if let expiry = publication.expiry { properties.add(MQTT_PROP_MESSAGE_EXPIRY_INTERVAL, expiry) }
@@ -129,9 +133,11 @@ final class Mosquitto: @unchecked Sendable {
         }
         // Without an expiry of the broker's it would be kept long after it has ceased to be true.
         let isRetained = publication.isRetained && (version == .v5 || publication.expiry == nil)
-        return unsafe mosquitto_publish_v5(
-            client, nil, publication.topic, Int32(publication.payload.count), publication.payload,
+        var packet: Int32 = 0
+        let result = unsafe mosquitto_publish_v5(
+            client, &packet, publication.topic, Int32(publication.payload.count), publication.payload,
             publication.quality.rawValue, isRetained, properties.list)
+        return (packet, result)
     }
 
     /// - Returns: the packet's number, or the library's error.
@@ -161,8 +167,15 @@ final class Mosquitto: @unchecked Sendable {
         return unsafe String(cString: text)
     }
 
-    /// What a CONNACK, DISCONNECT or SUBACK means.
+    /// What a CONNACK that refuses means, in the same words for either version.
     static func text(ofReason code: Int32, version: ProtocolVersion) -> String {
+        switch (version, code) {
+        case (.v5, 0x86), (.v5, 0x87), (.v311, 4), (.v311, 5): return "it does not take this user and password"
+        case (.v5, 0x84), (.v311, 1): return "it does not speak this version of MQTT"
+        case (.v5, 0x85), (.v311, 2): return "it does not take this client's id"
+        case (.v5, 0x88), (.v311, 3): return "it is not available"
+        default: break
+        }
         let text = unsafe version == .v5 ? mosquitto_reason_string(code) : mosquitto_connack_string(code)
         guard let text = unsafe text else { return "code \(code)" }
         return unsafe String(cString: text)

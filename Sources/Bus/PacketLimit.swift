@@ -1,7 +1,8 @@
 /// How large a packet the broker takes.
 ///
-/// An MQTT 5 broker says so when it accepts a connection. With 3.1.1 it ends the connection; where that happens again and
-/// again right after something large was sent, that was too large.
+/// An MQTT 5 broker may say so when it accepts a connection, or as it refuses a message. Others end the connection, also with
+/// MQTT 5 (mosquitto's `message_size_limit`); where that happens again and again right after something large was sent, that
+/// was too large.
 struct PacketLimit {
     private var announced: Int?
     private var learned: (bytes: Int, until: Double)?
@@ -22,7 +23,10 @@ struct PacketLimit {
     /// Bytes of a whole packet; nil without a limit.
     ///
     /// `now`: seconds of a clock that only goes on, here and below.
-    func bytes(now: Double) -> Int? { announced ?? learned.flatMap { $0.until > now ? $0.bytes : nil } }
+    func bytes(now: Double) -> Int? {
+        let learned = learned.flatMap { $0.until > now ? $0.bytes : nil }
+        return [announced, learned].compactMap(\.self).min()
+    }
 
     /// The library sends anew what had not been acknowledged on the last connection.
     mutating func connected(announced: Int?, now: Double) {
@@ -32,7 +36,12 @@ struct PacketLimit {
 
     mutating func published(bytes: Int, now: Double) { if bytes >= largest.bytes { largest = (bytes, now) } }
 
-    /// A connection of a version that announces nothing was lost.
+    /// The broker has refused a message of this size.
+    mutating func refused(bytes: Int, now: Double) {
+        learned = (max(min(bytes - 1, self.bytes(now: now) ?? .max), Self.smallest), now + Self.memory)
+    }
+
+    /// A connection to a broker that announces nothing was lost.
     ///
     /// - Returns: whether a message's size is to blame.
     mutating func lost(now: Double) -> Bool {

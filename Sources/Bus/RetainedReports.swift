@@ -116,6 +116,11 @@ package final class RetainedReports: Sendable {
     /// Sends again what there was no room for; to be called now and then.
     package func flush() { state.withLock { flush(&$0) } }
 
+    /// Has a report go out again with the next ``flush()``: the broker has not taken it as it was.
+    package func resend(_ topic: String) {
+        state.withLock { state in if state.newest[topic] != nil { state.unsent.insert(topic) } }
+    }
+
     /// Sends every report again, as if it were new.
     package func republish() {
         state.withLock { state in

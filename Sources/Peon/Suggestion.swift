@@ -1,12 +1,14 @@
 /// The known word that was probably meant by one that is not known.
 package enum Suggestion {
-    /// The nearest of `words`, where no more than a third of its letters are wrong; of several the first.
-    package static func nearest(to word: String, of words: some Sequence<String>) -> String? {
+    /// The nearest of `words`, where no more than a third of its letters are wrong, nor more than `most`; of several the
+    /// first.
+    package static func nearest(to word: String, of words: some Sequence<String>, most: Int = .max) -> String? {
         let given = Array(word.lowercased().unicodeScalars.prefix(64))
         var best: (word: String, distance: Int)?
         for candidate in words {
             let distance = distance(given, Array(candidate.lowercased().unicodeScalars))
-            guard distance <= max(1, candidate.unicodeScalars.count / 3), distance < best?.distance ?? .max else {
+            guard distance <= min(most, max(1, candidate.unicodeScalars.count / 3)), distance < best?.distance ?? .max
+            else {
                 continue
             }
             best = (candidate, distance)

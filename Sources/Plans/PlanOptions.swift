@@ -26,7 +26,7 @@ package struct PlanOptions: Sendable, Equatable {
 
     /// How it shows that players can come in.
     package struct Ready: Sendable, Equatable {
-        /// A regular expression (Swift's syntax, which is PCRE's) that a line of the log matches.
+        /// A regular expression (PCRE2) that a line of the log matches.
         package var pattern: String?
         /// Seconds after which a server that is not ready counts as unready.
         package var timeout: Int?

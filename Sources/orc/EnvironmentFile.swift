@@ -1,17 +1,29 @@
+import Peon
+
 /// The `.env` form that Docker, Compose and systemd read too: one `KEY=VALUE` a line, `#` for a comment.
 enum EnvironmentFile {
     static func parse(_ text: String, file: String) throws(SettingsError) -> [(key: String, value: String)] {
         var pairs: [(key: String, value: String)] = []
-        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
-            let trimmed = line.drop { $0 == " " || $0 == "\t" }
-            guard !trimmed.isEmpty, trimmed.first != "#", trimmed != "\r" else { continue }
+        // By scalars: to Swift the two that end a line of Windows' are one character. A mark of the byte order is no text.
+        let lines = text.unicodeScalars.drop { $0 == "\u{FEFF}" }.split(
+            separator: "\n", omittingEmptySubsequences: false)
+        for (index, line) in lines.enumerated() {
+            var trimmed = trimmingEnd(Substring(line)).drop { $0 == " " || $0 == "\t" }
+            guard !trimmed.isEmpty, trimmed.first != "#" else { continue }
+            if trimmed.hasPrefix("export ") { trimmed = trimmed.dropFirst(7).drop { $0 == " " } }
             guard let equals = trimmed.firstIndex(of: "="), equals > trimmed.startIndex else {
                 throw .line(file: file, number: index + 1)
             }
             let value = trimmed[trimmed.index(after: equals)...].drop { $0 == " " }
-            pairs.append((String(trimmed[..<equals]), unquoted(trimmingEnd(value))))
+            guard !isCommented(value) else { throw .comment(file: file, number: index + 1) }
+            pairs.append((String(trimmed[..<equals]), unquoted(value)))
         }
         return pairs
+    }
+
+    /// Whether a comment seems to follow: Compose reads one there, Docker and systemd take it for a part of the value.
+    private static func isCommented(_ value: Substring) -> Bool {
+        value.first != "\"" && value.first != "'" && value.contains(" #")
     }
 
     private static func trimmingEnd(_ text: Substring) -> Substring {
@@ -34,15 +46,18 @@ enum SettingsError: Error, CustomStringConvertible {
     case unreadable(key: String, value: String, wanted: String)
     case file(key: String, path: String)
     case line(file: String, number: Int)
+    case comment(file: String, number: Int)
     case missing(file: String)
 
     var description: String {
         switch self {
         case .unknown(let key, let place):
-            "\(key) in \(place) is no setting of Orc's (orc topics --settings lists them)"
+            "\(Suggestion.complaint(about: key, of: Setting.allCases.map(\.rawValue))) in \(place): it is no setting of Orc's (orc topics --settings lists them)"
         case .unreadable(let key, let value, let wanted): "\(key) cannot be \"\(value)\": it must be \(wanted)"
         case .file(let key, let path): "\(key): \(path) cannot be read"
         case .line(let file, let number): "\(file), line \(number): not KEY=VALUE"
+        case .comment(let file, let number):
+            "\(file), line \(number): a comment needs a line of its own, or quotes around the value if it is none"
         case .missing(let file): "\(file) cannot be read"
         }
     }

@@ -66,7 +66,8 @@ enum Setting: String, CaseIterable {
         switch self {
         case .host: "The machine's name on the bus, [a-z0-9-]{1,32}; unset: the machine's own name made to fit."
         case .root: "The folder of plans, servers, backups and Orc's own files."
-        case .mqttURL: "mqtt://user:password@host:1883 or mqtts://…; unset: Orc starts a broker of its own."
+        case .mqttURL:
+            "mqtt://user:password@host:1883 or mqtts://…, several parted by commas; unset: Orc starts a broker of its own."
         case .mqttPassword: "The broker's password, in place of one in the URL."
         case .mqttAuthorities: "A PEM file with the authorities to trust; unset: the system's."
         case .mqttCertificate: "A PEM file with the client's certificate."

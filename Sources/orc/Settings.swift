@@ -12,6 +12,8 @@ struct Settings: Sendable {
     private let values: [Setting: String]
     /// The environment's TZ, which is no setting of Orc's alone.
     private let machineZone: String?
+    /// Variables of the environment that look like settings and are none.
+    let unknownVariables: [String]
 
     static let standardFile = "/etc/orc/orc.env"
 
@@ -20,8 +22,9 @@ struct Settings: Sendable {
     /// `flags`: `KEY=VALUE` from the command line.
     init(file: String?, environment: [String: String], flags: [String]) throws(SettingsError) {
         var values: [Setting: String] = [:]
+        var unknown: [String] = []
         let path = file ?? environment["ORC_CONFIG"] ?? Self.standardFile
-        if let text = Self.text(of: path) {
+        if let text = try Self.text(of: path) {
             for (key, value) in try EnvironmentFile.parse(text, file: path) {
                 try Self.take(key, value, from: path, isStrict: true, into: &values)
             }
@@ -29,8 +32,12 @@ struct Settings: Sendable {
             throw .missing(file: path)
         }
         for (key, value) in environment.sorted(by: { $0.key < $1.key }) where key != "ORC_CONFIG" {
-            try Self.take(key, value, from: "the environment", isStrict: key.hasPrefix("ORC_"), into: &values)
+            // A typing error stops the start; others name theirs so too, as Kubernetes does for a service called orc.
+            let isMeant = key.hasPrefix("ORC_") && Suggestion.nearest(to: key, of: Self.known, most: 1) != nil
+            let isKnown = try Self.take(key, value, from: "the environment", isStrict: isMeant, into: &values)
+            if !isKnown, key.hasPrefix("ORC_") { unknown.append(key) }
         }
+        unknownVariables = unknown
         for flag in flags {
             guard let equals = flag.firstIndex(of: "=") else { throw .unknown(key: flag, place: "--set") }
             try Self.take(
@@ -42,22 +49,35 @@ struct Settings: Sendable {
         try check()
     }
 
+    private static let known = Setting.allCases.map(\.rawValue)
+
+    /// - Returns: whether it is a setting.
+    @discardableResult
     private static func take(
         _ key: String, _ value: String, from place: String, isStrict: Bool, into values: inout [Setting: String]
-    ) throws(SettingsError) {
+    ) throws(SettingsError) -> Bool {
         if let setting = Setting(rawValue: key) {
             values[setting] = value
-        } else if key.hasSuffix("_FILE"), let setting = Setting(rawValue: String(key.dropLast(5))), setting.isSecret {
-            guard let text = text(of: value) else { throw .file(key: key, path: value) }
-            values[setting] = String(text.prefix { $0 != "\n" && $0 != "\r\n" && $0 != "\r" })
-        } else if isStrict {
-            throw .unknown(key: key, place: place)
+            return true
         }
+        if key.hasSuffix("_FILE"), let setting = Setting(rawValue: String(key.dropLast(5))), setting.isSecret {
+            guard let text = try text(of: value) else { throw .file(key: key, path: value) }
+            values[setting] = String(text.prefix { $0 != "\n" && $0 != "\r\n" && $0 != "\r" })
+            return true
+        }
+        if isStrict { throw .unknown(key: key, place: place) }
+        return false
     }
 
-    private static func text(of path: String) -> String? {
-        // Nil is the answer to whatever is wrong with it; the caller names the file.
-        (try? Data(contentsOf: URL(filePath: path))).flatMap { String(validating: $0, as: UTF8.self) }
+    /// - Returns: nil where there is no such file.
+    ///
+    /// - Throws: where there is one that cannot be read, or is no text.
+    private static func text(of path: String) throws(SettingsError) -> String? {
+        guard access(path, F_OK) == 0 else { return nil }
+        // Whatever is wrong with it, its name is what helps.
+        guard let data = try? Data(contentsOf: URL(filePath: path)), let text = String(validating: data, as: UTF8.self)
+        else { throw .missing(file: path) }
+        return text
     }
 
     private subscript(setting: Setting) -> String {
@@ -81,7 +101,7 @@ struct Settings: Sendable {
     private func check() throws(SettingsError) {
         _ = try host()
         _ = try root()
-        _ = try brokerURL()
+        _ = try brokers()
         _ = try brokerListen()
         _ = try mqttVersion()
         _ = try engine()
@@ -113,12 +133,18 @@ struct Settings: Sendable {
         }
     }
 
-    /// Nil where Orc is to start a broker of its own.
-    func brokerURL() throws(SettingsError) -> BrokerURL? {
-        guard given(.mqttURL) != nil else { return nil }
-        var url = try read(.mqttURL, "mqtt://user:password@host:1883 or mqtts://…", { BrokerURL($0) })
-        if let password = given(.mqttPassword) { url.password = password }
-        return url
+    /// The brokers in the order in which they are tried; empty where Orc is to start one of its own.
+    func brokers() throws(SettingsError) -> [BrokerURL] {
+        guard given(.mqttURL) != nil else { return [] }
+        var urls = try read(.mqttURL, "mqtt://user:password@host:1883 or mqtts://…, several parted by commas") { text in
+            let parts = text.split(separator: ",", omittingEmptySubsequences: false)
+            let urls = parts.compactMap { BrokerURL(String($0.drop { $0 == " " })) }
+            return urls.count == parts.count ? urls : nil
+        }
+        if let password = given(.mqttPassword) {
+            for index in urls.indices where urls[index].user != nil { urls[index].password = password }
+        }
+        return urls
     }
 
     func brokerListen() throws(SettingsError) -> (address: String, port: Int) {
@@ -126,7 +152,8 @@ struct Settings: Sendable {
     }
 
     static func address(_ text: String) -> (address: String, port: Int)? {
-        guard let url = BrokerURL("mqtt://\(text)"), url.user == nil, text.last?.isNumber == true,
+        guard let url = BrokerURL("mqtt://\(text)"), url.user == nil, !url.host.contains("*"),
+            text.last?.isNumber == true,
             let colon = text.lastIndex(of: ":"), !text[colon...].contains("]")
         else { return nil }
         return (url.host, Int(url.port))

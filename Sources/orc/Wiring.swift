@@ -23,6 +23,9 @@ struct Wiring {
         let isJSON = try settings.logsJSON()
         LoggingSystem.bootstrap { _ in LogLine(logLevel: level, isJSON: isJSON) }
         logger = Logger(label: "orc")
+        for key in settings.unknownVariables {
+            logger.warning("a variable of the environment is no setting", metadata: ["key": "\(key)"])
+        }
     }
 
     /// Runs the agent, and the bridge beside it, until they are told to end.
@@ -70,8 +73,10 @@ struct Wiring {
     private func broker(user: String) async throws -> (services: [any Service], options: BusOptions) {
         var services: [any Service] = []
         var options: BusOptions
-        if let url = try settings.brokerURL() {
-            options = BusOptions(broker: url, clientID: "")
+        let brokers = try settings.brokers()
+        if let first = brokers.first {
+            options = BusOptions(broker: first, clientID: "")
+            options.otherBrokers = Array(brokers.dropFirst())
         } else {
             let files = try brokerFiles()
             try await files.awaitFreePort()
@@ -88,7 +93,7 @@ struct Wiring {
     /// `agent`: how the agent reaches the broker; of the embedded one the bridge is another user.
     private func bridge(_ bridgeSettings: BridgeSettings, _ agent: BusOptions, _ store: Store) throws -> HTTPBridge {
         var options = agent
-        if try settings.brokerURL() == nil { options.broker = try brokerFiles().url(user: BrokerFiles.operatorUser) }
+        if try settings.brokers().isEmpty { options.broker = try brokerFiles().url(user: BrokerFiles.operatorUser) }
         if bridgeSettings.apiKey == nil, try store.keys().isEmpty { try makeFirstKey(store) }
         return try HTTPBridge(bridgeSettings, bus: options, keys: { try store.accessKeys() }, logger: logger)
     }
@@ -127,8 +132,10 @@ struct Wiring {
 
     /// How a command of this program reaches the broker.
     func clientOptions() throws -> BusOptions {
-        let url = try settings.brokerURL() ?? brokerFiles().url(user: BrokerFiles.operatorUser)
-        var options = BusOptions(broker: url, clientID: "orc-cli-\(UUID().uuidString.prefix(13))")
+        let brokers = try settings.brokers()
+        let first = try brokers.first ?? brokerFiles().url(user: BrokerFiles.operatorUser)
+        var options = BusOptions(broker: first, clientID: "orc-cli-\(UUID().uuidString.prefix(13))")
+        options.otherBrokers = Array(brokers.dropFirst())
         options.version = try settings.mqttVersion()
         options.tls = settings.tlsFiles
         return options

@@ -181,9 +181,10 @@ extension EndToEnd {
             }
         }
 
-        @Test func `a 3_1_1 broker that hangs up on what is too large is learnt from`() async throws {
-            let settings = ["ORC_MQTT_VERSION": "3.1.1"]
-            try await Rig.with(settings: settings, broker: "allow_anonymous true\nmax_packet_size 3000") { rig in
+        @Test(arguments: [("3.1.1", "max_packet_size"), ("auto", "message_size_limit")])
+        func `a broker that hangs up on what is too large is learnt from`(version: String, limit: String) async throws {
+            let settings = ["ORC_MQTT_VERSION": version]
+            try await Rig.with(settings: settings, broker: "allow_anonymous true\n\(limit) 3000") { rig in
                 try rig.installGame()
                 try await rig.withProbe { probe in
                     try await create(probe, rig)
@@ -233,6 +234,110 @@ extension EndToEnd {
                     try await probe.report(probe.topics.status(.health), "the denials", limit: .seconds(12)) {
                         ($0["bus"]?["denied"]?.int ?? 0) > 0
                     }
+                    try await rig.endAgent(SIGTERM)
+                }
+                #expect(try rig.logged("does not allow a publication", "/status/info").count == 1)
+            }
+        }
+
+        @Test func `reports that nobody acknowledges go out on another connection`() async throws {
+            let port = Testbed.freePort(), own = Testbed.freePort()
+            try await Rig.with(brokerPort: port, agentPort: own) { rig in
+                try rig.installGame()
+                try await run("python3", ["-c", Self.deafProxy, "\(own)", "\(port)"]) {
+                    try await within(.seconds(5), "the proxy") {
+                        while !Testbed.answers(port: own) { try await Task.sleep(for: .milliseconds(10)) }
+                    }
+                    try await rig.withProbe { probe in
+                        try await rig.startAgent()
+                        // The first connection's acknowledgements are lost; nothing is reported past the first few.
+                        try await probe.report(probe.topics.status(.health), "another connection", limit: .seconds(60))
+                        {
+                            ($0["bus"]?["reconnects"]?.int ?? 0) > 0
+                        }
+                        let mark = probe.mark
+                        #expect(try await probe.send(.create, server.uid).status == .ok)
+                        try await probe.state(of: server, "running", after: mark)
+                    }
+                }
+            }
+        }
+
+        /// Hands an agent's first connection on without PUBACKs, the later ones whole.
+        private static let deafProxy = """
+            import socket, sys, threading
+            count = 0
+            def length(data, at):
+                value, shift = 0, 0
+                while at < len(data):
+                    byte = data[at]; at += 1
+                    value |= (byte & 127) << shift; shift += 7
+                    if not byte & 128: return value, at
+                return None, at
+            def pump(a, b, deaf):
+                rest = b""
+                try:
+                    while (data := a.recv(65536)):
+                        if not deaf:
+                            b.sendall(data); continue
+                        rest += data
+                        while len(rest) > 1:
+                            size, at = length(rest, 1)
+                            if size is None or len(rest) < at + size: break
+                            if rest[0] >> 4 != 4: b.sendall(rest[:at + size])
+                            rest = rest[at + size:]
+                except OSError: pass
+                for s in (a, b):
+                    try: s.shutdown(socket.SHUT_RDWR)
+                    except OSError: pass
+            def serve(client, deaf):
+                server = socket.create_connection(("127.0.0.1", int(sys.argv[2])))
+                for s in (client, server): s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                threading.Thread(target=pump, args=(server, client, deaf), daemon=True).start()
+                pump(client, server, False)
+            listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+            while True:
+                client = listener.accept()[0]
+                first = client.recv(1, socket.MSG_PEEK)
+                deaf = bool(first) and count == 0
+                count += 1 if first else 0
+                threading.Thread(target=serve, args=(client, deaf), daemon=True).start()
+            """
+
+        @Test func `why there is no connection is told once each, and the next broker is tried`() async throws {
+            let silent = Testbed.freePort(), web = Testbed.freePort()
+            let stub = """
+                import socket, sys, threading
+                def serve(port, answer):
+                    listener = socket.create_server(("127.0.0.1", port))
+                    while True:
+                        client = listener.accept()[0]
+                        if answer and client.recv(10): client.sendall(answer); client.close()
+                        elif answer: client.close()
+                        else: held.append(client)
+                held = []
+                threading.Thread(target=serve, args=(int(sys.argv[1]), b""), daemon=True).start()
+                serve(int(sys.argv[2]), b"HTTP/1.1 400 Bad Request\\r\\n\\r\\n")
+                """
+            try await run("python3", ["-c", stub, "\(silent)", "\(web)"]) {
+                try await within(.seconds(5), "the stubs") {
+                    while !Testbed.answers(port: web) || !Testbed.answers(port: silent) {
+                        try await Task.sleep(for: .milliseconds(10))
+                    }
+                }
+                try await Rig.with { rig in
+                    let closed = Testbed.freePort()
+                    let ports = [closed, web, silent, rig.brokerPort]
+                    let url = ports.map { "mqtt://127.0.0.1:\($0)" }.joined(separator: ",")
+                    try await rig.withProbe { probe in
+                        try await rig.startAgent(["ORC_MQTT_URL": url, "ORC_MQTT_VERSION": "5"])
+                        try await probe.isOnline(limit: .seconds(15))
+                        try await rig.endAgent(SIGTERM)
+                    }
+                    for port in ports.dropLast() {
+                        #expect(try rig.logged("no connection", "127.0.0.1:\(port)").count == 1, "\(port)")
+                    }
+                    #expect(try rig.logged("no answer within 5 s").count == 1)
                 }
             }
         }

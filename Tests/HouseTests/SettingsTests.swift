@@ -60,6 +60,9 @@ import Testing
         #expect(throws: Never.self) {
             try Settings(file: nil, environment: ["HOSTNAME": "x", "PATH": "/bin"], flags: [])
         }
+        // As Kubernetes has them for a service called orc.
+        let others = ["ORC_PORT": "tcp://x:5000", "ORC_SERVICE_HOST": "x"]
+        #expect(try Settings(file: nil, environment: others, flags: []).unknownVariables == others.keys.sorted())
     }
 
     @Test func `a bad URL is refused without telling its password`() {
@@ -69,11 +72,45 @@ import Testing
         #expect(error?.description.contains("hunter2") == false)
     }
 
+    @Test(arguments: [
+        "# mine\r\nORC_HOST=x\r\nORC_ZONE=UTC\r\n", "\u{FEFF}ORC_HOST=x\nORC_ZONE=UTC",
+        "export ORC_HOST=x\n  export  ORC_ZONE=UTC \n",
+        "ORC_HOST=\"x\"\n\n#\n\tORC_ZONE='UTC'\t\r\n",
+    ])
+    func `a file is read however it was saved`(text: String) throws {
+        let settings = try Settings(file: try file(text), environment: [:], flags: [])
+        #expect(try settings.host().description == "x" && settings.zone() == "UTC")
+        #expect(throws: SettingsError.self) {
+            try Settings(file: try file(text + "\r\nORC_METRICS_INTERVAL=banana\r\n"), environment: [:], flags: [])
+        }
+    }
+
+    @Test func `a comment behind a value, and a file that is no text, are told`() throws {
+        let commented = try file("ORC_HOST=x # mine\n")
+        let error = #expect(throws: SettingsError.self) { try Settings(file: commented, environment: [:], flags: []) }
+        #expect(error?.description.contains("line 1: a comment") == true)
+        #expect(try Settings(file: try file("API_KEY='a # b'"), environment: [:], flags: []).given(.apiKey) == "a # b")
+        #expect(throws: SettingsError.self) { try Settings(file: "/bin/true", environment: [:], flags: []) }
+    }
+
+    @Test func `several brokers stand in one setting, in their order`() throws {
+        let settings = try Settings(
+            file: nil, environment: ["ORC_MQTT_URL": "mqtt://u@a, mqtts://b:99", "ORC_MQTT_PASSWORD": "p"], flags: [])
+        let brokers = try settings.brokers()
+        #expect(brokers.map(\.place) == ["a:1883", "b:99 (TLS)"] && brokers.map(\.password) == ["p", nil])
+        #expect(throws: SettingsError.self) {
+            try Settings(file: nil, environment: ["ORC_MQTT_URL": "mqtt://a,"], flags: [])
+        }
+        #expect(throws: SettingsError.self) {
+            try Settings(file: nil, environment: ["ORC_HTTP_LISTEN": "*:5000"], flags: [])
+        }
+    }
+
     @Test func `a password may come from a file`() throws {
         let settings = try Settings(
             file: nil, environment: ["ORC_MQTT_URL": "mqtt://me@h", "ORC_MQTT_PASSWORD_FILE": try file("s3cret\n")],
             flags: [])
-        #expect(try settings.brokerURL()?.password == "s3cret")
+        #expect(try settings.brokers().first?.password == "s3cret")
     }
 
     @Test func `PEON's own variables work`() throws {

@@ -12,6 +12,25 @@ import Testing
         #expect(try #require(LogPattern("Done! Server ready")).matches(line))
     }
 
+    @Test(arguments: [".*Server ready", #"Done \(.*\)! For help"#, ".*players?.*joined", "(x+x+)+y", "(x|xx)*$!"])
+    func `no line that a game prints keeps the reader busy`(pattern: String) throws {
+        let pattern = try #require(LogPattern(pattern))
+        let lines = [
+            String(repeating: "x", count: 8192), String(repeating: "player", count: 1300),
+            String(repeating: "Done (", count: 1300),
+        ]
+        let begun = ContinuousClock.now
+        for line in lines { #expect(!pattern.matches(line)) }
+        // Seconds each, before there was a bound; milliseconds now, also on a machine that is busy.
+        #expect(ContinuousClock.now - begun < .seconds(1))
+    }
+
+    @Test func `patterns are read as PCRE2 reads them, by characters and not bytes`() throws {
+        #expect(try #require(LogPattern(#"^\[\d\d:\d\d\] (?i)BEREIT für .ü$"#)).matches("[12:00] bereit für Zü"))
+        #expect(try #require(LogPattern("a.c")).matches("aüc") && !#require(LogPattern("^a..c$")).matches("aüc"))
+        #expect(LogPattern("[z-a]") == nil && LogPattern(String(repeating: "a", count: 1025)) == nil)
+    }
+
     @Test func `patterns are regular expressions, and what is none is refused with the plan`() throws {
         #expect(try #require(LogPattern(#"Done \(\d+\.\d+s\)!"#)).matches("Done (12.5s)! For help"))
         #expect(try #require(LogPattern("^ready$")).matches("not ready") == false)

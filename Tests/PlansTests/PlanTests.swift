@@ -81,7 +81,10 @@ import Testing
     @Test(arguments: [
         ("PASSWORD", true), ("ADMIN_PASSWORD", true), ("CS2_RCONPW", true), ("TV_PW", true), ("STEAM_GSLT", true),
         ("password", true), ("API_KEY", true), ("SERVER_NAME", false), ("PORT", false), ("state", false),
-        ("SPAWN", false),
+        ("SPAWN", false), ("HOCKEY", false), ("BYPASS", false), ("Turkey", false), ("compass", false),
+        ("keyboard", false),
+        ("monkey_name", false), ("ServerPass", true), ("rconpw", true), ("CDKEY", true), ("STEAM_KEY", true),
+        ("PIN_PW", true),
     ])
     func `secrets are known by their names`(name: String, isSecret: Bool) {
         #expect(Secrets.isSecret(name) == isSecret)
@@ -91,7 +94,14 @@ import Testing
         ("rcon.password=geheim", "rcon.password=***"), ("set sv_password \"geheim\"", "set sv_password \"***"),
         ("\"password\": \"geheim\",", "\"password\": \"***"), ("password=", "password="), ("name = fun", "name = fun"),
         ("say hunter2 and go", "say *** and go"), ("pin 7", "pin ***"), ("port 27", "port 27"),
-        ("a\nkey: x\nb", "a\nkey: ***\nb"),
+        ("a\nkey: x\nb", "a\nkey: ***\nb"), ("a\r\nkey: x\r\nb\r\n", "a\r\nkey: ***\nb\r\n"),
+        ("sv_password geheim", "sv_password ***"),
+        ("server_name: Hockey Night in Turkey", "server_name: Hockey Night in Turkey"),
+        ("name=My Key Largo", "name=My Key Largo"), ("motd Compass and Monkey", "motd Compass and Monkey"),
+        ("BYPASS=true", "BYPASS=true"), ("unhunter2ed hunter27 xhunter2", "unhunter2ed hunter27 xhunter2"),
+        ("$API_KEY ${HOME}", "$API_KEY ${HOME}"), ("hunter2: hunter2, (hunter2) _hunter2_", "***: ***, (***) _***_"),
+        ("adminPass=x", "adminPass=***"),
+        ("<key>x</key>", "<key>x</key>"), ("\"apiKey\" : \"x\"", "\"apiKey\" : \"***"),
         ("", ""),
     ])
     func `secrets are masked wherever they stand`(content: String, masked: String) {

@@ -110,6 +110,12 @@ package final class Rig: Sendable {
         state.withLock { $0.agent = agent }
     }
 
+    /// The lines of the agent's log that hold all of these.
+    package func logged(_ words: String...) throws -> [String] {
+        let log = try String(contentsOf: root.appending(path: "agent.log"), encoding: .utf8)
+        return log.components(separatedBy: "\n").filter { line in words.allSatisfy { line.contains($0) } }
+    }
+
     package func endAgent(_ signal: Int32 = SIGKILL) async throws {
         let agent = state.withLock { state in
             defer { state.agent = nil }

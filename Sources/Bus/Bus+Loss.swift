@@ -1,0 +1,72 @@
+import Logging
+import Peon
+import Synchronization
+
+/// What the broker does not take, and links that are lost or never made.
+extension Bus {
+    /// Which client of the program's it is, for the log.
+    var client: Logger.MetadataValue { "\(options.clientID)" }
+
+    /// What a broker of MQTT 5 says against a message (3.4.2.1 and 3.1.2.11.4 of the specification).
+    private static let packetTooLarge: Int32 = 0x95
+
+    func published(_ packet: Int32, _ code: Int32) {
+        let (due, isNews) = state.withLock { state -> (Acknowledgements.Due?, Bool) in
+            state.onTheWay = max(state.onTheWay - 1, 0)
+            let due = state.acknowledgements.came(packet, now: monotonicSeconds())
+            guard code >= 0x80 else { return (nil, false) }
+            guard code != Self.packetTooLarge else {
+                if let due { state.limit.refused(bytes: due.bytes, now: monotonicSeconds()) }
+                return (due, false)
+            }
+            state.counters.denied += 1
+            guard let due, state.told.count < 1000 else { return (due, false) }
+            return (due, state.told.insert("denied \(due.topic)").inserted)
+        }
+        guard let due else { return }
+        if code == Self.packetTooLarge { tell(.tooLarge(topic: due.topic)) }
+        if isNews {
+            logger.warning(
+                "the broker does not allow a publication",
+                metadata: ["topic": "\(due.topic)", "mqtt.reason": "\(code)", "mqtt.client": client])
+        }
+    }
+
+    func lost(_ reason: String) {
+        let (wasConnected, isStopping) = state.withLock { state in
+            for waiter in state.waiting.values { waiter.resume(throwing: BusError.notConnected) }
+            state.waiting = [:]
+            // What was too large is repeated by the client that holds it, on every connection: away with it.
+            if state.isConnected, state.limit.lost(now: monotonicSeconds()) {
+                state.needsFreshClient = true
+                state.acknowledgements = Acknowledgements()
+            }
+            state.onTheWay = 0
+            defer { state.isConnected = false }
+            return (state.isConnected, state.isStopping)
+        }
+        guard wasConnected else { return }
+        if !isStopping { logger.warning("lost the broker", metadata: ["reason": "\(reason)", "mqtt.client": client]) }
+        tell(.disconnected(reason: reason))
+    }
+
+    /// A connection ended before the broker accepted it; where it said why, that has been told.
+    func refused(_ reason: String) {
+        let hasSaidWhy = state.withLock { state in
+            defer { state.isRefused = false }
+            return state.isRefused || state.isStopping
+        }
+        if !hasSaidWhy {
+            failed(
+                "\(reason), before it accepted the connection: is it an MQTT broker, and does it want mqtt or mqtts?")
+        }
+    }
+
+    /// Says why there is no connection, once for each reason since the last one.
+    func failed(_ reason: String) {
+        let isNews = state.withLock { $0.toldFailures.count < 32 && $0.toldFailures.insert(reason).inserted }
+        if isNews {
+            logger.warning("no connection to the broker", metadata: ["reason": "\(reason)", "mqtt.client": client])
+        }
+    }
+}
