@@ -24,10 +24,10 @@ extension Actions {
         let folder = ServerFolder(server, in: settings.servers)
         let plan = try PlanCatalogue(path: settings.plans).plan(server.game)
         if folder.hasConfig { throw PlanError.exists(server) }
-        let config = try await configuration(of: server, plan: plan, arguments)
+        let config = try await shielded { try await configuration(of: server, plan: plan, arguments) }
         let contents = ServerFolder.Contents(
             config: config, files: try Self.files(arguments), owner: try owner(of: config))
-        try await replaceRemains(of: server)
+        try await shielded { try await replaceRemains(of: server) }
         let isNew = try folder.make()
         try store.set(Store.Step(isNew ? .creating : .creatingInPlace, since: Date()), for: server)
         do {
@@ -73,7 +73,7 @@ extension Actions {
             throw ActionError(.nameConflict, "a container that is none of ours is called \(name)")
         }
         guard !container.state.isUp else { throw PlanError.exists(server) }
-        try await shielded { try await engine.remove(container.id) }
+        try await engine.remove(container.id)
         drop(server)
     }
 

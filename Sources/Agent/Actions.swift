@@ -25,6 +25,7 @@ struct Actions: Sendable {
     let scheduler: Scheduler
     let audit: Audit
     let outcomes = Outcomes()
+    let expected = ExpectedServers()
     let restarts = Restarts()
     let ending: Ending
     let logger: Logger
@@ -51,7 +52,8 @@ struct Actions: Sendable {
 
     private func perform(_ command: Command, _ job: Job) async {
         do {
-            try Task.checkCancellation()
+            // What breaks a creation off finds the server made, only not started.
+            if command.action != .server(.create) || ending.hasBegun { try Task.checkCancellation() }
             ledger.begin(command)
             try outcomes.begin(command)
             finish(command, with: try await run(command, job))
@@ -70,8 +72,10 @@ struct Actions: Sendable {
         case .server(let server, .create):
             return try await untilSessionEnd(server, command) { try await create(server, job) }
         case .server(let server, let action) where command.effect == .arranges:
+            await expected.appearance(of: server, in: fleet)
             return try arrange(action, server, command)
         case .server(let server, _):
+            await expected.appearance(of: server, in: fleet)
             if restarts.joins(job, server) { return Outcome(changed: false, data: try report(server)) }
             let verb = job.verb ?? .get
             if !command.isHarmless { try await settle(server) }
@@ -133,6 +137,7 @@ struct Actions: Sendable {
     }
 
     private func send(_ reply: Reply, for command: Command) {
+        expected.end(command)
         let reply = responder.numbered(reply)
         var others: [ReplyRoute] = []
         if command.action == .server(.stats), reply.status == .ok {
@@ -185,9 +190,9 @@ struct Actions: Sendable {
         return isTheServers && Label.allows(labels, settings.host)
     }
 
-    /// Whether there is such a server: in the fleet, or destroyed with its files kept.
+    /// Whether there is such a server: in the fleet, about to be made, or destroyed with its files kept.
     func knows(_ server: ServerID) -> Bool {
-        fleet[server] != nil || ServerFolder(server, in: settings.servers).exists
+        fleet[server] != nil || expected.contains(server) || ServerFolder(server, in: settings.servers).exists
     }
 
     func report(_ server: ServerID) throws -> JSON {

@@ -17,6 +17,8 @@ struct Dispatch: Sendable {
         if command.origin == .bus { responder.send(command.reply(.accepted), to: command.route) }
         switch command.effect {
         case .reads, .arranges:
+            // Whoever asks for a server that is just being made waits for it beside all else.
+            if let server = command.server, actions.isStillExpected(server) { return lanes.runBeside(job) }
             await actions.perform(job)
             return true
         case .asks: return lanes.runBeside(job)

@@ -14,17 +14,25 @@ struct Inbox: Sendable {
     let dispatch: Dispatch
     let audit: Audit
     let told = ToldTopics()
+    let brake = CommandBrake()
     let logger: Logger
 
     /// A message that has been read, and noted where it is a command.
     enum Arrival: Sendable {
         case command(Command, Ledger.Sighting)
+        /// A command that is not even begun, and is written down nowhere before.
+        case unfit(Command, ActionError)
         case refused(Refusal, topic: String)
     }
 
     /// Reads a message and notes the command in it on the disk; on the thread that reads from the broker, so that
     /// nothing is acknowledged before it cannot be lost.
     func note(_ message: BusMessage) -> Arrival? {
+        let verdict = verdict(message.topic)
+        guard verdict != .drop else {
+            bus.count { $0.dropped += 1 }
+            return nil
+        }
         var incoming = CommandMessage(topic: message.topic, payload: message.payload)
         incoming.isRetained = message.isRetained
         incoming.responseTopic = message.responseTopic
@@ -33,16 +41,48 @@ struct Inbox: Sendable {
         incoming.from = message.userProperties["from"]
         do {
             guard let command = try reader.read(incoming, now: Date()) else { return nil }
-            return .command(command, ledger.admit(command, incoming))
+            return admit(command, incoming, verdict)
         } catch {
             return .refused(error, topic: message.topic)
         }
+    }
+
+    /// Whether there is room for one more command of a topic; what changes nothing always has.
+    private func verdict(_ topic: String) -> CommandBrake.Verdict {
+        switch reader.topics.address(ofCommand: topic) {
+        case .server(_, let action)? where !action.spec.effect.isHarmless: brake.verdict(topic)
+        case .agent(let action)? where !action.spec.effect.isHarmless: brake.verdict(topic)
+        case .server, .agent, .unknownAction, nil: .go
+        }
+    }
+
+    /// Whoever floods one verb is told to wait, at no cost to the disk and to others.
+    private func admit(_ command: Command, _ message: CommandMessage, _ verdict: CommandBrake.Verdict) -> Arrival? {
+        guard command.isJournalled else { return .command(command, .new) }
+        var verdict = verdict
+        let refusal = verdict == .go ? dispatch.actions.refusal(of: command) : nil
+        // There may be any number of servers that are not there.
+        if refusal != nil { verdict = brake.verdict("\(command.action.name) refused") }
+        guard verdict == .go else {
+            bus.count { $0.dropped += 1 }
+            guard verdict == .tell else { return nil }
+            responder.sendWhereFree(
+                command.reply(ActionError(.busy, "too many such commands at once")), to: command.route)
+            return nil
+        }
+        let sighting = ledger.sighting(of: command)
+        guard case .new = sighting else { return .command(command, sighting) }
+        if let refusal { return .unfit(command, refusal) }
+        dispatch.actions.expected.begin(command)
+        ledger.admit(command, message)
+        return .command(command, .new)
     }
 
     /// Takes in what arrived, now that commands may be carried out.
     func take(_ arrival: Arrival) async {
         switch arrival {
         case .refused(let refusal, let topic): refuse(refusal, topic: topic)
+        case .unfit(let command, let refusal): refuse(command, refusal)
         case .command(let command, .new):
             // What had to wait for so long that its sender has given up must not happen out of the blue.
             if Date().timeIntervalSince(command.receivedAt) > Ledger.patience {
@@ -62,7 +102,7 @@ struct Inbox: Sendable {
         bus.count { $0.dropped += 1 }
         switch arrival {
         case .command(let command, .new): turnAway(command, "too many commands wait")
-        case .command(let command, .running), .command(let command, .done):
+        case .command(let command, .running), .command(let command, .done), .unfit(let command, _):
             responder.send(command.reply(ActionError(.busy, "too many commands wait")), to: command.route)
         case .refused(let refusal, let topic): refuse(refusal, topic: topic)
         }
@@ -72,10 +112,14 @@ struct Inbox: Sendable {
     func leave(_ arrival: Arrival) {
         switch arrival {
         case .refused(let refusal, let topic): responder.sendAhead(reply(to: refusal, topic: topic), to: refusal.route)
+        case .unfit(let command, let refusal): responder.sendAhead(command.reply(refusal), to: command.route)
         case .command(let command, let sighting):
             let reason = "another agent has this host's name, and did not get this: send it again"
             responder.sendAhead(command.reply(ActionError(.busy, reason)), to: command.route)
-            if case .new = sighting { ledger.forget(command) }
+            if case .new = sighting {
+                ledger.forget(command)
+                dispatch.actions.expected.end(command)
+            }
         }
     }
 
@@ -84,6 +128,7 @@ struct Inbox: Sendable {
         let reply = command.reply(ActionError(.busy, reason))
         responder.send(reply, to: command.route)
         ledger.forget(command)
+        dispatch.actions.expected.end(command)
         audit.keep { Audit.entry(command, reply, secrets: dispatch.actions.secrets(of: command)) }
     }
 
@@ -101,6 +146,7 @@ struct Inbox: Sendable {
                     ledger.noteSent(command)
                 } else if !left.hasBegun, now.timeIntervalSince(left.received) < Ledger.patience {
                     logger.info("takes up a command again", metadata: ["command.id": "\(command.id ?? "")"])
+                    dispatch.actions.expected.begin(command)
                     await start(dispatch.actions.named(command))
                 } else {
                     dispatch.actions.finish(
@@ -123,6 +169,12 @@ struct Inbox: Sendable {
             entry.outcome = Reply.Code.duplicate.rawValue
             return entry
         }
+    }
+
+    private func refuse(_ command: Command, _ refusal: ActionError) {
+        let reply = responder.numbered(command.reply(refusal))
+        responder.deliver(reply, to: command.route)
+        audit.keep { Audit.entry(command, reply, secrets: Secrets(environments: [command.arguments])) }
     }
 
     private func refuse(_ refusal: Refusal, topic: String) {

@@ -109,11 +109,13 @@ final class Ledger: Sendable {
         }
     }
 
-    /// Takes in a command: whether it is new, and where it is, on the disk before this returns.
-    func admit(_ command: Command, _ message: CommandMessage) -> Sighting {
-        guard command.isJournalled else { return .new }
-        let sighting = sighting(of: command)
-        guard case .new = sighting else { return sighting }
+    /// Takes in a command that has not been seen; it is on the disk before this returns.
+    func admit(_ command: Command, _ message: CommandMessage) {
+        guard command.isJournalled else { return }
+        state.withLock { state in
+            state.entries[command.key] = Entry(received: command.receivedAt)
+            state.order.append(command.key)
+        }
         let limit = command.receivedAt.addingTimeInterval(-Self.memory)
         let sent = takeSent()
         let isOnDisk = write {
@@ -122,7 +124,6 @@ final class Ledger: Sendable {
                 sent: sent)
         }
         if isOnDisk { state.withLock { $0.entries[command.key]?.isOnDisk = true } }
-        return .new
     }
 
     /// The reply to a command that was under way when it came a second time, where it has one by now.
@@ -134,8 +135,10 @@ final class Ledger: Sendable {
         }
     }
 
-    private func sighting(of command: Command) -> Sighting {
-        state.withLock { state -> Sighting in
+    /// Whether a command has been seen before; a sender of one that runs now is told how it ends.
+    func sighting(of command: Command) -> Sighting {
+        guard command.isJournalled else { return .new }
+        return state.withLock { state -> Sighting in
             forgetOld(&state, now: command.receivedAt)
             if var entry = state.entries[command.key] {
                 switch entry.end {
@@ -150,8 +153,6 @@ final class Ledger: Sendable {
                 return .running
             }
             if command.id != nil, let reply = stored(command.key) { return .done(reply) }
-            state.entries[command.key] = Entry(received: command.receivedAt)
-            state.order.append(command.key)
             return .new
         }
     }

@@ -37,6 +37,14 @@ final class Responder: Sendable {
         return reports.emit(mirrored(numbered, to: route)) && isSent
     }
 
+    /// Sends a reply that is not worth a place in a queue: where the link is busy it is left out.
+    func sendWhereFree(_ reply: Reply, to route: ReplyRoute) {
+        guard !bus.isBusy else { return }
+        let numbered = numbered(reply)
+        if let full = full(numbered, to: route) { bus.publish(full) }
+        bus.publish(mirrored(numbered, to: route))
+    }
+
     /// Sends a reply on a link whose session is not open: before all that waits for that.
     func sendAhead(_ reply: Reply, to route: ReplyRoute) {
         let numbered = numbered(reply)

@@ -66,6 +66,14 @@ package struct ActionSpec: Sendable {
         case arranges
         /// As `changes`, and what runs before it on the server is broken off at a safe point.
         case supersedes
+
+        /// Whether repeating it does no harm.
+        package var isHarmless: Bool {
+            switch self {
+            case .reads, .asks: true
+            case .changes, .arranges, .supersedes: false
+            }
+        }
     }
 
     init(

@@ -80,12 +80,7 @@ package struct Command: Sendable {
     }
 
     /// Whether repeating it does no harm.
-    package var isHarmless: Bool {
-        switch effect {
-        case .reads, .asks: true
-        case .changes, .arranges, .supersedes: false
-        }
-    }
+    package var isHarmless: Bool { effect.isHarmless }
 
     /// The role that it takes: a schedule that of what it does.
     package var role: Role { max(action.spec.role, schedule?.role ?? .viewer) }

@@ -40,24 +40,24 @@ import Testing
         try await withStore { store in
             let ledger = try ledger(store)
             let first = try command("first")
-            #expect(isNew(ledger.admit(first, message("first"))))
+            #expect(isNew(ledger.take(first, message("first"))))
             for number in 0..<5000 {
                 let other = try command("\(number)")
-                guard isNew(ledger.admit(other, message("\(number)"))) else { return #expect(Bool(false)) }
+                guard isNew(ledger.take(other, message("\(number)"))) else { return #expect(Bool(false)) }
                 _ = finish(other, in: ledger)
             }
-            guard case .running = ledger.admit(try command("first"), message("first")) else {
+            guard case .running = ledger.take(try command("first"), message("first")) else {
                 return #expect(Bool(false), "it would run twice")
             }
             // What memory has had to forget is known from the disk.
-            guard case .done = ledger.admit(try command("0"), message("0")) else { return #expect(Bool(false)) }
+            guard case .done = ledger.take(try command("0"), message("0")) else { return #expect(Bool(false)) }
         }
     }
 
     @Test func `what an earlier run left is known for what it is`() async throws {
         try await withStore { store in
             let earlier = try ledger(store)
-            for id in ["waiting", "begun", "unsent", "sent"] { _ = earlier.admit(try command(id), message(id)) }
+            for id in ["waiting", "begun", "unsent", "sent"] { _ = earlier.take(try command(id), message(id)) }
             for id in ["begun", "unsent", "sent"] { earlier.begin(try command(id)) }
             for id in ["unsent", "sent"] { _ = finish(try command(id), in: earlier) }
             earlier.noteSent(try command("sent"))
@@ -75,17 +75,26 @@ import Testing
         try await withStore { store in
             let ledger = try ledger(store)
             let command = try command("again")
-            #expect(isNew(ledger.admit(command, message("again"))))
+            #expect(isNew(ledger.take(command, message("again"))))
             ledger.forget(command)
-            #expect(isNew(ledger.admit(command, message("again"))))
+            #expect(isNew(ledger.take(command, message("again"))))
         }
     }
 
     @Test func `what asks and changes nothing is not noted`() async throws {
         try await withStore { store in
             let ledger = try ledger(store)
-            for _ in 0..<2 { #expect(isNew(ledger.admit(try command("x", .get), message("x", .get)))) }
+            for _ in 0..<2 { #expect(isNew(ledger.take(try command("x", .get), message("x", .get)))) }
             #expect(try store.journal(since: .distantPast).isEmpty)
         }
+    }
+}
+
+extension Ledger {
+    /// As the intake does: looks whether a command has been seen, and notes it where it has not.
+    fileprivate func take(_ command: Command, _ message: CommandMessage) -> Sighting {
+        let sighting = sighting(of: command)
+        if case .new = sighting { admit(command, message) }
+        return sighting
     }
 }
