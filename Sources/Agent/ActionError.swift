@@ -26,6 +26,10 @@ package struct ActionError: Error, CustomStringConvertible {
         }
     }
 
+    /// Whether another attempt may do without anybody's mending anything: a port that a neighbour holds, a registry that is
+    /// away, an engine that is slow.
+    var mayPass: Bool { [.portInUse, .pullFailed, .timeout, .noSpace].contains(code) }
+
     private static func code(_ error: PlanError) -> Reply.Code {
         switch error {
         case .unknownPlan: .unknownPlan
@@ -98,6 +102,19 @@ enum EngineWords {
     /// `words`: in small letters.
     static func isStuck(_ words: String) -> Bool {
         words.hasPrefix("task ") && words.hasSuffix("already exists") || words.contains("container with id exists")
+    }
+
+    /// Whether the engine has no room for another network in its address pools.
+    static func hasNoAddresses(_ error: EngineError) -> Bool {
+        guard case .refused(_, let message) = error else { return false }
+        return ["non-overlapping", "address pool", "no free subnet", "subnet pool", "pools have been fully subnetted"]
+            .contains { message.lowercased().contains($0) }
+    }
+
+    /// Whether another network has the addresses that were asked for.
+    static func overlaps(_ error: EngineError) -> Bool {
+        guard case .refused(_, let message) = error else { return false }
+        return ["overlaps", "already used", "already in use"].contains { message.lowercased().contains($0) }
     }
 
     private static func isPortInUse(_ words: String) -> Bool {

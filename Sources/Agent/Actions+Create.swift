@@ -19,12 +19,23 @@ extension Actions {
         return command.addressing(server)
     }
 
-    func create(_ server: ServerID, _ job: Job) async throws -> Outcome {
+    /// Makes a server from its plan.
+    ///
+    /// `avoiding`: ports that turned out to be taken, as nothing here can see who has them.
+    func create(
+        _ server: ServerID, _ job: Job, avoiding taken: [ContainerSpec.PublishedPort] = []
+    ) async throws -> Outcome {
         let arguments = job.arguments
         let folder = ServerFolder(server, in: settings.servers)
         let plan = try PlanCatalogue(path: settings.plans).plan(server.game)
-        if folder.hasConfig { throw PlanError.exists(server) }
-        let config = try await shielded { try await configuration(of: server, plan: plan, arguments) }
+        if folder.hasConfig {
+            guard fleet[server]?.isDestroyed == true else { throw PlanError.exists(server) }
+            return try await revive(server, job)
+        }
+        defer { ports.release(server) }
+        let config = try await shielded {
+            try await configuration(of: server, plan: plan, arguments, avoiding: taken)
+        }
         let contents = ServerFolder.Contents(
             config: config, files: try Self.files(arguments), owner: try owner(of: config))
         try await shielded { try await replaceRemains(of: server) }
@@ -40,6 +51,9 @@ extension Actions {
             // Broken off by a later command, or by the agent's end, it has not failed: the server stays, not started.
             let stays = Task.isCancelled || arguments["noclean"]?.flag == true || failure.code == .exists
             if !stays { await cleanUp(server, folder: folder, isNew: isNew) } else { end(server) }
+            if failure.code == .portInUse, !stays, taken.count < plan.portGroups.joined().count * 2 {
+                return try await create(server, job, avoiding: taken + config.publishedPorts)
+            }
             throw failure
         }
         fleet.announce(.created, of: server, cause: job.cause)
@@ -49,12 +63,43 @@ extension Actions {
         return Outcome(changed: true, data: .object(data))
     }
 
+    /// Takes a destroyed server up again: with its files and settings, and what its owner gives now laid over them.
+    private func revive(_ server: ServerID, _ job: Job) async throws -> Outcome {
+        let arguments = job.arguments
+        guard let record = fleet[server], let kept = try record.folder.config() else {
+            throw PlanError.unknownServer(server)
+        }
+        if arguments.given("files") != nil {
+            throw ActionError(.exists, "files: the folder of \(server) is there already")
+        }
+        let (environment, numbers) = try kept.plan.applying(Self.ownersSettings(arguments))
+        let ports = (kept.plan.portGroups.first ?? []).map { port in
+            var port = port
+            port.number = numbers[port.name] ?? port.number
+            return port
+        }
+        let config = try ServerConfig(
+            server: server, plan: kept.plan, environment: environment, ports: ports,
+            description: arguments["description"]?.string ?? kept.description, image: arguments["image"]?.string)
+        try grantRights(of: kept)  // of what others may have written meanwhile
+        try record.folder.write(config)
+        try store.grant(ServerRights(config.plan).text, to: server)
+        fleet.update(server) { $0.config = config }
+        watch.follow(server, folder: record.folder.path)
+        if arguments["start_later"]?.flag == true { return Outcome(changed: true, data: try report(server)) }
+        try fleet.set(.running, for: server)
+        try await run(server, job)
+        return Outcome(changed: true, data: try report(server))
+    }
+
     /// The plan with the owner's settings, on ports that are free.
     private func configuration(
-        of server: ServerID, plan: Plan, _ arguments: JSON.Object
+        of server: ServerID, plan: Plan, _ arguments: JSON.Object, avoiding taken: [ContainerSpec.PublishedPort]
     ) async throws -> ServerConfig {
         let (environment, numbers) = try plan.applying(Self.ownersSettings(arguments))
-        let ports = try await portBook(for: server).choose(from: plan.portGroups, numbers: numbers)
+        var book = try await portBook(for: server)
+        for port in taken { book.add(port.number, port.transport, holder: "a process of the host") }
+        let ports = try self.ports.choose(for: server, from: plan.portGroups, numbers: numbers, by: book)
         return try ServerConfig(
             server: server, plan: plan, environment: environment, ports: ports,
             description: arguments["description"]?.string, image: arguments["image"]?.string)
@@ -147,12 +192,17 @@ extension Actions {
                 book.add(number, transport, holder: "the container \(container.name ?? container.id)")
             }
         }
-        for (number, transport) in HostSockets.bound() { book.add(number, transport, holder: "a process of the host") }
         for other in fleet.all where other.id != server {
             for port in other.config?.publishedPorts ?? [] {
-                book.reserve(port.number, port.transport, holder: "the server \(other.id)")
+                // One that is coming up has its ports as good as taken.
+                if other.step == .starting || other.isRunning {
+                    book.add(port.number, port.transport, holder: "the server \(other.id)")
+                } else {
+                    book.reserve(port.number, port.transport, holder: "the server \(other.id)")
+                }
             }
         }
+        for (number, transport) in HostSockets.bound() { book.add(number, transport, holder: "a process of the host") }
         return book
     }
 }

@@ -8,13 +8,15 @@ import Store
 extension Actions {
     /// Removes the container and the network; the files stay, and a later start takes the server up again.
     func destroy(_ server: ServerID, _ job: Job) async throws -> Outcome {
-        guard fleet[server] != nil else { return Outcome(changed: false) }
+        guard let record = fleet[server], !record.isDestroyed else { return Outcome(changed: false) }
         _ = try await stop(server, job)
+        let hasConfig = record.folder.hasConfig
         try await shielded {
             try await removeContainer(of: server)
             try store.set(.absent, for: server)
-            watch.forget(server)
-            drop(server)
+            meter.forget(server)
+            guard hasConfig else { return drop(server) }  // nothing is left of it
+            fleet.noteDestroyed(server)
         }
         fleet.announce(.destroyed, of: server, cause: job.cause)
         return Outcome(changed: true)

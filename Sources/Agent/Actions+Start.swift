@@ -41,6 +41,8 @@ extension Actions {
             // What its owner wants comes true once the engine is back.
             if failure.code == .engineUnreachable, kind == .starting, job.command != nil {
                 fleet.tryAgain(.restore, of: server)
+            } else if failure.mayPass, kind == .starting {
+                fleet.failStart(of: server, now: Date())
             }
             throw failure
         }
@@ -82,7 +84,8 @@ extension Actions {
         try folder.prepareSources(of: config, owner: owner)
         let path = try await hostPaths.path(ofServer: config.server)
         let place = ServerConfig.Place(
-            folder: path, host: settings.host, publicIP: settings.publicIP, user: "\(owner.user):\(owner.group)")
+            folder: path, host: settings.host, publicIP: settings.publicIP, zone: settings.zone,
+            user: "\(owner.user):\(owner.group)")
         let spec = config.container(at: place, hasFile: folder.hasFile)
         try folder.writeCompose(spec)
         return spec
@@ -97,7 +100,7 @@ extension Actions {
 
     /// Makes sure that a configuration which others can write gives its container no more than the plan does, or than was
     /// granted before.
-    private func grantRights(of config: ServerConfig) throws {
+    func grantRights(of config: ServerConfig) throws {
         let server = config.server
         let folder = ServerFolder(server, in: settings.servers)
         let rights = ServerRights(config.plan)
@@ -176,11 +179,31 @@ extension Actions {
 
     private func makeNetwork(_ spec: ContainerSpec) async throws {
         guard try await engine.networkLabels(spec.network) == nil else { return }
-        try await engine.createNetwork(
-            spec.network,
-            labels: [
-                "com.docker.compose.network": "zugnet", "com.docker.compose.project": spec.network, Label.uid: spec.uid,
-            ])
+        let labels = [
+            "com.docker.compose.network": "zugnet", "com.docker.compose.project": spec.network, Label.uid: spec.uid,
+        ]
+        do { try await engine.createNetwork(spec.network, labels: labels) } catch let error as EngineError {
+            guard EngineWords.hasNoAddresses(error) else { throw error }
+            try await makeSmallNetwork(spec.network, labels: labels)
+        }
+    }
+
+    /// Docker's own address pools have room for some thirty networks: past them one of a few addresses will do.
+    private func makeSmallNetwork(_ name: String, labels: [String: String]) async throws {
+        var taken = try await engine.subnets().compactMap(Subnet.init)
+        // Another network may take the one that is chosen, just then.
+        for _ in 0..<8 {
+            guard let subnet = settings.networkRange?.firstFree(besides: taken + Subnet.routed()) else { break }
+            do {
+                return try await engine.createNetwork(name, labels: labels, subnet: subnet.description)
+            } catch let error as EngineError where EngineWords.overlaps(error) {
+                taken.append(subnet)
+            }
+        }
+        throw ActionError(
+            .conflict,
+            "the engine has no addresses left for another network: set default-address-pools in its daemon.json, or a larger ORC_NETWORKS"
+        )
     }
 
     /// The image, pulled where it is not here yet.
@@ -188,7 +211,8 @@ extension Actions {
         if let image = try await engine.image(name) { return image }
         fleet.update(server) { $0.activity = .pulling }
         do {
-            try await engine.pull(name, silence: settings.pullSilence) { update in
+            let login = await RegistryLogin(image: name, logger: logger).header()
+            try await engine.pull(name, login: login, silence: settings.pullSilence) { update in
                 progress.report([
                     "step": "pulling", "layer": .optional(update.id), "status": .optional(update.status),
                     "current": .optional(update.detail?.current), "total": .optional(update.detail?.total),

@@ -38,7 +38,7 @@ extension Actions {
     }
 
     private func retry(_ server: ServerID, _ job: Job) async throws {
-        guard let record = fleet[server], record.desired == .running, record.container?.state.isUp == false,
+        guard let record = fleet[server], record.desired == .running, record.container?.state.isUp != true,
             record.history.retryAt != nil
         else { return }
         fleet.update(server) { $0.history.retryAt = nil }

@@ -26,6 +26,7 @@ struct Actions: Sendable {
     let audit: Audit
     let outcomes = Outcomes()
     let expected = ExpectedServers()
+    let ports = PortReservations()
     let restarts = Restarts()
     let ending: Ending
     let logger: Logger

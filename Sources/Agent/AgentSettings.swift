@@ -9,6 +9,8 @@ package struct AgentSettings: Sendable {
     /// `<root>` as the engine's host names it; nil where it is the same, or to be found from the agent's own mounts.
     package var hostRoot: String?
     package var publicIP: String?
+    /// Of which networks are made where the engine's own address pools are used up; nil for none.
+    package var networkRange = Subnet("10.213.0.0/16")
     package var plansURL: String
     package var version: String
     package var owner = Folder.Owner(user: 1000, group: 1000)

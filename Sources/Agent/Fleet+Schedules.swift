@@ -10,6 +10,9 @@ extension Fleet {
         let outlook = timetable.outlook(of: server.id)
         report.nextStart = outlook.start
         report.nextStop = outlook.stop
+        report.address = publicIP.flatMap { host in
+            report.ports.first.map { "\(host.contains(":") ? "[\(host)]" : host):\($0.number)" }
+        }
         return report
     }
 

@@ -19,6 +19,8 @@ final class Fleet: Sendable {
         case judgeEnd(ServerID, ServerEvent)
         /// A server is to be brought up again.
         case restore(ServerID)
+        /// A start did not come about, and is tried again at the time that the history of the server says.
+        case retryStart(ServerID)
         /// What could not be done is to be tried again.
         case again(ServerID, Job.Upkeep)
         /// The engine is followed again, and every server has been looked at.
@@ -27,11 +29,13 @@ final class Fleet: Sendable {
 
     let topics: Topics
     let reports: RetainedReports
-    private let store: Store
+    let store: Store
     let timetable: Timetable
     private let audit: Audit
+    /// At which players reach this machine.
+    let publicIP: String?
     private let logger: Logger
-    private let duty: AsyncStream<Duty>.Continuation
+    let duty: AsyncStream<Duty>.Continuation
     let state = Mutex(State())
     private let looks = Atomic(0)
 
@@ -44,6 +48,7 @@ final class Fleet: Sendable {
         /// Servers whose metrics the broker has been told to forget.
         var quiet: Set<ServerID> = []
         var isEngineReachable = false
+        var isComplete = false
         var hasBeenReachable = false
 
         /// What was another server's meanwhile stays that server's.
@@ -55,16 +60,22 @@ final class Fleet: Sendable {
     }
 
     init(
-        topics: Topics, reports: RetainedReports, store: Store, timetable: Timetable, audit: Audit, logger: Logger
+        topics: Topics, reports: RetainedReports, store: Store, timetable: Timetable, audit: Audit, publicIP: String?,
+        logger: Logger
     ) {
         self.topics = topics
         self.reports = reports
         self.store = store
         self.timetable = timetable
         self.audit = audit
+        self.publicIP = publicIP
         self.logger = logger
         (duties, duty) = AsyncStream.makeStream(bufferingPolicy: .unbounded)  // no more than there are changes
     }
+
+    /// Whether every server's folder could be read: one that could not may still be a server's.
+    var isComplete: Bool { state.withLock { $0.isComplete } }
+    func noteComplete() { state.withLock { $0.isComplete = true } }
 
     subscript(id: ServerID) -> Server? { state.withLock { $0.servers[id] } }
     var all: [Server] { state.withLock { $0.servers.values.sorted { $0.id < $1.id } } }
@@ -168,42 +179,6 @@ final class Fleet: Sendable {
     /// Has what could not be done to a server tried again later.
     func tryAgain(_ upkeep: Job.Upkeep, of id: ServerID) { duty.yield(.again(id, upkeep)) }
 
-    /// Has the restart policy judge the end of a server's last run, so that the end of the agent cannot undo it.
-    ///
-    /// Where its owner has asked for something meanwhile, what he asked for counts.
-    func judgeEnd(of id: ServerID, now: Date) throws -> RestartPolicy.Decision {
-        var decision = RestartPolicy.Decision.stayDown
-        update(id) { server in
-            server.history.retryAt = nil
-            guard let end = server.unaskedEnd else { return }
-            (decision, server.history) = server.options.restart.decide(on: end, after: server.history, now: now)
-        }
-        if let history = self[id]?.history { try store.note(history, for: id) }
-        return decision
-    }
-
-    /// Sets what the owner asked for, and forgets crashes: he has it in hand now.
-    ///
-    /// On the disk before it returns.
-    func set(_ desired: Desired, for id: ServerID) throws {
-        let server = self[id]
-        if server?.storedDesired != desired { try store.set(.desired(desired), for: id) }
-        if let history = server?.history, history != history.forgiven { try store.set(history.forgiven, for: id) }
-        if server?.needsRestore == true { try store.set(nil, for: id) }
-        update(id) { server in
-            server.desired = desired
-            server.storedDesired = desired
-            server.history = server.history.forgiven
-            server.needsRestore = false
-        }
-    }
-
-    /// Sets what is remembered of a server's crashes; on the disk before it returns.
-    func set(_ history: RestartHistory, for id: ServerID) throws {
-        try store.set(history, for: id)
-        update(id) { $0.history = history }
-    }
-
     func setEngineReachable(_ isReachable: Bool) {
         let (isNews, isFirst) = state.withLock { state in
             guard state.isEngineReachable != isReachable else { return (false, false) }
@@ -269,7 +244,7 @@ final class Fleet: Sendable {
     }
 
     /// Goes on where what is only remembered cannot be written: reports matter more.
-    private func note(_ what: String, _ body: () throws -> Void) {
+    func note(_ what: String, _ body: () throws -> Void) {
         do { try body() } catch {
             logger.error("the store cannot be written", metadata: ["what": "\(what)", "error": "\(error)"])
         }

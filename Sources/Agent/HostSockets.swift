@@ -1,10 +1,14 @@
 import Plans
 
-/// The ports that processes of this network namespace are bound to, from `/proc/net` (proc(5)).
+/// The ports that processes of this network namespace are bound to, and those of the machine's own where they can be seen
+/// (proc(5)): an agent in a container with the host's processes sees them.
 enum HostSockets {
-    private static let files: [(path: String, transport: PlanPort.Transport)] = [
-        ("/proc/net/tcp", .tcp), ("/proc/net/tcp6", .tcp), ("/proc/net/udp", .udp), ("/proc/net/udp6", .udp),
-    ]
+    private static let files: [(path: String, transport: PlanPort.Transport)] = ["/proc/net", "/proc/1/net"].flatMap {
+        folder in
+        [
+            ("\(folder)/tcp", .tcp), ("\(folder)/tcp6", .tcp), ("\(folder)/udp", .udp), ("\(folder)/udp6", .udp),
+        ]
+    }
 
     static func bound() -> [(number: Int, transport: PlanPort.Transport)] {
         files.flatMap { path, transport in

@@ -85,6 +85,10 @@ extension Keeper {
 
     private func giveUpWaiting(_ id: ServerID, _ run: Date, after seconds: Int) async {
         guard await sleep(until: run.addingTimeInterval(Double(seconds))) else { return }
+        if let server = fleet[id], server.takes(.lacking(Self.timedOut), ofRun: run) {
+            logger.warning(
+                "a server is not ready after its time", metadata: ["server.id": "\(id)", "seconds": "\(seconds)"])
+        }
         note(.lacking(Self.timedOut), id, run)
     }
 

@@ -41,6 +41,7 @@ struct Keeper: Sendable {
                     let date = max(nextRestore, Date())
                     nextRestore = date.addingTimeInterval(Self.stagger)
                     group.addTask { await restore(server, at: date) }
+                case .retryStart(let server): waits.begin(.retry, server) { await retry(server) }
                 case .again(let server, let upkeep):
                     group.addTask { await again(upkeep, server) }
                 case .recover:
@@ -69,6 +70,7 @@ struct Keeper: Sendable {
             fleet.update(id) { $0.history.retryAt = nil }
             decision = .stayDown
         }
+        log(event, of: server)
         fleet.announce(event, of: server, data: await details(of: server, event))
         switch decision {
         case .stayDown: break
@@ -79,6 +81,17 @@ struct Keeper: Sendable {
             if let server = fleet[id] { fleet.announce(.restarting, of: server, data: ["at": Timestamp.json(date)]) }
             waits.begin(.retry, id) { await retry(id) }
         }
+    }
+
+    /// One line a run that ended by itself, for whoever reads the log alone.
+    private func log(_ event: ServerEvent, of server: Server) {
+        guard event == .crashed || event == .failed else { return }
+        logger.warning(
+            event == .crashed ? "a server crashed" : "a server failed",
+            metadata: [
+                "server.id": "\(server.id)", "reason": "\(server.condition.reason ?? "")",
+                "exit_code": "\(server.container.map { "\($0.state.exitCode)" } ?? "")",
+            ])
     }
 
     private func details(of server: Server, _ event: ServerEvent) async -> JSON.Object {

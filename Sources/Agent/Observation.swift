@@ -10,6 +10,8 @@ struct Observation: Equatable {
     var step: Step = .none
     /// Whether it had a container that went away without the agent's doing.
     var lostContainer = false
+    /// Whether its owner had its container removed, and its files kept.
+    var isDestroyed = false
     /// How the agent ended the last run.
     var ending: Ending?
     /// The last signal that somebody else sent through the engine.
@@ -60,6 +62,7 @@ struct Observation: Equatable {
 
     private var withoutContainer: ServerSign? {
         if step == .starting { return nil }
+        if isDestroyed { return .isIdle("destroyed") }
         if let failure { return .startFails(failure) }
         return lostContainer || desired == .running ? .isGone : .isIdle("never_started")
     }

@@ -27,7 +27,8 @@ package struct OrcAgent: Sendable {
         let timetable = Timetable(store: store, zones: settings.zones, zone: settings.zone)
         try timetable.load(now: started)
         let fleet = Fleet(
-            topics: settings.topics, reports: reports, store: store, timetable: timetable, audit: audit, logger: logger)
+            topics: settings.topics, reports: reports, store: store, timetable: timetable, audit: audit,
+            publicIP: settings.publicIP, logger: logger)
         let scheduler = Scheduler(
             timetable: timetable, fleet: fleet, reports: reports, topics: settings.topics, logger: logger)
         let reconciler = Reconciler(
@@ -108,11 +109,13 @@ struct Muster {
         for complaint in complaints {
             logger.error("a server's folder cannot be read", metadata: ["error": "\(complaint)"])
         }
-        for folder in folders where kept[folder.server]?.wish != .absent {
+        for folder in folders {
             fleet.add(Server(found: folder, kept: kept[folder.server], logger: logger))
             watch.follow(folder.server, folder: folder.path)
         }
         // A folder that cannot be read may still be a server's: nothing is taken off the bus then.
-        if complaints.isEmpty { fleet.clearGone(try store.announced()) }
+        guard complaints.isEmpty else { return }
+        fleet.noteComplete()
+        fleet.clearGone(try store.announced())
     }
 }

@@ -1,5 +1,30 @@
 import Peon
 import Plans
+import Synchronization
+
+/// The ports that creations which are under way have chosen: two at once must not choose the same.
+final class PortReservations: Sendable {
+    private let chosen = Mutex<[ServerID: [PlanPort]]>([:])
+
+    /// Chooses by `book`, and by what others have chosen meanwhile.
+    func choose(
+        for server: ServerID, from groups: [[PlanPort]], numbers: [String: Int], by book: PortBook
+    ) throws -> [PlanPort] {
+        try chosen.withLock { chosen in
+            var book = book
+            for (other, ports) in chosen where other != server {
+                for port in ports {
+                    for transport in port.transports { book.add(port.number, transport, holder: "the server \(other)") }
+                }
+            }
+            let choice = try book.choose(from: groups, numbers: numbers)
+            chosen[server] = choice
+            return choice
+        }
+    }
+
+    func release(_ server: ServerID) { chosen.withLock { $0[server] = nil } }
+}
 
 /// Which ports are held, and by whom: pure.
 struct PortBook {

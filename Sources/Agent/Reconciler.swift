@@ -4,6 +4,7 @@ import Logging
 import Peon
 import Plans
 import Store
+import Synchronization
 
 /// Keeps what the fleet knows in step with the engine: events are hints, inspecting is the truth.
 struct Reconciler: Sendable {
@@ -32,10 +33,18 @@ struct Reconciler: Sendable {
                 let (run, isSure) = try await engineRun()
                 let isAnother = try store.engineRun().map { $0 != run } ?? false
                 if isAnother || !isSure && wait.hasFailed { fleet.noteEngineRestart(lostAt: lostAt) }
-                try await follow {
-                    lastFailure = nil
-                    wait = Wait()
-                    try store.set(engineRun: run)
+                let opened = Flag()
+                defer {
+                    if opened.isSet {
+                        lastFailure = nil
+                        wait = Wait()
+                    }
+                }
+                try await whileAnswering {
+                    try await follow {
+                        try store.set(engineRun: run)
+                        opened.set()
+                    }
                 }
             } catch {
                 if wait.attempts == 0, fleet.isEngineReachable { lostAt = Date() }
@@ -90,6 +99,30 @@ struct Reconciler: Sendable {
             }
         }
     }
+
+    /// Runs `body` for as long as the engine answers: one that hangs keeps its streams open and says nothing.
+    private func whileAnswering(_ body: @escaping @Sendable () async throws -> Void) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await body() }
+            group.addTask {
+                while true {
+                    try await Task.sleep(for: Self.pingInterval)
+                    try await engine.ping()
+                }
+            }
+            defer { group.cancelAll() }
+            try await group.next()
+        }
+    }
+
+    /// Set once, by another task.
+    private final class Flag: Sendable {
+        private let value = Atomic(false)
+        var isSet: Bool { value.load(ordering: .relaxed) }
+        func set() { value.store(true, ordering: .relaxed) }
+    }
+
+    private static let pingInterval = Duration.seconds(8)
 
     /// Repeats looks that failed, and each minute looks at all, should an event have been missed.
     private func lookAgain() async throws {

@@ -37,6 +37,11 @@ extension Server {
             history.retryAt = nil  // who took it away does not want it back in a minute
         }
         if found != nil { lostContainer = false }
+        // What was done to another container says nothing of this one's end.
+        if let found, let container, found.id != container.id {
+            externalSignal = nil
+            sawOutOfMemory = false
+        }
         container = found
         // An engine that does not tell of processes hides them.
         if container?.state.processID == nil { container?.state.processID = 0 }

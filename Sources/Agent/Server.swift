@@ -28,6 +28,8 @@ struct Server: Sendable {
     /// Whether memory ran out for a process of the container in this run.
     var sawOutOfMemory = false
     var lostContainer = false
+    /// Whether its owner had its container removed, and its files kept: until it is started again.
+    var isDestroyed = false
     /// Why the last start did not come about, until the next one.
     var failure: String?
     /// Why the engine does not say how it is.
@@ -82,6 +84,7 @@ struct Server: Sendable {
             desired = stored
             storedDesired = stored
         }
+        isDestroyed = kept?.wish == .absent
         leftStep = kept?.step
         history = kept?.history ?? RestartHistory()
         keptReadiness = kept?.readiness
@@ -102,7 +105,9 @@ struct Server: Sendable {
 
     private var observation: Observation {
         Observation(
-            container: container?.state, desired: desired, step: step, lostContainer: lostContainer, ending: ending,
+            container: container?.state, desired: desired, step: step, lostContainer: lostContainer,
+            isDestroyed: isDestroyed,
+            ending: ending,
             externalSignal: externalSignal?.number, failure: failure, stayReason: stayReason, readiness: readiness,
             isNewRun: !isRunWatched, isNewEnd: !isEndJudged, judged: history.verdict)
     }
@@ -121,7 +126,9 @@ struct Server: Sendable {
         externalSignal = nil
         switch step {
         case .none: break
-        case .starting: react(to: .starts)
+        case .starting:
+            isDestroyed = false
+            react(to: .starts)
         case .stopping: react(to: .stops)
         }
     }

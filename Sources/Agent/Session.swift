@@ -18,6 +18,8 @@ struct Session: Sendable {
     /// Without a bound, so that no connection is overlooked; what arrives is bounded by ``mostWaiting``.
     private let channel = AsyncStream<Input>.makeStream(bufferingPolicy: .unbounded)
     private let waiting = WaitingCount()
+    /// The servers that the broker's index named before this agent's own.
+    private let indexed = EarlierIndex()
 
     /// Seconds for which the first reports wait for the engine, so that nothing is called unknown that is about to be seen.
     private static let firstLook: Double = 2
@@ -99,6 +101,8 @@ struct Session: Sendable {
             case .message(let message) where message.topic == settings.topics.status(.agent):
                 if presence.hear(message.payload) == .stale { channel.continuation.yield(.stalePresence) }
             case .message(let message) where message.topic == settings.topics.agentEvent: notice(message.payload)
+            case .message(let message) where message.topic == settings.topics.status(.servers):
+                noteIndex(message.payload)
             case .tooLarge(let topic): reports.resend(topic)
             case .message(let message): arrive(message)
             }
@@ -114,6 +118,24 @@ struct Session: Sendable {
         logger.error(
             "another agent has this host's name, and stands back",
             metadata: ["instance": "\(event["data"]?["instance"]?.string ?? "")"])
+    }
+
+    private func noteIndex(_ payload: [UInt8]) {
+        // What cannot be read names nobody.
+        guard let servers = (try? JSON.parse(payload))?["servers"]?.array else { return }
+        let ids = servers.compactMap { $0["sid"]?.string.flatMap { ServerID(sid: $0) } }
+        indexed.servers.withLock { $0.formUnion(ids) }
+    }
+
+    /// Has the broker forget servers that an earlier agent of this host told of, and that are not there: its store may be
+    /// lost.
+    private func clearGhosts() {
+        guard fleet.isEngineReachable, fleet.isComplete else { return }
+        let known = indexed.servers.withLock { servers in
+            defer { servers = [] }
+            return servers
+        }
+        fleet.clearGone(known)
     }
 
     private func arrive(_ message: BusMessage) {
@@ -150,12 +172,17 @@ struct Session: Sendable {
     private func open(after closings: Int) async -> Opening {
         do {
             // What is retained on the first has come once the second is acknowledged, as the broker answers in order.
-            for filter in [settings.topics.status(.agent), settings.topics.agentEvent] { try await subscribe(filter) }
+            for filter in [
+                settings.topics.status(.servers), settings.topics.status(.agent), settings.topics.agentEvent,
+            ] {
+                try await subscribe(filter)
+            }
             if let rival = presence.rival(now: Date()) { return .isTaken(rival) }
             try await subscribe(settings.topics.allCommands)
             announce()
             board.publishInfo()
             await fleet.isObserved(within: Self.firstLook)
+            clearGhosts()
             try await reports.open(after: closings)
             board.publishHealth(isEngineReachable: fleet.isEngineReachable)
             logger.info("online", metadata: ["host": "\(settings.host)"])
@@ -204,6 +231,10 @@ struct Session: Sendable {
         await bus.flush()
         bus.stayAway(seconds: Self.standBack)
     }
+}
+
+private final class EarlierIndex: Sendable {
+    let servers = Mutex<Set<ServerID>>([])
 }
 
 /// How many arrivals wait for the session's loop.

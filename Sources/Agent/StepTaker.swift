@@ -41,13 +41,13 @@ struct StepTaker: Sendable {
     }
 
     private var unknownServer: String? {
-        if case .server(let id) = place, fleet[id] == nil { "unknown_server" } else { nil }
+        if case .server(let id) = place, fleet[id].map(\.isDestroyed) ?? true { "unknown_server" } else { nil }
     }
 
     /// Why nothing is to be done there now; nil where something is.
     private var obstacle: String? {
         guard case .server(let id) = place else { return nil }
-        guard let server = fleet[id] else { return "unknown_server" }
+        guard let server = fleet[id], !server.isDestroyed else { return "unknown_server" }
         if run.schedule.onlyIf.contains(.running), !server.condition.state.isUp { return "not_running" }
         // As long as nobody counts them it is not known that there are none.
         if run.schedule.onlyIf.contains(.empty) { return "players_unknown" }

@@ -1,3 +1,4 @@
+import FoundationEssentials
 import NIOCore
 import Peon
 import Synchronization
@@ -6,15 +7,37 @@ import Synchronization
 ///
 /// Bounded, since whoever may publish could fill it: what is over is left out and counted.
 final class Board: Sendable {
-    private static let maxHosts = 256
-    private static let maxReports = 16_384
+    private static let maxHosts = 4096
+    private static let maxReports = 262_144
     private static let maxReportBytes = 1 << 20
+    /// Seconds without a heartbeat after which an agent is not there: two and a half of its intervals.
+    private static let longestSilence: TimeInterval = 150
 
-    struct Report: Sendable {
-        let json: JSON
-        let bytes: ByteBuffer
+    /// Kept as it goes out, and read when it is asked for: a tree takes many times as much.
+    struct Report: Sendable, Equatable {
+        let text: [UInt8]
+
+        var bytes: ByteBuffer { ByteBuffer(bytes: text) }
+        var json: JSON { (try? JSON.parse(text)) ?? .null }  // it has been read once
         /// A strong ETag: the same bytes have the same on every bridge (FNV-1a, 64 bits).
-        let tag: String
+        var tag: String { "\"\(String(text.fnv1a, radix: 16))\"" }
+    }
+
+    /// What an agent says of itself.
+    struct Agent {
+        let isOnline: Bool
+        let reason: String?
+        /// Which run and connection of it that is.
+        let session: JSON
+        /// When it was heard of last.
+        var heard: ContinuousClock.Instant
+
+        init(_ report: JSON, heard: ContinuousClock.Instant) {
+            isOnline = report["state"]?.string == AgentReport.Presence.online.rawValue
+            reason = report["reason"]?.string
+            session = [report["instance"] ?? .null, report["session"] ?? .null]
+            self.heard = heard
+        }
     }
 
     struct Server: Sendable {
@@ -37,10 +60,13 @@ final class Board: Sendable {
     let feed: Feed
     /// Bytes of all reports together.
     private let maxBytes: Int
-    private let state = Mutex(State())
+    let state = Mutex(State())
 
-    private struct State {
+    struct State {
         var hosts: [HostName: [String: Report]] = [:]
+        var agents: [HostName: Agent] = [:]
+        /// The sids that a host's agent says that there are.
+        var indexes: [HostName: Set<String>] = [:]
         /// Of each host, counts the changes to what is listed of its servers.
         var versions: [HostName: Int] = [:]
         var count = 0
@@ -63,12 +89,12 @@ final class Board: Sendable {
         }
     }
 
-    private struct Name: Hashable {
+    struct Name: Hashable {
         let host: HostName
         let path: String
     }
 
-    init(feed: Feed, maxBytes: Int = 64 << 20) {
+    init(feed: Feed, maxBytes: Int = 96 << 20) {
         self.feed = feed
         self.maxBytes = maxBytes
     }
@@ -77,10 +103,12 @@ final class Board: Sendable {
 
     /// Takes a retained report; an empty one is gone.
     func take(_ host: HostName, path: String, payload: [UInt8]) {
-        let report = payload.isEmpty ? nil : Self.report(payload)
+        let json = payload.isEmpty ? nil : Self.read(payload)
+        let report = json.map { Report(text: $0.bytes) }
         state.withLock { state in
             state.lastHeard = .now
-            state.unconfirmed.remove(Name(host: host, path: path))
+            let isRepeated = state.unconfirmed.remove(Name(host: host, path: path)) != nil
+            if let json { note(json, host, path, isRepeated: isRepeated, in: &state) }
             let old = state.hosts[host]?[path]
             guard let report else {
                 // What cannot be read replaces what could: that is true no more.
@@ -88,8 +116,8 @@ final class Board: Sendable {
                 if !payload.isEmpty { state.leftOut += 1 }
                 return
             }
-            guard old?.tag != report.tag || old?.bytes != report.bytes else { return }
-            let growth = report.bytes.readableBytes - (old?.bytes.readableBytes ?? 0)
+            guard old != report else { return }
+            let growth = report.text.count - (old?.text.count ?? 0)
             guard state.hasRoom(for: report, in: host, inPlaceOf: old), state.bytes + growth <= maxBytes else {
                 state.leftOut += 1
                 if old != nil { remove(host, path, in: &state) }
@@ -99,28 +127,46 @@ final class Board: Sendable {
             state.bytes += growth
             state.hosts[host, default: [:]][path] = report
             state.count(change: host, path)
-            tell(host, path, report.json)
-            if path == Topics.HostReport.agent.rawValue,
-                report.json["state"]?.string != AgentReport.Presence.online.rawValue
-            {
+            tell(host, path, json ?? .null)
+            if path == Topics.HostReport.agent.rawValue, state.agents[host]?.isOnline == false {
                 dropFigures(of: host, in: &state)
             }
         }
     }
 
-    private static func report(_ payload: [UInt8]) -> Report? {
+    private static func read(_ payload: [UInt8]) -> JSON? {
         // What is no JSON is nobody's report.
         guard payload.count <= maxReportBytes, let json = try? JSON.parse(payload), json.object != nil else {
             return nil
         }
-        let bytes = json.bytes
-        return Report(json: json, bytes: ByteBuffer(bytes: bytes), tag: "\"\(String(bytes.fnv1a, radix: 16))\"")
+        return json
     }
 
-    private func remove(_ host: HostName, _ path: String, in state: inout State) {
+    /// Takes over what decides about other reports.
+    ///
+    /// `isRepeated`: whether it was known on the link before.
+    private func note(_ json: JSON, _ host: HostName, _ path: String, isRepeated: Bool, in state: inout State) {
+        switch path {
+        case Topics.HostReport.agent.rawValue:
+            guard state.hosts[host] != nil || state.hosts.count < Self.maxHosts else { return }
+            // What the broker has kept may have been said long ago; by how long, the clocks of two hosts may not agree upon, but
+            // the next heartbeat settles that.
+            let age = json["ts"].flatMap(Timestamp.date).map { -$0.timeIntervalSinceNow } ?? 0
+            let isOld = (isRepeated || state.agents[host] == nil) && age > Self.longestSilence
+            state.agents[host] = Agent(json, heard: .now - .seconds(isOld ? min(age, 1e9) : 0))
+        case Topics.HostReport.servers.rawValue:
+            guard state.hosts[host] != nil || state.hosts.count < Self.maxHosts else { return }
+            state.indexes[host] = Set((json["servers"]?.array ?? []).compactMap { $0["sid"]?.string })
+        default: break
+        }
+    }
+
+    func remove(_ host: HostName, _ path: String, in state: inout State) {
         guard let old = state.hosts[host]?.removeValue(forKey: path) else { return }
         state.count -= 1
-        state.bytes -= old.bytes.readableBytes
+        state.bytes -= old.text.count
+        if path == Topics.HostReport.agent.rawValue { state.agents[host] = nil }
+        if path == Topics.HostReport.servers.rawValue { state.indexes[host] = nil }
         state.count(change: host, path)
         if state.hosts[host]?.isEmpty == true { state.hosts[host] = nil }
         tell(host, path, .null)
@@ -141,60 +187,6 @@ final class Board: Sendable {
         ["topic": .string(Topics(host: host).status(path: path)), "host": .string("\(host)"), "payload": json]
     }
 
-    // The link.
-
-    /// The link stands: what is known has to be repeated by the broker, and what happened meanwhile has been missed.
-    ///
-    /// - Returns: the link's number.
-    @discardableResult
-    func linked() -> Int {
-        feed.breakOff()
-        return state.withLock { state in
-            state.isLinked = true
-            state.link += 1
-            state.isConfirmed = false
-            state.lastHeard = .now
-            state.unconfirmed = Set(
-                state.hosts.flatMap { host, reports in reports.keys.map { Name(host: host, path: $0) } })
-            return state.link
-        }
-    }
-
-    /// Whether the link of this number still stands.
-    func stands(_ link: Int) -> Bool { state.withLock { $0.isLinked && $0.link == link } }
-
-    /// Whether the broker has told this report on the link that stands.
-    func isFresh(_ host: HostName, _ path: String) -> Bool {
-        state.withLock { $0.hosts[host]?[path] != nil && !$0.unconfirmed.contains(Name(host: host, path: path)) }
-    }
-
-    func unlinked() { state.withLock { $0.isLinked = false } }
-
-    /// How long no report has come in.
-    var silence: Duration { state.withLock { .now - $0.lastHeard } }
-
-    /// The broker has told all that it retains: what it did not repeat is gone.
-    ///
-    /// Of a host whose agent it has not heard of either, a broker that has lost its store may hear again: it is only offline.
-    ///
-    /// `link`: the number of the link on which that was found out.
-    func confirm(_ link: Int) {
-        state.withLock { state in
-            guard state.isLinked, state.link == link else { return }
-            let silent = Set(state.unconfirmed.filter { $0.path == Topics.HostReport.agent.rawValue }.map(\.host))
-            for name in state.unconfirmed where !silent.contains(name.host) {
-                remove(name.host, name.path, in: &state)
-                state.unconfirmed.remove(name)
-            }
-            state.isConfirmed = true
-        }
-    }
-
-    /// Whether there is a link to the broker.
-    var isLinked: Bool { state.withLock { $0.isLinked } }
-    /// Whether all that the broker retains has been heard.
-    var isConfirmed: Bool { state.withLock { $0.isLinked && $0.isConfirmed } }
-
     // What is known.
 
     func report(_ host: HostName, _ path: String) -> Report? { state.withLock { $0.hosts[host]?[path] } }
@@ -204,28 +196,38 @@ final class Board: Sendable {
     func version(of host: HostName) -> Int { state.withLock { $0.versions[host] ?? 0 } }
 
     func presence(of host: HostName) -> Presence {
-        guard let report = report(host, .agent)?.json else { return .unknown }
         let name = Name(host: host, path: Topics.HostReport.agent.rawValue)
-        if state.withLock({ $0.isConfirmed && $0.unconfirmed.contains(name) }) { return .offline(reason: "lost") }
-        return report["state"]?.string == AgentReport.Presence.online.rawValue
-            ? .online : .offline(reason: report["reason"]?.string)
+        return state.withLock { state in
+            guard let agent = state.agents[host] else { return .unknown }
+            if state.isConfirmed, state.unconfirmed.contains(name) { return .offline(reason: "lost") }
+            guard agent.isOnline else { return .offline(reason: agent.reason) }
+            // On a broker that was restarted, or behind a bridge of brokers, its last will may never come.
+            let isSilent = .now - agent.heard > .seconds(Self.longestSilence)
+            return isSilent ? .offline(reason: "silent") : .online
+        }
     }
 
     /// Which run and connection of a host's agent is on the bus; nil where none is.
     func session(of host: HostName) -> JSON? {
-        guard presence(of: host) == .online, let report = report(host, .agent)?.json else { return nil }
-        return [report["instance"] ?? .null, report["session"] ?? .null]
+        guard presence(of: host) == .online else { return nil }
+        return state.withLock { $0.agents[host]?.session }
     }
 
     func server(_ server: ServerID, of host: HostName) -> Server? {
-        state.withLock { state in state.hosts[host].flatMap { Self.server(server, in: $0) } }
+        state.withLock { state in
+            guard state.indexes[host]?.contains(server.sid) != false else { return nil }
+            return state.hosts[host].flatMap { Self.server(server, in: $0) }
+        }
     }
 
-    /// Every server of a host that has a state, by game and camp.
+    /// Every server of a host that has a state, by game and camp; where the agent says which there are, these alone: what it has
+    /// forgotten may be retained for ever.
     func servers(of host: HostName) -> [Server] {
         state.withLock { state in
             let reports = state.hosts[host] ?? [:]
-            return reports.keys.compactMap { ServerID(statePath: $0) }.sorted()
+            let index = state.indexes[host]
+            return reports.keys.compactMap { ServerID(statePath: $0) }.filter { index?.contains($0.sid) != false }
+                .sorted()
                 .compactMap { Self.server($0, in: reports) }
         }
     }

@@ -15,6 +15,8 @@ final class BusLink: Sendable {
     private let client: String
     /// The one host that is served; nil for all.
     private let host: HostName?
+    /// The bridge's own host, which may be one of many.
+    let own: HostName
     private let logger: Logger
     private let connections: AsyncStream<Int>
     private let connected: AsyncStream<Int>.Continuation
@@ -24,7 +26,7 @@ final class BusLink: Sendable {
     private static let longest: Duration = .seconds(10)
 
     /// `options`: of the bus; the client id is set here.
-    init(_ options: BusOptions, host: HostName?, board: Board, logger: Logger) {
+    init(_ options: BusOptions, host: HostName?, own: HostName, board: Board, logger: Logger) {
         let client = "bridge-\(UUID().uuidString.prefix(13).lowercased())"
         var options = options
         options.clientID = "orc-\(client)"
@@ -33,12 +35,15 @@ final class BusLink: Sendable {
         self.bus = bus
         self.client = client
         self.host = host
+        self.own = own
         self.board = board
         self.logger = logger
         exchange = Exchange { call in
             // A command that the broker is too small for must not arrive shortened.
             if let limit = bus.packetLimit, call.payload.count + call.topic.utf8.count + 64 > limit { return false }
-            if case .sent = bus.publish(Publication(call.topic, call.payload)) { return true }
+            var message = Publication(call.topic, call.payload)
+            message.expiry = UInt32(clamping: call.ttl)
+            if case .sent = bus.publish(message) { return true }
             return false
         }
         // A connection that comes while the one before is looked at is the one to look at.
@@ -53,6 +58,7 @@ final class BusLink: Sendable {
         await withDiscardingTaskGroup { group in
             group.addTask { await self.bus.run() }
             group.addTask { for await link in self.connections { await self.subscribe(link) } }
+            group.addTask { await self.askForNewcomers() }
             group.addTask { await self.beat() }
         }
     }
@@ -91,7 +97,7 @@ final class BusLink: Sendable {
     private func subscribe(_ link: Int) async {
         do {
             try await ask(for: HostTopic.filters(host: host, client: client))
-            if let host { try await ask(for: Topics(host: host).exactStatus) }
+            try await ask(for: Topics(host: own).exactStatus)
             exchange.resend()
             try await awaitQuiet(link)
             if try await askExactly() { try await awaitQuiet(link) }
@@ -137,6 +143,27 @@ final class BusLink: Sendable {
         }
         try await ask(for: names)
         return !names.isEmpty
+    }
+
+    /// Asks by name for each host that is first heard of.
+    private func askForNewcomers() async {
+        var known: Set<HostName> = []
+        while true {
+            do { try await Task.sleep(for: .seconds(1)) } catch { return }
+            let hosts = Set(board.hosts)
+            guard board.isConfirmed, !hosts.isSubset(of: known) else { continue }
+            do {
+                // Their indexes first, and then what these name.
+                if try await askExactly() {
+                    try await Task.sleep(for: Self.quiet)
+                    _ = try await askExactly()
+                }
+                known = hosts
+            } catch {
+                // The next connection subscribes anew.
+                logger.debug("a subscription ended", metadata: ["error": "\(error)"])
+            }
+        }
     }
 
     /// Wakes the readers of the event stream now and then.

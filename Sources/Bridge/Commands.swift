@@ -42,7 +42,7 @@ struct Commands: Sendable {
 
     /// - Throws: ``Problem`` where the host's agent cannot be reached.
     func perform(_ wish: Wish, within limit: Duration) async throws -> Outcome {
-        let call = call(wish)
+        let call = call(wish, within: limit)
         if let refused = refusal(of: call, by: wish.by) { return .reply(refused) }
         try requireAgent(of: wish.host)
         guard link.exchange.send(call) else { throw Problem.noBroker }
@@ -76,7 +76,12 @@ struct Commands: Sendable {
         }
     }
 
-    private func call(_ wish: Wish) -> Exchange.Call {
+    /// Seconds for which a command that was answered with 202 is handed on to an agent that comes back.
+    private static let handedOn = 60
+    /// Seconds that the clocks of two hosts may differ by.
+    private static let skew = 60
+
+    private func call(_ wish: Wish, within limit: Duration) -> Exchange.Call {
         let topics = Topics(host: wish.host)
         var members = wish.members
         let id = wish.id ?? members["id"]?.string ?? UUID().uuidString.lowercased()
@@ -84,6 +89,11 @@ struct Commands: Sendable {
         if wish.id == nil, members["id"]?.string == nil { members["converge"] = true }
         members["id"] = .string(id)
         members["reply_to"] = .string(link.replyTo)
+        // Whoever is told that it failed must not see it done later.
+        let patience = Int(limit.components.seconds) + 2
+        let ttl = (wish.isPeons ? patience : max(patience, Self.handedOn)) + (wish.host == link.own ? 0 : Self.skew)
+        members["ts"] = Timestamp.json(Date())
+        members["ttl"] = .optional(ttl)
         members["by"] = .string(wish.by.name)
         members["from"] = .optional(wish.by.place())
         let (topic, action, server): (String, Action, ServerID?) =
@@ -93,9 +103,11 @@ struct Commands: Sendable {
             case .newServer(let game): (topics.command(.create, game), .server(.create), nil)
             case .agent(let action): (topics.command(action), .agent(action), nil)
             }
-        return Exchange.Call(
+        var call = Exchange.Call(
             host: wish.host, action: action, server: server, id: id, topic: topic, payload: members.bytes,
             key: Exchange.key(mirror: topics.result(ofCommand: topic) ?? topic, id: id))
+        call.ttl = ttl
+        return call
     }
 
     /// The verb that a command takes: PEON's start and stop may say when the server is to be stopped.

@@ -13,6 +13,8 @@ extension Exchange {
         var payload: [UInt8]
         /// The topic of its mirror, with its id: what tells it from every other.
         let key: String
+        /// Seconds after which no agent begins with it.
+        var ttl = 60
     }
 }
 

@@ -14,6 +14,7 @@ struct Front: Sendable {
     let pages: Pages
     let metrics: MetricsPage
     let counters: Counters
+    let doorman: Doorman
     let logger: Logger
 
     @concurrent func respond(
@@ -43,6 +44,7 @@ struct Front: Sendable {
         guard let caller = access.callerAtOnce(request.headerFields, channel), caller.role >= route.role(.get),
             caller.scope.allows(route)
         else { return nil }
+        doorman.know(channel)
         let call = BusAPI.Call(fields: request.headerFields, query: query, body: [:], caller: caller)
         do { return try read(route, .get, call) } catch let problem as Problem {
             return failure(problem, route)
@@ -107,6 +109,7 @@ struct Front: Sendable {
         }
         if route.isOpen { return pages.answer(route) }
         let caller = try await access.caller(request.headers, channel)
+        doorman.know(channel)
         guard let query = Query(query) else { throw Problem(.badRequest, "the query cannot be read") }
         let role = route.role(method)
         guard caller.role >= role else {

@@ -20,7 +20,8 @@ package struct HTTPBridge: Sendable {
     ) throws {
         let board = Board(feed: Feed())
         let link = BusLink(
-            options, host: settings.servesEveryHost ? nil : settings.host, board: board, logger: logger)
+            options, host: settings.servesEveryHost ? nil : settings.host, own: settings.host, board: board,
+            logger: logger)
         let access = Access(
             keyring: Keyring(apiKey: settings.apiKey, logger: logger, load: keys), proxies: settings.proxies,
             logger: logger)
@@ -34,7 +35,7 @@ package struct HTTPBridge: Sendable {
             pages: Pages(board: board),
             metrics: MetricsPage(
                 board: board, link: link, doorman: doorman, counters: counters, lockOut: access.lockOut),
-            counters: counters, logger: logger)
+            counters: counters, doorman: doorman, logger: logger)
         let channel = BridgeChannel(
             doorman: doorman,
             consoles: ConsoleDoor(

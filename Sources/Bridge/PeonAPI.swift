@@ -177,11 +177,15 @@ extension Board.Server {
     /// Whether PEON would have listed it: it has a container, or had one.
     var isListed: Bool {
         state["container_state"]?.string != nil || state["activity"]?.string != nil
-            || state["state"]?.string != "stopped"
+            || state["state"]?.string != "stopped" || isDestroyed
     }
+
+    /// Whether only its files are left: PEON forgot such a server, which could then be neither seen nor made again.
+    private var isDestroyed: Bool { state["reason"]?.string == "destroyed" }
 
     private var containerState: String {
         guard isAvailable else { return "unknown" }
+        if isDestroyed { return "exited" }
         return state["container_state"]?.string ?? (state["state"]?.string == "missing" ? "missing" : "created")
     }
 

@@ -27,13 +27,22 @@ package struct EngineEvent: Decodable, Sendable {
     }
 
     package var name: String? { actor.attributes?["name"] }
+
+    /// Nil for what is of no interest.
+    fileprivate var inDockersWords: EngineEvent? {
+        let word = Engine.podmansWords[action] ?? action
+        guard Engine.watched.contains(where: { word == $0 || word.hasPrefix("\($0):") }) else { return nil }
+        return word == action ? self : EngineEvent(action: word, actor: actor, timeNano: timeNano)
+    }
 }
 
 extension Engine {
     /// What changes a container's state; the rest (attach, exec, top) would only make noise.
-    fileprivate static let watched = [
+    fileprivate static let watched: Set<String> = [
         "create", "start", "kill", "die", "oom", "pause", "unpause", "rename", "destroy", "health_status", "update",
     ]
+    /// What Podman 4 calls some of them.
+    fileprivate static let podmansWords = ["died": "die", "remove": "destroy"]
 
     /// Follows what happens to containers until the stream ends, which it does by throwing.
     ///
@@ -42,17 +51,15 @@ extension Engine {
     ///
     /// `each` is called on the thread that reads: in a burst each change of thread costs milliseconds.
     package func events(opened: () async throws -> Void, each: (EngineEvent) async throws -> Void) async throws {
-        struct Filters: Encodable {
-            let type = ["container"]
-            let event = Engine.watched
-        }
+        // By their type alone: Podman has other words for some, and passes over a filter that names Docker's.
+        struct Filters: Encodable { let type = ["container"] }
         let filters = String(decoding: try JSONEncoder().encode(Filters()), as: UTF8.self)
         let request = EngineRequest(.GET, "events", query: [("filters", filters)])
         try await lines(request, idle: nil, isUrgent: true, opened: opened) { line in
             guard let event = try? JSONDecoder().decode(EngineEvent.self, from: Data(line.readableBytesView)) else {
                 return  // an event in a form that is not known yet; the next inspect shows what it did
             }
-            try await each(event)
+            if let known = event.inDockersWords { try await each(known) }
         }
         throw EngineError.unreachable("the event stream ended")
     }

@@ -56,10 +56,15 @@ extension Engine {
     /// `reference`: `name`, `name:tag` or `name@digest`; without a tag `latest`.
     ///
     /// `silence`: seconds without a word after which it is given up.
-    package func pull(_ reference: String, silence: Int, progress: (PullProgress) async throws -> Void) async throws {
+    ///
+    /// `login`: what the registry of the image asks for, as the engine wants it in `X-Registry-Auth`.
+    package func pull(
+        _ reference: String, login: String? = nil, silence: Int, progress: (PullProgress) async throws -> Void
+    ) async throws {
         let (name, tag) = Self.split(reference)
         var request = EngineRequest(.POST, "images", "create", query: [("fromImage", name), ("tag", tag)])
         request.deadline = .seconds(Int64(silence))
+        if let login { request.headers.append(("X-Registry-Auth", login)) }
         try await lines(request, idle: .seconds(Int64(silence))) { line in
             guard let update = try? JSONDecoder().decode(PullProgress.self, from: Data(line.readableBytesView)) else {
                 return  // a line in a form that is not known yet is no failure

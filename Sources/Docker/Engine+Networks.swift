@@ -6,11 +6,20 @@ extension Engine {
         let Name: String
         let CheckDuplicate = true
         let Labels: [String: String]
+        let IPAM: AddressPlan?
+
+        struct AddressPlan: Encodable {
+            let Config: [Pool]
+            struct Pool: Encodable { let Subnet: String }
+        }
     }
 
     /// Makes a bridge network.
-    package func createNetwork(_ name: String, labels: [String: String]) async throws {
-        let body = Array(try JSONEncoder().encode(NetworkCreation(Name: name, Labels: labels)))
+    ///
+    /// `subnet`: such as `10.1.2.0/28`; without it the engine takes one of its own address pools.
+    package func createNetwork(_ name: String, labels: [String: String], subnet: String? = nil) async throws {
+        let plan = subnet.map { NetworkCreation.AddressPlan(Config: [.init(Subnet: $0)]) }
+        let body = Array(try JSONEncoder().encode(NetworkCreation(Name: name, Labels: labels, IPAM: plan)))
         try await call(EngineRequest(.POST, "networks", "create", body: body))
     }
 
@@ -28,9 +37,27 @@ extension Engine {
         }
         do {
             return try await decoded(Made.self, EngineRequest(.GET, "networks", "bridge")).created
-        } catch EngineError.refused(status: 404, _) {
-            return nil
+        } catch EngineError.refused(status: let status, _) where [403, 404, 405].contains(status) {
+            return nil  // nor may a proxy before the engine let it be asked for
         }
+    }
+
+    /// The subnets of all networks, such as `172.17.0.0/16`.
+    package func subnets() async throws -> [String] {
+        struct Network: Decodable {
+            let ipam: AddressPlan?
+            enum CodingKeys: String, CodingKey { case ipam = "IPAM" }
+            struct AddressPlan: Decodable {
+                let config: [Pool]?
+                enum CodingKeys: String, CodingKey { case config = "Config" }
+            }
+            struct Pool: Decodable {
+                let subnet: String?
+                enum CodingKeys: String, CodingKey { case subnet = "Subnet" }
+            }
+        }
+        return try await decoded([Network].self, EngineRequest(.GET, "networks"))
+            .flatMap { $0.ipam?.config ?? [] }.compactMap(\.subnet)
     }
 
     /// The labels of a network; nil where there is none of that name.

@@ -13,10 +13,12 @@ package final class Engine: Sendable {
     /// The versions of the API that this client is written for.
     private static let known = (least: APIVersion(minor: 40), most: APIVersion(minor: 51))
 
-    private let state = Mutex(State())
+    let state = Mutex(State())
 
-    private struct State {
+    struct State {
         var idle: [EngineCaller] = []
+        /// Standard inputs that are open, by their containers.
+        var inputs: [String: ContainerInput] = [:]
         var version: String?
     }
 
@@ -52,6 +54,13 @@ package final class Engine: Sendable {
         }
         state.withLock { $0.version = min(most, Self.known.most).text }
         return version
+    }
+
+    /// Asks whether the engine answers at all.
+    package func ping() async throws {
+        var request = EngineRequest(.GET, "_ping")
+        request.deadline = .seconds(6)
+        _ = try await unversioned(request)
     }
 
     /// Sends a request and reads its answer; statuses of 400 and above are thrown.
@@ -90,7 +99,7 @@ package final class Engine: Sendable {
     private func checked(_ request: EngineRequest, version: String?) async throws -> EngineResponse {
         let response = try await exchange(request, version: version)
         guard response.status < 400 else {
-            throw EngineError.refused(status: response.status, message: response.body.engineMessage)
+            throw request.refusal(status: response.status, response.body)
         }
         return response
     }
@@ -152,12 +161,13 @@ private struct EngineMessage: Decodable {
 }
 
 extension ByteBuffer {
-    /// The engine's own words in a refusal.
-    var engineMessage: String {
+    /// The engine's own words in a refusal; nil where they are none of an engine's.
+    var engineMessage: String? {
         if let refusal = try? JSONDecoder().decode(EngineMessage.self, from: Data(readableBytesView)) {  // else as text
             return refusal.message
         }
         let text = String(decoding: readableBytesView.prefix(512), as: UTF8.self)
-        return text.isEmpty ? "the container engine gave no reason" : text
+        let isPage = text.drop { $0.isWhitespace }.hasPrefix("<")
+        return text.isEmpty || isPage || text.contains("\n\n") ? nil : text
     }
 }

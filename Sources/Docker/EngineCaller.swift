@@ -50,6 +50,8 @@ private final class ExchangeHandler: ChannelInboundHandler {
         let promise: EventLoopPromise<EngineResponse>
         let timer: Scheduled<Void>
         var status = 0
+        /// Whether the engine ends the connection behind the answer (RFC 9112, 9.6).
+        var isLast = false
         var body = ByteBuffer()
     }
 
@@ -76,7 +78,9 @@ private final class ExchangeHandler: ChannelInboundHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch unwrapInboundIn(data) {
-        case .head(let head): pending?.status = Int(head.status.code)
+        case .head(let head):
+            pending?.status = Int(head.status.code)
+            pending?.isLast = !head.isKeepAlive
         case .body(var bytes):
             pending?.body.writeBuffer(&bytes)
             if let size = pending?.body.readableBytes, size > EngineConnection.maxBody {
@@ -86,6 +90,7 @@ private final class ExchangeHandler: ChannelInboundHandler {
             guard let done = pending else { return }
             pending = nil
             done.timer.cancel()
+            if done.isLast { context.close(promise: nil) }  // before the answer is out, so that nobody uses it again
             done.promise.succeed(EngineResponse(status: done.status, body: done.body))
         }
     }

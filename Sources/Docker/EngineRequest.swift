@@ -8,6 +8,8 @@ struct EngineRequest: Sendable {
     let path: [String]
     var query: [(name: String, value: String)] = []
     var body: [UInt8]?
+    /// Beside those that every call has.
+    var headers: [(name: String, value: String)] = []
     /// For the answer's head, or for the whole answer where it is read at once.
     var deadline: TimeAmount = .seconds(30)
 
@@ -32,7 +34,14 @@ struct EngineRequest: Sendable {
         var headers = HTTPHeaders([("host", host)])
         headers.add(name: "content-length", value: String(body?.count ?? 0))
         if body != nil { headers.add(name: "content-type", value: "application/json") }
+        for (name, value) in self.headers { headers.add(name: name, value: value) }
         return HTTPRequestHead(version: .http1_1, method: method, uri: target(version: version), headers: headers)
+    }
+
+    /// The engine's refusal of this call, or that of whatever stands before the engine: a proxy's page is no message.
+    func refusal(status: Int, _ body: ByteBuffer) -> EngineError {
+        if let words = body.engineMessage { return .refused(status: status, message: words) }
+        return .refused(status: status, message: "\(name): refused with \(status)")
     }
 
     /// Escapes all but the unreserved characters (RFC 3986, section 2.3).

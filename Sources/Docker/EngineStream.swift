@@ -55,7 +55,9 @@ enum EngineStream {
                 if let body = request.body { try await outbound.write(.body(.byteBuffer(ByteBuffer(bytes: body)))) }
                 try await outbound.write(.end(nil))
                 let loop = isUrgent ? LoopExecutor(channel.channel.eventLoop) : nil
-                try await withTaskExecutorPreference(loop) { try await read(inbound, opened: opened, each: each) }
+                try await withTaskExecutorPreference(loop) {
+                    try await read(inbound, of: request, opened: opened, each: each)
+                }
             }
         } catch let error as ChannelError {
             throw EngineError.unreachable("\(error)")
@@ -65,7 +67,8 @@ enum EngineStream {
     }
 
     private static func read(
-        _ inbound: NIOAsyncChannelInboundStream<HTTPClientResponsePart>, opened: () async throws -> Void,
+        _ inbound: NIOAsyncChannelInboundStream<HTTPClientResponsePart>, of request: EngineRequest,
+        opened: () async throws -> Void,
         each: (ByteBuffer) async throws -> Void
     ) async throws {
         var status = 0
@@ -78,7 +81,7 @@ enum EngineStream {
             case .body(let bytes) where status < 400: try await each(bytes)
             case .body(let bytes): if refusal.readableBytes < maxLine { refusal.writeImmutableBuffer(bytes) }
             case .end:
-                guard status < 400 else { throw EngineError.refused(status: status, message: refusal.engineMessage) }
+                guard status < 400 else { throw request.refusal(status: status, refusal) }
                 return
             }
         }

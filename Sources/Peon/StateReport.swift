@@ -21,6 +21,8 @@ package struct StateReport: Sendable, Equatable {
     package var nextStart: Date?
     package var nextStop: Date?
     package var ports: [Port] = []
+    /// Where players connect, `host:port`.
+    package var address: String?
     /// File name to content of the server's `config` folder, secrets masked.
     package var config: [ConfigFile] = []
 
@@ -92,7 +94,8 @@ package struct StateReport: Sendable, Equatable {
             "next_retry_at": Timestamp.json(nextRetryAt), "players": nil, "max_players": nil,
             "game_uid": .string(server.game),
             "servername": .string(server.camp), "description": .optional(description), "image": .optional(image),
-            "container_type": .optional(containerType), "build_version": .optional(buildVersion), "address": nil,
+            "container_type": .optional(containerType), "build_version": .optional(buildVersion),
+            "address": .optional(address),
             "ports": .array(
                 ports.map {
                     ["name": .string($0.name), "port": .optional($0.number), "protocol": .string($0.transport)]

@@ -3,20 +3,24 @@ package import Peon
 extension Plan {
     /// The setting that names the game to Steam; where the plan gives it, it is the plan's alone.
     private static let steamID = "STEAM_ID"
+    /// What the owner may set whatever the plan has: the time zone, by which the C library of every game goes.
+    private static let always: Set<String> = ["TZ"]
 
     /// A copy with the owner's settings in place: what its `environment` lacks must be given, what neither it nor its
     /// ports know is refused by name.
     package func applying(_ settings: JSON.Object) throws(PlanError) -> (environment: JSON.Object, ports: [String: Int])
     {
         let portNames = Set(portGroups.joined().map(\.name))
-        let unknown = settings.keys.filter { environment[$0] == nil && !portNames.contains($0) }
+        let unknown = settings.keys.filter {
+            environment[$0] == nil && !portNames.contains($0) && !Self.always.contains($0)
+        }
         guard unknown.isEmpty else { throw .unknownSettings(unknown) }
         let missing = environment.members.filter { $0.value.isNull && (settings[$0.key] ?? .null).isNull }
         guard missing.isEmpty else { throw .missingSettings(missing.map(\.key)) }
         var applied = environment
         var ports: [String: Int] = [:]
         for (name, value) in settings.members where !value.isNull {
-            if environment[name] != nil { applied[name] = try accepted(value, for: name) }
+            if environment[name] != nil || Self.always.contains(name) { applied[name] = try accepted(value, for: name) }
             if portNames.contains(name) { ports[name] = try port(value, name: name) }
         }
         return (applied, ports)

@@ -9,14 +9,19 @@ extension ServerConfig {
         package let host: HostName
         /// Handed to the container as PUBLIC_IP.
         package let publicIP: String?
+        /// The time zone of the agent's schedules, by which the game's own clock goes too; nil for the image's.
+        package let zone: String?
 
         /// The user of the server's files, `uid:gid`, where it has one of its own.
         package let user: String?
 
-        package init(folder: String, host: HostName, publicIP: String?, user: String? = nil) {
+        package init(
+            folder: String, host: HostName, publicIP: String?, zone: String? = nil, user: String? = nil
+        ) {
             self.folder = folder
             self.host = host
             self.publicIP = publicIP
+            self.zone = zone
             self.user = user
         }
     }
@@ -49,6 +54,7 @@ extension ServerConfig {
         for port in plan.portGroups.first ?? [] { values[port.name.uppercased()] = .string(String(port.number)) }
         for (name, value) in plan.environment.members { values[name] = .string(value.environmentText ?? "") }
         if let publicIP = place.publicIP { values["PUBLIC_IP"] = .string(publicIP) }
+        if let zone = place.zone, values["TZ"] == nil { values["TZ"] = .string(zone) }
         return values.members.map { .init(name: $0.key, value: $0.value.string ?? "") }
     }
 

@@ -2,23 +2,38 @@ package import FoundationEssentials
 package import Peon
 
 extension ServerFolder {
-    /// Bounds of what is reported of a `config` folder: files, and bytes of each.
+    /// Bounds of what is reported of a `config` folder, which a game may write: files, and bytes that are read and told of each
+    /// and of all.
     private static let maxReportedFiles = 64
-    private static let maxReadBytes = 64 * 1024
-    private static let maxReportedCharacters = 2048
+    private static let maxReadBytes = 4096
+    private static let maxReportedBytes = (each: 2048, all: 16 << 10)
 
-    /// The files of the server's `config` folder, name to trimmed text, secrets masked; what is not text is left out.
+    /// The files of the server's `config` folder, name to trimmed text, secrets masked; what is not text is left out, and what
+    /// is past the bounds.
     package func configReport(secrets: Secrets) throws(PlanError) -> [StateReport.ConfigFile] {
         guard let folder = try configFolder() else { return [] }
         var report: [StateReport.ConfigFile] = []
+        var room = Self.maxReportedBytes.all
         for entry in try folder.entries(limit: Self.maxReportedFiles) where entry.kind == .file {
-            guard let bytes = try folder.read(entry.name, limit: Self.maxReadBytes),
-                let text = String(validating: bytes, as: UTF8.self)
-            else { continue }
+            guard let bytes = try folder.read(entry.name, limit: Self.maxReadBytes), let text = Self.text(bytes) else {
+                continue
+            }
             let masked = secrets.masked(text.trimmingBlanks, named: entry.name)
-            report.append(.init(name: entry.name, value: String(masked.prefix(Self.maxReportedCharacters))))
+            let name = entry.name.printable
+            let value = masked.prefix(bytes: min(Self.maxReportedBytes.each, room - name.utf8.count))
+            room -= name.utf8.count + value.utf8.count
+            guard room > 0 else { break }
+            report.append(.init(name: name, value: value))
         }
         return report
+    }
+
+    /// Nil for what is no text; a character that is cut off at the end is left out.
+    private static func text(_ bytes: [UInt8]) -> String? {
+        for cut in 0...(bytes.count == maxReadBytes ? 3 : 0) {
+            if let text = String(validating: bytes.dropLast(cut), as: UTF8.self) { return text }
+        }
+        return nil
     }
 
     /// What PEON's images say of themselves in `config/state`, and when they said it; nil where they do not.

@@ -23,6 +23,7 @@ enum Setting: String, CaseIterable {
     case warnMemory = "ORC_WARN_MEMORY"
     case warnPressure = "ORC_WARN_PRESSURE"
     case publicIP = "PUBLIC_IP"
+    case networks = "ORC_NETWORKS"
     case logLevel = "ORC_LOG_LEVEL"
     case logFormat = "ORC_LOG_FORMAT"
     case developerMode = "DEV_MODE"
@@ -50,6 +51,7 @@ enum Setting: String, CaseIterable {
         case .warnDisk: "90"
         case .warnMemory: "95"
         case .warnPressure: "20"
+        case .networks: "10.213.0.0/16"
         case .logLevel: "info"
         case .logFormat: "text"
         case .httpListen: "127.0.0.1:5000"
@@ -88,6 +90,8 @@ enum Setting: String, CaseIterable {
         case .warnMemory: "The percentage of the machine's memory in use at which it warns; 0: never."
         case .warnPressure: "The percentage of the time that something waits for memory at which it warns; 0: never."
         case .publicIP: "The address at which players reach this machine; handed to the containers."
+        case .networks:
+            "Addresses for servers' networks once the engine's own pools are used up, in sixteens; none: only the pools."
         case .logLevel: "trace, debug, info, warning or error."
         case .logFormat: "text or json."
         case .developerMode: "Set to anything but 0, false or disabled, it turns debug logs on."
@@ -108,8 +112,9 @@ enum Setting: String, CaseIterable {
         case .mqttURL, .mqttPassword, .apiKey: true
         case .host, .root, .mqttAuthorities, .mqttCertificate, .mqttKey, .mqttVersion, .brokerListen, .dockerHost,
             .dockerSocket, .dockerCertificates, .hostRoot, .plansURL, .stopGrace, .zone, .historyKeep, .historyMost,
-            .metricsInterval, .warnDisk, .warnMemory, .warnPressure, .publicIP, .logLevel, .logFormat,
-            .developerMode, .version, .httpListen, .httpHosts, .httpOrigins, .httpProxies, .httpCertificate, .httpKey:
+            .metricsInterval, .warnDisk, .warnMemory, .warnPressure, .publicIP, .networks, .logLevel,
+            .logFormat, .developerMode, .version, .httpListen, .httpHosts, .httpOrigins, .httpProxies, .httpCertificate,
+            .httpKey:
             false
         }
     }

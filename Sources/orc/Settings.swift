@@ -110,6 +110,7 @@ struct Settings: Sendable {
         _ = try history()
         _ = try metricsInterval()
         _ = try limits()
+        _ = try networks()
         _ = try logLevel()
         _ = try logsJSON()
         _ = try bridge()
@@ -188,6 +189,12 @@ struct Settings: Sendable {
         }
     }
 
+    /// Nil where networks come from the engine's own pools alone.
+    func networks() throws(SettingsError) -> Subnet? {
+        if self.given(.networks) == "none" { return nil }
+        return try read(.networks, "a range of IPv4 addresses such as 10.213.0.0/16, or none") { Subnet($0) }
+    }
+
     /// Of schedules that name none.
     func zone() throws(SettingsError) -> String {
         guard given(.zone) != nil else { return Zones.machineZone(machineZone) }
@@ -240,6 +247,7 @@ struct Settings: Sendable {
         var settings = AgentSettings(host: try host(), root: try root(), plansURL: self[.plansURL], version: version)
         settings.hostRoot = given(.hostRoot)
         settings.publicIP = given(.publicIP)
+        settings.networkRange = try networks()
         settings.stopGrace = try stopGrace()
         settings.zone = try zone()
         settings.history = try history()

@@ -31,6 +31,7 @@ struct Wiring {
     /// Runs the agent, and the bridge beside it, until they are told to end.
     func run() async throws {
         ResidentMemory.boundHeaps()
+        Descriptors.raiseLimit()
         let agentSettings = try settings.agent()
         try Root.prepare(agentSettings.root)
         let lock = try await RootLock(path: "\(agentSettings.own)/lock")
@@ -62,7 +63,6 @@ struct Wiring {
     }
 
     private func run(_ services: [any Service]) async throws {
-        Descriptors.raiseLimit()
         let named = (services + [ResidentMemory()]).map { NamedService(service: $0) }
         let group = ServiceGroup(services: named, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         try await group.run()
@@ -93,6 +93,9 @@ struct Wiring {
     /// `agent`: how the agent reaches the broker; of the embedded one the bridge is another user.
     private func bridge(_ bridgeSettings: BridgeSettings, _ agent: BusOptions, _ store: Store) throws -> HTTPBridge {
         var options = agent
+        var bridgeSettings = bridgeSettings
+        // Without descriptors left nothing goes on, neither bus nor engine: half of them are enough for callers.
+        bridgeSettings.maxConnections = min(bridgeSettings.maxConnections, Descriptors.raiseLimit() / 2)
         if try settings.brokers().isEmpty { options.broker = try brokerFiles().url(user: BrokerFiles.operatorUser) }
         if bridgeSettings.apiKey == nil, try store.keys().isEmpty { try makeFirstKey(store) }
         return try HTTPBridge(bridgeSettings, bus: options, keys: { try store.accessKeys() }, logger: logger)
@@ -212,11 +215,16 @@ struct RootLock {
 /// How many files and connections the process may hold.
 enum Descriptors {
     /// As many as the system lets it: thousands of readers of the event stream are that many connections.
-    static func raiseLimit() {
+    ///
+    /// - Returns: how many that are.
+    @discardableResult
+    static func raiseLimit() -> Int {
         var limit = rlimit()
-        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 1024 }
         limit.rlim_cur = min(limit.rlim_max, 65_536)
         // Where it may not, what it has must do.
         _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 1024 }
+        return Int(clamping: limit.rlim_cur)
     }
 }

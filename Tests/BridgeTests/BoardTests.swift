@@ -1,3 +1,4 @@
+import FoundationEssentials
 import NIOCore
 import Peon
 import Synchronization
@@ -57,8 +58,8 @@ import Testing
 
     @Test func `hosts and reports are bounded`() {
         let board = Board(feed: Feed(), maxBytes: 100_000)
-        for index in 0..<300 { board.take(HostName("h\(index)")!, path: "agent", payload: Array("{}".utf8)) }
-        #expect(board.hosts.count == 256)
+        for index in 0..<5000 { board.take(HostName("h\(index)")!, path: "agent", payload: Array("{}".utf8)) }
+        #expect(board.hosts.count == 4096)
         let big = JSON.object(["x": .string(String(repeating: "y", count: 9000))])
         for index in 0..<100 { take(board, "x\(index)", big) }
         board.take(HostName("h0")!, path: "big", payload: big.bytes)
@@ -249,5 +250,39 @@ import Testing
         for _ in 0..<1100 { append(feed, "server/a-b", kind: "event") }
         #expect(feed.resumption(after: "\(feed.epoch)-0") == nil)
         guard case .over = await feed.batch(from: 1) else { return #expect(Bool(false)) }
+    }
+}
+
+extension BoardTests {
+    @Test func `what the index does not name is nobody's server, whatever is retained`() {
+        let board = Board(feed: Feed())
+        board.linked()
+        let host = HostName("h")!
+        let ghost = ServerID(uid: "a.ghost")!, real = ServerID(uid: "a.real")!
+        func take(_ path: String, _ json: JSON) { board.take(host, path: path, payload: json.bytes) }
+        for server in [ghost, real] { take("server/\(server.sid)/state", ["state": "running"]) }
+        #expect(board.servers(of: host).map(\.id) == [ghost, real])
+        take("servers", ["servers": [["sid": .string(real.sid)]]])
+        #expect(board.servers(of: host).map(\.id) == [real] && board.server(ghost, of: host) == nil)
+        board.take(host, path: "servers", payload: [])
+        #expect(board.servers(of: host).count == 2)
+    }
+
+    @Test func `an agent whose last word is old is silent until it is heard again`() {
+        let board = Board(feed: Feed())
+        board.linked()
+        let host = HostName("h")!
+        func word(_ age: Double) -> [UInt8] {
+            let json: JSON = ["state": "online", "ts": Timestamp.json(Date().addingTimeInterval(-age))]
+            return json.bytes
+        }
+        board.take(host, path: "agent", payload: word(140))
+        #expect(board.presence(of: host) == .online)
+        let other = HostName("o")!
+        board.take(other, path: "agent", payload: word(1000))
+        #expect(board.presence(of: other) == .offline(reason: "silent") && board.session(of: other) == nil)
+        // Its clock may be wrong: that it is heard at all counts.
+        board.take(other, path: "agent", payload: word(999))
+        #expect(board.presence(of: other) == .online)
     }
 }

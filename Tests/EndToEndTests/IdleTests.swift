@@ -49,12 +49,10 @@ extension EndToEnd {
                             let agent = probe.topics.status(.agent)
                             let mark = probe.mark
                             try "".write(to: stall, atomically: true, encoding: .utf8)
-                            try await probe.report(agent, "the will", after: mark, limit: .seconds(60)) {
-                                $0["state"] == "offline" && $0["reason"] == "lost"
-                            }
-                            let lost = probe.mark
-                            try await probe.report(agent, "the agent", after: lost, limit: .seconds(60)) {
-                                $0["state"] == "online"
+                            // Whoever notices first: the agent, as nothing is acknowledged, or the broker, which tells the will.
+                            let session = probe.newest(agent)?["session"]
+                            try await probe.report(agent, "another connection", after: mark, limit: .seconds(90)) {
+                                $0["state"] == "online" && $0["session"] != session
                             }
                             #expect(try await probe.send(.ping).status == .ok)
                             #expect(probe.newest(agent)?["state"] == "online")

@@ -161,7 +161,9 @@ package final class Rig: Sendable {
     // The engine.
 
     /// `start`, `stop` or `kill`, with the engine's flags.
-    package func engine(_ command: String, _ flags: String...) async throws {
+    package func engine(_ command: String, _ flags: String...) async throws { try await engine(command, flags: flags) }
+
+    package func engine(_ command: String, flags: [String]) async throws {
         guard let engineFolder else { return }
         try await output(
             Testbed.package.appending(path: "Tests/engine").path(), [command, engineFolder.path()] + flags)
