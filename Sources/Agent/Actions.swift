@@ -152,7 +152,7 @@ struct Actions: Sendable {
             if !command.isJournalled { audit.write(entry) }
             audit.log(entry, level: .notice)
         }
-        if responder.deliver(reply, to: command.route) { ledger.noteSent(command) }
+        if responder.answer(command, reply) { ledger.noteSent(command) }
         for route in others { responder.send(reply.repeated, to: route) }
         outcomes.note(reply, on: command)
     }

@@ -14,7 +14,7 @@ struct Dispatch: Sendable {
         }
         let job = Job(command)
         // A schedule waits for no word, and tries again where there is no room.
-        if command.origin == .bus { responder.send(command.reply(.accepted), to: command.route) }
+        if command.origin == .bus { responder.accept(command) }
         switch command.effect {
         case .reads, .arranges:
             // Whoever asks for a server that is just being made waits for it beside all else.

@@ -39,6 +39,7 @@ struct Inbox: Sendable {
         incoming.correlation = message.correlation
         incoming.by = message.userProperties["by"]
         incoming.from = message.userProperties["from"]
+        incoming.replies = message.userProperties["replies"]
         do {
             guard let command = try reader.read(incoming, now: Date()) else { return nil }
             return admit(command, incoming, verdict)

@@ -24,6 +24,6 @@ final class Progress: Sendable {
         guard isDue else { return }
         var reply = command.reply(.progress)
         reply.data = data
-        responder.send(reply, to: command.route)
+        responder.tell(reply, of: command)
     }
 }

@@ -1,4 +1,5 @@
 import Bus
+import Dispatch
 import FoundationEssentials
 import Peon
 import Synchronization
@@ -8,6 +9,12 @@ final class Responder: Sendable {
     private let bus: Bus
     private let reports: RetainedReports
     private let seq = Atomic(0)
+    /// Commands whose senders have been told nothing yet.
+    private let unanswered = Mutex<Set<String>>([])
+    private let timer = DispatchQueue(label: "orc.replies")
+
+    /// Seconds within which a terminal reply makes an `accepted` needless: many clients take the first reply for the answer.
+    private static let patience = 0.08
 
     init(bus: Bus, reports: RetainedReports) {
         self.bus = bus
@@ -21,6 +28,34 @@ final class Responder: Sendable {
         return numbered
     }
 
+    /// Tells the mirror that a command is taken, and its sender where the terminal reply takes a while.
+    func accept(_ command: Command) {
+        let accepted = numbered(command.reply(.accepted))
+        _ = reports.emit(mirrored(accepted, to: command.route))
+        guard let full = full(accepted, to: command.route), !command.route.wantsLastAlone else { return }
+        unanswered.withLock { _ = $0.insert(command.key) }
+        timer.asyncAfter(deadline: .now() + Self.patience) { [self] in
+            unanswered.withLock { unanswered in
+                // Under the lock, so that it never comes behind the terminal reply.
+                if unanswered.remove(command.key) != nil { bus.publish(full) }
+            }
+        }
+    }
+
+    /// Tells how a command goes on, which says too that it was taken.
+    func tell(_ progress: Reply, of command: Command) {
+        unanswered.withLock { _ = $0.remove(command.key) }
+        send(progress, to: command.route)
+    }
+
+    /// Sends a command's last word, which has its number.
+    ///
+    /// - Returns: whether it has gone out.
+    func answer(_ command: Command, _ numbered: Reply) -> Bool {
+        unanswered.withLock { _ = $0.remove(command.key) }
+        return deliver(numbered, to: command.route)
+    }
+
     /// Numbers a reply and sends it.
     func send(_ reply: Reply, to route: ReplyRoute) { deliver(numbered(reply), to: route) }
 
@@ -32,7 +67,11 @@ final class Responder: Sendable {
         var isSent = true
         if let full = full(numbered, to: route) {
             // The last word must come through a broker that is away just now; what came before it is news of then.
-            if numbered.status.isTerminal { isSent = reports.emit(full) } else { bus.publish(full) }
+            if numbered.status.isTerminal {
+                isSent = reports.emit(full)
+            } else if !route.wantsLastAlone {
+                bus.publish(full)
+            }
         }
         return reports.emit(mirrored(numbered, to: route)) && isSent
     }

@@ -7,12 +7,17 @@ import Peon
 enum OwnField {
     static let apiKey = HTTPField.Name("X-Api-Key")
     static let forwardedFor = HTTPField.Name("X-Forwarded-For")
+    /// Words of our own behind an answer's status; the field itself never goes out (``HTTPVersionHandler``).
+    static let reason = HTTPField.Name("X-Orc-Reason")
     static let idempotencyKey = HTTPField.Name("Idempotency-Key")
     static let lastEventID = HTTPField.Name("Last-Event-ID")
 }
 
 extension HTTPFields {
-    subscript(name: HTTPField.Name?) -> String? { name.flatMap { self[$0] } }
+    subscript(name: HTTPField.Name?) -> String? {
+        get { name.flatMap { self[$0] } }
+        set { if let name { self[name] = newValue } }
+    }
 }
 
 /// Who calls.

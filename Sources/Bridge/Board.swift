@@ -257,17 +257,22 @@ final class Board: Sendable {
 
     /// Every report that `isWanted`, as frames of the event stream, and the number with which the stream goes on.
     ///
-    /// The frames have no number of their own: whoever is cut off in the middle begins anew.
+    /// The last frame alone has a number: whoever is cut off in the middle begins anew.
     func snapshot(where isWanted: (Feed.Subject) -> Bool) -> (frames: [ByteBuffer], next: Int) {
         let (hosts, next) = state.withLock { ($0.hosts, feed.next) }
-        var frames: [ByteBuffer] = []
+        var told: [JSON] = []
         for (host, reports) in hosts.sorted(by: { "\($0.key)" < "\($1.key)" }) {
             for (path, report) in reports.sorted(by: { $0.key < $1.key })
             where isWanted(Feed.Subject(host: host, path: path, kind: "report")) {
-                frames.append(feed.frame(event: "report", Self.telling(host, path, report.json), number: nil))
+                told.append(Self.telling(host, path, report.json))
             }
         }
-        return (frames, next)
+        // That what follows is the whole truth anew.
+        let reset = feed.frame(event: "reset", [:], number: told.isEmpty && next > 0 ? next - 1 : nil)
+        let frames = told.enumerated().map { index, json in
+            feed.frame(event: "report", json, number: index == told.count - 1 && next > 0 ? next - 1 : nil)
+        }
+        return ([reset] + frames, next)
     }
 
     /// Something that happened, and is not retained.

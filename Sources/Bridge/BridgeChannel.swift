@@ -67,6 +67,7 @@ struct BridgeChannel: HTTPChannelHandler {
     private func http(_ channel: any Channel, logger: Logger) -> EventLoopFuture<Kind> {
         channel.eventLoop.makeCompletedFuture {
             let pipeline = channel.pipeline.syncOperations
+            try pipeline.addHandler(HTTPVersionHandler())
             try pipeline.addHandler(Farewell())
             try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: false))
             try pipeline.addHandler(RequestPatience(.seconds(Int64(BridgeSettings.requestPatience))))

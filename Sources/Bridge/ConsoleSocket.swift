@@ -76,6 +76,8 @@ struct ConsoleSocket: Sendable {
     }
 
     private func take(_ frame: WebSocketFrame, _ outbound: Outbound) async throws {
+        // Unmasked, or with bits that mean nothing here (RFC 6455, 5.1 and 5.2): it is no client's.
+        guard frame.maskKey != nil, !frame.rsv1, !frame.rsv2, !frame.rsv3 else { throw Ending.over(.protocolError) }
         switch frame.opcode {
         case .text: try await type(frame.unmaskedData, outbound)
         case .ping: try await outbound.write(WebSocketFrame(fin: true, opcode: .pong, data: frame.unmaskedData))

@@ -17,6 +17,22 @@ struct EventStream: Sendable {
         var servers: Set<ServerID> = []
         var kinds: Set<String> = []
 
+        private static let known = Set(
+            ["report", "event"] + Topics.HostReport.allCases.map(\.rawValue)
+                + Topics.ServerReport.allCases.map(\.rawValue))
+
+        /// Makes sure that somebody has told of what is asked for: a typing error would give an empty stream for ever.
+        func check(on board: Board) throws {
+            guard board.isConfirmed else { return }
+            if let host = hosts.first(where: { board.presence(of: $0) == .unknown }) {
+                throw Problem(.notFound, "no host \(host) is on the bus")
+            }
+            let places = hosts.isEmpty ? board.hosts : Array(hosts)
+            for server in servers where !places.contains(where: { board.server(server, of: $0) != nil }) {
+                throw Problem(.notFound, "there is no server \(server)")
+            }
+        }
+
         /// - Throws: ``Problem`` where a name cannot be one.
         init(_ query: Query, _ scope: AccessScope) throws {
             for name in query.all("host") {
@@ -28,6 +44,9 @@ struct EventStream: Sendable {
                 servers.insert(server)
             }
             kinds = Set(query.all("kind"))
+            if let unknown = kinds.subtracting(Self.known).min() {
+                throw Problem(.badRequest, "kind: \(Suggestion.complaint(about: unknown, of: Self.known.sorted()))")
+            }
             guard !scope.servers.isEmpty else { return }
             guard servers.isSubset(of: scope.servers) else {
                 throw Problem(.notAllowed, "this key is not for that server")
@@ -41,9 +60,6 @@ struct EventStream: Sendable {
                 && (kinds.isEmpty || subject.kinds.contains { kinds.contains($0) })
         }
     }
-
-    /// Tells the reader that what follows is the whole truth anew.
-    private static let reset = ByteBuffer(string: "event: reset\ndata: {}\n\n")
 
     var answer: Answer {
         var answer = Answer(.ok, headers: [.contentType: "text/event-stream", .cacheControl: "no-store"])
@@ -69,7 +85,7 @@ extension EventStream: AsyncSequence {
             while stream.caller.isLetIn() {
                 switch await stream.board.feed.batch(from: number) {
                 case .over: return nil
-                case .quiet: return stream.board.feed.mark(before: number)
+                case .quiet: return Feed.alive
                 case .entries(let entries, let following):
                     number = following
                     next = following
@@ -83,12 +99,11 @@ extension EventStream: AsyncSequence {
         private mutating func firstWord() -> ByteBuffer {
             if let resumed = stream.lastID.flatMap({ stream.board.feed.resumption(after: $0) }) {
                 next = resumed
-                return stream.board.feed.mark(before: resumed)
+                return Feed.alive
             }
             let snapshot = stream.board.snapshot(where: stream.filter.wants)
             next = snapshot.next
-            let mark = stream.board.feed.mark(before: snapshot.next)
-            return ([EventStream.reset] + snapshot.frames + [mark]).joined
+            return snapshot.frames.joined
         }
     }
 }

@@ -133,11 +133,8 @@ final class Feed: Sendable {
         for waiter in waiters { waiter.resume() }
     }
 
-    /// Has a reader remember a number, and shows that the stream is alive (HTML standard, 9.2.6: without data nothing is
-    /// dispatched).
-    func mark(before number: Int) -> ByteBuffer {
-        ByteBuffer(string: number > 0 ? ": alive\nid: \(epoch)-\(number - 1)\n\n" : ": alive\n\n")
-    }
+    /// Shows that the stream lives: a comment alone, as some clients take a block with an id for an event.
+    static let alive = ByteBuffer(string: ": alive\n\n")
 
     /// What has come from `number` on; waits until there is something, or ``stir()`` is called.
     func batch(from number: Int) async -> Batch {

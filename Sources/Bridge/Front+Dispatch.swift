@@ -43,8 +43,10 @@ extension Front {
         case .events:
             guard board.isLinked else { throw Problem.noBroker }
             let lastID = call.fields[OwnField.lastEventID] ?? call.query["last_event_id"]
+            let filter = try EventStream.Filter(call.query, call.caller.scope)
+            try filter.check(on: board)
             return EventStream(
-                board: board, filter: try EventStream.Filter(call.query, call.caller.scope), lastID: lastID,
+                board: board, filter: filter, lastID: lastID,
                 caller: call.caller
             ).answer
         case .serverCommand(let host, let server, let action):

@@ -136,7 +136,15 @@ struct PeonAPI: Sendable {
         body["error"] = .string(reason)
         body["detail"] = .string(reason)
         body["code"] = .string(code)
-        return .peon(.object(body), status)
+        var answer = Answer.peon(.object(body), status)
+        answer.headers[OwnField.reason] = plain(reason)
+        return answer
+    }
+
+    /// Fit to stand behind the status of an answer: PEON's bot, as many programs, shows nothing else of a failure.
+    private static func plain(_ reason: String) -> String {
+        let plain = reason.unicodeScalars.map { (0x20...0x7E).contains($0.value) ? Character($0) : "?" }
+        return String(plain).prefix(bytes: 200)
     }
 
     static func failure(_ reply: Reply) -> Answer {

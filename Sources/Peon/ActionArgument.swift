@@ -35,7 +35,7 @@ package struct ActionArgument: Sendable {
         switch kind {
         case .text(let maxBytes): .text(maxLength: maxBytes, pattern: #"^[^\u0000]*$"#)
         case .line(let maxBytes): .text(maxLength: maxBytes, pattern: #"^[^\u0000-\u001F\u007F]*$"#)
-        case .flag: .anyOf([true, false, 0, 1, "true", "false", "yes", "no"])
+        case .flag: .boolean  // what PEON's clients send in its place is taken too
         case .image: .text(maxLength: ImageReference.maxBytes, pattern: ImageReference.pattern)
         case .whole(let range): .integer(range)
         case .word(let words): .oneOf(words)

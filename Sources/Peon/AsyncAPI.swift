@@ -42,16 +42,29 @@ enum AsyncAPI {
                 ("event-agent", channel("peon/{host}/event/agent", schema: "event-agent", false)),
                 ("console-server", channel("peon/{host}/console/server/{sid}", schema: "console-server", true)),
                 ("reply", replyChannel),
+                ("result-server", result("server/{sid}/{action}", serverParameters)),
+                ("result-agent", result("agent/{action}", hostParameter)),
             ]
     }
 
     private static var replyChannel: JSON {
         [
             "address": "peon/{host}/reply/{client}",
+            "description": "The topic that the command's reply_to names below reply/, or its MQTT 5 response topic.",
             "parameters": [
                 "host": ["description": "The machine's name, [a-z0-9-]{1,32}."],
                 "client": ["description": "As the command's reply_to or its MQTT 5 response topic says."],
             ],
+            "messages": ["reply": ["payload": ["$ref": "#/components/schemas/reply"]]],
+        ]
+    }
+
+    /// The mirror of every reply, without its data: the command's path below `cmd/`.
+    private static func result(_ path: String, _ parameters: JSON) -> JSON {
+        var named = parameters.object ?? [:]
+        named["action"] = ["description": "The action that was asked for."]
+        return [
+            "address": .string("peon/{host}/result/\(path)"), "parameters": .object(named),
             "messages": ["reply": ["payload": ["$ref": "#/components/schemas/reply"]]],
         ]
     }
@@ -89,7 +102,16 @@ enum AsyncAPI {
                 ]
             )
         }
-        return commands + reports
+        let results = ["result-server", "result-agent"].map { name -> (String, JSON) in
+            (
+                name,
+                [
+                    "action": "send", "channel": reference(name),
+                    "bindings": ["mqtt": ["qos": 1, "retain": false, "bindingVersion": "0.2.0"]],
+                ]
+            )
+        }
+        return commands + reports + results
     }
 
     /// What may be lost: more comes soon.

@@ -93,9 +93,11 @@ package struct ReplyRoute: Sendable, Hashable {
     /// The mirror under `result/`.
     package let mirror: String
     /// The topic under `reply/` that the sender named.
-    package let topic: String?
+    package var topic: String?
     /// The v5 correlation data, given back bit for bit.
     package let correlation: [UInt8]?
+    /// Whether the sender wants the terminal reply alone.
+    package var wantsLastAlone = false
 
     package init(mirror: String, topic: String?, correlation: [UInt8]?) {
         self.mirror = mirror

@@ -9,6 +9,8 @@ package struct CommandMessage: Sendable {
     package var correlation: [UInt8]?
     package var by: String?
     package var from: String?
+    /// Which replies are wanted: `last` for the terminal one alone.
+    package var replies: String?
 
     package init(topic: String, payload: [UInt8]) {
         self.topic = topic
@@ -23,7 +25,7 @@ extension CommandMessage {
         let json: JSON = [
             "topic": .string(topic), "payload": .string(text), "response_topic": .optional(responseTopic),
             "correlation": correlation.map { .array($0.map { .number(String($0)) }) } ?? .null, "by": .optional(by),
-            "from": .optional(from),
+            "from": .optional(from), "replies": .optional(replies),
         ]
         return json.text()
     }
@@ -38,6 +40,7 @@ extension CommandMessage {
         correlation = json["correlation"]?.array?.compactMap { $0.int.flatMap { UInt8(exactly: $0) } }
         by = json["by"]?.string
         from = json["from"]?.string
+        replies = json["replies"]?.string
     }
 }
 
@@ -89,12 +92,21 @@ package struct CommandReader: Sendable {
         var draft = Draft(route: ReplyRoute(mirror: mirror, topic: nil, correlation: correlation))
         draft.id = correlation.flatMap(Self.id)
         draft.sender = Refusal.Sender(by: message.by, place: message.from)
-        if message.isRetained { throw draft.refusal(.retained, "retained commands are never run") }
+        draft.route.wantsLastAlone = message.replies == "last"
+        if message.isRetained {
+            draft.adoptLeniently(message.payload, topics: topics)
+            throw draft.refusal(.retained, "retained commands are never run")
+        }
         guard isAnswerable else {
             throw draft.refusal(.tooLarge, "correlation data of more than \(Self.maxCorrelationBytes) bytes")
         }
         try draft.adopt(responseTopic: message.responseTopic, topics: topics)
-        let members = try draft.members(of: message.payload, address: address)
+        let members: JSON.Object
+        do throws(Refusal) { members = try draft.members(of: message.payload, address: address) } catch {
+            // Its sender is told, where it can be read who that is.
+            draft.adoptLeniently(message.payload, topics: topics)
+            throw draft.refusal(error.code, error.reason)
+        }
         try draft.adoptEnvelope(members, topics: topics)
         if let deadline = try draft.deadline(members), deadline < now {
             throw draft.refusal(.expired, "its time to live had passed")
@@ -143,7 +155,9 @@ private struct Draft {
     var id: String?
     var sender = Refusal.Sender()
 
-    static let envelope: Set<String> = ["id", "ts", "ttl", "reply_to", "args", "by", "from", "converge", "v"]
+    static let envelope: Set<String> = [
+        "id", "ts", "ttl", "reply_to", "args", "by", "from", "converge", "v", "replies",
+    ]
 
     func refusal(_ code: Reply.Code, _ reason: String) -> Refusal {
         Refusal(code: code, reason: reason, id: id, route: route, sender: sender)
@@ -154,7 +168,7 @@ private struct Draft {
         guard topics.allowsReply(to: responseTopic) else {
             throw refusal(.badReplyTopic, "replies go below \(topics.reply(to: "")) only")
         }
-        route = ReplyRoute(mirror: route.mirror, topic: responseTopic, correlation: route.correlation)
+        route.topic = responseTopic
     }
 
     /// The payload's members; a bare word becomes the one argument that it stands for.
@@ -183,25 +197,44 @@ private struct Draft {
         }
     }
 
+    /// Takes over id and reply topic of a payload that is refused, as far as it can be read.
+    mutating func adoptLeniently(_ payload: [UInt8], topics: Topics) {
+        let members = JSON.leadingMembers(of: payload, maxDepth: CommandReader.maxDepth)
+        if let text = members["id"]?.string, Self.isID(text) { id = text }
+        adoptReplies(members)
+        if route.topic == nil, let client = members["reply_to"]?.string, let topic = topics.replyTopic(for: client) {
+            route.topic = topic
+        }
+    }
+
+    private static func isID(_ text: String) -> Bool {
+        (1...CommandReader.maxIDBytes).contains(text.utf8.count) && text.unicodeScalars.allSatisfy(\.isPrintable)
+    }
+
+    private mutating func adoptReplies(_ members: JSON.Object) {
+        if members["replies"]?.string == "last" { route.wantsLastAlone = true }
+    }
+
     mutating func adoptEnvelope(_ members: JSON.Object, topics: Topics) throws(Refusal) {
         sender = Refusal.Sender(
             by: members["by"]?.string ?? sender.by, place: members["from"]?.string ?? sender.place)
         switch members["id"] {
         case nil, .null?: break
-        case .string(let text)?
-        where (1...CommandReader.maxIDBytes).contains(text.utf8.count) && text.unicodeScalars.allSatisfy(\.isPrintable):
-            id = text
+        case .string(let text)? where Self.isID(text): id = text
         default: throw refusal(.badArguments, "id: must be plain text of 1 to \(CommandReader.maxIDBytes) bytes")
         }
         switch members["reply_to"] {
         case nil, .null?: break
-        case .string(let client)? where Topics.allowsClient(client):
-            if route.topic == nil {
-                route = ReplyRoute(
-                    mirror: route.mirror, topic: topics.reply(to: client), correlation: route.correlation)
+        case .string(let client)?:
+            guard let topic = topics.replyTopic(for: client) else {
+                throw refusal(
+                    .badReplyTopic,
+                    "reply_to: must be topic levels of [A-Za-z0-9_-], or a topic below \(topics.reply(to: ""))")
             }
-        default: throw refusal(.badReplyTopic, "reply_to: must be one topic level of [A-Za-z0-9_-]{1,64}")
+            if route.topic == nil { route.topic = topic }
+        default: throw refusal(.badReplyTopic, "reply_to: must be text")
         }
+        adoptReplies(members)
     }
 
     /// `ts + ttl`, where both are given.

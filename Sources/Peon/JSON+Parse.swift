@@ -34,6 +34,12 @@ extension JSON {
         return try parser.document()
     }
 
+    /// The members of an object up to the first that cannot be read: of what is cut short, or no JSON further on.
+    package static func leadingMembers(of bytes: [UInt8], maxDepth: Int) -> JSON.Object {
+        var parser = JSONParser(bytes: bytes, maxDepth: maxDepth)
+        return parser.leadingMembers()
+    }
+
     package static func parse(_ text: String, maxDepth: Int = 32) throws(JSONError) -> JSON {
         try parse(Array(text.utf8), maxDepth: maxDepth)
     }
@@ -89,6 +95,19 @@ private struct JSONParser {
         } while take(",")
         guard take("}") else { throw malformed }
         return JSON.Object(unique: members)
+    }
+
+    /// At most as many as a command has.
+    mutating func leadingMembers() -> JSON.Object {
+        var members = JSON.Object()
+        skipBlanks()
+        guard (try? open(depth: 1)) != nil else { return members }
+        for _ in 0..<CommandReader.maxMembers {
+            guard let (key, value) = try? member(depth: 1) else { break }
+            members[key] = value
+            guard take(",") else { break }
+        }
+        return members
     }
 
     mutating func member(depth: Int) throws(JSONError) -> (String, JSON) {

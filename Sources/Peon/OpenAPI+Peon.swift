@@ -185,7 +185,7 @@ extension OpenAPI {
 
     private static var console: JSON {
         Operation(
-            id: "peon-console",
+            id: "peon-console-socket",
             summary: "A WebSocket: the last lines, then what is printed, a line a message; a message in is typed.",
             tag: "peon", role: .viewer, parameters: [uid, hostQuery],
             answers: [

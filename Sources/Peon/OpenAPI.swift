@@ -100,12 +100,13 @@ package enum OpenAPI {
                 "operationId": .string(id), "summary": .string(summary), "tags": [.string(tag)],
             ]
             if let role {
-                operation["description"] = .string("Takes a key of a \(role.rawValue), or more.")
+                operation["description"] = .string(
+                    "Takes a key of \(role == .viewer ? "a" : "an") \(role.rawValue), or more.")
             } else {
                 operation["security"] = []
             }
             if !parameters.isEmpty { operation["parameters"] = .array(parameters) }
-            if let body { operation["requestBody"] = body }
+            if let body, !body.isNull { operation["requestBody"] = body }
             operation["responses"] = .object(
                 JSON.Object(answers.sorted { $0.status < $1.status }.map { (String($0.status), $0.answer) }))
             return .object(operation)

@@ -45,6 +45,14 @@ package struct Topics: Sendable, Hashable {
         return !path.unicodeScalars.contains { $0 == "+" || $0 == "#" || $0.value < 0x20 || $0.value == 0x7F }
     }
 
+    /// Where a JSON `reply_to` has replies go: a client's name, of one level or a few, or the whole topic; nil for what is neither.
+    package func replyTopic(for text: String) -> String? {
+        let path = path(below: "reply/", in: text).map { "\($0)" } ?? text
+        let levels = path.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+        guard levels.count <= 4, levels.allSatisfy({ Self.allowsClient(String(Substring($0))) }) else { return nil }
+        return reply(to: path)
+    }
+
     /// The client's name in a JSON `reply_to`: `[A-Za-z0-9_-]{1,64}`.
     package static func allowsClient(_ name: String) -> Bool {
         (1...64).contains(name.utf8.count)
@@ -83,6 +91,10 @@ extension Topics {
         case ("agent"?, 2): return AgentAction(rawValue: levels[1]).map(Address.agent) ?? .unknownAction(levels[1])
         case ("server"?, 3):
             return ServerAction(rawValue: levels[2]).map { .server(level: levels[1], $0) } ?? .unknownAction(levels[2])
+        case ("server"?, 4):
+            // A uid on a broker that turns its dot into a slash (RabbitMQ).
+            return ServerAction(rawValue: levels[3]).map { .server(level: "\(levels[1]).\(levels[2])", $0) }
+                ?? .unknownAction(levels[3])
         default: return .unknownAction(levels.last ?? "")
         }
     }

@@ -4,6 +4,7 @@ import FoundationEssentials
 import Glibc
 import Logging
 import Peon
+import Synchronization
 
 /// Sends one command and follows its replies.
 struct Caller {
@@ -17,39 +18,76 @@ struct Caller {
         let id: String
     }
 
+    /// What has been heard so far.
+    private final class Heard: Sendable {
+        private let state = Mutex((agent: false, reply: false))
+        /// Whether the agent has said that it is there.
+        var hasAgent: Bool { state.withLock { $0.agent || $0.reply } }
+        var hasReply: Bool { state.withLock { $0.reply } }
+        func noteAgent() { state.withLock { $0.agent = true } }
+        func noteReply() { state.withLock { $0.reply = true } }
+    }
+
+    /// How long the broker may take to tell what it retains of the agent.
+    private static let patience = Duration.seconds(3)
+    /// Seconds after which an agent's last heartbeat counts for nothing.
+    private static let longestSilence: TimeInterval = 150
+
     /// `seconds`: how long to wait for the terminal reply, which is the answer; `each` is called with every reply.
     func send(_ call: Call, seconds: Int, each: @escaping @Sendable (Reply) -> Void = { _ in }) async throws -> Reply {
         try await BusClient.with(options, logger: logger) { client in
-            try await withThrowingTaskGroup(of: Reply.self) { group in
-                group.addTask { try await Self.exchange(call, client, each: each) }
+            try await withThrowingTaskGroup(of: Reply?.self) { group in
+                let heard = Heard()
+                group.addTask { try await Self.exchange(call, client, heard, each: each) }
                 group.addTask {
                     try await Task.sleep(for: .seconds(seconds))
-                    throw BusError.noAnswer(seconds: seconds)
+                    throw heard.hasReply ? BusError.underWay(seconds: seconds) : BusError.noAnswer(seconds: seconds)
+                }
+                group.addTask {
+                    try await Task.sleep(for: Self.patience)
+                    if !heard.hasAgent { throw BusError.noAgent(host: "\(call.topics.host)", reason: nil) }
+                    return nil
                 }
                 defer { group.cancelAll() }
-                guard let reply = try await group.next() else { throw BusError.notConnected }
-                return reply
+                while let reply = try await group.next() { if let reply { return reply } }
+                throw BusError.notConnected
             }
         }
     }
 
     private static func exchange(
-        _ call: Call, _ client: BusClient, each: @Sendable (Reply) -> Void
+        _ call: Call, _ client: BusClient, _ heard: Heard, each: @Sendable (Reply) -> Void
     ) async throws -> Reply {
         let name = "cli-\(UUID().uuidString.prefix(13).lowercased())"
         let replyTopic = call.topics.reply(to: name)
-        try await client.subscribe([replyTopic])
+        let agentTopic = call.topics.status(.agent)
+        try await client.subscribe([replyTopic, agentTopic])
         let payload: JSON = [
             "id": .string(call.id), "reply_to": .string(name), "by": .string(Self.user), "from": "cli",
             "args": .object(call.arguments),
         ]
         guard client.publish(Publication(call.topic, payload.bytes)) else { throw BusError.notConnected }
-        for await message in client.messages() where message.topic == replyTopic {
-            guard let json = try? JSON.parse(message.payload), let reply = Reply(json) else { continue }  // not a reply
+        for await message in client.messages() {
+            guard let json = try? JSON.parse(message.payload) else { continue }  // nobody's word
+            if message.topic == agentTopic, !heard.hasReply {
+                if let reason = absence(json) { throw BusError.noAgent(host: "\(call.topics.host)", reason: reason) }
+                heard.noteAgent()
+            }
+            guard message.topic == replyTopic, let reply = Reply(json) else { continue }
+            heard.noteReply()
             each(reply)
             if reply.status.isTerminal { return reply }
         }
         throw BusError.notConnected
+    }
+
+    /// Why nobody is there, by what an agent said of itself last; nil where somebody is.
+    private static func absence(_ report: JSON) -> String? {
+        guard report["state"]?.string == AgentReport.Presence.online.rawValue else {
+            return report["reason"]?.string ?? "offline"
+        }
+        let age = report["ts"].flatMap(Timestamp.date).map { -$0.timeIntervalSinceNow } ?? 0
+        return age > longestSilence ? "silent" : nil
     }
 }
 
@@ -66,6 +104,7 @@ func orUnreachable<Result>(_ body: () async throws -> Result) async throws -> Re
         return try await body()
     } catch {
         StandardError.write("orc: \(error)\n")
+        if case BusError.underWay = error { throw ExitCode(4) }
         throw ExitCode(3)
     }
 }

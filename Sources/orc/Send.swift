@@ -8,7 +8,8 @@ struct Send: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Sends a command and prints its replies.",
         discussion: ActionHelp.text
-            + "\n\nExit codes: 0 done, 1 refused or failed, 3 no agent or no broker answers, 64 not understood.")
+            + "\n\nExit codes: 0 done, 1 refused or failed, 3 no agent or no broker answers, 4 still under way when the wait was over, 64 not understood."
+    )
 
     @OptionGroup var flags: SettingsFlags
 
@@ -56,7 +57,8 @@ struct Send: AsyncParsableCommand {
             guard !server.contains(where: { "/+#".contains($0) }) else {
                 throw ValidationError("\(server) is no server's name")
             }
-            topic = topics.command(serverAction, server)
+            // As the sid: to some brokers a dot in a topic is a slash.
+            topic = topics.command(serverAction, ServerID(server)?.sid ?? server)
         } else {
             throw ValidationError("there is no action \(action)")
         }

@@ -67,7 +67,7 @@ import Testing
         ("server/valheim-alpha/stop", #"{"ttl":"x"}"#, .badArguments),
         ("server/valheim-alpha/stop", #"{"ttl":5,"ts":1799999990}"#, .expired),
         ("server/valheim-alpha/stop", #"{"ttl":5,"ts":"2027-01-15T07:59:50Z"}"#, .expired),
-        ("server/valheim-alpha/stop", #"{"reply_to":"a/b"}"#, .badReplyTopic),
+        ("server/valheim-alpha/stop", #"{"reply_to":"a//b"}"#, .badReplyTopic),
         ("server/valheim-alpha/stop", #"{"reply_to":"+"}"#, .badReplyTopic),
         ("server/valheim-alpha/description", "{}", .badArguments), ("server/valheim-alpha/power", "{}", .badArguments),
         ("server/valheim-alpha/fly", "{}", .unknownAction), ("server/valheim-alpha/START", "{}", .unknownAction),
