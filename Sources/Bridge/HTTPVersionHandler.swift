@@ -2,8 +2,10 @@ import HTTPTypes
 import NIOCore
 import NIOHTTP1
 
-/// Keeps to what each version of HTTP asks for: a request of 1.1 names one host (RFC 9112, 3.2), and an answer to 1.0 has no
-/// chunks and ends its connection (RFC 9112, 6.1 and 9.3). An answer's own words go behind its status.
+/// Keeps to what each version of HTTP asks for.
+///
+/// A request of 1.1 names one host (RFC 9112, 3.2), and an answer to 1.0 has no chunks and ends its connection (RFC 9112,
+/// 6.1 and 9.3). An answer's own words go behind its status.
 final class HTTPVersionHandler: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
