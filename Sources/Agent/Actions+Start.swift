@@ -86,9 +86,7 @@ extension Actions {
         let place = ServerConfig.Place(
             folder: path, host: settings.host, publicIP: settings.publicIP, zone: settings.zone,
             user: "\(owner.user):\(owner.group)")
-        let spec = config.container(at: place, hasFile: folder.hasFile)
-        try folder.writeCompose(spec)
-        return spec
+        return config.container(at: place, hasFile: folder.hasFile)
     }
 
     /// Whose the files are that the game works on.
@@ -129,9 +127,12 @@ extension Actions {
     func make(_ spec: ContainerSpec, for config: ServerConfig, progress: Progress) async throws -> String {
         let image = try await readyImage(spec.image, server: config.server, progress: progress)
         try Task.checkCancellation()
+        try ServerFolder(config.server, in: settings.servers).writeCompose(spec, isPeons: image.isPeons)
+        let creation = ContainerCreation(
+            spec, imageID: image.id, isPeons: image.isPeons, memory: settings.serverMemory)
         return try await shielded {
             try await makeNetwork(spec)
-            let id = try await engine.create(ContainerCreation(spec, imageID: image.id), name: spec.name)
+            let id = try await engine.create(creation, name: spec.name)
             await reconciler.look(at: config.server)
             return id
         }

@@ -117,7 +117,7 @@ extension Actions {
             case .engine: return try await engine.stop(container.id, grace: recipe.grace)
             case .signal(let signal): try await engine.kill(container.id, signal: signal.rawValue)
             case .command(let text): try await engine.write(Array("\(text)\n".utf8), toInputOf: container.id)
-            case .signalAll(let signal): rest -= try await signalAll(signal, grace: recipe.grace, container.id)
+            case .signalAll(let signal): rest -= try await signalAll(signal, grace: recipe.grace, container)
             }
         } catch EngineError.refused(status: 409, _) {}  // it has ended by itself just now
         if try await !hasEnded(container.id, within: rest) { try await killed(container.id) }
@@ -128,18 +128,22 @@ extension Actions {
     /// Signals all but the first process; after half of the grace again with TERM, which not every game takes first.
     ///
     /// - Returns: the seconds of the grace that have passed.
-    private func signalAll(_ signal: StopSignal, grace: Int, _ container: String) async throws -> Int {
+    private func signalAll(_ signal: StopSignal, grace: Int, _ container: ContainerDetail) async throws -> Int {
         try await signalOthers(signal, in: container)
-        guard signal != .term, try await !hasEnded(container, within: grace / 2) else { return 0 }
+        guard signal != .term, try await !hasEnded(container.id, within: grace / 2) else { return 0 }
         try await signalOthers(.term, in: container)
         return grace / 2
     }
 
     /// `kill(-1)` reaches every process of the container but its first and the caller (kill(2)).
     ///
-    /// The text is constant.
-    private func signalOthers(_ signal: StopSignal, in container: String) async throws {
-        try await engine.execute(["/bin/sh", "-c", "kill -\(signal.rawValue) -1"], in: container)
+    /// The text is constant. Root without its capabilities reaches nobody's processes but its own: then the game's own
+    /// user asks.
+    private func signalOthers(_ signal: StopSignal, in container: ContainerDetail) async throws {
+        let own = container.config.user.flatMap { $0.isEmpty ? nil : $0 }
+        let user = container.hostConfig.letsRootSignal ? nil : own
+        try await engine.execute(
+            ["/bin/sh", "-c", "kill -\(signal.rawValue) -1"], as: user ?? "0", in: container.id)
     }
 
     func hasEnded(_ container: String, within seconds: Int) async throws -> Bool {

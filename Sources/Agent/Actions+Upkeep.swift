@@ -15,6 +15,7 @@ extension Actions {
             case .retry: try await retry(server, job)
             case .restore: try await restore(server, job)
             case .finishStop(let step): try await finishStop(server, job, step)
+            case .stopForRoom: try await stopForRoom(server, job)
             case .discard(let isInPlace): try await discard(server, inPlace: isInPlace)
             }
         } catch {
@@ -67,6 +68,14 @@ extension Actions {
         }
         end(server)
         if fleet[server]?.desired == .running, fleet[server]?.isRunning != true { try await run(server, job) }
+    }
+
+    /// Stops a server that takes more of the disk than it may; it stays down until somebody starts it.
+    private func stopForRoom(_ server: ServerID, _ job: Job) async throws {
+        guard fleet[server]?.isRunning == true else { return }
+        logger.warning("a server's folder is full: it is stopped", metadata: ["server.id": "\(server)"])
+        try fleet.set(.stopped, for: server)
+        _ = try await bringDown(server, job)
     }
 
     /// Cleans up after a creation of which there never was a game: one that has run once may hold a world.

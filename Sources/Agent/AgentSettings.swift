@@ -17,6 +17,8 @@ package struct AgentSettings: Sendable {
     /// The first of the users of which a server may have one for itself: past those of people, services and most ranges for
     /// containers, and the last that a plain tar archive can name.
     package var firstOwnUser: UInt32 = 2_000_000
+    /// Bytes that a server may use where its plan does not say; nil without a limit.
+    package var serverMemory = AgentSettings.mostOfMemory
     /// Seconds that a server gets to stop where neither its owner nor its plan says.
     package var stopGrace = 60
     /// The time zone of schedules that name none; the name of one that the machine knows.
@@ -45,6 +47,10 @@ package struct AgentSettings: Sendable {
         self.plansURL = plansURL
         self.version = version
     }
+
+    /// Three quarters of the machine's memory: a game that runs wild is ended before the machine's other services are.
+    private static let mostOfMemory = KernelText.number("MemTotal", in: ProcFile.read("/proc/meminfo"))
+        .map { $0 / 4 * 3 * 1024 }
 
     package var servers: String { "\(root)/servers" }
     package var backups: String { "\(root)/backups" }

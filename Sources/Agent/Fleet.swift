@@ -23,6 +23,8 @@ final class Fleet: Sendable {
         case retryStart(ServerID)
         /// What could not be done is to be tried again.
         case again(ServerID, Job.Upkeep)
+        /// A server takes more of the disk than it may.
+        case stopForRoom(ServerID)
         /// The engine is followed again, and every server has been looked at.
         case recover
     }
@@ -178,6 +180,9 @@ final class Fleet: Sendable {
 
     /// Has what could not be done to a server tried again later.
     func tryAgain(_ upkeep: Job.Upkeep, of id: ServerID) { duty.yield(.again(id, upkeep)) }
+
+    /// Has a server stopped that takes more of the disk than it may.
+    func stopForRoom(_ id: ServerID) { duty.yield(.stopForRoom(id)) }
 
     func setEngineReachable(_ isReachable: Bool) {
         let (isNews, isFirst) = state.withLock { state in

@@ -1,4 +1,5 @@
 import Dispatch
+import FoundationEssentials
 import Glibc
 import Peon
 import Plans
@@ -22,10 +23,16 @@ final class FolderSizes: Sendable {
         var last = 0
     }
 
+    struct Size {
+        let bytes: Int
+        /// When its measuring began.
+        let measuredAt: Date
+    }
+
     private struct Measurement {
         /// Tells it from an earlier one of a server of the same name.
         let number: Int
-        var bytes: Int?
+        var size: Size?
         /// When it is to be taken again, and when it says nothing any more, by ``Monotonic``.
         var due = 0.0
         var end = 0.0
@@ -33,7 +40,7 @@ final class FolderSizes: Sendable {
     }
 
     /// What was measured last; where that is a while ago, or was never, has it measured.
-    func bytes(of server: ServerID, folder: String) -> Int? {
+    func size(of server: ServerID, folder: String) -> Size? {
         let now = Monotonic.seconds
         let (known, mayBegin) = state.withLock { state -> (Measurement, Bool) in
             guard let known = state.known[server] else {
@@ -47,7 +54,7 @@ final class FolderSizes: Sendable {
             return (known, isDue)
         }
         if mayBegin { queue.async { self.measure(server, folder, number: known.number) } }
-        return known.end > now ? known.bytes : nil
+        return known.end > now ? known.size : nil
     }
 
     /// Forgets a server that is gone.
@@ -55,6 +62,7 @@ final class FolderSizes: Sendable {
 
     private func measure(_ server: ServerID, _ folder: String, number: Int) {
         let begun = Monotonic.seconds
+        let date = Date()
         // Of a folder that cannot be read, is too deep or too full, nothing is said.
         let bytes = try? Folder(path: folder).size { usleep(Self.pause) }
         let now = Monotonic.seconds
@@ -62,7 +70,8 @@ final class FolderSizes: Sendable {
         state.withLock { state in
             guard state.known[server]?.number == number else { return }
             state.known[server] = Measurement(
-                number: number, bytes: bytes, due: now + age, end: now + age * 3, isBeingTaken: false)
+                number: number, size: bytes.map { Size(bytes: $0, measuredAt: date) }, due: now + age,
+                end: now + age * 3, isBeingTaken: false)
         }
     }
 }

@@ -28,6 +28,8 @@ struct Job: Sendable {
         ///
         /// Until its grace is over the game is only waited for: it may have been asked, and be saving.
         case finishStop(Store.Step)
+        /// It takes more of the disk than it may.
+        case stopForRoom
         /// A creation that the agent's death cut off goes; `inPlace`: its folder had been there before, and stays.
         case discard(inPlace: Bool)
     }
@@ -51,7 +53,7 @@ struct Job: Sendable {
         order = .upkeep(server, upkeep)
         switch upkeep {
         case .retry, .restore: verb = .start
-        case .finishStop: verb = .stop
+        case .finishStop, .stopForRoom: verb = .stop
         case .discard: verb = .eradicate
         }
     }

@@ -44,6 +44,7 @@ struct Keeper: Sendable {
                 case .retryStart(let server): waits.begin(.retry, server) { await retry(server) }
                 case .again(let server, let upkeep):
                     group.addTask { await again(upkeep, server) }
+                case .stopForRoom(let server): enqueue(.stopForRoom, of: server)
                 case .recover:
                     meter.lookAtAll()
                     recover()

@@ -14,6 +14,7 @@ final class Meter: Sendable {
     private let fleet: Fleet
     private let kernel = KernelMeter()
     private let sizes = FolderSizes()
+    private let diskLimit: DiskLimit
     /// Seconds between two readings.
     private let interval: Double
     private let logger: Logger
@@ -44,6 +45,7 @@ final class Meter: Sendable {
     init(engine: Engine, fleet: Fleet, interval: Int, logger: Logger) {
         self.engine = engine
         self.fleet = fleet
+        diskLimit = DiskLimit(fleet: fleet)
         self.interval = Double(interval)
         self.logger = logger
     }
@@ -87,6 +89,7 @@ final class Meter: Sendable {
     /// Forgets a server that is removed: one that is made again in its name is another.
     func forget(_ server: ServerID) {
         sizes.forget(server)
+        diskLimit.forget(server)
         state.withLock { $0.readings[server] = nil }
     }
 
@@ -192,7 +195,10 @@ final class Meter: Sendable {
 
     private func report(_ usage: Usage, since earlier: Usage?, of server: Server) -> MetricsReport {
         var report = MetricsReport(usage, since: earlier, at: Date())
-        report.folderBytes = sizes.bytes(of: server.id, folder: server.folder.path)
+        if let size = sizes.size(of: server.id, folder: server.folder.path) {
+            report.folderBytes = size.bytes
+            diskLimit.judge(server, size)
+        }
         return report
     }
 

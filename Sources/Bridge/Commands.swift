@@ -93,7 +93,9 @@ struct Commands: Sendable {
         let patience = Int(limit.components.seconds) + 2
         let ttl = (wish.isPeons ? patience : max(patience, Self.handedOn)) + (wish.host == link.own ? 0 : Self.skew)
         members["ts"] = Timestamp.json(Date())
-        members["ttl"] = .optional(ttl)
+        // A shorter life is the caller's to choose; one that is no number is refused as any agent would.
+        if members["ttl"] ?? .null == .null { members["ttl"] = .optional(ttl) }
+        if let own = members["ttl"]?.double, own > Double(ttl) { members["ttl"] = .optional(ttl) }
         members["by"] = .string(wish.by.name)
         members["from"] = .optional(wish.by.place())
         let (topic, action, server): (String, Action, ServerID?) =

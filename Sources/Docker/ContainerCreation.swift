@@ -26,12 +26,26 @@ package struct ContainerCreation: Encodable, Sendable {
         package var droppedCapabilities: [String] = []
         package var addedCapabilities: [String] = []
         package var securityOptions: [String] = []
+        /// Whether nothing of the image can be written to.
+        package var isReadOnly = false
+        /// File systems in memory, by their places, with the options of their mounts.
+        package var temporary: [String: String] = [:]
         package var log = Log()
 
         package struct Binding: Encodable, Sendable {
+            /// The machine's address; nil for every one.
+            package let hostAddress: String?
             package let hostPort: String
-            package init(hostPort: String) { self.hostPort = hostPort }
-            enum CodingKeys: String, CodingKey { case hostPort = "HostPort" }
+
+            package init(hostAddress: String?, hostPort: String) {
+                self.hostAddress = hostAddress
+                self.hostPort = hostPort
+            }
+
+            enum CodingKeys: String, CodingKey {
+                case hostAddress = "HostIp"
+                case hostPort = "HostPort"
+            }
         }
 
         /// The engine's JSON log, bounded, so that a talkative game does not fill the disk.
@@ -56,6 +70,8 @@ package struct ContainerCreation: Encodable, Sendable {
             case droppedCapabilities = "CapDrop"
             case addedCapabilities = "CapAdd"
             case securityOptions = "SecurityOpt"
+            case isReadOnly = "ReadonlyRootfs"
+            case temporary = "Tmpfs"
             case log = "LogConfig"
         }
     }

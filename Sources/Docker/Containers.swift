@@ -117,6 +117,18 @@ package struct ContainerDetail: Decodable, Sendable {
         /// `host`, `container:<id>`, `none`, or a network's name.
         package let networkMode: String?
 
+        let droppedCapabilities: [String]?
+        let addedCapabilities: [String]?
+
+        /// Whether root in it may signal other users' processes; named as Docker does, or as Podman (`CAP_KILL`).
+        package var letsRootSignal: Bool {
+            func names(_ list: [String]?, _ words: Set<String>) -> Bool {
+                (list ?? []).contains { words.contains($0.uppercased()) }
+            }
+            return names(addedCapabilities, ["KILL", "CAP_KILL", "ALL"])
+                || !names(droppedCapabilities, ["KILL", "CAP_KILL", "ALL"])
+        }
+
         /// Whether the engine itself starts it again.
         package let restartPolicy: RestartPolicy?
 
@@ -130,6 +142,8 @@ package struct ContainerDetail: Decodable, Sendable {
             case portBindings = "PortBindings"
             case networkMode = "NetworkMode"
             case restartPolicy = "RestartPolicy"
+            case droppedCapabilities = "CapDrop"
+            case addedCapabilities = "CapAdd"
         }
     }
 

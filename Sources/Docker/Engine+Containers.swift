@@ -81,14 +81,14 @@ extension Engine {
         }
     }
 
-    /// Runs a command in the container as root and does not wait for it.
-    package func execute(_ command: [String], in container: String) async throws {
+    /// Runs a command in the container and does not wait for it.
+    package func execute(_ command: [String], as user: String = "0", in container: String) async throws {
         struct Creation: Encodable {
-            let User = "0"
+            let User: String
             let Cmd: [String]
         }
         struct Start: Encodable { let Detach = true }
-        let creation = Array(try JSONEncoder().encode(Creation(Cmd: command)))
+        let creation = Array(try JSONEncoder().encode(Creation(User: user, Cmd: command)))
         let exec = try await decoded(
             Created.self, EngineRequest(.POST, "containers", container, "exec", body: creation))
         let start = Array(try JSONEncoder().encode(Start()))

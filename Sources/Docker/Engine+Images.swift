@@ -7,6 +7,9 @@ package struct ImageDetail: Decodable, Sendable {
     package let id: String
     package let config: Config?
 
+    /// Whether it is one of PEON's, which all set this variable.
+    package var isPeons: Bool { config?.environment?.contains { $0.hasPrefix("CONTAINER_TYPE=") } ?? false }
+
     package struct Config: Decodable, Sendable {
         package let environment: [String]?
 

@@ -9,6 +9,10 @@ package enum ServerEvent: String, Sendable, CaseIterable {
     case restarting
     /// It crashed too often and stays down.
     case crashLoop = "crash_loop"
+    /// Its folder takes nine tenths of the disk that its plan allows.
+    case diskLow = "disk_low"
+    /// Its folder takes all that its plan allows, and it is stopped.
+    case diskFull = "disk_full"
 }
 
 /// What `event/agent` can tell of.

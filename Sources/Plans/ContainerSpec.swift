@@ -24,6 +24,8 @@ package struct ContainerSpec: Sendable, Equatable {
         package let name: String
         package let number: Int
         package let transport: PlanPort.Transport
+        /// The machine's address that it is published at; nil for every one.
+        package let address: String?
     }
 
     /// A folder or file of the host, as the engine's host names it, and its place in the container.

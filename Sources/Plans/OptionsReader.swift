@@ -14,7 +14,8 @@ struct OptionsReader {
     }
 
     func resources(_ value: JSON?, into resources: inout PlanOptions.Resources) throws(PlanError) {
-        resources.memory = try memory(value?["memory"], "orc.resources.memory")
+        resources.memory = try bytes(value?["memory"], "orc.resources.memory", least: Self.leastMemory)
+        resources.disk = try bytes(value?["disk"], "orc.resources.disk", least: Self.leastDisk)
         if let cpus = value?["cpus"], !cpus.isNull {
             guard let cores = cpus.double, cores > 0, cores <= 1024 else {
                 throw malformed("orc.resources.cpus must be a number of cores")
@@ -26,10 +27,11 @@ struct OptionsReader {
 
     func security(_ value: JSON?, into security: inout PlanOptions.Security) throws(PlanError) {
         security.user = try text(value?["user"], "orc.security.user") ?? security.user
-        security.dropped = try words(value?["cap_drop"], "orc.security.cap_drop") ?? security.dropped
+        security.dropped = try words(value?["cap_drop"], "orc.security.cap_drop")
         security.added = try words(value?["cap_add"], "orc.security.cap_add") ?? security.added
-        security.hasNoNewPrivileges =
-            try flag(value?["no_new_privileges"], "orc.security.no_new_privileges") ?? security.hasNoNewPrivileges
+        security.hasNoNewPrivileges = try flag(value?["no_new_privileges"], "orc.security.no_new_privileges")
+        security.isReadOnly = try flag(value?["read_only"], "orc.security.read_only") ?? security.isReadOnly
+        security.temporary = try bytes(value?["tmp"], "orc.security.tmp", least: Self.leastTemporary)
     }
 
     /// An object, or the pattern alone.
@@ -118,14 +120,16 @@ struct OptionsReader {
 
     /// The least memory that the engine gives a container (Docker and Podman alike).
     private static let leastMemory = 6 << 20
+    private static let leastTemporary = 1 << 20
+    private static let leastDisk = 1 << 20
 
     /// A number of bytes, or text such as `512m` or `4g` (powers of 1024).
-    func memory(_ value: JSON?, _ name: String) throws(PlanError) -> Int? {
+    func bytes(_ value: JSON?, _ name: String, least: Int) throws(PlanError) -> Int? {
         guard let value, !value.isNull else { return nil }
         guard let bytes = Self.bytes(value) else {
             throw malformed("\(name) must be bytes, or a number with k, m or g")
         }
-        guard bytes >= Self.leastMemory else { throw malformed("\(name) must be at least 6m") }
+        guard bytes >= least else { throw malformed("\(name) must be at least \(least >> 20)m") }
         return bytes
     }
 

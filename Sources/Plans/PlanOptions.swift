@@ -35,24 +35,14 @@ package struct PlanOptions: Sendable, Equatable {
     }
 
     package struct Resources: Sendable, Equatable {
-        /// Bytes; nil without a limit.
+        /// Bytes; nil for most of the machine's.
         package var memory: Int?
+        /// Bytes that its folder may take on the disk before it is stopped; nil without a limit.
+        package var disk: Int?
         /// Cores; nil without a limit.
         package var cpus: Double?
         /// Processes and threads.
         package var pids = 4096
-    }
-
-    /// PEON's images use `su` and `chown` as they start, so what these need stays; the rest of the engine's default
-    /// capabilities goes.
-    package struct Security: Sendable, Equatable {
-        package var user = "1000:1000"
-        package var dropped = ["FSETID", "MKNOD", "NET_RAW", "SETFCAP", "SETPCAP", "SYS_CHROOT"]
-        package var added: [String] = []
-        package var hasNoNewPrivileges = false
-
-        /// Whether each server runs as a user of its own, which no other server and nobody on the machine has.
-        package var hasOwnUser: Bool { user == "own" }
     }
 
     package init() {}
@@ -76,8 +66,8 @@ package struct PlanOptions: Sendable, Equatable {
     private static let words: [String: Set<String>] = [
         "": ["stop", "resources", "security", "ports", "ready", "restart", "autostart"],
         "stop": ["command", "signal", "all", "grace"],
-        "resources": ["memory", "cpus", "pids"],
-        "security": ["user", "cap_drop", "cap_add", "no_new_privileges"],
+        "resources": ["memory", "disk", "cpus", "pids"],
+        "security": ["user", "cap_drop", "cap_add", "no_new_privileges", "read_only", "tmp"],
         "ready": ["pattern", "timeout"],
         "restart": ["policy", "delay", "max_delay", "window", "reset", "limit"],
     ]

@@ -1,3 +1,4 @@
+import Glibc
 import Peon
 
 /// One port of a plan: the variable that carries its number, and how it is published.
@@ -6,6 +7,8 @@ package struct PlanPort: Sendable, Equatable {
     package var number: Int
     /// What the plan calls the protocol; `tcp` and `udp` mean themselves, every other word means both.
     package let word: String
+    /// The machine's address that it is published at; nil for every one.
+    package var address: String?
 
     package enum Transport: String, Sendable, Hashable, CaseIterable { case tcp, udp }
 
@@ -43,13 +46,22 @@ package struct PlanPort: Sendable, Equatable {
                 throw .malformed(file: file, what: "a port is not an object")
             }
             for (name, value) in members {
-                guard let pair = value.array, pair.count == 2, let word = pair[1].string,
-                    let number = pair[0].int ?? pair[0].string.flatMap({ Int($0) }), (1...65535).contains(number)
+                guard let words = value.array, (2...3).contains(words.count), let word = words[1].string,
+                    let number = words[0].int ?? words[0].string.flatMap({ Int($0) }), (1...65535).contains(number)
                 else { throw .malformed(file: file, what: "port \(name) needs [\"number\", \"protocol\"]") }
-                ports.append(PlanPort(name: name, number: number, word: word))
+                let address = words.count == 3 ? words[2].string : nil
+                guard words.count == 2 || address.map(isAddress) == true else {
+                    throw .malformed(file: file, what: "port \(name) has a third element that is no IP address")
+                }
+                ports.append(PlanPort(name: name, number: number, word: word, address: address))
             }
         }
         return ports
+    }
+
+    private static func isAddress(_ text: String) -> Bool {
+        var address = in6_addr()
+        return inet_pton(AF_INET, text, &address) == 1 || inet_pton(AF_INET6, text, &address) == 1
     }
 
     /// Three and more groups of one port each, numbered in a row, are the ports of one server and not alternatives:
@@ -70,7 +82,8 @@ package struct PlanPort: Sendable, Equatable {
                 let isTaken = index > 0 && joined.contains { $0.name == port.name }
                 joined.append(
                     PlanPort(
-                        name: isTaken ? "\(port.name)_\(index + 1)" : port.name, number: port.number, word: port.word))
+                        name: isTaken ? "\(port.name)_\(index + 1)" : port.name, number: port.number, word: port.word,
+                        address: port.address))
             }
         }
         return joined
@@ -78,6 +91,10 @@ package struct PlanPort: Sendable, Equatable {
 
     /// A group as `config.json` holds it.
     static func json(_ group: [PlanPort]) -> JSON {
-        .array(group.map { .object([$0.name: [.string(String($0.number)), .string($0.word)]]) })
+        .array(
+            group.map { port in
+                let words = [String(port.number), port.word] + (port.address.map { [$0] } ?? [])
+                return .object([port.name: .array(words.map(JSON.string))])
+            })
     }
 }

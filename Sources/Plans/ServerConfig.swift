@@ -54,7 +54,9 @@ package struct ServerConfig: Sendable {
         for port in plan.portGroups.first ?? [] {
             for transport in port.transports {
                 let isThere = published.contains { $0.number == port.number && $0.transport == transport }
-                if !isThere { published.append(.init(name: port.name, number: port.number, transport: transport)) }
+                guard !isThere else { continue }
+                published.append(
+                    .init(name: port.name, number: port.number, transport: transport, address: port.address))
             }
         }
         return published

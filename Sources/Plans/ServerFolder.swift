@@ -107,8 +107,8 @@ package struct ServerFolder: Sendable {
     /// Writes the `docker-compose.yml` of a container.
     ///
     /// It holds passwords, as `config.json` does: the agent's eyes only.
-    package func writeCompose(_ spec: ContainerSpec) throws(PlanError) {
-        let text = ComposeFile.text(spec)
+    package func writeCompose(_ spec: ContainerSpec, isPeons: Bool) throws(PlanError) {
+        let text = ComposeFile.text(spec, isPeons: isPeons)
         let old = try open()?.read(Self.composeFile, limit: PlanCatalogue.maxBytes)
         if old != Array(text.utf8) { try write(text, to: Self.composeFile) }
     }

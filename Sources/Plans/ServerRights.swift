@@ -11,6 +11,8 @@ package struct ServerRights: Sendable, Equatable {
     private let resources: PlanOptions.Resources
     /// Ports that only root may listen on.
     private let privilegedPorts: Set<Int>
+    /// The machine's addresses that its ports are published at.
+    private let addresses: Set<String>
 
     private static let firstOpenPort = 1024
 
@@ -20,16 +22,21 @@ package struct ServerRights: Sendable, Equatable {
         security = plan.options.security
         resources = plan.options.resources
         privilegedPorts = Set(plan.portGroups.joined().map(\.number).filter { $0 < Self.firstOpenPort })
+        addresses = Set(plan.portGroups.joined().map { $0.address ?? Self.everyAddress })
     }
+
+    private static let everyAddress = "*"
 
     /// As one text, the same for the same rights.
     package var text: String {
         let json: JSON = [
             "image": .string(image), "mounts": Self.list(mounts), "user": .string(security.user),
-            "cap_add": Self.list(security.added), "cap_drop": Self.list(security.dropped),
-            "no_new_privileges": .bool(security.hasNoNewPrivileges), "memory": .optional(resources.memory),
+            "cap_add": Self.list(security.added), "cap_drop": security.dropped.map(Self.list) ?? .null,
+            "no_new_privileges": security.hasNoNewPrivileges.map(JSON.bool) ?? .null,
+            "read_only": .bool(security.isReadOnly), "tmp": .optional(security.temporary),
+            "memory": .optional(resources.memory), "disk": .optional(resources.disk),
             "cpus": resources.cpus.map { .number("\($0)") } ?? .null, "pids": .optional(resources.pids),
-            "ports": .array(privilegedPorts.sorted().map { .optional($0) }),
+            "ports": .array(privilegedPorts.sorted().map { .optional($0) }), "addresses": Self.list(addresses),
         ]
         return json.text()
     }
@@ -44,13 +51,18 @@ package struct ServerRights: Sendable, Equatable {
         note(!mounts.isSubset(of: granted.mounts), "volumes outside the server's folder")
         note(security.user != granted.security.user, "orc.security.user")
         note(!Set(security.added).isSubset(of: granted.security.added), "orc.security.cap_add")
-        note(!Set(security.dropped).isSuperset(of: granted.security.dropped), "orc.security.cap_drop")
-        note(
-            granted.security.hasNoNewPrivileges && !security.hasNoNewPrivileges, "orc.security.no_new_privileges")
+        note(!security.drops(atLeast: granted.security), "orc.security.cap_drop")
+        note(security.gains(beyond: granted.security), "orc.security.no_new_privileges")
+        note(granted.security.isReadOnly && !security.isReadOnly, "orc.security.read_only")
+        note(Self.isMore(security.temporaryBytes, granted.security.temporaryBytes), "orc.security.tmp")
         note(Self.isMore(resources.memory, granted.resources.memory), "orc.resources.memory")
+        note(Self.isMore(resources.disk, granted.resources.disk), "orc.resources.disk")
         note(Self.isMore(resources.cpus, granted.resources.cpus), "orc.resources.cpus")
         note(resources.pids > granted.resources.pids, "orc.resources.pids")
         note(!privilegedPorts.isSubset(of: granted.privilegedPorts), "ports below \(Self.firstOpenPort)")
+        note(
+            !granted.addresses.contains(Self.everyAddress) && !addresses.isSubset(of: granted.addresses),
+            "ports at other addresses")
         return excess
     }
 

@@ -46,7 +46,8 @@ import Testing
         try await engine.createNetwork(spec.network, labels: [:])
         var created: String?
         do {
-            let id = try await engine.create(ContainerCreation(spec, imageID: "sha256:x"), name: spec.name)
+            let id = try await engine.create(
+                ContainerCreation(spec, imageID: "sha256:x", isPeons: true), name: spec.name)
             created = id
             try compare(try await engine.inspect(id), spec)
         } catch { Issue.record("\(spec.name): \(error)") }

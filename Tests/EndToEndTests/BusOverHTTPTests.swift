@@ -119,11 +119,11 @@ extension EndToEnd {
             try await BridgeRig.with(game: BridgeRig.game) { rig in
                 let slow = try HTTPConnection(port: rig.http.port, limit: 60)
                 try await slow.send("GET /api/v2/events HTTP/1.1\r\nHost: x\r\nX-Api-Key: testkey\r\n\r\n")
-                let quick = try await EventReader(rig.http, "?kind=x")
+                let quick = try await EventReader(rig.http, "?kind=health")
                 async let last = Self.readAll(quick)
                 for index in 0..<2000 {
                     let report: JSON = ["n": .optional(index), "x": .string(String(repeating: "y", count: 20_000))]
-                    let topic = rig.orc.probe.topics.status(path: "x")
+                    let topic = rig.orc.probe.topics.status(path: "x/health")
                     _ = rig.orc.probe.publish(Publication(topic, report.bytes, quality: .atMostOnce))
                     try await Task.sleep(for: .milliseconds(2))
                 }

@@ -46,7 +46,8 @@ import Testing
                 folder: "/home/peon/servers/\(recording.server.game)/\(recording.server.camp)",
                 host: HostName(fitting: "h"), publicIP: nil)
             #expect(
-                ComposeFile.text(try config(recording).container(at: place, hasFile: { _ in false })) == expected,
+                ComposeFile.text(
+                    try config(recording).container(at: place, hasFile: { _ in false }), isPeons: true) == expected,
                 "\(recording.id)")
         }
     }
