@@ -63,7 +63,8 @@ struct Wiring {
     }
 
     private func run(_ services: [any Service]) async throws {
-        let named = (services + [ResidentMemory()]).map { NamedService(service: $0) }
+        let own: [any Service] = [ResidentMemory()] + (Watchdog().map { [$0] } ?? [])
+        let named = (services + own).map { NamedService(service: $0) }
         let group = ServiceGroup(services: named, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         try await group.run()
         logger.info("stopped")
