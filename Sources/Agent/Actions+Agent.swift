@@ -30,9 +30,7 @@ extension Actions {
 
     private func updatePlans() async throws -> Outcome {
         let before = Set(board.plans.map(\.game))
-        let repository = PlanRepository(folder: settings.plans, url: settings.plansURL)
-        let isNews = try await repository.update()
-        board.publishPlans()
+        let isNews = try await plans.update()
         let new = board.plans.filter { !before.contains($0.game) }
         return Outcome(changed: isNews, data: ["new": PlansReport.json(new)["plans"] ?? []])
     }

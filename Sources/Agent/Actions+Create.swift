@@ -27,11 +27,12 @@ extension Actions {
     ) async throws -> Outcome {
         let arguments = job.arguments
         let folder = ServerFolder(server, in: settings.servers)
-        let plan = try PlanCatalogue(path: settings.plans).plan(server.game)
         if folder.hasConfig {
             guard fleet[server]?.isDestroyed == true else { throw PlanError.exists(server) }
             return try await revive(server, job)
         }
+        if taken.isEmpty { await plans.refresh(server.game) }
+        let plan = try PlanCatalogue(path: settings.plans).plan(server.game)
         defer { ports.release(server) }
         let config = try await shielded {
             try await configuration(of: server, plan: plan, arguments, avoiding: taken)

@@ -24,6 +24,7 @@ struct Actions: Sendable {
     let meter: Meter
     let scheduler: Scheduler
     let audit: Audit
+    let plans: PlanUpdates
     let outcomes = Outcomes()
     let expected = ExpectedServers()
     let ports = PortReservations()

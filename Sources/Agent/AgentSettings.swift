@@ -12,6 +12,7 @@ package struct AgentSettings: Sendable {
     /// Of which networks are made where the engine's own address pools are used up; nil for none.
     package var networkRange = Subnet("10.213.0.0/16")
     package var plansURL: String
+    package var plansUpdate = PlansUpdate.create
     package var version: String
     package var owner = Folder.Owner(user: 1000, group: 1000)
     /// The first of the users of which a server may have one for itself: past those of people, services and most ranges for
@@ -30,6 +31,15 @@ package struct AgentSettings: Sendable {
     package var limits = MachineLimits()
     /// Seconds without a word after which a pull is given up.
     package var pullSilence = 120
+
+    /// When the plans' repository is asked without anybody's command; at a start without plans always, unless never.
+    package enum PlansUpdate: String, Sendable, CaseIterable {
+        /// Before a server is made.
+        case create
+        /// Once a day, and before a server is made whose plan is missing.
+        case daily
+        case never
+    }
 
     /// How much of the audit is kept.
     package struct History: Sendable {

@@ -42,11 +42,12 @@ package struct OrcAgent: Sendable {
         let watch = ConfigWatch()
         let ledger = try Ledger(store: store, now: started, logger: logger)
         let responder = Responder(bus: bus, reports: reports)
+        let plans = PlanUpdates(settings: settings, board: board, logger: logger)
         let actions = Actions(
             settings: settings, engine: engine, store: store, fleet: fleet, board: board, reconciler: reconciler,
             hostPaths: HostPaths(settings: settings, engine: engine), watch: watch, ledger: ledger,
             responder: responder, followers: followers, meter: meter, scheduler: scheduler, audit: audit,
-            ending: Actions.Ending(), logger: logger)
+            plans: plans, ending: Actions.Ending(), logger: logger)
         let lanes = Lanes(isLasting: { fleet[$0] != nil }) { job in await actions.perform(job) }
         let dispatch = Dispatch(actions: actions, lanes: lanes, responder: responder)
         let inbox = Inbox(
@@ -70,7 +71,7 @@ package struct OrcAgent: Sendable {
             LoopService(name: "keeper") { await keeper.run() },
             LoopService(name: "followers") { await followers.run() },
             LoopService(name: "meter") { await meter.run() },
-            LoopService(name: "machine") { await watcher.run() },
+            LoopService(name: "machine") { await watcher.run() }, LoopService(name: "plans") { await plans.run() },
             WatchService(watch: watch, fleet: fleet, keeper: keeper, logger: logger),
             LaneService(lanes: lanes, ending: actions.ending), LoopService(name: "scheduler") { await runner.run() },
             HeartbeatService(

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Glibc
 import Peon
 import Plans
 import Subprocess
@@ -18,6 +19,7 @@ struct PlanRepository {
             try await git(["clone", "--quiet", "--", url, folder], in: nil, orElse: .pullFailed)
             return true
         }
+        removeStaleLock()
         if try Folder(path: folder).kind(of: ".git") != .folder { try await git(["init", "--quiet"], in: folder) }
         try await git(["fetch", "--quiet", "--", url, "HEAD"], in: folder, orElse: .pullFailed)
         let before = try? await git(["rev-parse", "HEAD"], in: folder)  // a new repository has none
@@ -28,14 +30,43 @@ struct PlanRepository {
         do {
             try await git(
                 Self.asOrc + [
-                    "merge", "--quiet", "--no-edit", "-X", "ours", "--allow-unrelated-histories", "FETCH_HEAD",
+                    "merge", "--quiet", "--no-edit", "-X", "ours", "-X", "no-renames", "--allow-unrelated-histories",
+                    "FETCH_HEAD",
                 ],
                 in: folder)
         } catch {
-            _ = try? await git(["merge", "--abort"], in: folder)  // the first error is the one to tell
-            throw error
+            do { try await settle() } catch _ {
+                _ = try? await git(["merge", "--abort"], in: folder)  // the first error is the one to tell
+                throw error
+            }
         }
         return try await git(["rev-parse", "HEAD"], in: folder) != before
+    }
+
+    /// A git that was cut off leaves its lock behind, and no later one would go on; one that is a minute old is nobody's.
+    private func removeStaleLock() {
+        let lock = "\(folder)/.git/index.lock"
+        var status = stat()
+        guard lstat(lock, &status) == 0, time(nil) - status.st_mtim.tv_sec > 60 else { return }
+        unlink(lock)
+    }
+
+    /// Ends a merge that stopped at files which one side changed and the other took away: what stands here counts.
+    private func settle() async throws {
+        let unmerged = try await git(["ls-files", "--unmerged", "-z"], in: folder).split(separator: "\0")
+        guard !unmerged.isEmpty else { throw ActionError(.conflict, "nothing to settle") }
+        // Each: mode, object and stage, then a tab and the path; the second stage is ours.
+        var isOurs: [Substring: Bool] = [:]
+        for line in unmerged {
+            let parts = line.split(separator: "\t", maxSplits: 1)
+            guard parts.count == 2 else { continue }
+            isOurs[parts[1], default: false] = isOurs[parts[1], default: false] || parts[0].hasSuffix(" 2")
+        }
+        for (path, isOurs) in isOurs {
+            if isOurs { try await git(["checkout", "--quiet", "--ours", "--", "\(path)"], in: folder) }
+            try await git(isOurs ? ["add", "--", "\(path)"] : ["rm", "--quiet", "--", "\(path)"], in: folder)
+        }
+        try await git(Self.asOrc + ["commit", "--quiet", "-m", "Newer plans"], in: folder)
     }
 
     private static let asOrc = ["-c", "user.name=Orc", "-c", "user.email=orc@localhost"]
@@ -56,7 +87,8 @@ struct PlanRepository {
         }
         guard result.terminationStatus.isSuccess else {
             // The address may hold a password.
-            let words = result.standardError.replacing(url, with: "the plans' repository")
+            let said = result.standardError.isEmpty ? result.standardOutput : result.standardError
+            let words = said.replacing(url, with: "the plans' repository")
             throw ActionError(code, "git \(arguments.first { !$0.contains("=") && $0 != "-c" } ?? ""): \(words)")
         }
         return result.standardOutput

@@ -14,6 +14,7 @@ enum Setting: String, CaseIterable {
     case dockerCertificates = "DOCKER_CERT_PATH"
     case hostRoot = "HOST_DIR"
     case plansURL = "ORC_PLANS_URL"
+    case plansUpdate = "ORC_PLANS_UPDATE"
     case stopGrace = "ORC_STOP_GRACE"
     case zone = "ORC_ZONE"
     case historyKeep = "ORC_HISTORY_KEEP"
@@ -44,6 +45,7 @@ enum Setting: String, CaseIterable {
         case .brokerListen: "127.0.0.1:1883"
         case .dockerHost: "unix:///var/run/docker.sock"
         case .plansURL: "https://github.com/the-peon-project/peon-warplans.git"
+        case .plansUpdate: "create"
         case .stopGrace: "60"
         case .historyKeep: "90d"
         case .historyMost: "100000"
@@ -81,6 +83,7 @@ enum Setting: String, CaseIterable {
         case .dockerCertificates: "A folder with ca.pem, cert.pem and key.pem for an engine behind TLS."
         case .hostRoot: "ORC_ROOT as the engine's host names it; unset: the same, or found from Orc's own mounts."
         case .plansURL: "The git repository of the plans."
+        case .plansUpdate: "When it is asked for newer plans: create (before a server is made), daily or never."
         case .stopGrace: "Seconds that a server gets to stop where neither its plan nor the command says."
         case .zone: "The time zone of schedules that name none, such as Europe/Berlin; unset: the machine's."
         case .historyKeep: "How long it is remembered who asked for what: 12h, 90d."
@@ -111,7 +114,8 @@ enum Setting: String, CaseIterable {
         switch self {
         case .mqttURL, .mqttPassword, .apiKey: true
         case .host, .root, .mqttAuthorities, .mqttCertificate, .mqttKey, .mqttVersion, .brokerListen, .dockerHost,
-            .dockerSocket, .dockerCertificates, .hostRoot, .plansURL, .stopGrace, .zone, .historyKeep, .historyMost,
+            .dockerSocket, .dockerCertificates, .hostRoot, .plansURL, .plansUpdate, .stopGrace, .zone, .historyKeep,
+            .historyMost,
             .metricsInterval, .warnDisk, .warnMemory, .warnPressure, .publicIP, .networks, .logLevel,
             .logFormat, .developerMode, .version, .httpListen, .httpHosts, .httpOrigins, .httpProxies, .httpCertificate,
             .httpKey:

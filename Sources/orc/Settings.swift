@@ -105,6 +105,7 @@ struct Settings: Sendable {
         _ = try brokerListen()
         _ = try mqttVersion()
         _ = try engine()
+        _ = try plansUpdate()
         _ = try stopGrace()
         _ = try zone()
         _ = try history()
@@ -243,10 +244,15 @@ struct Settings: Sendable {
 
     var version: String { given(.version) ?? Version.current }
 
+    func plansUpdate() throws(SettingsError) -> AgentSettings.PlansUpdate {
+        try read(.plansUpdate, "create, daily or never", AgentSettings.PlansUpdate.init)
+    }
+
     func agent() throws(SettingsError) -> AgentSettings {
         var settings = AgentSettings(host: try host(), root: try root(), plansURL: self[.plansURL], version: version)
         settings.hostRoot = given(.hostRoot)
         settings.publicIP = given(.publicIP)
+        settings.plansUpdate = try plansUpdate()
         settings.networkRange = try networks()
         settings.stopGrace = try stopGrace()
         settings.zone = try zone()

@@ -57,6 +57,28 @@ import Testing
         }
     }
 
+    @Test func `what one side changed and the other took away stays as it is here`() async throws {
+        try await withUpstream { upstream, plans, repository in
+            try await change(upstream)
+            _ = try await repository.update()
+            try write("MINE\n", "a/plan.json", in: plans)
+            try FileManager.default.removeItem(at: plans.appending(path: "b"))
+            try await git(["rm", "-qr", "a"], in: upstream)
+            try write("newer", "b/plan.json", in: upstream)
+            try write("c", "c/plan.json", in: upstream)
+            try await git(["add", "-A"], in: upstream)
+            try await git(["commit", "-qm", "third"], in: upstream)
+            #expect(try await repository.update())
+            #expect(read("a/plan.json", in: plans) == "MINE\n" && read("c/plan.json", in: plans) == "c")
+            #expect(read("b/plan.json", in: plans) == nil)
+            try write("d", "d/plan.json", in: upstream)
+            try await git(["add", "-A"], in: upstream)
+            try await git(["commit", "-qm", "fourth"], in: upstream)
+            #expect(try await repository.update())
+            #expect(read("d/plan.json", in: plans) == "d" && read("a/plan.json", in: plans) == "MINE\n")
+        }
+    }
+
     @Test func `local edits and local files stay, also where both sides changed a line`() async throws {
         try await withUpstream { upstream, plans, repository in
             _ = try await repository.update()

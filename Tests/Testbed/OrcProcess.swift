@@ -40,6 +40,7 @@ package struct OrcProcess: Sendable {
         [
             "ORC_ROOT": root.path(), "ORC_HOST": host, "ORC_MQTT_URL": "mqtt://127.0.0.1:\(port)",
             "DOCKER_HOST": "unix://\(try socket ?? Testbed.engineSocket())", "ORC_HTTP_LISTEN": "",
+            "ORC_PLANS_UPDATE": "never",
         ]
     }
 
