@@ -82,13 +82,13 @@ actor PlanUpdates {
 
     /// Fetches plans where there are none yet, and each day where that is wanted; works until cancelled.
     func run() async {
-        guard policy != .never else { return }
         while !Task.isCancelled {
-            guard policy == .daily || board.plans.isEmpty else { return }
             var pause = Self.day
-            do { _ = try await update() } catch {
-                logger.warning("the plans cannot be fetched", metadata: ["error": "\(error)"])
-                pause = Self.hour
+            if policy == .daily || (policy == .create && board.plans.isEmpty) {
+                do { _ = try await update() } catch {
+                    logger.warning("the plans cannot be fetched", metadata: ["error": "\(error)"])
+                    pause = Self.hour
+                }
             }
             do { try await Task.sleep(for: pause) } catch { return }
         }
