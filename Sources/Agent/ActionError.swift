@@ -83,6 +83,7 @@ enum EngineWords {
         if isPortInUse(words) { return .portInUse }
         if words.contains("no space left on device") { return .noSpace }
         if isStuck(words) { return .conflict }
+        if asksForWhatIsNot(words) { return .badPlan }
         if status == 409 { return words.contains("already in use") ? .nameConflict : .conflict }
         return .internal
     }
@@ -115,6 +116,14 @@ enum EngineWords {
     static func overlaps(_ error: EngineError) -> Bool {
         guard case .refused(_, let message) = error else { return false }
         return ["overlaps", "already used", "already in use"].contains { message.lowercased().contains($0) }
+    }
+
+    /// Whether the image has no such program, or the machine no such address: the plan is to be mended, not the agent.
+    private static func asksForWhatIsNot(_ words: String) -> Bool {
+        let isProgram =
+            words.contains("exec: ")
+            && ["no such file or directory", "not found", "permission denied"].contains { words.contains($0) }
+        return isProgram || words.contains("cannot assign requested address")
     }
 
     private static func isPortInUse(_ words: String) -> Bool {

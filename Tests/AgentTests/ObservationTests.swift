@@ -104,6 +104,21 @@ import Testing
         #expect(observation.sign == .startFails(reason))
     }
 
+    @Test(arguments: [
+        (
+            400, #"OCI runtime create failed: exec: "/no": stat /no: no such file or directory: unknown"#,
+            Reply.Code.badPlan
+        ),
+        (500, #"runc: unable to start container process: exec: "/bin/x": permission denied"#, .badPlan),
+        (500, "listen tcp 10.9.9.9:1: bind: cannot assign requested address", .badPlan),
+        (500, "cgroup: no such file or directory", .internal),
+        (500, "Bind for 0.0.0.0:8303 failed: port is already allocated", .portInUse),
+        (409, "You cannot remove a running container", .conflict),
+    ])
+    func `a refusal of the engine's says whose it is to mend`(status: Int, message: String, code: Reply.Code) {
+        #expect(EngineWords.code(status: status, message: message) == code)
+    }
+
     @Test func `the plan's pattern goes before a health check, that before the image's own word`() {
         var options = PlanOptions.Ready()
         #expect(ReadyRule(options, hasHealthCheck: false, isPeons: false).way == .settled)
