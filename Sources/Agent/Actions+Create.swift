@@ -138,7 +138,10 @@ extension Actions {
         if isStarted {
             try await run(server, job, as: isNew ? .creating : .creatingInPlace)
         } else {
-            _ = try await specification(of: config)
+            let spec = try await specification(of: config)
+            // Of an image that is not here yet nothing is known, as it is not of a stranger's.
+            let isPeons = try await engine.image(spec.image)?.isPeons ?? false
+            try folder.writeCompose(spec, isPeons: isPeons)
             try store.set(nil, for: server)
         }
     }

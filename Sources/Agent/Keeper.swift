@@ -21,6 +21,8 @@ struct Keeper: Sendable {
     private static let stagger: TimeInterval = 1
     /// Seconds after which what the engine did not let be done is tried again.
     private static let patience: TimeInterval = 5
+    /// Seconds that a game may print before the engine says that it runs.
+    private static let lead: TimeInterval = 0.25
     /// How much of the log goes into the event of a crash.
     private static let tail = (lines: 20, bytes: 4096)
 
@@ -99,8 +101,11 @@ struct Keeper: Sendable {
         guard let state = server.container?.state, event != .stopped || state.exitCode != 0 else { return [:] }
         var data: JSON.Object = ["exit_code": .optional(state.exitCode), "oom": .optional(state.isOOMKilled)]
         guard event == .crashed, let id = server.container?.id else { return data }
+        let since = Timestamp.engineDate(state.startedAt).map { $0.addingTimeInterval(-Self.lead) }
         // Where the engine does not give them the crash is told without.
-        let lines = (try? await engine.lastLines(of: id, count: Self.tail.lines, deadline: 3)) ?? []
+        let lines =
+            (try? await engine.lastLines(
+                of: id, count: Self.tail.lines, since: since, deadline: 3)) ?? []
         let secrets = server.secrets
         let told = lines.map { secrets.hidden(in: LogPattern.plain($0)) }.last(bytes: Self.tail.bytes)
         data["log"] = .array(told.map(JSON.string))

@@ -101,6 +101,9 @@ struct Muster {
 
     func call() throws {
         let kept = try store.kept()
+        if let aside = store.aside {
+            fleet.announce(.storeDamaged, data: ["kept": .string(aside)])
+        }
         if store.rowsAside > 0 {
             logger.error(
                 "rows of the store cannot be read and are set aside", metadata: ["count": "\(store.rowsAside)"])

@@ -136,7 +136,15 @@ package struct LineCutter {
     }
 
     private var text: String {
+        if isCut { return String(decoding: wholeScalars, as: UTF8.self) + " […]" }
         let end = line.last == UInt8(ascii: "\r") ? line.dropLast() : line[...]
-        return String(decoding: end, as: UTF8.self) + (isCut ? " […]" : "")
+        return String(decoding: end, as: UTF8.self)
+    }
+
+    /// The line without the beginning of a scalar whose end was cut off (RFC 3629, 3).
+    private var wholeScalars: ArraySlice<UInt8> {
+        guard let start = line.lastIndex(where: { $0 & 0xC0 != 0x80 }) else { return line[...] }
+        let width = (~line[start]).leadingZeroBitCount
+        return width > 1 && line.count - start < width ? line[..<start] : line[...]
     }
 }

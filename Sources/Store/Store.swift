@@ -5,6 +5,8 @@ import Synchronization
 /// What the agent keeps across its own death: `<root>/orc/orc.db`.
 package final class Store: Sendable {
     let database: StoreDatabase
+    /// Where an earlier store was put that could not be read; nil where there was none.
+    package let aside: String?
     private let asideCount = Mutex(0)
 
     /// Never edited once released; a change is a new one at the end.
@@ -62,7 +64,9 @@ package final class Store: Sendable {
     /// `path`: of the file; its folder must be there.
     ///
     /// `needsDisk`: throws where the disk takes nothing, in place of going on in memory.
-    package init(path: String, needsDisk: Bool = false) throws(StoreError) {
+    /// `aside`: where an earlier one was put, which could not be read.
+    package init(path: String, needsDisk: Bool = false, aside: String? = nil) throws(StoreError) {
+        self.aside = aside
         database = try StoreDatabase(path: path, migrations: Self.migrations, needsDisk: needsDisk)
     }
 

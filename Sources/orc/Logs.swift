@@ -1,8 +1,10 @@
 import ArgumentParser
 import Bus
 import FoundationEssentials
+import Glibc
 import Logging
 import Peon
+import Plans
 
 struct Logs: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -54,7 +56,7 @@ private struct LogCall: Sendable {
             id: UUID().uuidString.lowercased())
         let reply = try await caller.send(call, seconds: 15)
         guard reply.status == .ok else { return reply.error ?? "refused" }
-        for line in reply.data["lines"]?.array ?? [] { StandardOutput.print(line.string ?? "") }
+        Self.print(lines: reply.data["lines"])
         return nil
     }
 
@@ -83,9 +85,22 @@ private struct LogCall: Sendable {
         }
     }
 
+    /// A terminal would obey what a game prints; a file or another program gets it as it is.
+    private static func print(lines: JSON?) {
+        let isTerminal = isatty(1) == 1
+        for line in (lines?.array ?? []).compactMap(\.string) {
+            StandardOutput.print(isTerminal ? Self.shown(line) : line)
+        }
+    }
+
+    private static func shown(_ line: String) -> String {
+        let scalars = LogPattern.plain(line).unicodeScalars.filter { $0.isPrintable || $0 == "\t" }
+        return String(String.UnicodeScalarView(scalars))
+    }
+
     private static func print(_ message: BusMessage) {
         guard let report = try? JSON.parse(message.payload) else { return }  // not a report of ours
         if let dropped = report["dropped"]?.int, dropped > 0 { StandardOutput.print("[\(dropped) lines left out]") }
-        for line in report["lines"]?.array ?? [] { StandardOutput.print(line.string ?? "") }
+        print(lines: report["lines"])
     }
 }

@@ -126,7 +126,7 @@ struct Wiring {
                 try FileManager.default.moveItem(atPath: path + suffix, toPath: aside + suffix)
             }
             try Root.makePrivate(path)
-            return try Store(path: path)
+            return try Store(path: path, aside: aside)
         }
     }
 

@@ -42,4 +42,12 @@ import Testing
         #expect(cut.utf8.count < LineCutter.longest + 10 && cut.hasSuffix("[…]"))
         #expect(cutter.rest == nil)
     }
+
+    @Test(arguments: 0..<4) func `a long line ends with a whole character`(shift: Int) {
+        var cutter = LineCutter()
+        let text = String(repeating: "x", count: shift) + String(repeating: "€𝄞é", count: 2000)
+        let cut = cutter.lines(in: Array("\(text)\n".utf8)[...])[0]
+        #expect(cut.hasSuffix(" […]") && !cut.contains("\u{FFFD}"))
+        #expect(text.hasPrefix(cut.dropLast(4)) && cut.utf8.count > LineCutter.longest - 4)
+    }
 }

@@ -68,6 +68,25 @@ extension EndToEnd {
             }
         }
 
+        @Test func `a store that cannot be read is set aside, and that is told`() async throws {
+            try await Rig.withServer(server) { rig, probe in
+                try await rig.endAgent()
+                let store = rig.root.appending(path: "orc/orc.db")
+                for file in ["", "-wal", "-shm"] {
+                    try? FileManager.default.removeItem(atPath: store.path() + file)
+                }
+                try Data(repeating: 0x5A, count: 100_000).write(to: store)
+                let mark = probe.mark
+                try await rig.startAgent()
+                let told = try await probe.report(probe.topics.agentEvent, "the damage", after: mark) {
+                    $0["event_type"] == "store_damaged"
+                }
+                let kept = try #require(told["data"]?["kept"]?.string)
+                #expect(FileManager.default.contents(atPath: kept)?.first == 0x5A)
+                try await probe.state(of: server, "running", after: mark)
+            }
+        }
+
         @Test func `a restart that was cut off comes up again`() async throws {
             // Killed before the game was asked, the next agent waits for the grace before it asks.
             try await Rig.withServer(server, ["STOP_TAKES": "3"], orc: ["stop": ["grace": 6]]) { rig, probe in

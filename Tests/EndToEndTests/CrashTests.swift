@@ -26,6 +26,10 @@ extension EndToEnd {
                 let crash = try #require(events.first { $0["event_type"] == "crashed" })
                 #expect(crash["cause"] == "engine" && crash["data"]?["exit_code"] == 42)
                 #expect(crash["data"]?["log"]?.array?.contains("ready") == true)
+                // Each tells of its own run alone.
+                for event in events where event["event_type"] == "crashed" {
+                    #expect(event["data"]?["log"]?.array?.filter { $0 == "booting" }.count == 1, "\(event)")
+                }
                 let last = try await probe.report(of: server, "the loop to be told") { $0["reason"] == "crash_loop" }
                 #expect(last["restarts"] == 3 && last["next_retry_at"] == .null && last["desired"] == "running")
 
