@@ -140,7 +140,7 @@ extension Actions {
         } else {
             let spec = try await specification(of: config)
             // Of an image that is not here yet nothing is known, as it is not of a stranger's.
-            let isPeons = try await engine.image(spec.image)?.isPeons ?? false
+            let isPeons = (try? await engine.image(spec.image))?.isPeons ?? false
             try folder.writeCompose(spec, isPeons: isPeons)
             try store.set(nil, for: server)
         }
