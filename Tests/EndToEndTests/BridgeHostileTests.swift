@@ -133,6 +133,31 @@ extension EndToEnd {
             }
         }
 
+        @Test func `thousands of connections that say nothing do not shut out who has a key`() async throws {
+            try await BridgeRig.with { rig in
+                let script = """
+                    import resource, socket, sys, time
+                    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+                    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+                    port, file = int(sys.argv[1]), sys.argv[2]
+                    held = [socket.create_connection(("127.0.0.1", port)) for _ in range(5000)]
+                    open(file, "w").write("held")
+                    time.sleep(60)
+                    """
+                let held = rig.orc.root.appending(path: "held").path()
+                try await run("python3", ["-c", script, "\(rig.http.port)", held]) {
+                    try await within(.seconds(20), "the connections") {
+                        while !FileManager.default.fileExists(atPath: held) {
+                            try await Task.sleep(for: .milliseconds(20))
+                        }
+                    }
+                    let begun = ContinuousClock.now
+                    for _ in 0..<20 { #expect(try await rig.http.get("/api/v1/servers").status == 200) }
+                    #expect(ContinuousClock.now - begun < .seconds(5))
+                }
+            }
+        }
+
         @Test func `slow clients hold nobody up, and are sent away`() async throws {
             try await BridgeRig.with { rig in
                 let slow = try (0..<300).map { _ in try HTTPConnection(port: rig.http.port, limit: 60) }

@@ -1,3 +1,4 @@
+import Bus
 import Docker
 import Foundation
 import Glibc
@@ -90,6 +91,39 @@ extension EndToEnd {
                 #expect(try await orc.probe.send(.restart, server.sid).status == .ok)
                 let detail = try await Testbed.engine().inspect("peon.warcamp.\(server.uid)")
                 #expect(detail.mounts?.contains { $0.destination == "/shared" } == true)
+            }
+        }
+
+        @Test func `a game that floods its own report neither swells nor hides it, and its reports come one a second`()
+            async throws
+        {
+            try await withServer { orc, server, folder in
+                let config = folder.appending(path: "config")
+                try FileManager.default.createDirectory(at: config, withIntermediateDirectories: true)
+                for index in 0..<500 {
+                    let file = config.appending(path: String(format: "%03d", index))
+                    try String(repeating: "€", count: 20_000).write(to: file, atomically: false, encoding: .utf8)
+                }
+                let topic = orc.probe.topics.status(server, .state)
+                let report = try await orc.probe.report(topic, "the files", limit: .seconds(10)) {
+                    $0["server_config"]?.object?.members.isEmpty == false
+                }
+                #expect(report.bytes.count < 24 << 10)
+                try await orc.probe.state(of: server, "running")
+                for name in try FileManager.default.contentsOfDirectory(atPath: config.path()) {
+                    try FileManager.default.removeItem(at: config.appending(path: name))
+                }
+                let mark = orc.probe.mark
+                for index in 0..<300 {
+                    try "\(index)".write(to: config.appending(path: "000"), atomically: false, encoding: .utf8)
+                    try await Task.sleep(for: .milliseconds(10))
+                }
+                let last = try await orc.probe.report(topic, "the last word", after: mark, limit: .seconds(10)) {
+                    $0["server_config"]?["000"] == "299"
+                }
+                #expect(last["state"] == "running")
+                let count = orc.probe.messages.dropFirst(mark).count { $0.topic == topic }
+                #expect((1...9).contains(count), "\(count) reports")
             }
         }
 
