@@ -38,6 +38,42 @@ extension EndToEnd {
             }
         }
 
+        @Test func `a client that is made from the OpenAPI document calls every operation, and reads every answer`()
+            async throws
+        {
+            let document = Testbed.package.appending(path: "topics/openapi.json").path()
+            try await output(try Testbed.tool("openapi-spec-validator"), [document])
+            try await Testbed.withFolder { folder in
+                let client = folder.appending(path: "client").path()
+                let made = try await output(
+                    try Testbed.tool("openapi-python-client"),
+                    ["generate", "--path", document, "--meta", "none", "--output-path", client])
+                // Whatever it cannot take it leaves out, and says so with the operation's method and path.
+                #expect(!made.contains("WARNING parsing") && !made.contains("ERROR"), "\(made)")
+                let plans = folder.appending(path: "plans")
+                try FileManager.default.createDirectory(at: plans, withIntermediateDirectories: true)
+                for words in [
+                    ["init", "-q"],
+                    ["-c", "user.name=t", "-c", "user.email=t@t", "commit", "-q", "--allow-empty", "-m", "x"],
+                ] {
+                    try await output("git", ["-C", plans.path()] + words)
+                }
+                try await BridgeRig.with(settings: ["ORC_PLANS_URL": plans.path()], game: BridgeRig.game) { rig in
+                    #expect(try await rig.create("game.a").status == 200)
+                    let script = Testbed.package.appending(path: "Tests/openapi/every_operation.py").path()
+                    let told = try await output(
+                        "/bin/sh",
+                        [
+                            "-c", #"cd "$1" && exec "$2" "$3" "$4" "$5" "$6" 2>&1"#, "sh", folder.path(),
+                            try Testbed.tool("python"), script, "http://127.0.0.1:\(rig.http.port)", BridgeRig.key,
+                            rig.orc.host,
+                        ], allowing: [1])
+                    #expect(told.contains(" 0 failures") && told.contains("operations"), "\(told)")
+                    print(told)
+                }
+            }
+        }
+
         /// What a report says of failures, or its end.
         private static func told(in report: String) -> Substring {
             report.range(of: "= FAILURES =").map { report[$0.lowerBound...].prefix(6000) } ?? report.suffix(6000)
