@@ -140,7 +140,7 @@ extension EndToEnd {
                     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
                     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
                     port, file = int(sys.argv[1]), sys.argv[2]
-                    held = [socket.create_connection(("127.0.0.1", port)) for _ in range(5000)]
+                    held = [socket.create_connection(("127.0.0.1", port)) for _ in range(min(5000, hard - 100))]
                     open(file, "w").write("held")
                     time.sleep(60)
                     """
