@@ -44,7 +44,7 @@ package struct ActionError: Error, CustomStringConvertible {
         }
     }
 
-    /// What stands in the way in a server's folder is its owner's to mend; what the disk itself does is nobody's.
+    /// The owner mends what stands in the way in a server's folder; a failure of the disk itself is nobody's fault.
     private static func code(errno: Int32) -> Reply.Code {
         switch errno {
         case EISDIR, ENOTDIR, ENAMETOOLONG, ELOOP, EINVAL: .badArguments

@@ -89,7 +89,7 @@ extension Actions {
         return config.container(at: place, hasFile: folder.hasFile)
     }
 
-    /// Whose the files are that the game works on.
+    /// The user whose files the game works on.
     func owner(of config: ServerConfig) throws -> Folder.Owner {
         guard config.plan.options.security.hasOwnUser else { return settings.owner }
         let number = settings.firstOwnUser + UInt32(try store.account(of: config.server))
@@ -113,7 +113,7 @@ extension Actions {
         try folder.secure()
     }
 
-    /// What the plan gives; where there is none, what any plan gives to the image that the server's container has.
+    /// The rights that the plan gives; without a plan, those that any plan gives to the image of the server's container.
     private func planRights(of config: ServerConfig) throws -> ServerRights {
         let catalogue = PlanCatalogue(path: settings.plans)
         // A plan that is broken gives nothing.

@@ -87,7 +87,7 @@ extension Actions {
 
     /// Whoever may stop a server may not type into it, nor hold up its owner's stop for as long as he likes.
     ///
-    /// What a schedule asks for was asked for by somebody with that verb.
+    /// A schedule is exempt: its sender had the verb `schedule`, which does all the others.
     private func refuseOtherVerbs(_ job: Job, of record: Server) throws {
         guard job.command?.origin == .bus else { return }
         let planned = record.options.stop

@@ -54,7 +54,7 @@ struct Actions: Sendable {
 
     private func perform(_ command: Command, _ job: Job) async {
         do {
-            // What breaks a creation off finds the server made, only not started.
+            // A creation that a later command breaks off still makes the server; only its start is left out.
             if command.action != .server(.create) || ending.hasBegun { try Task.checkCancellation() }
             ledger.begin(command)
             try outcomes.begin(command)

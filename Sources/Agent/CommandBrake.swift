@@ -36,7 +36,7 @@ final class CommandBrake: Sendable {
 
     private let buckets = Mutex<[String: Bucket]>([:])
 
-    /// What is done with one more of a kind.
+    /// Decides what happens to one more command of a kind.
     ///
     /// `now`: seconds of a clock that only goes on.
     func verdict(_ kind: String, now: Double = Monotonic.seconds) -> Verdict {

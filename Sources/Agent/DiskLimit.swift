@@ -12,7 +12,7 @@ final class DiskLimit: Sendable {
     /// What was told last of each server, and for which measurement.
     private let told = Mutex<[ServerID: Standing]>([:])
 
-    private struct Standing: Equatable {
+    private struct Standing {
         let level: Level
         let measuredAt: Date
     }

@@ -8,14 +8,7 @@ extension EndToEnd {
     @Suite struct BridgeDocumentsTests {
         @Test func `schemathesis finds no server error and no breach of the OpenAPI document`() async throws {
             try await Testbed.withFolder { folder in
-                let plans = folder.appending(path: "plans")
-                try FileManager.default.createDirectory(at: plans, withIntermediateDirectories: true)
-                for words in [
-                    ["init", "-q"],
-                    ["-c", "user.name=t", "-c", "user.email=t@t", "commit", "-q", "--allow-empty", "-m", "x"],
-                ] {
-                    try await output("git", ["-C", plans.path()] + words)
-                }
+                let plans = try await Self.emptyRepository(in: folder)
                 try await BridgeRig.with(
                     settings: ["ORC_PLANS_URL": plans.path(), "ORC_HTTP_PROXIES": "127.0.0.0/8"], game: BridgeRig.game
                 ) { rig in
@@ -50,14 +43,7 @@ extension EndToEnd {
                     ["generate", "--path", document, "--meta", "none", "--output-path", client])
                 // Whatever it cannot take it leaves out, and says so with the operation's method and path.
                 #expect(!made.contains("WARNING parsing") && !made.contains("ERROR"), "\(made)")
-                let plans = folder.appending(path: "plans")
-                try FileManager.default.createDirectory(at: plans, withIntermediateDirectories: true)
-                for words in [
-                    ["init", "-q"],
-                    ["-c", "user.name=t", "-c", "user.email=t@t", "commit", "-q", "--allow-empty", "-m", "x"],
-                ] {
-                    try await output("git", ["-C", plans.path()] + words)
-                }
+                let plans = try await Self.emptyRepository(in: folder)
                 try await BridgeRig.with(settings: ["ORC_PLANS_URL": plans.path()], game: BridgeRig.game) { rig in
                     #expect(try await rig.create("game.a").status == 200)
                     let script = Testbed.package.appending(path: "Tests/openapi/every_operation.py").path()
@@ -72,6 +58,19 @@ extension EndToEnd {
                     print(told)
                 }
             }
+        }
+
+        /// A repository of plans that has none.
+        private static func emptyRepository(in folder: URL) async throws -> URL {
+            let plans = folder.appending(path: "plans")
+            try FileManager.default.createDirectory(at: plans, withIntermediateDirectories: true)
+            for words in [
+                ["init", "-q"],
+                ["-c", "user.name=t", "-c", "user.email=t@t", "commit", "-q", "--allow-empty", "-m", "x"],
+            ] {
+                try await output("git", ["-C", plans.path()] + words)
+            }
+            return plans
         }
 
         /// What a report says of failures, or its end.
