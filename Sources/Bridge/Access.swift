@@ -22,13 +22,15 @@ extension HTTPFields {
 
 /// Who calls.
 struct Caller: Sendable {
-    let name: String
-    let role: Role
-    let scope: AccessScope
+    let key: AccessKey
     /// The address that he calls from.
     let place: @Sendable () -> String?
     /// Whether the key still counts: what lasts asks now and then.
     let isLetIn: @Sendable () -> Bool
+
+    var name: String { key.name }
+    var role: Role { key.role }
+    var scope: AccessScope { key.scope }
 }
 
 /// Lets in whoever presents a key that counts, and shuts out who guesses.
@@ -102,8 +104,9 @@ struct Access: Sendable {
         return wait
     }
 
-    private func caller(_ key: AccessKey, _ fields: HTTPFields, _ channel: any Channel) -> Caller {
-        Caller(name: key.name, role: key.role, scope: key.scope) {
+    /// Who presents `key`, which counts.
+    func caller(_ key: AccessKey, _ fields: HTTPFields, _ channel: any Channel) -> Caller {
+        Caller(key: key) {
             client(channel, fields).map { "\($0)" }
         } isLetIn: { [keyring] in
             keyring.counts(key)

@@ -25,24 +25,19 @@ package struct AccessKey: Sendable, Equatable {
         self.init(name: name, role: role, digest: Self.digest(of: key))
     }
 
-    /// A new key in clear text: 256 random bits, which need no slow hash.
-    package static func draw() -> String {
+    /// A new key in clear text.
+    package static func draw() -> String { "orc_" + secret() }
+
+    /// 256 random bits, which need no slow hash, in the letters of a URL.
+    static func secret() -> String {
         var random = SystemRandomNumberGenerator()
         let bytes = (0..<32).map { _ in UInt8.random(in: .min ... .max, using: &random) }
         let text = Data(bytes).base64EncodedString()
-        return "orc_" + text.replacing("+", with: "-").replacing("/", with: "_").replacing("=", with: "")
+        return text.replacing("+", with: "-").replacing("/", with: "_").replacing("=", with: "")
     }
 
-    /// Fetched once; never freed, and not changed by those who use it (EVP_MD_fetch(3)).
-    nonisolated(unsafe) private static let sha256 = EVP_MD_fetch(nil, "SHA256", nil)
-
-    package static func digest(of key: String) -> [UInt8] {
-        let bytes = Array(key.utf8)
-        var digest = [UInt8](repeating: 0, count: 32)
-        let result = EVP_Digest(bytes, bytes.count, &digest, nil, sha256, nil)
-        // Nothing equals no digest: whoever cannot be checked is not let in.
-        return result == 1 ? digest : []
-    }
+    /// Nothing equals no digest: whoever cannot be checked is not let in.
+    package static func digest(of key: String) -> [UInt8] { SHA.digest(of: Array(key.utf8), .sha256) }
 
     /// Whether a key in clear text is too long to be guessed.
     static func isStrong(_ key: String) -> Bool { key.utf8.count >= 32 }

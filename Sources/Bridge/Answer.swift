@@ -14,12 +14,18 @@ struct Answer: Sendable {
         case bytes(ByteBuffer)
         /// Written piece by piece, for as long as it takes.
         case stream(EventStream)
+        /// A WebSocket, until either side closes it.
+        case console(ConsoleSocket)
+    }
+
+    init(_ status: HTTPResponse.Status, headers: HTTPFields = [:], _ body: Body) {
+        self.status = status
+        self.headers = headers
+        self.body = body
     }
 
     init(_ status: HTTPResponse.Status, headers: HTTPFields = [:], _ body: ByteBuffer = ByteBuffer()) {
-        self.status = status
-        self.headers = headers
-        self.body = .bytes(body)
+        self.init(status, headers: headers, .bytes(body))
     }
 
     /// As the bus has it: compact, in UTF-8.

@@ -183,7 +183,7 @@ final class Board: Sendable {
         feed.append(subject, event: "report", Self.telling(host, path, json))
     }
 
-    private static func telling(_ host: HostName, _ path: String, _ json: JSON) -> JSON {
+    static func telling(_ host: HostName, _ path: String, _ json: JSON) -> JSON {
         ["topic": .string(Topics(host: host).status(path: path)), "host": .string("\(host)"), "payload": json]
     }
 
@@ -255,24 +255,10 @@ final class Board: Sendable {
 
     var size: Size { state.withLock { Size(reports: $0.count, bytes: $0.bytes, leftOut: $0.leftOut) } }
 
-    /// Every report that `isWanted`, as frames of the event stream, and the number with which the stream goes on.
-    ///
-    /// The last frame alone has a number: whoever is cut off in the middle begins anew.
-    func snapshot(where isWanted: (Feed.Subject) -> Bool) -> (frames: [ByteBuffer], next: Int) {
+    /// Every report that `isWanted`, as it is now.
+    func snapshot(where isWanted: @escaping (Feed.Subject) -> Bool) -> Snapshot {
         let (hosts, next) = state.withLock { ($0.hosts, feed.next) }
-        var told: [JSON] = []
-        for (host, reports) in hosts.sorted(by: { "\($0.key)" < "\($1.key)" }) {
-            for (path, report) in reports.sorted(by: { $0.key < $1.key })
-            where isWanted(Feed.Subject(host: host, path: path, kind: "report")) {
-                told.append(Self.telling(host, path, report.json))
-            }
-        }
-        // That what follows is the whole truth anew.
-        let reset = feed.frame(event: "reset", [:], number: told.isEmpty && next > 0 ? next - 1 : nil)
-        let frames = told.enumerated().map { index, json in
-            feed.frame(event: "report", json, number: index == told.count - 1 && next > 0 ? next - 1 : nil)
-        }
-        return ([reset] + frames, next)
+        return Snapshot(of: hosts, next: next, feed: feed, where: isWanted)
     }
 
     /// Something that happened, and is not retained.

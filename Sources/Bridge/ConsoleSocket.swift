@@ -1,40 +1,36 @@
+import HTTPTypes
+import HummingbirdCore
 import Logging
 import NIOCore
 import NIOWebSocket
 import Peon
 
-/// One open console (RFC 6455): the last lines, then what is printed, a line a message; a message in is typed.
+/// One open console: the last lines, then what is printed, a line a message; a message in is typed.
 struct ConsoleSocket: Sendable {
-    typealias Frames = NIOAsyncChannel<WebSocketFrame, WebSocketFrame>
-    private typealias Outbound = NIOAsyncChannelOutboundWriter<WebSocketFrame>
-
-    let visit: ConsoleDoor.Visit
+    let host: HostName
+    let server: ServerID
+    let caller: Caller
     let commands: Commands
-    let channel: Frames
     let logger: Logger
 
     /// Seconds for which the agent is asked to publish; asked again at half of that.
     private static let lease = 60
     private static let tail = 100
-    /// Seconds between two pings: with them TCP finds out that a client is gone.
-    private static let ping = 20
 
     private enum Ending: Error { case over(WebSocketErrorCode) }
 
-    func run() async {
-        do {
-            try await channel.executeThenClose { inbound, outbound in
-                do { try await serve(inbound, outbound) } catch Ending.over(let code) {
-                    try await outbound.write(Self.closing(code))
-                }
-            }
-        } catch {
-            logger.debug("a console ended", metadata: ["server.id": "\(visit.server)", "error": "\(error)"])
+    /// `messages`: what the client sends, and `writer`: what it is sent, a text a piece (``WebSocketMessages``).
+    func run(_ messages: RequestBody, _ writer: some ResponseBodyWriter) async throws {
+        let outbound = Outlet(writer: writer)
+        var code = WebSocketErrorCode.normalClosure
+        do { try await serve(messages, outbound) } catch Ending.over(let reason) { code = reason } catch {
+            logger.debug("a console ended", metadata: ["server.id": "\(server)", "error": "\(error)"])
         }
+        try await outbound.finish(code)
     }
 
-    private func serve(_ inbound: NIOAsyncChannelInboundStream<WebSocketFrame>, _ outbound: Outbound) async throws {
-        try await commands.link.consoles.listen(to: visit.server, of: visit.host) { lines in
+    private func serve(_ messages: RequestBody, _ outbound: Outlet) async throws {
+        try await commands.link.consoles.listen(to: server, of: host) { lines in
             try await follow(tail: Self.tail, outbound)
             try await withThrowingDiscardingTaskGroup { group in
                 group.addTask { try await relay(lines, outbound) }
@@ -45,13 +41,7 @@ struct ConsoleSocket: Sendable {
                     }
                 }
                 group.addTask {
-                    while true {
-                        try await Task.sleep(for: .seconds(Self.ping))
-                        try await outbound.write(WebSocketFrame(fin: true, opcode: .ping, data: ByteBuffer()))
-                    }
-                }
-                group.addTask {
-                    for try await frame in inbound { try await take(frame, outbound) }
+                    for try await message in messages { try await type(message, outbound) }
                     throw Ending.over(.normalClosure)
                 }
             }
@@ -59,42 +49,28 @@ struct ConsoleSocket: Sendable {
     }
 
     /// Has the agent publish what is printed, and sends the last lines.
-    private func follow(tail: Int, _ outbound: Outbound) async throws {
-        guard visit.caller.isLetIn() else { throw Ending.over(.policyViolation) }
+    private func follow(tail: Int, _ outbound: Outlet) async throws {
+        guard caller.isLetIn() else { throw Ending.over(.policyViolation) }
         let arguments: JSON.Object = ["tail": .optional(tail), "follow": .optional(Self.lease)]
         guard let reply = await ask(.logs, arguments) else { return }  // the next one may go through
         if reply.status == .error { try await say(reply.error ?? "refused", outbound) }
-        for line in reply.data["lines"]?.array ?? [] { try await send(line.string ?? "", outbound) }
+        for line in reply.data["lines"]?.array ?? [] { try await outbound.send(line.string ?? "") }
     }
 
-    private func relay(_ stream: AsyncStream<Consoles.Lines>, _ outbound: Outbound) async throws {
+    private func relay(_ stream: AsyncStream<Consoles.Lines>, _ outbound: Outlet) async throws {
         for await lines in stream {
             if lines.dropped > 0 { try await say("\(lines.dropped) lines left out", outbound) }
-            for line in lines.lines { try await send(line, outbound) }
+            for line in lines.lines { try await outbound.send(line) }
         }
         throw Ending.over(.goingAway)
     }
 
-    private func take(_ frame: WebSocketFrame, _ outbound: Outbound) async throws {
-        // Unmasked, or with bits that mean nothing here (RFC 6455, 5.1 and 5.2): it is no client's.
-        guard frame.maskKey != nil, !frame.rsv1, !frame.rsv2, !frame.rsv3 else { throw Ending.over(.protocolError) }
-        switch frame.opcode {
-        case .text: try await type(frame.unmaskedData, outbound)
-        case .ping: try await outbound.write(WebSocketFrame(fin: true, opcode: .pong, data: frame.unmaskedData))
-        case .connectionClose: throw Ending.over(.normalClosure)
-        case .binary: throw Ending.over(.unacceptableData)
-        default: break  // a pong shows that the client lives, as any byte does
-        }
-    }
-
-    private func type(_ data: ByteBuffer, _ outbound: Outbound) async throws {
-        guard var line = String(validating: data.readableBytesView, as: UTF8.self) else {
-            throw Ending.over(.dataInconsistentWithMessage)
-        }
+    private func type(_ text: ByteBuffer, _ outbound: Outlet) async throws {
+        var line = String(decoding: text.readableBytesView, as: UTF8.self)
         while line.last?.isNewline == true { line.removeLast() }
-        guard visit.caller.isLetIn() else { throw Ending.over(.policyViolation) }
-        guard visit.caller.role >= ServerAction.console.spec.role,
-            visit.caller.scope.allows(.console, on: visit.server)
+        guard caller.isLetIn() else { throw Ending.over(.policyViolation) }
+        guard caller.role >= ServerAction.console.spec.role,
+            caller.scope.allows(.console, on: server)
         else {
             return try await say("this key may not type", outbound)
         }
@@ -107,8 +83,8 @@ struct ConsoleSocket: Sendable {
     /// The terminal reply; nil where none came.
     private func ask(_ action: ServerAction, _ arguments: JSON.Object) async -> Reply? {
         let wish = Commands.Wish(
-            host: visit.host, target: .server(visit.server, action), members: ["args": .object(arguments)], id: nil,
-            by: visit.caller)
+            host: host, target: .server(server, action), members: ["args": .object(arguments)], id: nil,
+            by: caller)
         // That the agent is away shows as no answer.
         guard case .reply(let reply)? = try? await commands.perform(wish, within: BridgeSettings.peonPatience) else {
             return nil
@@ -117,15 +93,21 @@ struct ConsoleSocket: Sendable {
     }
 
     /// Words of the bridge's own.
-    private func say(_ text: String, _ outbound: Outbound) async throws { try await send("[orc] \(text)", outbound) }
+    private func say(_ text: String, _ outbound: Outlet) async throws { try await outbound.send("[orc] \(text)") }
+}
 
-    private func send(_ line: String, _ outbound: Outbound) async throws {
-        try await outbound.write(WebSocketFrame(fin: true, opcode: .text, data: ByteBuffer(string: line)))
+/// An answer's body for several tasks at a time: beneath Hummingbird's writer is NIO's, which takes that.
+private struct Outlet: @unchecked Sendable {
+    let writer: any ResponseBodyWriter
+
+    func send(_ text: String) async throws {
+        var writer = writer
+        try await writer.write(ByteBuffer(string: text))
     }
 
-    private static func closing(_ code: WebSocketErrorCode) -> WebSocketFrame {
-        var data = ByteBuffer()
-        data.write(webSocketErrorCode: code)
-        return WebSocketFrame(fin: true, opcode: .connectionClose, data: data)
+    func finish(_ code: WebSocketErrorCode) async throws {
+        var trailers = HTTPFields()
+        trailers[WebSocketMessages.closeCode] = "\(UInt16(webSocketErrorCode: code))"
+        try await writer.finish(trailers)
     }
 }

@@ -62,9 +62,7 @@ struct EventStream: Sendable {
     }
 
     var answer: Answer {
-        var answer = Answer(.ok, headers: [.contentType: "text/event-stream", .cacheControl: "no-store"])
-        answer.body = .stream(self)
-        return answer
+        Answer(.ok, headers: [.contentType: "text/event-stream", .cacheControl: "no-store"], .stream(self))
     }
 }
 
@@ -75,35 +73,44 @@ extension EventStream: AsyncSequence {
     /// or the bridge ends.
     struct Iterator: AsyncIteratorProtocol {
         let stream: EventStream
-        /// The number of the entry that comes next; nil before the first word.
-        private var next: Int?
+        private var place = Place.start
+
+        private enum Place {
+            case start
+            case retained(Snapshot)
+            /// The number of the entry that comes next.
+            case feed(Int)
+        }
 
         fileprivate init(stream: EventStream) { self.stream = stream }
 
         mutating func next() async -> ByteBuffer? {
-            guard var number = next else { return firstWord() }
             while stream.caller.isLetIn() {
-                switch await stream.board.feed.batch(from: number) {
-                case .over: return nil
-                case .quiet: return Feed.alive
-                case .entries(let entries, let following):
-                    number = following
-                    next = following
-                    let wanted = entries.filter { stream.filter.wants($0.subject) }.map(\.frame)
-                    if !wanted.isEmpty { return wanted.joined }
+                switch place {
+                case .start:
+                    if let resumed = stream.lastID.flatMap({ stream.board.feed.resumption(after: $0) }) {
+                        place = .feed(resumed)
+                        return Feed.alive
+                    }
+                    place = .retained(stream.board.snapshot(where: stream.filter.wants))
+                case .retained(var snapshot):
+                    place = .feed(snapshot.next)
+                    if let piece = snapshot.piece() {
+                        place = .retained(snapshot)
+                        return piece
+                    }
+                case .feed(let number):
+                    switch await stream.board.feed.batch(from: number) {
+                    case .over: return nil
+                    case .quiet: return Feed.alive
+                    case .entries(let entries, let following):
+                        place = .feed(following)
+                        let wanted = entries.filter { stream.filter.wants($0.subject) }.map(\.frame)
+                        if !wanted.isEmpty { return wanted.joined }
+                    }
                 }
             }
             return nil
-        }
-
-        private mutating func firstWord() -> ByteBuffer {
-            if let resumed = stream.lastID.flatMap({ stream.board.feed.resumption(after: $0) }) {
-                next = resumed
-                return Feed.alive
-            }
-            let snapshot = stream.board.snapshot(where: stream.filter.wants)
-            next = snapshot.next
-            return snapshot.frames.joined
         }
     }
 }

@@ -18,7 +18,14 @@ extension Front {
             let host = try peon.host(call.query)
             guard let server = ServerID(uid: uid) else { throw PeonAPI.noServer }
             _ = try peon.get(server, host)
-            throw Problem(.upgradeRequired, "this is a WebSocket", headers: [.upgrade: "websocket"])
+            guard call.fields[.upgrade] != nil else {
+                throw Problem(.upgradeRequired, "this is a WebSocket", headers: [.upgrade: "websocket"])
+            }
+            try bus.commands.requireAgent(of: host)
+            let console = ConsoleSocket(
+                host: host, server: server, caller: call.caller, commands: bus.commands, logger: logger)
+            return Answer(.switchingProtocols, .console(console))
+        case .tickets: return tickets.answer(call.caller)
         case .hosts: return try bus.hosts()
         case .status(let host, let path):
             return try bus.status(bus.commands.host(host), path, ifNoneMatch: call.fields[.ifNoneMatch])
@@ -56,7 +63,7 @@ extension Front {
             return try await command(.agent(action), host, method, call)
         case .result(let host, let command, let id):
             return try await bus.result(host, command: command, id: id, call.query)
-        case .root, .health, .ready, .openAPI, .docs, .orchestrator, .servers, .console, .hosts, .status:
+        case .root, .health, .ready, .openAPI, .docs, .orchestrator, .servers, .console, .hosts, .status, .tickets:
             throw Problem(.notFound, "There is no such path.")  // answered by read
         }
     }

@@ -14,6 +14,7 @@ struct Front: Sendable {
     let pages: Pages
     let metrics: MetricsPage
     let counters: Counters
+    let tickets = Tickets()
     let doorman: Doorman
     let logger: Logger
 
@@ -26,10 +27,14 @@ struct Front: Sendable {
         let answer = await answer(request, channel)
         let head = self.head(of: answer, to: request.head)
         var body = ResponseBody()
+        if case .console(let console) = answer.body {
+            return try await console.run(request.body, writer.writeHead(head))
+        }
         if request.method != .head {
             switch answer.body {
             case .bytes(let bytes): body = ResponseBody(byteBuffer: bytes)
             case .stream(let stream): body = ResponseBody(asyncSequence: stream)
+            case .console: break
             }
         }
         try await writer.write(response: head, body: body)
@@ -59,7 +64,9 @@ struct Front: Sendable {
         var head = HTTPResponse(status: answer.status, headerFields: answer.headers)
         head.headerFields[.date] = HTTPDate.now
         allowOrigin(request, &head.headerFields)
-        if answer.isLast || request.headerFields[.connection] == "close" {
+        // A wish for another protocol is its connection's last request where it is not granted (``WebSocketUpgrade``).
+        let isRefusedUpgrade = request.headerFields[.upgrade] != nil && answer.status != .switchingProtocols
+        if answer.isLast || isRefusedUpgrade || request.headerFields[.connection] == "close" {
             head.headerFields[.connection] = "close"
         }
         if case .bytes(let bytes) = answer.body, answer.status != .notModified {
@@ -108,9 +115,9 @@ struct Front: Sendable {
                 .methodNotAllowed, "The method is not allowed for the requested URL.", headers: [.allow: route.allowed])
         }
         if route.isOpen { return pages.answer(route) }
-        let caller = try await access.caller(request.headers, channel)
-        doorman.know(channel)
         guard let query = Query(query) else { throw Problem(.badRequest, "the query cannot be read") }
+        let caller = try await caller(route, query, request, channel)
+        doorman.know(channel)
         let role = route.role(method)
         guard caller.role >= role else {
             if method != .get { note(request, caller, .forbidden) }
@@ -126,6 +133,19 @@ struct Front: Sendable {
         let answer = try await ask(route, method, call)
         if method != .get { note(request, caller, answer.status) }
         return answer
+    }
+
+    /// Who presents a key, or a ticket in place of one where a page cannot present a key.
+    private func caller(
+        _ route: Route, _ query: Query, _ request: Request, _ channel: any Channel
+    ) async throws -> Caller {
+        guard route.takesTickets, Access.key(request.headers) == nil, let ticket = query["ticket"] else {
+            return try await access.caller(request.headers, channel)
+        }
+        guard let key = tickets.redeem(ticket) else {
+            throw Problem(.unauthorized, "the ticket is over, or has been used")
+        }
+        return access.caller(key, request.headers, channel)
     }
 
     /// One line a call that asks for a change.

@@ -36,12 +36,7 @@ package struct HTTPBridge: Sendable {
             metrics: MetricsPage(
                 board: board, link: link, doorman: doorman, counters: counters, lockOut: access.lockOut),
             counters: counters, doorman: doorman, logger: logger)
-        let channel = BridgeChannel(
-            doorman: doorman,
-            consoles: ConsoleDoor(
-                access: access, peon: peon, commands: commands,
-                writePatience: .seconds(Int64(BridgeSettings.writePatience))),
-            front: front)
+        let channel = BridgeChannel(doorman: doorman, front: front)
         services = [
             LinkService(link: link, keyring: access.keyring),
             ListenService(

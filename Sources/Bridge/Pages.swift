@@ -28,9 +28,8 @@ struct Pages: Sendable {
                     .contentSecurityPolicy: "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'",
                     .xContentTypeOptions: "nosniff",
                 ], Self.docs)
-        case .metrics, .orchestrator, .servers, .plans, .schedules, .plan, .server, .console, .hosts, .events, .status,
-            .serverCommand,
-            .agentCommand, .result:
+        case .metrics, .orchestrator, .servers, .plans, .schedules, .plan, .server, .console, .hosts, .events, .tickets,
+            .status, .serverCommand, .agentCommand, .result:
             Problem(.notFound, "There is no such path.").answer
         }
     }

@@ -54,7 +54,10 @@ final class RequestPatience: ChannelDuplexHandler, RemovableChannelHandler {
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         switch unwrapOutboundIn(data) {
-        case .head(let head): willEnd = head.headerFields[.connection] == "close"
+        case .head(let head):
+            willEnd = head.headerFields[.connection] == "close"
+            // What follows has no time to be whole in.
+            if head.status == .switchingProtocols { (isWhole, deadline) = (true, nil) }
         case .body: break
         case .end: ended(context)
         }

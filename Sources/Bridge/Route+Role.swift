@@ -6,6 +6,7 @@ extension Route {
     func role(_ method: HTTPRequest.Method) -> Role {
         switch self {
         case .root, .health, .ready, .openAPI, .docs, .metrics, .orchestrator, .plan, .console, .hosts, .events,
+            .tickets,
             .status:
             .viewer
         case .servers: method == .put ? .admin : .viewer

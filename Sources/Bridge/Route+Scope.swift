@@ -5,7 +5,7 @@ extension AccessScope {
     func allows(_ route: Route) -> Bool {
         guard !isEverything else { return true }
         switch route {
-        case .root, .health, .ready, .openAPI, .docs, .orchestrator, .servers, .events: return true
+        case .root, .health, .ready, .openAPI, .docs, .orchestrator, .servers, .events, .tickets: return true
         case .server(_, let uid): return uid.map { ServerID(uid: $0).map { allows($0) } ?? servers.isEmpty } ?? true
         case .console(let uid): return ServerID(uid: uid).map { allows(.logs, on: $0) } ?? false
         case .status(_, let path): return allows(reportAt: path)

@@ -15,7 +15,7 @@ enum Route: Equatable {
     case console(uid: String)
 
     // The bus by path.
-    case hosts, events
+    case hosts, events, tickets
     case status(host: String, path: String)
     case serverCommand(host: String, server: String, action: String)
     case agentCommand(host: String, action: String)
@@ -85,6 +85,7 @@ enum Route: Equatable {
         switch levels.count {
         case 1 where levels[0] == "hosts": .hosts
         case 1 where levels[0] == "events": .events
+        case 1 where levels[0] == "tickets": .tickets
         case 3... where levels[1] == "status":
             .status(host: levels[0], path: levels.dropFirst(2).joined(separator: "/"))
         case 4 where levels[1] == "cmd" && levels[2] == "agent": .agentCommand(host: levels[0], action: levels[3])
@@ -108,7 +109,7 @@ enum Route: Equatable {
             .result:
             [.get]
         case .servers, .plans: [.get, .put]
-        case .server(_, nil): [.post]
+        case .server(_, nil), .tickets: [.post]
         case .server("info", _?), .server("skip", _?): [.put]
         case .server(let action, _?):
             ServerAction(rawValue: action).map { [PeonAPI.method($0)] } ?? [.get, .put, .delete]
@@ -135,10 +136,17 @@ enum Route: Equatable {
     var isOpen: Bool {
         switch self {
         case .root, .health, .ready, .openAPI, .docs: true
-        case .metrics, .orchestrator, .servers, .plans, .schedules, .plan, .server, .console, .hosts, .events, .status,
-            .serverCommand,
-            .agentCommand, .result:
+        case .metrics, .orchestrator, .servers, .plans, .schedules, .plan, .server, .console, .hosts, .events, .tickets,
+            .status, .serverCommand, .agentCommand, .result:
             false
+        }
+    }
+
+    /// Whether a ticket lets in too: `EventSource` and `WebSocket` of a page set no header.
+    var takesTickets: Bool {
+        switch self {
+        case .console, .events: true
+        default: false
         }
     }
 
@@ -146,8 +154,8 @@ enum Route: Equatable {
     var isPeons: Bool {
         switch self {
         case .orchestrator, .servers, .plans, .schedules, .plan, .server, .console: true
-        case .root, .health, .ready, .openAPI, .docs, .metrics, .hosts, .events, .status, .serverCommand, .agentCommand,
-            .result:
+        case .root, .health, .ready, .openAPI, .docs, .metrics, .hosts, .events, .tickets, .status, .serverCommand,
+            .agentCommand, .result:
             false
         }
     }

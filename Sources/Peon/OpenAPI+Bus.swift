@@ -30,7 +30,11 @@ extension OpenAPI {
     ]
 
     static var busPaths: [(String, JSON)] {
-        [("/api/v2/hosts", ["get": hosts]), ("/api/v2/events", ["get": events])] + reports
+        [
+            ("/api/v2/hosts", ["get": hosts]), ("/api/v2/events", ["get": events]),
+            ("/api/v2/tickets", ["post": tickets]),
+        ]
+            + reports
             + Action.allCases.map { ("/api/v2/{host}/cmd/\($0.restPath)", item($0)) } + [
                 ("/api/v2/{host}/result/agent/{action}/{id}", ["get": result(hasServer: false)]),
                 ("/api/v2/{host}/result/server/{server}/{action}/{id}", ["get": result(hasServer: true)]),
@@ -60,6 +64,7 @@ extension OpenAPI {
                 parameter("server", in: "query", "Of these servers alone, by uid or sid.", words),
                 parameter("kind", in: "query", "report, event, or the last level of a report's topic.", words),
                 parameter("Last-Event-ID", in: "header", "The last id that was read.", ["type": "string"]),
+                ticket,
             ],
             answers: [
                 (
@@ -70,6 +75,23 @@ extension OpenAPI {
                     ]
                 )
             ] + busFailures([400, 401, 429, 503])
+        ).json
+    }
+
+    /// In place of a key, which a page's `EventSource` and `WebSocket` cannot send.
+    static let ticket = parameter("ticket", in: "query", "A ticket, in place of a key.", ["type": "string"])
+
+    private static var tickets: JSON {
+        let schema = Field.objectSchema([
+            Field("v", .constant(1), "The contract's version."),
+            Field("ticket", .string, "Goes into the query of one connection, in place of a key."),
+            Field("seconds", .integer(), "For how long it counts."),
+        ])
+        return Operation(
+            id: "tickets",
+            summary: "Draws a ticket: for one event stream or console of a page, with this key's rights.",
+            tag: "bus", role: .viewer,
+            answers: [(201, answer("The ticket.", schema))] + busFailures([400, 401, 413, 429, 503])
         ).json
     }
 

@@ -50,6 +50,26 @@ import Testing
         #expect(String(buffer: entries[0].frame).contains(#""payload":null"#))
     }
 
+    @Test func `what is retained is told in pieces, the last word with a number`() {
+        let board = board()
+        let text = String(repeating: "x", count: 1000)
+        for number in 0..<300 { take(board, "server/a-\(number)/state", ["description": .string(text)]) }
+        var snapshot = board.snapshot { $0.server != ServerID(uid: "a.7") }
+        // What comes later stands in the history.
+        take(board, "info", ["orc": "2"])
+        var pieces: [String] = []
+        while let piece = snapshot.piece() { pieces.append(String(buffer: piece)) }
+        #expect(pieces.count > 4 && pieces.allSatisfy { $0.utf8.count < 70_000 })
+        let words = pieces.joined().components(separatedBy: "\n\n").dropLast()
+        #expect(words.count == 300 && words.first == "event: reset\ndata: {}")
+        #expect(words.filter { $0.hasPrefix("id: ") } == [words.last].compactMap { $0 })
+        #expect(words.last?.hasPrefix("id: \(board.feed.epoch)-\(snapshot.next - 1)\nevent: report\n") == true)
+        #expect(Set(words).count == 300 && !pieces.joined().contains("a-7/"))
+
+        var empty = board.snapshot { _ in false }
+        #expect(empty.piece().map { String(buffer: $0).hasPrefix("id: ") } == true && empty.piece() == nil)
+    }
+
     @Test func `what is no JSON object is left out`() {
         let board = board()
         for text in ["no", "[1]", "\"x\"", "{"] { board.take(host, path: "info", payload: Array(text.utf8)) }
