@@ -14,7 +14,21 @@ extension Actions {
         }
         if fleet[server]?.container?.state.status == "paused" { return try await unpause(server) }
         try await run(server, job)
-        return Outcome(changed: true, data: try report(server))
+        return Outcome(changed: true, data: try reportOfStart(server))
+    }
+
+    /// The report of a server that has come up, with a warning where its game cannot save.
+    func reportOfStart(_ server: ServerID) throws -> JSON {
+        let report = try report(server)
+        guard var data = report.object, let record = fleet[server], let config = record.config,
+            let user = record.container?.config.number
+        else { return report }
+        let closed = ServerFolder(server, in: settings.servers).closedVolumes(of: config, to: user.user, user.group)
+        guard !closed.isEmpty else { return report }
+        let names = closed.map { "\($0.path)/ (owner: \($0.owner))" }.joined(separator: ", ")
+        data["warning"] = .string(
+            "the game runs as user \(user.user) and cannot write in \(names): chown -R \(user.user):\(user.group) it")
+        return .object(data)
     }
 
     /// Brings the server's container up, making it first where it is not there or no longer as it should be.
@@ -247,6 +261,15 @@ extension Actions {
         fleet.add(Server(id: server, folder: folder, config: config, desired: .stopped))
         watch.follow(server, folder: folder.path)
         try await reconciler.find(server)
+    }
+}
+
+extension ContainerDetail.Config {
+    /// The user that its processes run as, and his group; nil for root, who may write everywhere, and for one known by name.
+    fileprivate var number: (user: UInt32, group: UInt32)? {
+        let parts = (user ?? "").split(separator: ":").map { UInt32($0) }
+        guard let first = parts.first, let user = first, user != 0 else { return nil }
+        return (user, (parts.count > 1 ? parts[1] : nil) ?? user)
     }
 }
 

@@ -18,7 +18,7 @@ extension Actions {
         _ = try await bringDown(server, job)
         try Task.checkCancellation()
         try await run(server, job)
-        return Outcome(changed: true, data: try report(server))
+        return Outcome(changed: true, data: try reportOfStart(server))
     }
 
     func kill(_ server: ServerID, _ job: Job) async throws -> Outcome {

@@ -235,7 +235,12 @@ final class Fleet: Sendable {
             server.observe(container)
             server.noteHealth()
         }
-        guard let server = self[id], server.storedDesired == nil, server.desired == .running else { return }
+        guard let server = self[id] else { return }
+        // Of one that was taken over with its container alone, nothing is left.
+        if server.container == nil, server.config == nil, server.step == .none, !server.folder.hasConfig {
+            return remove(id)
+        }
+        guard server.storedDesired == nil, server.desired == .running else { return }
         note("what is wanted") { try store.set(.desired(server.desired), for: id) }
         update(id) { $0.storedDesired = $0.desired }
     }

@@ -82,12 +82,12 @@ final class Followers: Sendable {
         while !Task.isCancelled {
             if let record = fleet[server], record.isRunning, let container = record.container {
                 let secrets = record.secrets
-                var cutter = LineCutter()
-                // Lost with its engine, or ended with its container: it is looked for again.
-                try? await engine.followLog(of: container.id, since: from) { bytes in
-                    batch.add(cutter.lines(in: bytes)) { secrets.hidden(in: $0) }
+                var reader = StampedLines(after: from)
+                // Lost with its engine, or ended with its container: it is gone on with after the last line.
+                try? await engine.followLog(of: container.id, since: from, isStamped: true) { bytes in
+                    batch.add(reader.lines(in: bytes)) { secrets.hidden(in: $0) }
                 }
-                from = Date()
+                from = reader.last
             }
             do { try await Task.sleep(for: .milliseconds(250)) } catch { return }
         }

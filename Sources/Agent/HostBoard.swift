@@ -11,6 +11,7 @@ final class HostBoard: Sendable {
     private let settings: AgentSettings
     private let bus: Bus
     private let reports: RetainedReports
+    private let presence: Presence
     private let store: Store
     private let logger: Logger
     private let state = Mutex(State())
@@ -26,10 +27,13 @@ final class HostBoard: Sendable {
         var toldStore: String?
     }
 
-    init(settings: AgentSettings, bus: Bus, reports: RetainedReports, store: Store, logger: Logger) {
+    init(
+        settings: AgentSettings, bus: Bus, reports: RetainedReports, presence: Presence, store: Store, logger: Logger
+    ) {
         self.settings = settings
         self.bus = bus
         self.reports = reports
+        self.presence = presence
         self.store = store
         self.logger = logger
     }
@@ -53,6 +57,7 @@ final class HostBoard: Sendable {
 
     /// Reads the plans anew, and sends every retained report again, also those that have not changed.
     func republish() {
+        bus.publish(presence.publication(.online, nil, topic: settings.topics.status(.agent)))
         publishPlans()
         reports.republish()
     }

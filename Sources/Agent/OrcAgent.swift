@@ -22,7 +22,8 @@ package struct OrcAgent: Sendable {
             instance: instance, started: started, earlier: try store.begin(instance: instance, at: started))
         let bus = Bus(Self.options(options, settings, presence), logger: logger)
         let reports = RetainedReports(bus: bus)
-        let board = HostBoard(settings: settings, bus: bus, reports: reports, store: store, logger: logger)
+        let board = HostBoard(
+            settings: settings, bus: bus, reports: reports, presence: presence, store: store, logger: logger)
         let audit = Audit(store: store, keeps: settings.history, logger: logger)
         let timetable = Timetable(store: store, zones: settings.zones, zone: settings.zone)
         try timetable.load(now: started)

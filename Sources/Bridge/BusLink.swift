@@ -17,6 +17,7 @@ final class BusLink: Sendable {
     private let host: HostName?
     /// The bridge's own host, which may be one of many.
     let own: HostName
+    private let known: KnownHosts
     private let logger: Logger
     private let connections: AsyncStream<Int>
     private let connected: AsyncStream<Int>.Continuation
@@ -24,9 +25,13 @@ final class BusLink: Sendable {
     /// How long nothing must come for the broker to have told all that it retains.
     private static let quiet: Duration = .milliseconds(500)
     private static let longest: Duration = .seconds(10)
+    /// Seconds after which an agent that has not told its reports is asked anew.
+    private static let asking: UInt32 = 60
 
     /// `options`: of the bus; the client id is set here.
-    init(_ options: BusOptions, host: HostName?, own: HostName, board: Board, logger: Logger) {
+    init(
+        _ options: BusOptions, host: HostName?, own: HostName, board: Board, known: KnownHosts, logger: Logger
+    ) {
         let client = "bridge-\(UUID().uuidString.prefix(13).lowercased())"
         var options = options
         options.clientID = "orc-\(client)"
@@ -37,6 +42,7 @@ final class BusLink: Sendable {
         self.host = host
         self.own = own
         self.board = board
+        self.known = known
         self.logger = logger
         exchange = Exchange { call in
             // A command that the broker is too small for must not arrive shortened.
@@ -101,6 +107,11 @@ final class BusLink: Sendable {
             exchange.resend()
             try await awaitQuiet(link)
             if try await askExactly() { try await awaitQuiet(link) }
+            let hosts = host.map { [$0] } ?? known.hosts.union([own])
+            if askAgents(hosts.union(board.hosts)) {
+                try await Task.sleep(for: Self.quiet)
+                try await awaitQuiet(link)
+            }
             board.confirm(link)
         } catch BusError.noAnswer {
             // The link says nothing: another one may.
@@ -145,20 +156,45 @@ final class BusLink: Sendable {
         return !names.isEmpty
     }
 
-    /// Asks by name for each host that is first heard of.
+    /// Has agents say all anew whose reports the broker has not told: one of several nodes may know only what came through it.
+    ///
+    /// - Returns: whether there was any to ask.
+    private func askAgents(_ hosts: Set<HostName>) -> Bool {
+        let silent = hosts.filter { !board.isFresh($0, Topics.HostReport.servers.rawValue) }
+        for host in silent {
+            let payload: JSON = [
+                "id": .string(UUID().uuidString.lowercased()), "by": .string(client), "ts": Timestamp.json(Date()),
+                "ttl": .optional(Int(Self.asking)),
+            ]
+            var message = Publication(Topics(host: host).command(.republish), payload.bytes)
+            message.expiry = Self.asking
+            _ = bus.publish(message)  // where it is lost, it is asked again
+        }
+        return !silent.isEmpty
+    }
+
+    /// Asks by name, and then itself, for each host that is heard of and has not told its servers.
     private func askForNewcomers() async {
-        var known: Set<HostName> = []
+        var asked: [HostName: ContinuousClock.Instant] = [:]
         while true {
             do { try await Task.sleep(for: .seconds(1)) } catch { return }
-            let hosts = Set(board.hosts)
-            guard board.isConfirmed, !hosts.isSubset(of: known) else { continue }
+            if board.isConfirmed { known.saw(Set(board.hosts)) }
+            asked = asked.filter { ContinuousClock.now - $0.value < .seconds(Int64(Self.asking)) }
+            let hosts = Set(
+                board.hosts.filter {
+                    asked[$0] == nil && board.isFresh($0, Topics.HostReport.agent.rawValue)
+                        && !board.isFresh($0, Topics.HostReport.servers.rawValue)
+                })
+            guard board.isConfirmed, !hosts.isEmpty else { continue }
+            for host in hosts { asked[host] = .now }
             do {
                 // Their indexes first, and then what these name.
                 if try await askExactly() {
                     try await Task.sleep(for: Self.quiet)
                     _ = try await askExactly()
+                    try await Task.sleep(for: Self.quiet)
                 }
-                known = hosts
+                _ = askAgents(hosts)
             } catch {
                 // The next connection subscribes anew.
                 logger.debug("a subscription ended", metadata: ["error": "\(error)"])

@@ -16,12 +16,12 @@ package struct HTTPBridge: Sendable {
     /// `keys`: reads the keys that are stored, again and again.
     package init(
         _ settings: BridgeSettings, bus options: BusOptions, keys: @escaping @Sendable () throws -> [AccessKey],
-        logger: Logger
+        known: KnownHosts, logger: Logger
     ) throws {
         let board = Board(feed: Feed())
         let link = BusLink(
             options, host: settings.servesEveryHost ? nil : settings.host, own: settings.host, board: board,
-            logger: logger)
+            known: known, logger: logger)
         let access = Access(
             keyring: Keyring(apiKey: settings.apiKey, logger: logger, load: keys), proxies: settings.proxies,
             logger: logger)

@@ -34,6 +34,7 @@ extension Bus {
 
     func lost(_ reason: String) {
         let (wasConnected, isStopping) = state.withLock { state in
+            if state.isConnected { state.cutOff = state.waiting.isEmpty ? 0 : state.cutOff + 1 }
             for waiter in state.waiting.values { waiter.resume(throwing: BusError.notConnected) }
             state.waiting = [:]
             // What was too large is repeated by the client that holds it, on every connection: away with it.

@@ -4,6 +4,9 @@ import Synchronization
 extension Bus {
     /// Seconds within which a broker must acknowledge a subscription.
     private static let patience = 10
+    /// Connections that end at a subscription, after which at most once will do: RabbitMQ hangs up where the queue of this client
+    /// is at a node that is gone, and has another queue for that.
+    private static let mostCutOff = 2
 
     /// Subscribes and waits for the SUBACK.
     ///
@@ -22,7 +25,8 @@ extension Bus {
         else {
             throw BusError.notConnected
         }
-        let (packet, result) = client.subscribe(filter, quality: .atLeastOnce)
+        let isCutOff = state.withLock { $0.cutOff >= Self.mostCutOff }
+        let (packet, result) = client.subscribe(filter, quality: isCutOff ? .atMostOnce : .atLeastOnce)
         guard result == 0 else { throw BusError.notConnected }
         loop.wake()
         return try await withThrowingTaskGroup(of: [Int32].self) { group in

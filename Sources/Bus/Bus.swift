@@ -24,6 +24,8 @@ package final class Bus: Sendable {
         var client: Mosquitto?
         var loop: BusLoop?
         var isConnected = false
+        /// The broker that is connected to, or tried.
+        var place = ""
         var isStopping = false
         var connections = 0
         /// Seconds to wait before the next connection, once.
@@ -38,6 +40,8 @@ package final class Bus: Sendable {
         var acknowledgements = Acknowledgements()
         var limit = PacketLimit()
         var needsFreshClient = false
+        /// Connections in a row that ended with a subscription unanswered.
+        var cutOff = 0
         /// Topics of which it has been said that something was too large, or not allowed.
         var told: Set<String> = []
         var observer: (@Sendable (BusEvent) -> Void)?
@@ -203,6 +207,7 @@ package final class Bus: Sendable {
         BusLoop.Observer(
             isStopping: { [self] in state.withLock { $0.isStopping } },
             adopt: { [self] client in state.withLock { $0.client = client } },
+            tries: { [self] broker in state.withLock { $0.place = broker.place } },
             callbacks: { [self] in callbacks($0) },
             isStuck: { [self] in
                 state.withLock { $0.isConnected && $0.acknowledgements.areMissing(now: monotonicSeconds()) }
@@ -248,8 +253,12 @@ package final class Bus: Sendable {
             state.connections += 1
             if state.connections > 1 { state.counters.reconnects += 1 }
         }
+        let place = state.withLock { $0.place }
         logger.info(
-            "connected to the broker", metadata: ["mqtt.version": "\(version.rawValue)", "mqtt.client": client])
+            "connected to the broker",
+            metadata: [
+                "mqtt.version": "\(version.rawValue)", "mqtt.client": client, "server.address": "\(place)",
+            ])
         tell(.connected(version))
     }
 

@@ -21,6 +21,8 @@ final class BusLoop: Sendable {
         let isStopping: @Sendable () -> Bool
         /// A client is about to connect; nil where none could be made.
         let adopt: @Sendable (Mosquitto?) -> Void
+        /// Which broker is tried next.
+        let tries: @Sendable (BrokerURL) -> Void
         let callbacks: @Sendable (ProtocolVersion) -> MosquittoCallbacks
         /// Whether acknowledgements that are due do not come.
         let isStuck: @Sendable () -> Bool
@@ -92,6 +94,7 @@ final class BusLoop: Sendable {
                 continue
             }
             session += 1
+            observer.tries(broker)
             let will = options.will?(session)
             let result = socket.withLock { _ in client.connect(to: broker, will: will) }
             if result == 0 {

@@ -11,7 +11,7 @@ extension Engine {
     package func lastLines(
         of container: String, count: Int, since: Date? = nil, deadline: Int = 10
     ) async throws -> [String] {
-        var request = Self.logRequest(container, tail: String(count), since: since)
+        var request = Self.logRequest(container, tail: String(count + Self.spareParts), since: since)
         request.deadline = .seconds(Int64(deadline))
         var log = LogReader()
         var cutter = LineCutter()
@@ -27,17 +27,20 @@ extension Engine {
             while size > Self.mostLogBytes, !lines.isEmpty { size -= lines.removeFirst().utf8.count }
         }
         if let rest = cutter.rest { lines.append(rest) }
-        return lines
+        return lines.suffix(count)
     }
 
     /// Hands what a container prints to `each` as it comes, both of its outputs; ends when the container does.
     ///
     /// The engine reads its own log for this: who reads slowly holds up nobody, least of all the game.
+    ///
+    /// `isStamped`: with its time before each line (``StampedLines``).
     package func followLog(
-        of container: String, since: Date, each: (ArraySlice<UInt8>) async throws -> Void
+        of container: String, since: Date, isStamped: Bool = false, each: (ArraySlice<UInt8>) async throws -> Void
     ) async throws {
         var request = Self.logRequest(container, tail: "all", since: since)
         request.query.append(("follow", "1"))
+        if isStamped { request.query.append(("timestamps", "1")) }
         var log = LogReader()
         try await chunks(request, idle: nil) { bytes in
             var parts: [ArraySlice<UInt8>] = []
@@ -47,6 +50,8 @@ extension Engine {
     }
 
     private static let mostLogBytes = 1 << 20
+    /// The engine counts the parts of a long line, of 16 KiB, as lines: so many more are asked for.
+    private static let spareParts = 64
 
     private static func logRequest(_ container: String, tail: String, since: Date?) -> EngineRequest {
         var query = [("stdout", "1"), ("stderr", "1"), ("tail", tail)]

@@ -1,3 +1,5 @@
+import Glibc
+
 /// What of a server's folder is mounted into its container.
 extension ServerFolder {
     /// Makes sure that what is mounted lies in the folder, behind no link, and where no game can put another thing in its
@@ -22,6 +24,21 @@ extension ServerFolder {
         }
     }
 
+    /// The server's own volumes in which a user of the container cannot write, with who owns them.
+    ///
+    /// `user` and `group`: their numbers, which are the same on the host; not root.
+    package func closedVolumes(of config: ServerConfig, to user: UInt32, _ group: UInt32) -> [(
+        path: String, owner: UInt32
+    )] {
+        config.plan.volumes.filter(\.isOwn).compactMap { volume in
+            // What cannot be opened stops the start, and says so there.
+            var place = (try? open()) ?? nil
+            for name in volume.ownPath { place = (try? place?.folder(name)) ?? nil }
+            guard let owner = place?.owner(closedTo: user, group) else { return nil }
+            return (volume.ownPath.joined(separator: "/"), owner)
+        }
+    }
+
     /// Whether a regular file stands at a path below the folder, behind no link.
     package func hasFile(_ relativePath: String) -> Bool {
         let names = relativePath.utf8.split(separator: UInt8(ascii: "/")).map { String(Substring($0)) }
@@ -36,6 +53,15 @@ extension ServerFolder {
 }
 
 extension Folder {
+    /// Who owns the folder, where a user cannot write in it.
+    fileprivate func owner(closedTo user: UInt32, _ group: UInt32) -> UInt32? {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { return nil }
+        let needed: mode_t =
+            status.st_uid == user ? S_IWUSR | S_IXUSR : status.st_gid == group ? S_IWGRP | S_IXGRP : S_IWOTH | S_IXOTH
+        return status.st_mode & needed == needed ? nil : status.st_uid
+    }
+
     /// The folder called `name`; where there is none it is made, and given to `owner`.
     fileprivate func folder(_ name: String, madeFor owner: Owner) throws(PlanError) -> Folder {
         if let folder = try folder(name) { return folder }

@@ -129,7 +129,10 @@ package struct ServerFolder: Sendable {
         guard Folder.exists(servers) else { return }
         let root = try Folder(path: servers)
         guard let game = try root.folder(server.game) else { return }
-        let aside = Self.asidePrefix + String(UInt32.random(in: 0...UInt32.max), radix: 16)
+        // What an earlier removal could not remove is the server's still.
+        let own = "\(Self.asidePrefix)\(server.camp)."
+        for entry in try game.entries() where entry.name.hasPrefix(own) { try game.removeTree(entry.name) }
+        let aside = own + String(UInt32.random(in: 0...UInt32.max), radix: 16)
         do { try game.rename(server.camp, to: aside) } catch {
             // Gone, or on a full disk: there may be no room for another name.
             try game.removeTree(server.camp)

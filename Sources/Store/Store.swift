@@ -147,6 +147,13 @@ package final class Store: Sendable {
     /// The run of the container engine that was followed last.
     package func engineRun() throws(StoreError) -> String? { try fact("engine_run") }
 
+    /// The hosts that the bridge has heard of, as it wrote them; nil where it never did.
+    package func bridgeHosts() throws(StoreError) -> String? { try fact("bridge_hosts") }
+
+    package func set(bridgeHosts hosts: String) throws(StoreError) {
+        try database.run("INSERT OR REPLACE INTO fact VALUES ('bridge_hosts', ?)", .text(hosts))
+    }
+
     func fact(_ name: String) throws(StoreError) -> String? {
         try database.run("SELECT value FROM fact WHERE name = ?", .text(name)).first?.first?.text
     }

@@ -22,7 +22,7 @@ struct Check: AsyncParsableCommand {
 }
 
 /// One line of the check.
-private struct Finding {
+struct Finding {
     let isGood: Bool
     let line: String
 
@@ -35,11 +35,14 @@ private struct Finding {
 private struct Examination {
     let wiring: Wiring
 
+    /// Bytes that the agent's own files and a creation take.
+    private static let leastRoom = 16.0 * 1_048_576
+
     func findings() async throws -> [Finding] {
         let settings = try wiring.settings.agent()
-        var findings = [folders(settings.root)]
-        findings.append(await engine(try wiring.settings.engine()))
-        findings.append(await broker())
+        var findings = [folders(settings.root)] + room(settings)
+        findings += await engine(try wiring.settings.engine())
+        findings += await AgentExamination(wiring: wiring).findings()
         findings.append(zone(settings.zone))
         findings += plans(settings.plans)
         findings += servers(settings.servers)
@@ -60,13 +63,45 @@ private struct Examination {
         return .good("\(root) can be written\(rights)")
     }
 
-    private func engine(_ endpoint: EngineEndpoint) async -> Finding {
+    /// Whether the file systems of Orc's folders have room.
+    private func room(_ settings: AgentSettings) -> [Finding] {
+        var seen: Set<UInt> = []
+        return [settings.root, settings.servers, settings.plans].compactMap { folder in
+            var status = statvfs()
+            guard statvfs(folder, &status) == 0, seen.insert(status.f_fsid).inserted else { return nil }
+            let free = Double(status.f_bavail) * Double(status.f_frsize)
+            let used = 100 - 100 * Double(status.f_bavail) / Double(max(status.f_blocks, 1))
+            let place = "the disk of \(folder) has \(Int(free / 1_048_576)) MiB free"
+            if free < Self.leastRoom { return .bad("\(place): nothing can be saved", remedy: "make room") }
+            if status.f_favail == 0, status.f_files > 0 {
+                return .bad("the disk of \(folder) takes no more files", remedy: "remove some")
+            }
+            if let limit = settings.limits.disk, used > limit {
+                return .bad("\(place): \(Int(used)) % are used", remedy: "make room, or raise ORC_WARN_DISK")
+            }
+            return .good(place)
+        }
+    }
+
+    private func engine(_ endpoint: EngineEndpoint) async -> [Finding] {
         do {
-            let version = try await Engine(endpoint).negotiate()
-            return .good("the engine at \(endpoint) answers: \(version.version), API \(version.apiVersion)")
+            let engine = Engine(endpoint)
+            let version = try await engine.negotiate()
+            let denied = try await engine.denials()
+            let answer = Finding.good(
+                "the engine at \(endpoint) answers: \(version.version), API \(version.apiVersion)")
+            guard !denied.isEmpty else { return [answer] }
+            return [
+                answer,
+                .bad(
+                    "calls of the engine are denied: \(denied.joined(separator: ", "))",
+                    remedy: "allow them in the proxy of its socket"),
+            ]
         } catch {
-            return .bad(
-                "\(error)", remedy: "start Docker, set DOCKER_HOST, or let this user use the socket (group docker)")
+            return [
+                .bad(
+                    "\(error)", remedy: "start Docker, set DOCKER_HOST, or let this user use the socket (group docker)")
+            ]
         }
     }
 
@@ -78,31 +113,6 @@ private struct Examination {
             return .good("schedules that name no time zone go by \(name)")
         } catch {
             return .bad("\(error)", remedy: "install tzdata")
-        }
-    }
-
-    /// Asks the agent over the broker and measures how long that takes.
-    private func broker() async -> Finding {
-        do {
-            let options = try wiring.clientOptions()
-            let topics = Topics(host: try wiring.settings.host())
-            let place = "\(options.broker.host):\(options.broker.port)"
-            let call = Caller.Call(topics: topics, topic: topics.command(.ping), arguments: [:], id: UUID().uuidString)
-            let begun = ContinuousClock.now
-            do { _ = try await Caller(options: options, logger: wiring.logger).send(call, seconds: 3) } catch BusError
-                .noAnswer
-            {
-                return .bad("the broker at \(place) answers, the agent does not", remedy: "start it with orc run")
-            }
-            let milliseconds = Int((ContinuousClock.now - begun) / .milliseconds(1))
-            guard milliseconds < 40 else {
-                return .bad(
-                    "the broker at \(place) is slow: \(milliseconds) ms",
-                    remedy: "set_tcp_nodelay true in mosquitto.conf")
-            }
-            return .good("the broker at \(place) and the agent answer in \(milliseconds) ms")
-        } catch {
-            return .bad("the broker: \(error)", remedy: "start orc run, or set ORC_MQTT_URL to a broker that runs")
         }
     }
 

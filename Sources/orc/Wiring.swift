@@ -99,7 +99,12 @@ struct Wiring {
         bridgeSettings.maxConnections = min(bridgeSettings.maxConnections, Descriptors.raiseLimit() / 2)
         if try settings.brokers().isEmpty { options.broker = try brokerFiles().url(user: BrokerFiles.operatorUser) }
         if bridgeSettings.apiKey == nil, try store.keys().isEmpty { try makeFirstKey(store) }
-        return try HTTPBridge(bridgeSettings, bus: options, keys: { try store.accessKeys() }, logger: logger)
+        let known = KnownHosts(try? store.bridgeHosts()) { hosts in
+            // Without it a host is known with its next heartbeat.
+            try? store.set(bridgeHosts: hosts)
+        }
+        return try HTTPBridge(
+            bridgeSettings, bus: options, keys: { try store.accessKeys() }, known: known, logger: logger)
     }
 
     /// Nobody could call otherwise, and nobody is let in by a key that everybody knows.

@@ -43,6 +43,23 @@ import Testing
         #expect(cutter.rest == nil)
     }
 
+    @Test func `lines with their time go on after the last one that was read, of either engine`() throws {
+        func feed(_ reader: inout StampedLines, _ text: String) -> [String] { reader.lines(in: Array(text.utf8)[...]) }
+        var first = StampedLines(after: Date(timeIntervalSince1970: 1_767_225_600))
+        #expect(
+            feed(&first, "2026-01-01T00:00:00.000000000Z old\n2026-01-01T00:00:00.500000000Z a b\n2026-01-") == ["a b"])
+        #expect(feed(&first, "01T00:00:00.750000000Z \n") == [""])
+        #expect(abs(first.last.timeIntervalSince1970 - 1_767_225_600.75) < 0.000_01)
+        // Another stream begins with what was read before.
+        var second = StampedLines(after: first.last)
+        let again = "2026-01-01T00:00:00.500000000Z a b\n2026-01-01T00:00:00.750000000Z \n"
+        #expect(feed(&second, again + "2026-01-01T00:00:01Z c\n2026-01-01T00:00:00Z back\n") == ["c", "back"])
+        // Podman writes an offset; what has no time is told as it is.
+        var third = StampedLines(after: first.last)
+        #expect(feed(&third, "none\n2026-01-01T02:00:02.5+02:00 d\nno time\n") == ["none", "d", "no time"])
+        #expect(abs(third.last.timeIntervalSince1970 - 1_767_225_602.5) < 0.000_01)
+    }
+
     @Test(arguments: 0..<4) func `a long line ends with a whole character`(shift: Int) {
         var cutter = LineCutter()
         let text = String(repeating: "x", count: shift) + String(repeating: "€𝄞é", count: 2000)

@@ -357,7 +357,8 @@ extension EndToEnd {
         }
 
         @Test func `RabbitMQ: by 3_1_1 within five seconds, all by exact names, also of odd uids`() async throws {
-            try await RabbitBroker.with { port in
+            try await RabbitBroker.with { broker in
+                let port = broker.nodes[0].port
                 try await Rig.with(agentPort: port) { rig in
                     let odd = [
                         "valheim.alpha", "a.b-c", "a-b.c", "Game.CAMP_1", "g.\(String(repeating: "x", count: 60))",

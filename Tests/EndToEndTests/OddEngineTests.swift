@@ -64,6 +64,42 @@ extension EndToEnd {
             }
         }
 
+        @Test func `an engine that cuts its logs costs none of the lines that are followed`() async throws {
+            let rule = """
+                def passes(data, isAsked, sockets):
+                    if isAsked and b"/logs?" in data and b"follow=1" in data:
+                        threading.Timer(0.7, lambda: [s.shutdown(socket.SHUT_RDWR) for s in sockets]).start()
+                    return data
+                """
+            try await EngineProxy.with(rule, []) { host in
+                try await Rig.with(settings: ["DOCKER_HOST": host]) { rig in
+                    try rig.installGame()
+                    let server = ServerID(uid: "game.lines")!
+                    try await rig.withProbe { probe in
+                        try await rig.startAgent()
+                        try await probe.isOnline()
+                        #expect(try await probe.send(.create, server.uid).status == .ok)
+                        try await probe.event(.ready, of: server)
+                        #expect(try await probe.send(.logs, server.sid, ["follow": 60]).status == .ok)
+                        try await Task.sleep(for: .milliseconds(300))
+                        for number in 0..<60 {
+                            try await probe.send(.console, server.sid, ["command": .string("n\(number)")])
+                            try await Task.sleep(for: .milliseconds(50))
+                        }
+                        let topic = probe.topics.console(server)
+                        @Sendable func told() -> [String] {
+                            probe.messages.filter { $0.topic == topic }.compactMap { try? JSON.parse($0.payload) }
+                                .flatMap { $0["lines"]?.array ?? [] }.compactMap(\.string)
+                        }
+                        try await within(.seconds(10), "the last line") {
+                            while !told().contains("heard n59") { try await Task.sleep(for: .milliseconds(50)) }
+                        }
+                        #expect(told().filter { $0.hasPrefix("heard") } == (0..<60).map { "heard n\($0)" })
+                    }
+                }
+            }
+        }
+
         @Test func `an engine that cuts its stream of events again and again changes nothing`() async throws {
             try await withOddEngine(cutting: 1) { rig, probe, _ in
                 let server = ServerID(uid: "game.cut")!

@@ -171,6 +171,50 @@ extension EndToEnd {
             }
         }
 
+        @Test func `a container that was taken over and removes itself leaves nothing`() async throws {
+            let server = ServerID(game: "game", camp: "r\(UUID().uuidString.prefix(6).lowercased())")!
+            try await Rig.with { rig in
+                try await rig.withProbe { probe in
+                    try await rig.startAgent()
+                    try await probe.isOnline()
+                    let label = "peon.orc.host=\(rig.host)"
+                    try await rig.docker(
+                        "run", "-d", "--rm", "--name", "peon.warcamp.\(server.uid)", "--label", label, "orc-test/game")
+                    try await probe.state(of: server, "running")
+                    let mark = probe.mark
+                    #expect(try await probe.send(.stop, server.sid).status == .ok)
+                    try await probe.report(probe.topics.status(.servers), "nothing", after: mark) {
+                        $0["servers"]?.array?.isEmpty == true
+                    }
+                    #expect(try await probe.send(.start, server.sid).code == .unknownServer)
+                    #expect(try await probe.send(.list).data["servers"]?.array?.isEmpty == true)
+                }
+            }
+        }
+
+        @Test func `a game that cannot save is started with a warning`() async throws {
+            let server = ServerID(game: "game", camp: "w\(UUID().uuidString.prefix(6).lowercased())")!
+            try await Rig.withServer(server) { rig, probe in
+                let data = rig.root.appending(path: "servers/game/\(server.camp)/data").path()
+                #expect(try await probe.send(.stop, server.sid).data["warning"] == nil)
+                chown(data, 0, 0)
+                let started = try await probe.send(.start, server.sid)
+                #expect(started.status == .ok)
+                #expect(
+                    started.data["warning"]
+                        == "the game runs as user 1000 and cannot write in data/ (owner: 0): chown -R 1000:1000 it")
+                // Who may write through his group, or as anybody, may.
+                chown(data, 0, 1000)
+                chmod(data, 0o770)
+                #expect(try await probe.send(.restart, server.sid).data["warning"] == nil)
+                chown(data, 0, 0)
+                chmod(data, 0o750)
+                #expect(try await probe.send(.restart, server.sid).data["warning"] != nil)
+                chmod(data, 0o777)
+                #expect(try await probe.send(.restart, server.sid).data["warning"] == nil)
+            }
+        }
+
         @Test func `a container that somebody replaces is followed`() async throws {
             try await withOrc { orc, server in
                 let probe = orc.probe

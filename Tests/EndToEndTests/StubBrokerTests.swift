@@ -7,7 +7,7 @@ extension EndToEnd {
     /// A broker that does what a real one does not do on demand; it speaks as much of MQTT 3.1.1 as that takes.
     @Suite struct StubBrokerTests {
         /// `deny`: refuses the subscription to commands; `silent`: leaves the first connection's subscriptions without an
-        /// answer. Writes to FILE what was published on `status/health`, and a line for each connection.
+        /// answer; `least`: hangs up at a subscription of QoS 1. Writes to FILE what was published on `status/health`, and a line for each connection.
         private static let stub = """
             import socket, struct, sys, threading
             port, mode, path = int(sys.argv[1]), sys.argv[2], sys.argv[3]
@@ -30,6 +30,7 @@ extension EndToEnd {
                             if byte < 128: break
                         body = exactly(size)
                         if kind >> 4 == 1: note("connected"); client.sendall(b"\\x20\\x02\\0\\0")
+                        elif kind >> 4 == 8 and mode == "least" and body[-1] == 1: return client.shutdown(socket.SHUT_RDWR)
                         elif kind >> 4 == 8 and not (mode == "silent" and number == 1):
                             denied = mode == "deny" and b"/cmd/#" in body
                             client.sendall(b"\\x90\\x03" + body[:2] + (b"\\x80" if denied else b"\\x01"))
@@ -65,6 +66,12 @@ extension EndToEnd {
                         }
                     }
                 }
+            }
+        }
+
+        @Test func `a broker that hangs up at a subscription is subscribed to at most once`() async throws {
+            try await note(of: "least", limit: .seconds(15)) { lines in
+                lines.contains { (try? JSON.parse($0))?["bus"] != nil }
             }
         }
 

@@ -33,6 +33,18 @@ import Testing
         }
     }
 
+    @Test func `a removal also takes what an earlier one of the same server left, and no other's`() async throws {
+        try await withServers { root, folder in
+            for name in ["x/.orc-removed-one.1a/data", "x/.orc-removed-one.2b", "x/.orc-removed-one2.3c", "x/two"] {
+                try FileManager.default.createDirectory(
+                    at: root.appending(path: "servers/\(name)"), withIntermediateDirectories: true)
+            }
+            try folder.remove()
+            let left = try FileManager.default.contentsOfDirectory(atPath: root.appending(path: "servers/x").path())
+            #expect(left.sorted() == [".orc-removed-one2.3c", "two"])
+        }
+    }
+
     @Test func `a new server's folder is made, read back and removed whole`() async throws {
         try await withServers { root, folder in
             let contents = ServerFolder.Contents(

@@ -1,0 +1,125 @@
+import Foundation
+import Glibc
+import Peon
+import Subprocess
+import SystemPackage
+import Testbed
+import Testing
+
+extension EndToEnd {
+    /// `orc check` says what is wrong, and what to do.
+    @Suite struct CheckTests {
+        /// The lines of a check, and whether all is well.
+        private func check(_ rig: Rig, _ more: [String: String] = [:]) async throws -> (isGood: Bool, lines: [String]) {
+            let changes = try OrcProcess.environment(root: rig.root, port: rig.brokerPort, host: rig.host)
+                .merging(more) { _, given in given }
+            let environment: [Environment.Key: String?] = Dictionary(
+                uniqueKeysWithValues: changes.map { (Environment.Key(stringLiteral: $0.key), $0.value) })
+            let result = try await Subprocess.run(
+                .path(FilePath(Testbed.program)), arguments: ["check"], environment: .inherit.updating(environment),
+                output: .string(limit: 1 << 20), error: .string(limit: 1 << 20))
+            #expect(result.standardError == "")
+            let lines = result.standardOutput.split(separator: "\n").map(String.init)
+            return (result.terminationStatus.isSuccess, lines)
+        }
+
+        private func wrong(_ lines: [String]) -> [String] { lines.filter { $0.hasPrefix("wrong") } }
+
+        /// Runs `body` where the broker allows everybody what the lines say, beside what a test itself needs.
+        private func withRights(
+            _ lines: String, _ body: @escaping @Sendable (Rig, Probe) async throws -> Void
+        ) async throws {
+            try await Rig.with(broker: "allow_anonymous true") { rig in
+                try rig.installGame()
+                try lines.replacing("HOST", with: rig.host).write(
+                    to: rig.root.appending(path: "acl"), atomically: true, encoding: .utf8)
+                try await rig.endBroker()
+                try await rig.startBroker("allow_anonymous true\nacl_file FOLDER/acl")
+                try await rig.withProbe { probe in
+                    try await rig.startAgent()
+                    try await within(.seconds(10), "the agent") {
+                        while (try? rig.logged("online host"))?.isEmpty ?? true { try await Task.sleep(for: .milliseconds(50)) }
+                    }
+                    try await body(rig, probe)
+                }
+            }
+        }
+
+        @Test func `all is well where it is, and an agent that is gone is told from one that never was`() async throws {
+            try await Rig.with { rig in
+                try rig.installGame()
+                let before = try await check(rig)
+                #expect(!before.isGood)
+                #expect(
+                    before.lines.contains { $0.contains("the agent of \(rig.host) does not: start it with orc run") })
+                try await rig.withProbe { probe in
+                    try await rig.startAgent()
+                    try await probe.isOnline()
+                    #expect(try await probe.send(.create, "game.a").status == .ok)
+                }
+                let well = try await check(rig)
+                #expect(well.isGood, "\(well.lines)")
+                #expect(well.lines.contains { $0.contains("and the agent answer in") })
+                #expect(well.lines.contains { $0.hasPrefix("ok    the disk of") })
+                try await rig.withProbe { probe in _ = try await probe.send(.eradicate, "game-a") }
+                try await rig.endAgent(SIGTERM)
+                #expect(wrong(try await check(rig).lines).contains { $0.contains("(stopped): start it") })
+            }
+        }
+
+        @Test func `reports that the broker refuses are named`() async throws {
+            let rights = """
+                topic readwrite peon/HOST/cmd/#
+                topic readwrite peon/HOST/reply/#
+                topic readwrite peon/HOST/result/#
+                topic readwrite peon/HOST/status/agent
+                topic readwrite peon/HOST/status/health
+                """
+            try await withRights(rights) { rig, probe in
+                try await probe.report(probe.topics.status(.health), "the denials") {
+                    ($0["bus"]?["denied"]?.int ?? 0) > 0
+                }
+                let lines = wrong(try await check(rig).lines)
+                #expect(lines.contains { $0.contains("refused the agent") && $0.contains("access list") }, "\(lines)")
+                #expect(lines.contains { $0.contains("does not tell 3 of 5 reports") && $0.contains("status/info") })
+            }
+        }
+
+        @Test func `an agent that does not hear is told from one that does not run`() async throws {
+            try await withRights("topic readwrite peon/HOST/status/#\ntopic write peon/HOST/#") { rig, _ in
+                let lines = wrong(try await check(rig).lines)
+                #expect(lines.count == 1 && lines[0].contains("does not hear this user, or is not heard"), "\(lines)")
+            }
+        }
+
+        @Test func `calls that a proxy of the engine's socket denies are named`() async throws {
+            let rule = """
+                import re
+                def passes(data, isAsked, sockets):
+                    if isAsked and re.match(rb"[A-Z]+ (/v[0-9.]+)?/networks", data) or b"/exec HTTP" in data[:200]:
+                        page = b"<html>no</html>"
+                        sockets[0].sendall(b"HTTP/1.1 403 Forbidden\\r\\nContent-Length: %d\\r\\n\\r\\n%s" % (len(page), page))
+                        return b""
+                    return data
+                """
+            try await EngineProxy.with(rule, []) { host in
+                try await Rig.with { rig in
+                    let lines = wrong(try await check(rig, ["DOCKER_HOST": host]).lines)
+                    let denied = lines.filter { $0.contains("calls of the engine are denied") }
+                    #expect(denied.count == 1, "\(lines)")
+                    #expect(denied[0].contains("GET /networks/…, DELETE /networks/…, POST /containers/…/exec:"))
+                }
+            }
+        }
+
+        @Test func `a full disk is named`() async throws {
+            try await Rig.with { rig in
+                let disk = rig.root.path()
+                try #require(mount("none", disk, "tmpfs", 0, "size=4m") == 0)
+                defer { umount2(disk, Int32(MNT_DETACH)) }
+                let lines = wrong(try await check(rig).lines)
+                #expect(lines.contains { $0.contains("MiB free: nothing can be saved") }, "\(lines)")
+            }
+        }
+    }
+}
