@@ -38,7 +38,9 @@ extension EndToEnd {
                 try await rig.withProbe { probe in
                     try await rig.startAgent()
                     try await within(.seconds(10), "the agent") {
-                        while (try? rig.logged("online host"))?.isEmpty ?? true { try await Task.sleep(for: .milliseconds(50)) }
+                        while (try? rig.logged("online host"))?.isEmpty ?? true {
+                            try await Task.sleep(for: .milliseconds(50))
+                        }
                     }
                     try await body(rig, probe)
                 }
