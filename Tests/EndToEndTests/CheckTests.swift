@@ -94,6 +94,40 @@ extension EndToEnd {
             }
         }
 
+        @Test func `what compose_yaml says lets the agent in with the shipped access list`() async throws {
+            try await Rig.with { rig in
+                try rig.installGame()
+                let folder = rig.root.appending(path: "config/mosquitto")
+                try FileManager.default.createDirectory(
+                    at: folder.deletingLastPathComponent(), withIntermediateDirectories: true)
+                try FileManager.default.copyItem(
+                    at: Testbed.package.appending(path: "config/mosquitto"), to: folder)
+                let compose = try String(
+                    contentsOf: Testbed.package.appending(path: "compose.yaml"), encoding: .utf8)
+                let recipe = try #require(compose.firstMatch(of: /(?m)^#   (sed .*)$/)).1
+                let script = "cd \"$1\" && \(recipe.replacing("games", with: rig.host))"
+                try await output("sh", ["-c", script, "sh", rig.root.path()])
+                try await output("mosquitto_passwd", ["-c", "-b", folder.path() + "/passwd", rig.host, "secret"])
+                try "secret".write(to: folder.appending(path: "agent.password"), atomically: true, encoding: .utf8)
+                try await rig.endBroker()
+                let place = "FOLDER/config/mosquitto"
+                try await rig.startBroker(
+                    "allow_anonymous false\npassword_file \(place)/passwd\nacl_file \(place)/acl")
+                let settings = [
+                    "ORC_MQTT_URL": "mqtt://\(rig.host)@127.0.0.1:\(rig.brokerPort)",
+                    "ORC_MQTT_PASSWORD_FILE": folder.path() + "/agent.password",
+                ]
+                try await rig.startAgent(settings)
+                try await within(.seconds(10), "the agent") {
+                    while (try? rig.logged("online host"))?.isEmpty ?? true {
+                        try await Task.sleep(for: .milliseconds(50))
+                    }
+                }
+                let found = try await check(rig, settings)
+                #expect(found.isGood, "\(found.lines)")
+            }
+        }
+
         @Test func `calls that a proxy of the engine's socket denies are named`() async throws {
             let rule = """
                 import re
