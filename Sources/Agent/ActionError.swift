@@ -49,6 +49,7 @@ package struct ActionError: Error, CustomStringConvertible {
         switch errno {
         case EISDIR, ENOTDIR, ENAMETOOLONG, ELOOP, EINVAL: .badArguments
         case EPERM, EACCES, EROFS, ENOTEMPTY, EBUSY, EEXIST, ENOENT: .conflict
+        case EINTR: .interrupted  // the agent is stopping; what is left of a folder goes when it is back
         default: .internal
         }
     }
@@ -85,7 +86,9 @@ enum EngineWords {
         if isStuck(words) { return .conflict }
         if asksForWhatIsNot(words) { return .badPlan }
         if status == 409 { return words.contains("already in use") ? .nameConflict : .conflict }
-        return .internal
+        // Something before the engine, such as a proxy of its socket, does not let the call through.
+        if [401, 403, 405].contains(status) { return .engineUnreachable }
+        return status == 400 || cannotBeMade(words) ? .badPlan : .internal
     }
 
     /// The reason for a container that never came to run.
@@ -124,6 +127,16 @@ enum EngineWords {
             words.contains("exec: ")
             && ["no such file or directory", "not found", "permission denied"].contains { words.contains($0) }
         return isProgram || words.contains("cannot assign requested address")
+    }
+
+    /// Whether the engine, or what runs its containers, calls what was asked for nonsense.
+    private static func cannotBeMade(_ words: String) -> Bool {
+        [
+            "runtime create failed", "invalid", "unable to find user", "must be in range", "unknown capability",
+            "cannot mkdir", "cannot mount", "range of cpus", "no command specified", "not a directory", "can't be",
+            "can't contain",
+            "is not supported",
+        ].contains { words.contains($0) }
     }
 
     private static func isPortInUse(_ words: String) -> Bool {

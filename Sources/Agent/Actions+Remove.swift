@@ -33,7 +33,7 @@ extension Actions {
         if fleet[server] != nil { _ = try await stop(server, job) }
         try await shielded {
             try await removeContainer(of: server)
-            try await BlockingWork.run { try folder.remove() }
+            try await BlockingWork.run { try folder.remove(until: { ending.hasBegun }) }
             watch.forget(server)
             _ = try scheduler.removeAll(of: server)
             drop(server)
@@ -77,9 +77,8 @@ extension Actions {
     }
 
     func describe(_ server: ServerID, _ text: String) throws -> Outcome {
-        guard let record = fleet[server], let config = try refreshedConfig(of: server) else {
-            throw PlanError.unknownServer(server)
-        }
+        guard let record = fleet[server] else { throw PlanError.unknownServer(server) }
+        guard let config = try refreshedConfig(of: server) else { throw noConfig(server) }
         guard config.description != text else { return Outcome(changed: false, data: try report(server)) }
         let described = try config.describing(text)
         try record.folder.write(described)

@@ -72,7 +72,7 @@ extension Actions {
     /// The id of a container that can be started.
     private func readyContainer(_ server: ServerID, progress: Progress) async throws -> String {
         guard let config = try refreshedConfig(of: server) else {
-            guard let container = fleet[server]?.container else { throw PlanError.unknownServer(server) }
+            guard let container = fleet[server]?.container else { throw noConfig(server) }
             return container.id  // a container that was adopted without a config.json is started as it is
         }
         let spec = try await specification(of: config)
@@ -83,6 +83,19 @@ extension Actions {
         let made = container.config.labels?[Label.fingerprint]
         guard let made, made != spec.fingerprint else { return container.id }
         return try await remake(container, as: spec, for: config, progress: progress)
+    }
+
+    /// Makes sure that the server's container can be made as it should be, with its image here.
+    func checkStart(of server: ServerID, _ progress: Progress) async throws {
+        guard let config = try refreshedConfig(of: server) else { return }
+        let spec = try await specification(of: config)
+        try grantRights(of: config)
+        let made = fleet[server]?.container?.config.labels?[Label.fingerprint]
+        guard fleet[server]?.container == nil || made != nil && made != spec.fingerprint else { return }
+        do { _ = try await readyImage(spec.image, server: server, progress: progress) } catch {
+            fleet.update(server) { $0.activity = nil }
+            throw error
+        }
     }
 
     /// The server's `config.json` as it stands now, since its owner may have edited it.
@@ -135,6 +148,13 @@ extension Actions {
         let image = fleet[config.server]?.container?.config.image ?? "none"
         let document: JSON = ["metadata": ["game_uid": .string(config.server.game), "image": .string(image)]]
         return ServerRights(try Plan(document, file: "the container of \(config.server)"))
+    }
+
+    /// Why a server that is there cannot be made or changed: what says how has been taken away.
+    func noConfig(_ server: ServerID) -> ActionError {
+        ActionError(
+            .conflict,
+            "servers/\(server.game)/\(server.camp)/config.json is missing: put it back, or eradicate the server")
     }
 
     /// Makes the network and the container of a specification.

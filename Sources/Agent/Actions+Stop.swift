@@ -14,6 +14,8 @@ extension Actions {
 
     func restart(_ server: ServerID, _ job: Job) async throws -> Outcome {
         try await adoptFolder(of: server)
+        // A game that could not be started again is not stopped.
+        try await checkStart(of: server, Progress(job.command, responder: responder))
         try fleet.set(.running, for: server)
         _ = try await bringDown(server, job)
         try Task.checkCancellation()

@@ -107,7 +107,11 @@ struct HeartbeatService: Service {
 
     /// Goes on with removals that an end of the agent cut off.
     private func removeLeftovers() async {
-        do { try await BlockingWork.run { try ServerFolder.removeLeftovers(in: servers) } } catch {
+        do {
+            try await BlockingWork.run { isOver in try ServerFolder.removeLeftovers(in: servers, until: isOver) }
+        } catch  where Task.isCancelled {
+            // The next run goes on.
+        } catch {
             logger.error("what is left of a removed server stays", metadata: ["error": "\(error)"])
         }
     }

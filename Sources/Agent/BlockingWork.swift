@@ -1,12 +1,34 @@
 import Dispatch
+import Synchronization
 
 /// Work that waits for disks: on threads of its own, as the agent has only as many for all else as the machine has cores.
 enum BlockingWork {
     private static let queue = DispatchQueue(label: "orc.blocking", qos: .utility, attributes: .concurrent)
+
+    /// As ``run(_:)``; what `body` is given says whether the task has been cancelled meanwhile.
+    static func run<Result: Sendable>(
+        _ body: @escaping @Sendable (_ isOver: @escaping @Sendable () -> Bool) throws -> Result
+    ) async throws -> Result {
+        let isOver = Flag()
+        return try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                queue.async {
+                    continuation.resume(
+                        with: Swift.Result { try body { isOver.value.load(ordering: .relaxed) } })
+                }
+            }
+        } onCancel: {
+            isOver.value.store(true, ordering: .relaxed)
+        }
+    }
 
     static func run<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result {
         try await withCheckedThrowingContinuation { continuation in
             queue.async { continuation.resume(with: Swift.Result(catching: body)) }
         }
     }
+}
+
+private final class Flag: Sendable {
+    let value = Atomic(false)
 }

@@ -19,7 +19,7 @@ struct PlanRepository {
             try await git(["clone", "--quiet", "--", url, folder], in: nil, orElse: .pullFailed)
             return true
         }
-        removeStaleLock()
+        removeStaleLocks()
         if try Folder(path: folder).kind(of: ".git") != .folder { try await git(["init", "--quiet"], in: folder) }
         try await git(["fetch", "--quiet", "--", url, "HEAD"], in: folder, orElse: .pullFailed)
         let before = try? await git(["rev-parse", "HEAD"], in: folder)  // a new repository has none
@@ -43,12 +43,18 @@ struct PlanRepository {
         return try await git(["rev-parse", "HEAD"], in: folder) != before
     }
 
-    /// A git that was cut off leaves its lock behind, and no later one would go on; one that is a minute old is nobody's.
-    private func removeStaleLock() {
-        let lock = "\(folder)/.git/index.lock"
-        var status = stat()
-        guard lstat(lock, &status) == 0, time(nil) - status.st_mtim.tv_sec > 60 else { return }
-        unlink(lock)
+    /// A git that was cut off leaves its locks behind, and no later one would go on; one that is a minute old is nobody's.
+    private func removeStaleLocks() {
+        let locks = ["index.lock", "HEAD.lock", "config.lock", "packed-refs.lock", "shallow.lock"].map {
+            "\(folder)/.git/\($0)"
+        }
+        let heads = (try? Folder(path: "\(folder)/.git/refs/heads").entries(limit: 100)) ?? []  // without it there are none
+        for lock in locks + heads.filter({ $0.name.hasSuffix(".lock") }).map({ "\(folder)/.git/refs/heads/\($0.name)" })
+        {
+            var status = stat()
+            guard lstat(lock, &status) == 0, time(nil) - status.st_mtim.tv_sec > 60 else { continue }
+            unlink(lock)
+        }
     }
 
     /// Ends a merge that stopped at files which one side changed and the other took away: what stands here counts.

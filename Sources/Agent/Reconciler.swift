@@ -107,7 +107,8 @@ struct Reconciler: Sendable {
             group.addTask {
                 while true {
                     try await Task.sleep(for: Self.pingInterval)
-                    try await engine.ping()
+                    // A refusal is an answer too.
+                    do { try await engine.ping() } catch EngineError.refused {}
                 }
             }
             defer { group.cancelAll() }

@@ -114,10 +114,11 @@ struct Commands: Sendable {
 
     /// The verb that a command takes: PEON's start and stop may say when the server is to be stopped.
     private static func verb(of wish: Wish, _ members: inout JSON.Object, _ action: ServerAction) -> ServerAction {
-        let arguments = members["args"]?.object ?? [:]
+        var arguments = members["args"]?.object ?? [:]
         let saysWhen = ["interval", "epoch_time"].contains { arguments.given($0) != nil }
         guard wish.isPeons, saysWhen, action == .start || action == .stop else { return action }
-        members["now"] = .string(action.rawValue)
+        arguments["now"] = .string(action.rawValue)
+        members["args"] = .object(arguments)
         return .schedule
     }
 

@@ -35,9 +35,10 @@ struct ConsoleSocket: Sendable {
             try await withThrowingDiscardingTaskGroup { group in
                 group.addTask { try await relay(lines, outbound) }
                 group.addTask {
-                    while true {
-                        try await Task.sleep(for: .seconds(Self.lease / 2))
-                        try await follow(tail: 0, outbound)
+                    for second in 1... {
+                        try await Task.sleep(for: .seconds(1))
+                        guard caller.isLetIn() else { throw Ending.over(.policyViolation) }
+                        if second.isMultiple(of: Self.lease / 2) { try await follow(tail: 0, outbound) }
                     }
                 }
                 group.addTask {
@@ -59,6 +60,7 @@ struct ConsoleSocket: Sendable {
 
     private func relay(_ stream: AsyncStream<Consoles.Lines>, _ outbound: Outlet) async throws {
         for await lines in stream {
+            guard caller.isLetIn() else { throw Ending.over(.policyViolation) }
             if lines.dropped > 0 { try await say("\(lines.dropped) lines left out", outbound) }
             for line in lines.lines { try await outbound.send(line) }
         }

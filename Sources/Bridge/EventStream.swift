@@ -16,6 +16,8 @@ struct EventStream: Sendable {
         var hosts: Set<HostName> = []
         var servers: Set<ServerID> = []
         var kinds: Set<String> = []
+        /// Of what is about no server, only whether agents are there.
+        private var isScoped = false
 
         private static let known = Set(
             ["report", "event"] + Topics.HostReport.allCases.map(\.rawValue)
@@ -47,6 +49,7 @@ struct EventStream: Sendable {
             if let unknown = kinds.subtracting(Self.known).min() {
                 throw Problem(.badRequest, "kind: \(Suggestion.complaint(about: unknown, of: Self.known.sorted()))")
             }
+            isScoped = !scope.isEverything
             guard !scope.servers.isEmpty else { return }
             guard servers.isSubset(of: scope.servers) else {
                 throw Problem(.notAllowed, "this key is not for that server")
@@ -55,7 +58,10 @@ struct EventStream: Sendable {
         }
 
         func wants(_ subject: Feed.Subject) -> Bool {
-            (hosts.isEmpty || hosts.contains(subject.host))
+            guard !isScoped || subject.server != nil || subject.kinds.contains(Topics.HostReport.agent.rawValue) else {
+                return false
+            }
+            return (hosts.isEmpty || hosts.contains(subject.host))
                 && (servers.isEmpty || subject.server.map { servers.contains($0) } ?? false)
                 && (kinds.isEmpty || subject.kinds.contains { kinds.contains($0) })
         }
@@ -100,7 +106,9 @@ extension EventStream: AsyncSequence {
                         return piece
                     }
                 case .feed(let number):
-                    switch await stream.board.feed.batch(from: number) {
+                    let batch = await stream.board.feed.batch(from: number)
+                    guard stream.caller.isLetIn() else { return nil }
+                    switch batch {
                     case .over: return nil
                     case .quiet: return Feed.alive
                     case .entries(let entries, let following):

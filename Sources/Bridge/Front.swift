@@ -142,7 +142,7 @@ struct Front: Sendable {
         guard route.takesTickets, Access.key(request.headers) == nil, let ticket = query["ticket"] else {
             return try await access.caller(request.headers, channel)
         }
-        guard let key = tickets.redeem(ticket) else {
+        guard let key = tickets.redeem(ticket), access.keyring.counts(key) else {
             throw Problem(.unauthorized, "the ticket is over, or has been used")
         }
         return access.caller(key, request.headers, channel)

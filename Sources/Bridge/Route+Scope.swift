@@ -12,7 +12,10 @@ extension AccessScope {
         case .serverCommand(_, let server, _): return ServerID(server).map { allows($0) } ?? servers.isEmpty
         case .result(_, let command, _):
             let levels = command.split(separator: "/")
-            return levels.count == 3 && levels[0] == "server" && ServerID(levels[1]).map { allows($0) } == true
+            guard levels.count == 3, levels[0] == "server", let server = ServerID(levels[1]),
+                let verb = ServerAction(rawValue: String(levels[2]))
+            else { return false }
+            return allows(verb, on: server)
         case .metrics, .plans, .schedules, .plan, .hosts, .agentCommand: return false
         }
     }

@@ -19,10 +19,13 @@ final class WebSocketMessages: ChannelDuplexHandler {
 
     /// Of one message.
     static let maxBytes = 16 << 10
+    private static let maxParts = 64
     private static let pingInterval: TimeAmount = .seconds(20)
     private var pings: RepeatedTask?
     /// The message whose last frame has not come yet.
     private var unfinished: ByteBuffer?
+    /// Its frames so far.
+    private var parts = 0
     /// Whether the closing frame has gone out.
     private var isClosed = false
     private var hasEnded = false
@@ -45,10 +48,12 @@ final class WebSocketMessages: ChannelDuplexHandler {
         guard frame.maskKey != nil, !frame.rsv1, !frame.rsv2, !frame.rsv3 else { return close(.protocolError, context) }
         switch frame.opcode {
         case .text, .continuation: take(frame, context)
-        case .ping: send(.pong, frame.unmaskedData, context)
-        case .connectionClose: close(.normalClosure, context)
+        // Whoever reads nothing gets no pong either: it would be kept for him.
+        case .ping: if context.channel.isWritable { send(.pong, frame.unmaskedData, context) }
+        case .connectionClose: close(frame.length == 1 ? .protocolError : .normalClosure, context)
         case .binary: close(.unacceptableData, context)
-        default: break  // a pong shows that the client lives, as any byte does
+        case .pong: break  // shows that the client lives, as any byte does
+        default: close(.protocolError, context)
         }
     }
 
@@ -56,10 +61,17 @@ final class WebSocketMessages: ChannelDuplexHandler {
         // A message goes on with continuations alone, and nothing else does (RFC 6455, 5.4).
         guard (frame.opcode == .continuation) == (unfinished != nil) else { return close(.protocolError, context) }
         var text = unfinished ?? ByteBuffer()
+        unfinished = nil  // so that it is written to in its place
         text.writeImmutableBuffer(frame.unmaskedData)
-        guard text.readableBytes <= Self.maxBytes else { return close(.messageTooLarge, context) }
-        unfinished = frame.fin ? nil : text
-        guard frame.fin else { return }
+        parts += 1
+        guard text.readableBytes <= Self.maxBytes, parts <= Self.maxParts else {
+            return close(.messageTooLarge, context)
+        }
+        guard frame.fin else {
+            unfinished = text
+            return
+        }
+        parts = 0
         guard String(validating: text.readableBytesView, as: UTF8.self) != nil else {
             return close(.dataInconsistentWithMessage, context)
         }

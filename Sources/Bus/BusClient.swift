@@ -1,4 +1,5 @@
 package import Logging
+import Peon
 
 /// A short-lived client of the bus: calls commands and reads what is retained.
 package struct BusClient: Sendable {
@@ -35,6 +36,9 @@ package struct BusClient: Sendable {
     package func publish(_ publication: Publication) -> Bool {
         if case .sent = bus.publish(publication) { true } else { false }
     }
+
+    /// Whether the broker has refused what was published, as far as it says so (MQTT 5 alone).
+    package var hasBeenDenied: Bool { bus.counters.denied > 0 }
 
     /// The messages that come in; ends when the connection is lost.
     package func messages() -> some AsyncSequence<BusMessage, Never> {

@@ -47,6 +47,10 @@ extension Command {
         let steps = (schedule?.steps ?? []).compactMap { step -> ServerAction? in
             if case .server(let action) = step.action { action } else { nil }
         }
-        return steps + (hasSession ? [.schedule] : [])
+        // What a stop types before it is a line in the console, whenever it is typed.
+        let isTyping =
+            (schedule?.steps ?? []).contains { $0.arguments.given("command") != nil }
+            || (hasSession || action == .server(.schedule)) && arguments.given("command") != nil
+        return steps + (hasSession ? [.schedule] : []) + (isTyping ? [.console] : [])
     }
 }

@@ -4,7 +4,9 @@ extension Folder {
     /// Removes `name` and all below it.
     ///
     /// Links are removed, never followed; what is mounted in it stays, and is told. A name need not be UTF-8.
-    package func removeTree(_ name: String) throws(PlanError) {
+    ///
+    /// `isOver`: whether to break off, which is told as `EINTR`.
+    package func removeTree(_ name: String, until isOver: @escaping () -> Bool = { false }) throws(PlanError) {
         try check(name)
         let place = "\(path)/\(name)"
         let name = Array(name.utf8CString)
@@ -12,7 +14,7 @@ extension Folder {
         guard errno == EISDIR || errno == EPERM else { throw .last(place) }
         if unlinkat(descriptor, name, AT_REMOVEDIR) == 0 || errno == ENOENT { return }
         guard errno == ENOTEMPTY || errno == EEXIST else { throw errno == EBUSY ? .mount(path: place) : .last(place) }
-        try TreeRemoval.empty(name, in: descriptor, path: place)
+        try TreeRemoval.empty(name, in: descriptor, path: place, until: isOver)
         guard unlinkat(descriptor, name, AT_REMOVEDIR) == 0 || errno == ENOENT else {
             throw errno == EBUSY ? .mount(path: place) : .last(place)
         }

@@ -124,20 +124,24 @@ package struct ServerFolder: Sendable {
     /// Removes the folder with all that is in it, and the game's folder where that was the last of it.
     ///
     /// It is put aside first, so that a removal that is cut off leaves no half of a server; ``removeLeftovers(in:)`` goes on.
-    package func remove() throws(PlanError) {
+    ///
+    /// `isOver`: whether to break off (``Folder/removeTree(_:until:)``).
+    package func remove(until isOver: @escaping () -> Bool = { false }) throws(PlanError) {
         try checkRemovable()
         guard Folder.exists(servers) else { return }
         let root = try Folder(path: servers)
         guard let game = try root.folder(server.game) else { return }
         // What an earlier removal could not remove is the server's still.
         let own = "\(Self.asidePrefix)\(server.camp)."
-        for entry in try game.entries() where entry.name.hasPrefix(own) { try game.removeTree(entry.name) }
+        for entry in try game.entries() where entry.name.hasPrefix(own) {
+            try game.removeTree(entry.name, until: isOver)
+        }
         let aside = own + String(UInt32.random(in: 0...UInt32.max), radix: 16)
         do { try game.rename(server.camp, to: aside) } catch {
             // Gone, or on a full disk: there may be no room for another name.
-            try game.removeTree(server.camp)
+            try game.removeTree(server.camp, until: isOver)
         }
-        try game.removeTree(aside)
+        try game.removeTree(aside, until: isOver)
         root.removeIfEmpty(server.game)
     }
 
@@ -145,13 +149,17 @@ package struct ServerFolder: Sendable {
     private static let asidePrefix = ".orc-removed-"
 
     /// Removes what removals that were cut off have left below `servers`.
-    package static func removeLeftovers(in servers: String) throws(PlanError) {
+    ///
+    /// `isOver`: whether to break off.
+    package static func removeLeftovers(
+        in servers: String, until isOver: @escaping () -> Bool = { false }
+    ) throws(PlanError) {
         guard Folder.exists(servers) else { return }
         let root = try Folder(path: servers)
         for game in try root.entries() where game.kind == .folder {
             guard let folder = try root.folder(game.name) else { continue }
             for entry in try folder.entries() where entry.name.hasPrefix(asidePrefix) {
-                try folder.removeTree(entry.name)
+                try folder.removeTree(entry.name, until: isOver)
             }
             root.removeIfEmpty(game.name)
         }

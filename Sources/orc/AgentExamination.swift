@@ -9,6 +9,10 @@ struct AgentExamination {
 
     /// Milliseconds above which an answer is slow: Nagle's algorithm alone takes forty.
     private static let slow = 40
+    /// Of which the quickest counts: a busy machine is no slow broker.
+    private static let tries = 3
+    private static let limit: Duration = .seconds(3)
+    private static let list = "allow it in the broker's access list"
     /// In which a broker tells what it retains.
     private static let patience: Duration = .milliseconds(500)
 
@@ -18,41 +22,91 @@ struct AgentExamination {
             let topics = Topics(host: try wiring.settings.host())
             let place = "\(options.broker.host):\(options.broker.port)"
             let answer = try await self.answer(topics, options, place)
-            guard answer.isGood else { return [answer] }
+            guard answer.isHeard else { return [answer.finding] }
             let reports = try await retained(topics, options)
-            return [answer] + health(reports[topics.status(.health)]) + missing(topics, reports)
+            return [answer.finding] + health(reports[topics.status(.health)]) + missing(topics, reports)
         } catch {
-            return [.bad("the broker: \(error)", remedy: "start orc run, or set ORC_MQTT_URL to a broker that runs")]
+            let remedy = "start orc run, set ORC_MQTT_URL to a broker that runs, or mend user and password"
+            return [.bad("the broker: \(error)", remedy: remedy)]
         }
     }
 
-    /// Asks the agent, and measures how long that takes.
-    private func answer(_ topics: Topics, _ options: BusOptions, _ place: String) async throws -> Finding {
-        let call = Caller.Call(topics: topics, topic: topics.command(.ping), arguments: [:], id: UUID().uuidString)
-        let begun = ContinuousClock.now
-        do { _ = try await Caller(options: options, logger: wiring.logger).send(call, seconds: 4) } catch BusError
-            .noAnswer
-        {
-            return .bad(
-                "the agent runs, but does not hear this user, or is not heard",
-                remedy:
-                    "let it read peon/\(topics.host)/cmd/# and write peon/\(topics.host)/reply/# (the broker's access list)"
-            )
-        } catch BusError.noAgent(_, let reason) {
-            let why = reason.map { " (\($0))" } ?? ""
-            return .bad(
-                "the broker at \(place) answers, the agent of \(topics.host) does not\(why)",
-                remedy: reason == nil
-                    ? "start it with orc run; where it runs, let it write peon/\(topics.host)/status/agent (the broker's access list)"
-                    : "start it with orc run")
+    /// What a client has heard so far.
+    private struct Heard {
+        var agent: JSON?
+        var replies: Set<String> = []
+    }
+
+    /// Asks the agent a few times on one connection, and tells how long the quickest answer took.
+    private func answer(
+        _ topics: Topics, _ options: BusOptions, _ place: String
+    ) async throws -> (finding: Finding, isHeard: Bool) {
+        let name = "cli-\(UUID().uuidString.prefix(13).lowercased())"
+        return try await BusClient.with(options, logger: wiring.logger) { client in
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                let heard = Mutex(Heard())
+                group.addTask {
+                    for await message in client.messages() {
+                        guard let json = try? JSON.parse(message.payload) else { continue }  // nobody's word
+                        heard.withLock { heard in
+                            if message.topic == topics.status(.agent) { heard.agent = json }
+                            if message.topic == topics.reply(to: name), let id = json["id"]?.string {
+                                heard.replies.insert(id)
+                            }
+                        }
+                    }
+                }
+                defer { group.cancelAll() }
+                for topic in [topics.reply(to: name), topics.status(.agent)] {
+                    do { try await client.subscribe([topic]) } catch BusError.denied {
+                        return (.bad("this user may not read \(topic)", remedy: Self.list), false)
+                    }
+                }
+                var best: Duration?
+                for _ in 0..<Self.tries {
+                    let id = UUID().uuidString.lowercased()
+                    let payload: JSON = ["id": .string(id), "reply_to": .string(name), "from": "cli"]
+                    let begun = ContinuousClock.now
+                    guard client.publish(Publication(topics.command(.ping), payload.bytes)) else {
+                        throw BusError.notConnected
+                    }
+                    while !heard.withLock({ $0.replies.contains(id) }) {
+                        guard ContinuousClock.now - begun < Self.limit else {
+                            return (silence(heard.withLock { $0.agent }, topics, place, client.hasBeenDenied), false)
+                        }
+                        try await Task.sleep(for: .milliseconds(1))
+                    }
+                    best = min(best ?? .seconds(60), ContinuousClock.now - begun)
+                }
+                let milliseconds = Int((best ?? .zero) / .milliseconds(1))
+                guard milliseconds < Self.slow else {
+                    let remedy = "on mosquitto set_tcp_nodelay true, on RabbitMQ mqtt.tcp_listen_options.nodelay = true"
+                    return (.bad("the broker at \(place) is slow: \(milliseconds) ms", remedy: remedy), true)
+                }
+                return (.good("the broker at \(place) and the agent answer in \(milliseconds) ms"), true)
+            }
         }
-        let milliseconds = Int((ContinuousClock.now - begun) / .milliseconds(1))
-        guard milliseconds < Self.slow else {
-            return .bad(
-                "the broker at \(place) is slow: \(milliseconds) ms",
-                remedy: "on mosquitto set_tcp_nodelay true, on RabbitMQ mqtt.tcp_listen_options.nodelay = true")
+    }
+
+    /// Why no answer came, as far as that can be told.
+    private func silence(_ agent: JSON?, _ topics: Topics, _ place: String, _ isDenied: Bool) -> Finding {
+        if isDenied { return .bad("this user may not publish \(topics.command(.ping))", remedy: Self.list) }
+        guard let agent else {
+            let remedy =
+                "start it with orc run; where it runs, let it write, and this user read, \(topics.status(.agent)) (the broker's access list)"
+            return .bad("the broker at \(place) answers, the agent of \(topics.host) does not", remedy: remedy)
         }
-        return .good("the broker at \(place) and the agent answer in \(milliseconds) ms")
+        guard agent["state"]?.string == AgentReport.Presence.online.rawValue else {
+            let reason = agent["reason"]?.string ?? "offline"
+            return .bad(
+                "the broker at \(place) answers, the agent of \(topics.host) does not (\(reason))",
+                remedy: "start it with orc run")
+        }
+        return .bad(
+            "the agent of \(topics.host) says that it is there, and its answers do not come",
+            remedy:
+                "let it read peon/\(topics.host)/cmd/# and write peon/\(topics.host)/reply/#, and this user read his replies (the broker's access list)"
+        )
     }
 
     /// The agent's reports by their topics, as a newcomer is told them.

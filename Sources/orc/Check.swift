@@ -36,7 +36,7 @@ private struct Examination {
     let wiring: Wiring
 
     /// Bytes that the agent's own files and a creation take.
-    private static let leastRoom = 16.0 * 1_048_576
+    private static let leastRoom = 4.0 * 1_048_576
 
     func findings() async throws -> [Finding] {
         let settings = try wiring.settings.agent()
@@ -72,7 +72,10 @@ private struct Examination {
             let free = Double(status.f_bavail) * Double(status.f_frsize)
             let used = 100 - 100 * Double(status.f_bavail) / Double(max(status.f_blocks, 1))
             let place = "the disk of \(folder) has \(Int(free / 1_048_576)) MiB free"
-            if free < Self.leastRoom { return .bad("\(place): nothing can be saved", remedy: "make room") }
+            if status.f_flag & UInt(ST_RDONLY) != 0 {
+                return .bad("the disk of \(folder) is mounted read-only", remedy: "mount it with rw")
+            }
+            if free < Self.leastRoom { return .bad("\(place): hardly anything can be saved", remedy: "make room") }
             if status.f_favail == 0, status.f_files > 0 {
                 return .bad("the disk of \(folder) takes no more files", remedy: "remove some")
             }

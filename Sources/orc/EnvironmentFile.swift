@@ -10,13 +10,16 @@ enum EnvironmentFile {
         for (index, line) in lines.enumerated() {
             var trimmed = trimmingEnd(Substring(line)).drop { $0 == " " || $0 == "\t" }
             guard !trimmed.isEmpty, trimmed.first != "#" else { continue }
-            if trimmed.hasPrefix("export ") { trimmed = trimmed.dropFirst(7).drop { $0 == " " } }
+            if trimmed.hasPrefix("export"), let blank = trimmed.dropFirst(6).first, blank == " " || blank == "\t" {
+                trimmed = trimmed.dropFirst(7).drop { $0 == " " || $0 == "\t" }
+            }
             guard let equals = trimmed.firstIndex(of: "="), equals > trimmed.startIndex else {
                 throw .line(file: file, number: index + 1)
             }
-            let value = trimmed[trimmed.index(after: equals)...].drop { $0 == " " }
+            let value = trimmed[trimmed.index(after: equals)...].drop { $0 == " " || $0 == "\t" }
             guard !isCommented(value) else { throw .comment(file: file, number: index + 1) }
-            pairs.append((String(trimmed[..<equals]), unquoted(value)))
+            guard let text = unquoted(value) else { throw .quote(file: file, number: index + 1) }
+            pairs.append((String(trimmingEnd(trimmed[..<equals])), text))
         }
         return pairs
     }
@@ -32,11 +35,13 @@ enum EnvironmentFile {
         return text
     }
 
-    private static func unquoted(_ text: Substring) -> String {
-        guard text.count >= 2, let first = text.first, first == "\"" || first == "'", text.last == first else {
-            return String(text)
-        }
-        return String(text.dropFirst().dropLast())
+    /// What stands within quotes, behind which only a comment may follow; nil where they are not closed so.
+    private static func unquoted(_ text: Substring) -> String? {
+        guard let quote = text.first, quote == "\"" || quote == "'" else { return String(text) }
+        guard let end = text.dropFirst().firstIndex(of: quote) else { return nil }
+        let rest = text[text.index(after: end)...].drop { $0 == " " || $0 == "\t" }
+        if rest.isEmpty || rest.first == "#" { return String(text[text.index(after: text.startIndex)..<end]) }
+        return text.last == quote ? String(text.dropFirst().dropLast()) : nil
     }
 }
 
@@ -47,6 +52,7 @@ enum SettingsError: Error, CustomStringConvertible {
     case file(key: String, path: String)
     case line(file: String, number: Int)
     case comment(file: String, number: Int)
+    case quote(file: String, number: Int)
     case missing(file: String)
 
     var description: String {
@@ -58,6 +64,7 @@ enum SettingsError: Error, CustomStringConvertible {
         case .line(let file, let number): "\(file), line \(number): not KEY=VALUE"
         case .comment(let file, let number):
             "\(file), line \(number): a comment needs a line of its own, or quotes around the value if it is none"
+        case .quote(let file, let number): "\(file), line \(number): the quotes around the value are not closed"
         case .missing(let file): "\(file) cannot be read"
         }
     }

@@ -111,7 +111,10 @@ import Testing
         ),
         (500, #"runc: unable to start container process: exec: "/bin/x": permission denied"#, .badPlan),
         (500, "listen tcp 10.9.9.9:1: bind: cannot assign requested address", .badPlan),
-        (500, "cgroup: no such file or directory", .internal),
+        (500, "cgroup: no such file or directory", .internal), (403, "POST /x: refused with 403", .engineUnreachable),
+        (400, "invalid environment variable: =27015", .badPlan),
+        (500, "linux spec user: unable to find user x", .badPlan),
+        (500, "OCI runtime create failed: something", .badPlan), (500, "server error", .internal),
         (500, "Bind for 0.0.0.0:8303 failed: port is already allocated", .portInUse),
         (409, "You cannot remove a running container", .conflict),
     ])

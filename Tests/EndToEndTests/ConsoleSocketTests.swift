@@ -32,6 +32,22 @@ extension EndToEnd {
             }
         }
 
+        @Test func `a console ends with its key`() async throws {
+            try await BridgeRig.with(game: Self.game) { rig in
+                #expect(try await rig.http.call("PUT", "/api/v1/server/create/game.a", [:]).status == 200)
+                let key = try await rig.keys("add", "eye", "--role", "viewer")
+                try await rig.counts(key)
+                let console = try await WebSocket(rig.http.with(key: key), "/api/v1/ws/console/game.a")
+                _ = try await console.lines(until: "ready")
+                try await rig.keys("revoke", "eye")
+                try await within(.seconds(5), "the console to end") {
+                    var frame = try await console.next()
+                    while frame.opcode != 8 { frame = try await console.next() }
+                    #expect(frame.code == 1008)
+                }
+            }
+        }
+
         @Test func `who may not look gets no console, who may only look cannot type`() async throws {
             try await BridgeRig.with(game: Self.game) { rig in
                 #expect(try await rig.http.call("PUT", "/api/v1/server/create/game.a", [:]).status == 200)
@@ -94,6 +110,9 @@ extension EndToEnd {
                     ([0x81, 0x81] + mask + [0xFF], 1007),  // no UTF-8
                     ([0x80, 0x81] + mask + [0x61], 1002),  // goes on with what never began
                     ([0x09, 0x80] + mask, 1002),  // a control frame in pieces
+                    ([0x83, 0x80] + mask, 1002),  // an opcode that means nothing
+                    ([0x88, 0x81] + mask + [0x61], 1002),  // half of a code
+                    ([0x01, 0x81] + mask + [0x61] + Array(repeating: [0x00, 0x80] + mask, count: 64).joined(), 1009),
                     ([0x81, 0xFE, 0x40, 0x01] + mask + [UInt8](repeating: 0x61, count: 0x4001), 1009),
                 ]
                 for (bytes, code) in breaches {
@@ -130,6 +149,15 @@ extension EndToEnd {
                 #expect(try await WebSocket.status(stranger, path + first) == 401)
                 #expect(try await WebSocket.status(stranger, path + (try await ticket(one))) == 403)
                 #expect(try await WebSocket.status(stranger, path + "x") == 401)
+
+                let third = try await ticket(one)
+                try await rig.keys("revoke", "one")
+                try await within(.seconds(3), "the key to be refused") {
+                    while try await one.get("/api/v1/servers").status != 401 {
+                        try await Task.sleep(for: .milliseconds(100))
+                    }
+                }
+                #expect(try await stranger.get("/api/v2/events?ticket=\(third)").status == 401)
 
                 let second = try await ticket(rig.http)
                 // Nothing else can be asked with it.

@@ -38,6 +38,13 @@ extension EndToEnd {
             return lstat(file.path(), &status) == 0 ? status.st_uid : .max
         }
 
+        /// Plans that are read, and of which no container can be made.
+        private static let nonsense = [
+            #""environment": {"": "x"}"#, #""volumes": {"~!/data": "/"}"#, #""volumes": {"~!/data": "/proc"}"#,
+            #""orc": {"resources": {"cpus": 1000}}"#, #""orc": {"security": {"user": "nobody2"}}"#,
+            #""orc": {"security": {"user": "99999999999"}}"#, #""orc": {"security": {"cap_add": ["NOPE"]}}"#,
+        ]
+
         @Test func `an eradication stops nothing and removes nothing where something is mounted`() async throws {
             try await withServer { orc, server, folder in
                 let nas = folder.appending(path: "data/nas")
@@ -186,11 +193,25 @@ extension EndToEnd {
                 #expect(clash.code == .badArguments || clash.code == .unsafeEntry, "\(clash.code as Any)")
                 let config = folder.appending(path: "config.json")
                 try "{\n\"a\": x}".write(to: config, atomically: true, encoding: .utf8)
+                let run = try await Testbed.engine().inspect("peon.warcamp.\(server.uid)").state.startedAt
                 for action in [ServerAction.description, .restart] {
                     let refused = try await orc.probe.send(action, server.sid, ["description": "x"])
                     #expect(refused.code == .badPlan)
                     #expect(
                         refused.error == "servers/game/\(server.camp)/config.json: not valid JSON at line 2, column 6")
+                }
+                // What could not be started again has not been stopped.
+                try FileManager.default.removeItem(at: config)
+                #expect(try await orc.probe.send(.description, server.sid, ["description": "x"]).code == .conflict)
+                let state = try await Testbed.engine().inspect("peon.warcamp.\(server.uid)").state
+                #expect(state.status == "running" && state.startedAt == run)
+                for (number, plan) in Self.nonsense.enumerated() {
+                    let metadata = #""metadata": {"game_uid": "n\#(number)", "image": "orc-test/game"}"#
+                    try orc.installPlan("n\(number)", "{\(metadata), \(plan)}")
+                    let refused = try await orc.probe.send(.create, "n\(number).one")
+                    #expect(
+                        [.badPlan, .badArguments, .unsafeEntry].contains(refused.code),
+                        "\(plan): \(refused.error ?? "ok")")
                 }
                 try orc.installPlan("broken", #"{"metadata":{"game_uid":"broken","image":"x"},"orc":{"redy":1}}"#)
                 let broken = try await orc.probe.send(.create, "broken.one")

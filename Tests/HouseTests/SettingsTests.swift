@@ -85,6 +85,16 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        ("ORC_HOST=\"h2\" # mine", "h2"), ("ORC_HOST='h2'\t# mine", "h2"), ("ORC_HOST=\"h2\"#", "h2"),
+        ("ORC_HOST =h2", "h2"),
+        ("export\tORC_HOST=h2", "h2"), ("ORC_HOST=\"h2", nil), ("ORC_HOST=\"h2\" x", nil), ("ORC_HOST=\"", nil),
+    ])
+    func `a comment may follow quotes, which must be closed`(line: String, host: String?) throws {
+        let pairs = try? EnvironmentFile.parse(line + "\n", file: "f")
+        #expect(pairs?.first?.value == host && (host == nil || pairs?.first?.key == "ORC_HOST"))
+    }
+
     @Test func `a comment behind a value, and a file that is no text, are told`() throws {
         let commented = try file("ORC_HOST=x # mine\n")
         let error = #expect(throws: SettingsError.self) { try Settings(file: commented, environment: [:], flags: []) }

@@ -30,6 +30,11 @@ import Testing
         #expect(try complaint(scope, "server/a-b/schedule", ["now": "stop", "interval": "1h"]) == nil)
         #expect(
             try complaint(scope, "server/a-b/schedule", ["now": "start", "interval": "1h"]) == "this key may not start")
+        // What is typed before a stop is the console's, whoever stops, and whenever.
+        for typing: JSON in [
+            ["in": "1h", "action": "stop", "arguments": ["command": "op x"]],
+            ["now": "stop", "interval": "1h", "command": "op x"],
+        ] { #expect(try complaint(scope, "server/a-b/schedule", typing) == "this key may not console") }
         let stops = AccessScope(servers: [], verbs: [.stop])
         #expect(
             try complaint(stops, "server/a-b/schedule", ["now": "stop", "interval": "1h"])

@@ -44,6 +44,28 @@ import Testing
         }
     }
 
+    @Test func `a removal is broken off when it is to be, and another one goes on`() async throws {
+        try await Testbed.withFolder { root in
+            for index in 0..<2000 {
+                let folder = root.appending(path: "a/\(index)/b")
+                try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+            }
+            let folder = try Folder(path: root.path())
+            let before = openDescriptors
+            var asked = 0
+            #expect(throws: PlanError.self) {
+                try folder.removeTree("a") {
+                    asked += 1
+                    return asked == 3
+                }
+            }
+            let left = try FileManager.default.contentsOfDirectory(atPath: root.appending(path: "a").path()).count
+            #expect((1..<2000).contains(left) && openDescriptors <= before + 8)
+            try folder.removeTree("a")
+            #expect(!FileManager.default.fileExists(atPath: root.appending(path: "a").path()))
+        }
+    }
+
     @Test func `many folders side by side are removed`() async throws {
         try await Testbed.withFolder { root in
             for index in 0..<1000 {
