@@ -99,7 +99,9 @@ extension Actions {
     ) async throws -> ServerConfig {
         let (environment, numbers) = try plan.applying(Self.ownersSettings(arguments))
         var book = try await portBook(for: server)
-        for port in taken { book.add(port.number, port.transport, holder: "a process of the host") }
+        for port in taken {
+            book.add(port.number, port.transport, at: port.address, holder: "a process of the host")
+        }
         let ports = try self.ports.choose(for: server, from: plan.portGroups, numbers: numbers, by: book)
         return try ServerConfig(
             server: server, plan: plan, environment: environment, ports: ports,
@@ -193,20 +195,22 @@ extension Actions {
                 guard let number = port.publicPort, let transport = PlanPort.Transport(rawValue: port.type) else {
                     continue
                 }
-                book.add(number, transport, holder: "the container \(container.name ?? container.id)")
+                book.add(number, transport, at: port.address, holder: "the container \(container.name ?? container.id)")
             }
         }
         for other in fleet.all where other.id != server {
             for port in other.config?.publishedPorts ?? [] {
                 // One that is coming up has its ports as good as taken.
                 if other.step == .starting || other.isRunning {
-                    book.add(port.number, port.transport, holder: "the server \(other.id)")
+                    book.add(port.number, port.transport, at: port.address, holder: "the server \(other.id)")
                 } else {
-                    book.reserve(port.number, port.transport, holder: "the server \(other.id)")
+                    book.reserve(port.number, port.transport, at: port.address, holder: "the server \(other.id)")
                 }
             }
         }
-        for (number, transport) in HostSockets.bound() { book.add(number, transport, holder: "a process of the host") }
+        for (number, transport, address) in HostSockets.bound() {
+            book.add(number, transport, at: address, holder: "a process of the host")
+        }
         return book
     }
 }

@@ -33,9 +33,9 @@ extension Actions {
         if fleet[server] != nil { _ = try await stop(server, job) }
         try await shielded {
             try await removeContainer(of: server)
+            _ = try scheduler.removeAll(of: server)
             try await BlockingWork.run { try folder.remove(until: { ending.hasBegun }) }
             watch.forget(server)
-            _ = try scheduler.removeAll(of: server)
             drop(server)
             try store.forget(server)
         }

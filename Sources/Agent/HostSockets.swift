@@ -10,21 +10,23 @@ enum HostSockets {
         ]
     }
 
-    static func bound() -> [(number: Int, transport: PlanPort.Transport)] {
+    static func bound() -> [(number: Int, transport: PlanPort.Transport, address: BoundAddress)] {
         files.flatMap { path, transport in
-            ports(in: ProcFile.read(path) ?? "", transport: transport).map { ($0, transport) }
+            ports(in: ProcFile.read(path) ?? "", transport: transport).map { ($0.number, transport, $0.address) }
         }
     }
 
     /// Listening TCP sockets (state 0A), and every UDP socket.
-    static func ports(in table: String, transport: PlanPort.Transport) -> [Int] {
+    static func ports(in table: String, transport: PlanPort.Transport) -> [(number: Int, address: BoundAddress)] {
         table.split(separator: "\n").dropFirst().compactMap { line in
             let columns = line.split(separator: " ", maxSplits: 4, omittingEmptySubsequences: true)
             guard columns.count > 3, transport == .udp || columns[3] == "0A", let colon = columns[1].lastIndex(of: ":")
             else {
                 return nil
             }
-            return Int(columns[1][columns[1].index(after: colon)...], radix: 16)
+            return Int(columns[1][columns[1].index(after: colon)...], radix: 16).map {
+                ($0, BoundAddress(words: columns[1][..<colon]))
+            }
         }
     }
 }

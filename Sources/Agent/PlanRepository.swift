@@ -17,6 +17,7 @@ struct PlanRepository {
     func update() async throws -> Bool {
         if !Folder.exists(folder) {
             try await git(["clone", "--quiet", "--", url, folder], in: nil, orElse: .pullFailed)
+            try await git(["update-ref", Self.upstream, "HEAD"], in: folder)
             return true
         }
         removeStaleLocks()
@@ -27,11 +28,12 @@ struct PlanRepository {
         if try await !git(["status", "--porcelain"], in: folder).isEmpty || before == nil {
             try await git(Self.asOrc + ["commit", "--quiet", "--allow-empty", "-m", "Local plans"], in: folder)
         }
+        let theirs = try await continued()
         do {
             try await git(
                 Self.asOrc + [
                     "merge", "--quiet", "--no-edit", "-X", "ours", "-X", "no-renames", "--allow-unrelated-histories",
-                    "FETCH_HEAD",
+                    theirs,
                 ],
                 in: folder)
         } catch {
@@ -40,17 +42,40 @@ struct PlanRepository {
                 throw error
             }
         }
+        try await git(["update-ref", Self.upstream, theirs], in: folder)
         return try await git(["rev-parse", "HEAD"], in: folder) != before
+    }
+
+    /// What was merged last of what was fetched.
+    private static let upstream = "refs/orc/upstream"
+
+    /// The commit to merge: what was fetched, or, where its history has been written anew, the same files on top of what was
+    /// merged last, so that what changed there is told from what changed here.
+    private func continued() async throws -> String {
+        let fetched = try await object("FETCH_HEAD")
+        // Without it this is the first update.
+        guard let last = try? await object(Self.upstream),
+            (try? await git(["merge-base", "--is-ancestor", last, fetched], in: folder)) == nil
+        else { return fetched }
+        let files = try await object("\(fetched)^{tree}")
+        if try await object("\(last)^{tree}") == files { return last }
+        let commit = ["commit-tree", files, "-p", last, "-m", "Plans"]
+        return String(try await git(Self.asOrc + commit, in: folder).prefix { !$0.isNewline })
+    }
+
+    /// The full name of what git calls `name`.
+    private func object(_ name: String) async throws -> String {
+        String(try await git(["rev-parse", "--verify", "--quiet", name], in: folder).prefix { !$0.isNewline })
     }
 
     /// A git that was cut off leaves its locks behind, and no later one would go on; one that is a minute old is nobody's.
     private func removeStaleLocks() {
-        let locks = ["index.lock", "HEAD.lock", "config.lock", "packed-refs.lock", "shallow.lock"].map {
-            "\(folder)/.git/\($0)"
-        }
-        let heads = (try? Folder(path: "\(folder)/.git/refs/heads").entries(limit: 100)) ?? []  // without it there are none
-        for lock in locks + heads.filter({ $0.name.hasSuffix(".lock") }).map({ "\(folder)/.git/refs/heads/\($0.name)" })
-        {
+        // Where there are none, there is no repository yet.
+        let heads = (try? Folder(path: "\(folder)/.git/refs/heads").entries(limit: 100)) ?? []
+        let names =
+            ["index", "HEAD", "config", "packed-refs", "shallow"].map { "\($0).lock" }
+            + heads.map(\.name).filter { $0.hasSuffix(".lock") }.map { "refs/heads/\($0)" }
+        for lock in names.map({ "\(folder)/.git/\($0)" }) {
             var status = stat()
             guard lstat(lock, &status) == 0, time(nil) - status.st_mtim.tv_sec > 60 else { continue }
             unlink(lock)

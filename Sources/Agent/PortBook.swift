@@ -14,7 +14,9 @@ final class PortReservations: Sendable {
             var book = book
             for (other, ports) in chosen where other != server {
                 for port in ports {
-                    for transport in port.transports { book.add(port.number, transport, holder: "the server \(other)") }
+                    for transport in port.transports {
+                        book.add(port.number, transport, at: port.address, holder: "the server \(other)")
+                    }
                 }
             }
             let choice = try book.choose(from: groups, numbers: numbers)
@@ -33,18 +35,37 @@ struct PortBook {
         let transport: PlanPort.Transport
     }
 
-    /// In use now: nobody else can have them.
-    private var used: [Key: String] = [:]
-    /// Of servers that do not run: better left free.
-    private var reserved: [Key: String] = [:]
-
-    mutating func add(_ number: Int, _ transport: PlanPort.Transport, holder: String) {
-        let key = Key(number: number, transport: transport)
-        if used[key] == nil { used[key] = holder }
+    private struct Holding {
+        let address: BoundAddress
+        let holder: String
     }
 
-    mutating func reserve(_ number: Int, _ transport: PlanPort.Transport, holder: String) {
-        reserved[Key(number: number, transport: transport)] = holder
+    private typealias Book = [Key: [Holding]]
+
+    /// In use now: nobody else can have them.
+    private var used: Book = [:]
+    /// Of servers that do not run: better left free.
+    private var reserved: Book = [:]
+
+    /// `address`: where the port is held; nil for every address of the machine.
+    mutating func add(_ number: Int, _ transport: PlanPort.Transport, at address: String? = nil, holder: String) {
+        add(number, transport, at: BoundAddress(address), holder: holder)
+    }
+
+    mutating func add(_ number: Int, _ transport: PlanPort.Transport, at address: BoundAddress, holder: String) {
+        used[Key(number: number, transport: transport), default: []].append(Holding(address: address, holder: holder))
+    }
+
+    mutating func reserve(_ number: Int, _ transport: PlanPort.Transport, at address: String? = nil, holder: String) {
+        reserved[Key(number: number, transport: transport), default: []].append(
+            Holding(address: BoundAddress(address), holder: holder))
+    }
+
+    private static func holder(
+        of number: Int, _ transport: PlanPort.Transport, at address: String?, in book: Book
+    ) -> String? {
+        let wanted = BoundAddress(address)
+        return book[Key(number: number, transport: transport)]?.first { $0.address.meets(wanted) }?.holder
     }
 
     struct Conflict: Error, CustomStringConvertible {
@@ -74,18 +95,18 @@ struct PortBook {
 
     func holder(of ports: [ContainerSpec.PublishedPort]) -> Conflict? {
         for port in ports {
-            if let holder = used[Key(number: port.number, transport: port.transport)] {
+            if let holder = Self.holder(of: port.number, port.transport, at: port.address, in: used) {
                 return Conflict(number: port.number, transport: port.transport, holder: holder)
             }
         }
         return nil
     }
 
-    private func conflict(of group: [PlanPort], in books: [[Key: String]]) -> Conflict? {
+    private func conflict(of group: [PlanPort], in books: [Book]) -> Conflict? {
         for port in group {
             for transport in port.transports {
                 for book in books {
-                    if let holder = book[Key(number: port.number, transport: transport)] {
+                    if let holder = Self.holder(of: port.number, transport, at: port.address, in: book) {
                         return Conflict(number: port.number, transport: transport, holder: holder)
                     }
                 }

@@ -10,8 +10,11 @@ package struct ContainerSummary: Decodable, Sendable {
     package struct Port: Decodable, Sendable {
         package let publicPort: Int?
         package let type: String
+        /// The host's address that it is published at.
+        package let address: String?
 
         enum CodingKeys: String, CodingKey {
+            case address = "IP"
             case publicPort = "PublicPort"
             case type = "Type"
         }

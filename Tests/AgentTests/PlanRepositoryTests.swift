@@ -57,6 +57,32 @@ import Testing
         }
     }
 
+    @Test func `a history that was written anew brings what changed in it, and nothing that was changed here`()
+        async throws
+    {
+        try await withUpstream { upstream, plans, repository in
+            try await change(upstream)
+            _ = try await repository.update()
+            try write("MINE\n", "a/plan.json", in: plans)
+            for text in ["[3]", "[4]"] {
+                try await git(["checkout", "-q", "--orphan", "new\(text.dropFirst().first!)"], in: upstream)
+                try write(text, "plans.json", in: upstream)
+                try write("newer \(text)", "b/plan.json", in: upstream)
+                try write("THEIRS \(text)\n", "a/plan.json", in: upstream)
+                try await git(["add", "-A"], in: upstream)
+                try await git(["commit", "-qm", "anew"], in: upstream)
+                #expect(try await repository.update())
+                #expect(read("plans.json", in: plans) == text && read("b/plan.json", in: plans) == "newer \(text)")
+                #expect(read("a/plan.json", in: plans) == "MINE\n")
+            }
+            // And on from there.
+            try write("[5]", "plans.json", in: upstream)
+            try await git(["commit", "-qam", "on"], in: upstream)
+            #expect(try await repository.update() && read("plans.json", in: plans) == "[5]")
+            #expect(try await repository.update() == false)
+        }
+    }
+
     @Test func `what one side changed and the other took away stays as it is here`() async throws {
         try await withUpstream { upstream, plans, repository in
             try await change(upstream)

@@ -77,6 +77,22 @@ import Testing
         #expect(error?.code == .portInUse && error?.description == "port 1/udp is held by the container web")
     }
 
+    @Test func `a port is free at an address where it is held at another`() throws {
+        func group(_ address: String?) -> [[PlanPort]] {
+            [[PlanPort(name: "PORT", number: 1, word: "udp", address: address)]]
+        }
+        var book = PortBook()
+        book.add(1, .udp, at: "127.0.0.1", holder: "x")
+        for free in ["127.0.0.2", "::1", "10.0.0.1"] {
+            #expect(try book.choose(from: group(free), numbers: [:]) == group(free)[0])
+        }
+        for taken in ["127.0.0.1", "0.0.0.0", "::", nil, "::ffff:127.0.0.1"] {
+            #expect(throws: ActionError.self) { try book.choose(from: group(taken), numbers: [:]) }
+        }
+        book.add(1, .udp, at: "::", holder: "y")
+        #expect(throws: ActionError.self) { try book.choose(from: group("127.0.0.2"), numbers: [:]) }
+    }
+
     @Test func `the owner's own numbers count`() throws {
         var book = PortBook()
         book.add(1, .udp, holder: "x")
@@ -90,8 +106,9 @@ import Testing
                1: 0100007F:C350 0100007F:075B 01 00000000:00000000 00:00000000 00000000   100        0 2 1
                2: 00000000000000000000000000000000:2069 00000000000000000000000000000000:0000 07 00000000:00000000 00:0 0
             """
-        #expect(HostSockets.ports(in: table, transport: .tcp) == [1883])
-        #expect(HostSockets.ports(in: table, transport: .udp) == [1883, 50000, 8297])
+        let tcp = HostSockets.ports(in: table, transport: .tcp), udp = HostSockets.ports(in: table, transport: .udp)
+        #expect(tcp.map(\.number) == [1883] && tcp[0].address == BoundAddress("127.0.0.1"))
+        #expect(udp.map(\.number) == [1883, 50000, 8297] && udp[2].address == .every)
         #expect(
             HostSockets.ports(in: "", transport: .tcp).isEmpty && HostSockets.ports(in: "x\ny", transport: .udp).isEmpty
         )
