@@ -65,6 +65,7 @@ final class BusLink: Sendable {
             group.addTask { await self.bus.run() }
             group.addTask { for await link in self.connections { await self.subscribe(link) } }
             group.addTask { await self.askForNewcomers() }
+            group.addTask { await self.askKnown() }
             group.addTask { await self.beat() }
         }
     }
@@ -171,6 +172,17 @@ final class BusLink: Sendable {
             _ = bus.publish(message)  // where it is lost, it is asked again
         }
         return !silent.isEmpty
+    }
+
+    /// Asks hosts that were here before this bridge, and have not been heard of since, again for a while: on several nodes a word
+    /// may be lost just after one of them has come or gone.
+    private func askKnown() async {
+        while !known.isSettled() {
+            do { try await Task.sleep(for: .seconds(10)) } catch { return }
+            guard host == nil, board.isConfirmed else { continue }
+            let silent = known.hosts.filter { !board.isFresh($0, Topics.HostReport.agent.rawValue) }
+            if !silent.isEmpty { _ = askAgents(silent) }
+        }
     }
 
     /// Asks by name, and then itself, for each host that is heard of and has not told its servers.

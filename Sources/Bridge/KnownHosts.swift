@@ -20,6 +20,9 @@ package final class KnownHosts: Sendable {
 
     var hosts: Set<HostName> { known.withLock { $0 } }
 
+    /// Whether every host that is there has been heard of.
+    func isSettled(now: ContinuousClock.Instant = .now) -> Bool { now >= settled }
+
     /// `hosts`: those that are on the bus now.
     func saw(_ hosts: Set<HostName>, now: ContinuousClock.Instant = .now) {
         let text = known.withLock { known -> String? in

@@ -152,9 +152,17 @@ extension EndToEnd {
                 try await settle(server, probe, place)
             }
             for command in sent {
-                let terminal = probe.mirrored(id: command.id).filter { $0.status.isTerminal && !$0.isDuplicate }
-                let count = replies[command.id] == nil ? 0 : 1
-                #expect(terminal.count == count, "\(command): \(terminal.count) replies, \(place)")
+                let said = probe.mirrored(id: command.id).filter(\.status.isTerminal)
+                let first = said.filter { !$0.isDuplicate }
+                if round.isFull {
+                    // What was answered from memory alone may be answered as interrupted too.
+                    #expect(first.count <= 2, "\(command): \(first.count) replies, \(place)")
+                } else {
+                    // Where the agent dies as it answers, the next one repeats the answer, and says so.
+                    #expect(
+                        first.count == 1 || first.isEmpty && !said.isEmpty,
+                        "\(command): \(first.count) replies, \(place)")
+                }
             }
             for server in servers {
                 let own = sent.filter { $0.server == server }
