@@ -87,7 +87,7 @@ enum EngineWords {
         if asksForWhatIsNot(words) { return .badPlan }
         if status == 409 { return words.contains("already in use") ? .nameConflict : .conflict }
         // Something before the engine, such as a proxy of its socket, does not let the call through.
-        if [401, 403, 405].contains(status) { return .engineUnreachable }
+        if [401, 403, 405].contains(status) { return .conflict }
         return status == 400 || cannotBeMade(words) ? .badPlan : .internal
     }
 
