@@ -80,8 +80,7 @@ extension Actions {
         guard let container = fleet[server]?.container else {
             return try await make(spec, for: config, progress: progress)
         }
-        let made = container.config.labels?[Label.fingerprint]
-        guard let made, made != spec.fingerprint else { return container.id }
+        guard container.isOutdated(by: spec) else { return container.id }
         return try await remake(container, as: spec, for: config, progress: progress)
     }
 
@@ -90,8 +89,7 @@ extension Actions {
         guard let config = try refreshedConfig(of: server) else { return }
         let spec = try await specification(of: config)
         try grantRights(of: config)
-        let made = fleet[server]?.container?.config.labels?[Label.fingerprint]
-        guard fleet[server]?.container == nil || made != nil && made != spec.fingerprint else { return }
+        guard fleet[server]?.container?.isOutdated(by: spec) ?? true else { return }
         do { _ = try await readyImage(spec.image, server: server, progress: progress) } catch {
             fleet.update(server) { $0.activity = nil }
             throw error

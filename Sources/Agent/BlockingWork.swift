@@ -1,5 +1,4 @@
 import Dispatch
-import Synchronization
 
 /// Work that waits for disks: on threads of its own, as the agent has only as many for all else as the machine has cores.
 enum BlockingWork {
@@ -12,13 +11,10 @@ enum BlockingWork {
         let isOver = Flag()
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
-                queue.async {
-                    continuation.resume(
-                        with: Swift.Result { try body { isOver.value.load(ordering: .relaxed) } })
-                }
+                queue.async { continuation.resume(with: Swift.Result { try body { isOver.isSet } }) }
             }
         } onCancel: {
-            isOver.value.store(true, ordering: .relaxed)
+            isOver.set()
         }
     }
 
@@ -27,8 +23,4 @@ enum BlockingWork {
             queue.async { continuation.resume(with: Swift.Result(catching: body)) }
         }
     }
-}
-
-private final class Flag: Sendable {
-    let value = Atomic(false)
 }

@@ -31,3 +31,10 @@ extension ContainerCreation {
         networking = Networking(endpoints: [spec.network: .init(aliases: spec.aliases)])
     }
 }
+
+extension ContainerDetail {
+    /// Whether it was made here, and would be made otherwise now.
+    func isOutdated(by spec: ContainerSpec) -> Bool {
+        config.labels?[Label.fingerprint].map { $0 != spec.fingerprint } ?? false
+    }
+}

@@ -46,7 +46,7 @@ struct PlanRepository {
         return try await git(["rev-parse", "HEAD"], in: folder) != before
     }
 
-    /// What was merged last of what was fetched.
+    /// The reference to the commit that was fetched and merged last.
     private static let upstream = "refs/orc/upstream"
 
     /// The commit to merge: what was fetched, or, where its history has been written anew, the same files on top of what was

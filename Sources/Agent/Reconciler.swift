@@ -4,7 +4,6 @@ import Logging
 import Peon
 import Plans
 import Store
-import Synchronization
 
 /// Keeps what the fleet knows in step with the engine: events are hints, inspecting is the truth.
 struct Reconciler: Sendable {
@@ -114,13 +113,6 @@ struct Reconciler: Sendable {
             defer { group.cancelAll() }
             try await group.next()
         }
-    }
-
-    /// Set once, by another task.
-    private final class Flag: Sendable {
-        private let value = Atomic(false)
-        var isSet: Bool { value.load(ordering: .relaxed) }
-        func set() { value.store(true, ordering: .relaxed) }
     }
 
     private static let pingInterval = Duration.seconds(8)

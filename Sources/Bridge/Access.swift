@@ -104,7 +104,7 @@ struct Access: Sendable {
         return wait
     }
 
-    /// Who presents `key`, which counts.
+    /// The caller with this key, which counts.
     func caller(_ key: AccessKey, _ fields: HTTPFields, _ channel: any Channel) -> Caller {
         Caller(key: key) {
             client(channel, fields).map { "\($0)" }

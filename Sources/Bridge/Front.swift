@@ -135,7 +135,7 @@ struct Front: Sendable {
         return answer
     }
 
-    /// Who presents a key, or a ticket in place of one where a page cannot present a key.
+    /// The caller, by his key; by a ticket on the paths that take tickets, where he presents no key.
     private func caller(
         _ route: Route, _ query: Query, _ request: Request, _ channel: any Channel
     ) async throws -> Caller {

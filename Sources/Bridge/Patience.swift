@@ -56,7 +56,7 @@ final class RequestPatience: ChannelDuplexHandler, RemovableChannelHandler {
         switch unwrapOutboundIn(data) {
         case .head(let head):
             willEnd = head.headerFields[.connection] == "close"
-            // What follows has no time to be whole in.
+            // A WebSocket may stay open for as long as it likes.
             if head.status == .switchingProtocols { (isWhole, deadline) = (true, nil) }
         case .body: break
         case .end: ended(context)

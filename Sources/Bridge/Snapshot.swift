@@ -1,7 +1,7 @@
 import NIOCore
 import Peon
 
-/// What is retained at one moment, told piece by piece as the event stream tells it: `reset`, then every report.
+/// The reports that are retained at one moment, piece by piece, as frames of the event stream: `reset`, then every report.
 ///
 /// The last word alone has a number: whoever is cut off in the middle begins anew.
 struct Snapshot {

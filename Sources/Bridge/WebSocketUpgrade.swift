@@ -1,4 +1,3 @@
-import CCrypto
 import FoundationEssentials
 import NIOCore
 import NIOHTTP1
@@ -15,7 +14,7 @@ final class WebSocketUpgrade: ChannelDuplexHandler, RemovableChannelHandler {
     typealias OutboundIn = HTTPServerResponsePart
     typealias OutboundOut = HTTPServerResponsePart
 
-    /// What decodes and encodes HTTP, in the order in which it is to go.
+    /// The handlers that decode and encode HTTP, in the order in which they are removed.
     private let codec: [any RemovableChannelHandler]
     /// Requests whose answers have not gone out.
     private var open = 0
