@@ -81,7 +81,7 @@ package struct ActionError: Error, CustomStringConvertible {
 enum EngineWords {
     static func code(status: Int, message: String) -> Reply.Code {
         let words = message.lowercased()
-        if isPortInUse(words) { return .portInUse }
+        if isPortInUse(words) || lacksAddress(words) { return .portInUse }
         if words.contains("no space left on device") { return .noSpace }
         if isStuck(words) { return .conflict }
         if asksForWhatIsNot(words) { return .badPlan }
@@ -95,7 +95,7 @@ enum EngineWords {
     static func reason(ofStartError message: String) -> String {
         let words = message.lowercased()
         if isPortInUse(words) { return "port_in_use" }
-        if words.contains("cannot assign requested address") { return "bad_bind_address" }
+        if lacksAddress(words) { return "bad_bind_address" }
         if isStuck(words) { return "conflict" }
         if words.contains("no such file or directory") || words.contains("not found") { return "command_not_found" }
         return "start_failed"
@@ -121,13 +121,16 @@ enum EngineWords {
         return ["overlaps", "already used", "already in use"].contains { message.lowercased().contains($0) }
     }
 
-    /// Whether the image has no such program, or the machine no such address: the plan is to be mended, not the agent.
+    /// Whether the image has no such program: the plan is to be mended, not the agent.
     private static func asksForWhatIsNot(_ words: String) -> Bool {
-        let isProgram =
-            words.contains("exec: ")
+        words.contains("exec: ")
             && ["no such file or directory", "not found", "permission denied"].contains { words.contains($0) }
-        return isProgram || words.contains("cannot assign requested address")
     }
+
+    /// Whether the machine has no such address as a port is to be bound to; it may come, as that of a tunnel does.
+    ///
+    /// `words`: in small letters.
+    static func lacksAddress(_ words: String) -> Bool { words.contains("cannot assign requested address") }
 
     /// Whether the engine, or what runs its containers, calls what was asked for nonsense.
     private static func cannotBeMade(_ words: String) -> Bool {

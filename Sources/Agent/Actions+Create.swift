@@ -53,7 +53,11 @@ extension Actions {
             let stays = Task.isCancelled || arguments["noclean"]?.flag == true || failure.code == .exists
             if !stays { await cleanUp(server, folder: folder, isNew: isNew) } else { end(server) }
             if failure.code == .portInUse, !stays, taken.count < plan.portGroups.joined().count * 2 {
-                return try await create(server, job, avoiding: taken + config.publishedPorts)
+                do {
+                    return try await create(server, job, avoiding: taken + config.publishedPorts)
+                } catch let other as ActionError where other.code == .portInUse {
+                    throw failure  // no other group is free either: what was wrong with the first says more
+                }
             }
             throw failure
         }
@@ -195,7 +199,9 @@ extension Actions {
                 guard let number = port.publicPort, let transport = PlanPort.Transport(rawValue: port.type) else {
                     continue
                 }
-                book.add(number, transport, at: port.address, holder: "the container \(container.name ?? container.id)")
+                let own = fleet.all.first { ServerConfig.containerName($0.id) == container.name }
+                let holder = own.map { "the server \($0.id)" } ?? "the container \(container.name ?? container.id)"
+                book.add(number, transport, at: port.address, holder: holder)
             }
         }
         for other in fleet.all where other.id != server {

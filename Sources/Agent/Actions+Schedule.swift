@@ -13,6 +13,7 @@ extension Actions {
             throw ActionError(.badArguments, "\(error)")
         }
         guard let draft else { throw ActionError(.unknownAction, "this schedules nothing") }
+        if let zone = command.arguments["zone"]?.string { try scheduler.timetable.requireZone(zone) }
         if let game = draft.owner.game, !board.plans.contains(where: { $0.game == game }),
             !fleet.all.contains(where: { $0.id.game == game })
         {
@@ -51,16 +52,21 @@ extension Actions {
     }
 
     func schedules(_ arguments: JSON.Object) throws -> Outcome {
-        var server: ServerID?
-        if let name = arguments["server"]?.string {
-            server = ServerID(name)
-            guard server != nil else { throw ActionError(.unknownServer, "there is no server \(name.prefix(64))") }
-        }
+        let server = try server(named: arguments)
         let limit = arguments["limit"]?.int ?? 50
         let (standings, total) = scheduler.timetable.standings(
             of: server, after: arguments["after"]?.string, limit: limit)
         let (page, more) = Self.page(standings.map(shown), limit: limit)
         return Outcome(data: ["schedules": .array(page), "total": .optional(total), "more": .bool(more)])
+    }
+
+    /// The server whose entries alone are asked for; it need not be there any more.
+    private func server(named arguments: JSON.Object) throws -> ServerID? {
+        guard let name = arguments["server"]?.string else { return nil }
+        guard let server = ServerID(name) else {
+            throw ActionError(.unknownServer, "there is no server \(name.prefix(bytes: 64).printable)")
+        }
+        return server
     }
 
     /// With all that it does, but for what its server keeps secret.
@@ -74,6 +80,7 @@ extension Actions {
     }
 
     func history(_ arguments: JSON.Object) throws -> Outcome {
+        _ = try self.server(named: arguments)
         audit.flush()
         let filter = HistoryFilter(arguments)
         let (page, more) = Self.page(try store.history(filter).map(\.json), limit: filter.limit)

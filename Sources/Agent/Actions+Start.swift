@@ -264,11 +264,15 @@ extension Actions {
     /// Names the holder of a port where the engine says no more than that it is taken.
     private func explained(_ error: any Error, _ server: ServerID) async -> ActionError {
         let failure = ActionError(Task.isCancelled ? CancellationError() : error)
+        guard failure.code == .portInUse, let config = fleet[server]?.config else { return failure }
+        if EngineWords.lacksAddress(failure.description.lowercased()) {
+            let addresses = Set(config.publishedPorts.compactMap(\.address)).filter { failure.description.contains($0) }
+            guard let address = addresses.first else { return failure }
+            return ActionError(.portInUse, "this machine has no address \(address), to which the plan binds ports")
+        }
         // Where the holder cannot be found the engine's words stay.
-        guard failure.code == .portInUse, let config = fleet[server]?.config,
-            let holder = try? await portBook(for: server).holder(of: config.publishedPorts)
-        else { return failure }
-        return ActionError(.portInUse, holder.description)
+        let holder = try? await portBook(for: server).holder(of: config.publishedPorts)
+        return holder.map { ActionError(.portInUse, $0.description) } ?? failure
     }
 
     /// Takes a server up again whose files were kept when it was destroyed.

@@ -84,6 +84,7 @@ final class HostBoard: Sendable {
         let word = store.failure?.word
         return state.withLock { state in
             word != state.toldStore || isEngineReachable != state.toldReachable || now.denied != state.told.denied
+                || now.refused != state.told.refused
                 || now.truncated != state.told.truncated
                 || now.dropped != state.told.dropped || now.retainedRefused != state.told.retainedRefused
         }

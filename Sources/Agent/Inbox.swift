@@ -175,7 +175,7 @@ struct Inbox: Sendable {
     private func refuse(_ command: Command, _ refusal: ActionError) {
         let reply = responder.numbered(command.reply(refusal))
         responder.deliver(reply, to: command.route)
-        audit.keep { Audit.entry(command, reply, secrets: Secrets(environments: [command.arguments])) }
+        audit.keep { Audit.entry(command, reply, secrets: dispatch.actions.secrets(of: command)) }
     }
 
     private func refuse(_ refusal: Refusal, topic: String) {

@@ -7,9 +7,29 @@ import Subprocess
 /// The plans folder as a git repository: cloned the first time, merged later, local files never lost.
 ///
 /// What stands there and differs is committed before the merge, and wins where both sides changed the same lines.
-struct PlanRepository {
+package struct PlanRepository {
     let folder: String
     let url: String
+
+    package init(folder: String, url: String) {
+        self.folder = folder
+        self.url = url
+    }
+
+    /// Why nothing can be merged into the folder; nil where nothing stands in the way.
+    package func complaint() async -> String? {
+        guard Folder.exists("\(folder)/.git") else { return nil }
+        do {
+            // A repository in which nothing has been committed is as good.
+            if try await !git(["for-each-ref", "--count=1"], in: folder).isEmpty {
+                try await git(["rev-parse", "--verify", "--quiet", "HEAD^{tree}"], in: folder)
+            }
+            try await git(["status", "--porcelain"], in: folder)
+            return nil
+        } catch {
+            return ActionError(error).description
+        }
+    }
 
     private static let limit = Duration.seconds(180)
 
@@ -109,7 +129,11 @@ struct PlanRepository {
     ) async throws -> String {
         let place = folder.map { ["-C", $0] } ?? []
         let all = ["-c", "core.hooksPath=/dev/null", "-c", "safe.directory=*"] + place + arguments
-        let environment: [Environment.Key: String?] = ["GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"]
+        // Where its own is damaged, git must not take a repository that the folder lies in.
+        let ceiling = self.folder.lastIndex(of: "/").map { String(self.folder[..<$0]) } ?? ""
+        let environment: [Environment.Key: String?] = [
+            "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", "GIT_CEILING_DIRECTORIES": ceiling,
+        ]
         let result = try await withDeadline(Self.limit) {
             try await Subprocess.run(
                 .name("git"), arguments: Arguments(all),

@@ -68,6 +68,12 @@ final class Timetable: Sendable {
         return try zones.rules(zone)
     }
 
+    /// - Throws: where the machine knows none of that name.
+    @discardableResult
+    func requireZone(_ name: String) throws -> ZoneRules {
+        do { return try zones.rules(name) } catch { throw ActionError(.badArguments, "zone: \(error)") }
+    }
+
     // Changes.
 
     /// Puts a schedule in the place of the one of its id.
@@ -75,9 +81,8 @@ final class Timetable: Sendable {
     /// - Throws: where it never comes, its zone cannot be read, or there are too many.
     func put(_ schedule: Schedule) throws {
         let handled = schedule.onceDate.map { min(schedule.created, $0.addingTimeInterval(-1)) } ?? schedule.created
-        if case .again = schedule.timing {
-            let zone: ZoneRules
-            do { zone = try rules(schedule) } catch { throw ActionError(.badArguments, "zone: \(error)") }
+        if case .again(_, let name) = schedule.timing {
+            let zone = try requireZone(name)
             guard schedule.occurrence(after: handled, zone: zone) != nil else {
                 throw ActionError(.badArguments, "cron: never comes")
             }
@@ -85,7 +90,7 @@ final class Timetable: Sendable {
         try state.withLock { state in
             let old = state.entries[schedule.id]
             if let old, old.schedule.owner != schedule.owner {
-                throw ActionError(.exists, "there is a schedule \(schedule.id) of another's")
+                throw ActionError(.exists, "another schedule has the id \(schedule.id)")
             }
             let owned = state.owned[schedule.owner]?.count ?? 0
             guard old != nil || state.entries.count < Self.most.all && owned < Self.most.owner else {

@@ -58,11 +58,9 @@ struct BridgeChannel: HTTPChannelHandler {
         limits.maxHeaderFieldCount = BridgeSettings.maxHeaderFields
         let decoder = ByteToMessageHandler(
             HTTPRequestDecoder(leftOverBytesStrategy: .forwardBytes, limitConfiguration: limits))
-        let errors = HTTPServerProtocolErrorHandler()
         try pipeline.addHandler(encoder)
         try pipeline.addHandler(decoder)
-        try pipeline.addHandler(errors)
-        try pipeline.addHandler(WebSocketUpgrade(codec: [errors, encoder, decoder]))
+        try pipeline.addHandler(WebSocketUpgrade(codec: [encoder, decoder]))
     }
 
     func handle(value: Value, logger: Logger) async {

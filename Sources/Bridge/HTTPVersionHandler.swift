@@ -4,8 +4,7 @@ import NIOHTTP1
 
 /// Keeps to what each version of HTTP asks for.
 ///
-/// A request of 1.1 names one host (RFC 9112, 3.2), and an answer to 1.0 has no chunks and ends its connection (RFC 9112,
-/// 6.1 and 9.3). An answer's own words go behind its status.
+/// An answer to 1.0 has no chunks and ends its connection (RFC 9112, 6.1 and 9.3). An answer's own words go behind its status.
 final class HTTPVersionHandler: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
@@ -13,14 +12,10 @@ final class HTTPVersionHandler: ChannelDuplexHandler, RemovableChannelHandler {
     typealias OutboundOut = HTTPServerResponsePart
 
     private var isOld = false
-    /// Whether a request has been refused: what comes after it is nobody's.
-    private var isOver = false
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard !isOver else { return }
         guard case .head(let head) = unwrapInboundIn(data) else { return context.fireChannelRead(data) }
         isOld = head.version == .http1_0 || head.version.major < 1
-        guard isOld || head.headers["Host"].count == 1 else { return refuse(context) }
         guard isOld else { return context.fireChannelRead(data) }
         var last = head
         last.headers.replaceOrAdd(name: "Connection", value: "close")
@@ -35,19 +30,6 @@ final class HTTPVersionHandler: ChannelDuplexHandler, RemovableChannelHandler {
             head.status = .custom(code: head.status.code, reasonPhrase: reason)
         }
         context.write(wrapOutboundOut(.head(head)), promise: promise)
-    }
-
-    private func refuse(_ context: ChannelHandlerContext) {
-        isOver = true
-        let body = ByteBuffer(string: #"{"status":"error","code":"bad_request","error":"one Host is needed"}"#)
-        let headers = HTTPHeaders([
-            ("Content-Type", "application/json"), ("Content-Length", "\(body.readableBytes)"), ("Connection", "close"),
-        ])
-        let head = HTTPResponseHead(version: .http1_1, status: .badRequest, headers: headers)
-        context.write(wrapOutboundOut(.head(head)), promise: nil)
-        context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
-        let channel = context.channel
-        context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in channel.close(promise: nil) }
     }
 }
 

@@ -14,13 +14,20 @@ extension Bus {
         let (due, isNews) = state.withLock { state -> (Acknowledgements.Due?, Bool) in
             state.onTheWay = max(state.onTheWay - 1, 0)
             let due = state.acknowledgements.came(packet, now: monotonicSeconds())
-            guard code >= 0x80 else { return (nil, false) }
+            guard code >= 0x80 else {
+                if let due { state.notePermission(of: due.topic) }
+                return (nil, false)
+            }
             guard code != Self.packetTooLarge else {
                 if let due { state.limit.refused(bytes: due.bytes, now: monotonicSeconds()) }
                 return (due, false)
             }
-            state.counters.denied += 1
-            guard let due, state.told.count < 1000 else { return (due, false) }
+            guard let due else {
+                state.counters.denied += 1
+                return (nil, false)
+            }
+            state.noteDenial(of: due.topic)
+            guard state.told.count < 1000 else { return (due, false) }
             return (due, state.told.insert("denied \(due.topic)").inserted)
         }
         guard let due else { return }
@@ -52,22 +59,29 @@ extension Bus {
     }
 
     /// A connection ended before the broker accepted it; where it said why, that has been told.
-    func refused(_ reason: String) {
+    func refused(_ reason: String, isPassing: Bool) {
         let hasSaidWhy = state.withLock { state in
             defer { state.isRefused = false }
             return state.isRefused || state.isStopping
         }
         if !hasSaidWhy {
             failed(
-                "\(reason), before it accepted the connection: is it an MQTT broker, and does it want mqtt or mqtts?")
+                "\(reason), before it accepted the connection: is it an MQTT broker, and does it want mqtt or mqtts?",
+                isPassing: isPassing)
         }
     }
 
     /// Says why there is no connection, once for each reason since the last one.
-    func failed(_ reason: String) {
-        let isNews = state.withLock { $0.toldFailures.count < 32 && $0.toldFailures.insert(reason).inserted }
-        if isNews {
-            logger.warning("no connection to the broker", metadata: ["reason": "\(reason)", "mqtt.client": client])
+    ///
+    /// `isPassing`: the next, with an older version of MQTT, may be accepted.
+    func failed(_ reason: String, isPassing: Bool = false) {
+        let isNews = state.withLock { state in
+            state.toldFailures.count < 32
+                && (isPassing || state.toldFailures.insert(reason).inserted)
         }
+        guard isNews else { return }
+        logger.log(
+            level: isPassing ? .info : .warning, "no connection to the broker",
+            metadata: ["reason": "\(reason)", "mqtt.client": client])
     }
 }

@@ -14,9 +14,10 @@ extension Bus {
     package func subscribe(_ filters: [String]) async throws {
         for filter in filters {
             guard let granted = try await acknowledgement(of: filter).first, granted < 0x80 else {
-                count { $0.denied += 1 }
+                state.withLock { $0.noteDenial(of: filter) }
                 throw BusError.denied(filter)
             }
+            state.withLock { $0.notePermission(of: filter) }
         }
     }
 

@@ -44,6 +44,8 @@ package final class Bus: Sendable {
         var cutOff = 0
         /// Topics of which it has been said that something was too large, or not allowed.
         var told: Set<String> = []
+        /// Topics and filters that the broker did not allow when they were tried last; at most a thousand.
+        private var refused: Set<String> = []
         var observer: (@Sendable (BusEvent) -> Void)?
         /// What ``run()`` waits for.
         var done: CheckedContinuation<Void, Never>?
@@ -51,6 +53,18 @@ package final class Bus: Sendable {
         var waiting: [Int32: CheckedContinuation<[Int32], any Error>] = [:]
         /// SUBACKs that came before their waiter was stored.
         var early: [Int32: [Int32]] = [:]
+
+        /// The broker did not allow a publication to a topic, or a subscription.
+        mutating func noteDenial(of topic: String) {
+            counters.denied += 1
+            if refused.count < 1000 { refused.insert(topic) }
+            counters.refused = refused.count
+        }
+
+        /// It has allowed one.
+        mutating func notePermission(of topic: String) {
+            if !refused.isEmpty, refused.remove(topic) != nil { counters.refused = refused.count }
+        }
     }
 
     package init(_ options: BusOptions, logger: Logger) {
@@ -214,7 +228,7 @@ package final class Bus: Sendable {
             },
             failed: { [self] in failed($0) },
             lost: { [self] in lost($0) },
-            refused: { [self] in refused($0) },
+            refused: { [self] in refused($0, isPassing: $1) },
             isConnected: { [self] in state.withLock { $0.isConnected } },
             takeFreshClient: { [self] in
                 state.withLock { state in
@@ -242,7 +256,8 @@ package final class Bus: Sendable {
     private func connected(_ code: Int32, maxPacket: Int?, version: ProtocolVersion) {
         guard code == 0 else {
             state.withLock { $0.isRefused = true }
-            return failed(Mosquitto.text(ofReason: code, version: version))
+            let isPassing = options.version == .auto && version == .v5 && Mosquitto.isUnknownVersion(reason: code)
+            return failed(Mosquitto.text(ofReason: code, version: version), isPassing: isPassing)
         }
         state.withLock { state in
             state.acknowledgements.connected(now: monotonicSeconds())

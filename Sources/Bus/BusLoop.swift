@@ -28,8 +28,9 @@ final class BusLoop: Sendable {
         let isStuck: @Sendable () -> Bool
         let failed: @Sendable (String) -> Void
         let lost: @Sendable (String) -> Void
-        /// A connection ended before it was accepted.
-        let refused: @Sendable (String) -> Void
+        /// A connection ended before it was accepted; whether that says no more than that the next is to speak another
+        /// version of MQTT.
+        let refused: @Sendable (String, _ isPassing: Bool) -> Void
         /// Whether the current connection has had its CONNACK.
         let isConnected: @Sendable () -> Bool
         /// Whether the next connection needs a client that knows nothing of the last; asked for once.
@@ -99,12 +100,17 @@ final class BusLoop: Sendable {
             let result = socket.withLock { _ in client.connect(to: broker, will: will) }
             if result == 0 {
                 let begun = monotonicSeconds()
-                let wasAccepted = serve(client, broker)
+                let (wasAccepted, why, isOver) = serve(client)
                 // After a loss the first is asked again; whoever does not accept is passed over.
                 turn = wasAccepted ? 0 : turn + (choice.triesAgain ? 0 : 1)
                 // One that hangs up again and again is not to be asked at full speed.
                 if wasAccepted, monotonicSeconds() - begun > Self.lasting { backoff.reset() }
                 choice.ended(accepted: wasAccepted, now: monotonicSeconds())
+                if wasAccepted {
+                    observer.lost(why)
+                } else {
+                    observer.refused("\(broker.place): \(why)", !isOver && choice.triesAgain)
+                }
             } else {
                 observer.failed("\(broker.place): \(reason(result))")
                 turn += 1
@@ -116,8 +122,8 @@ final class BusLoop: Sendable {
 
     /// Moves bytes until the connection ends.
     ///
-    /// Answers whether the broker had accepted it.
-    private func serve(_ client: Mosquitto, _ broker: BrokerURL) -> Bool {
+    /// - Returns: whether the broker had accepted it, why it ended, and whether it was given up here.
+    private func serve(_ client: Mosquitto) -> (wasAccepted: Bool, why: String, isOver: Bool) {
         let begun = monotonicSeconds()
         var lastMisc = begun
         var wasAccepted = false
@@ -131,27 +137,23 @@ final class BusLoop: Sendable {
             wasAccepted = wasAccepted || observer.isConnected()
             guard code == 0 else { break }
             if !wasAccepted, monotonicSeconds() - begun > BusOptions.connackPatience {
-                return end(client, broker, "no answer within \(Int(BusOptions.connackPatience)) s", wasAccepted)
+                giveUp(client)
+                return (false, "no answer within \(Int(BusOptions.connackPatience)) s", true)
             }
-            if observer.isStuck() { return end(client, broker, "it acknowledges nothing any more", wasAccepted) }
+            if observer.isStuck() {
+                giveUp(client)
+                return (wasAccepted, "it acknowledges nothing any more", true)
+            }
         }
         let failure = socket.withLock { $0.take() }
-        tell(broker, failure ?? (code == 0 ? "closed" : reason(code)), wasAccepted)
-        return wasAccepted
+        return (wasAccepted, failure ?? (code == 0 ? "closed" : reason(code)), false)
     }
 
     /// Gives up a connection that stands and is no good.
-    private func end(_ client: Mosquitto, _ broker: BrokerURL, _ why: String, _ wasAccepted: Bool) -> Bool {
+    private func giveUp(_ client: Mosquitto) {
         // The library has no other way to close the socket and keep the messages: the next connect does it.
         if client.socket >= 0 { shutdown(client.socket, Int32(SHUT_RDWR)) }
         _ = socket.withLock { _ in client.read() }
-        tell(broker, why, wasAccepted)
-        return wasAccepted
-    }
-
-    private func tell(_ broker: BrokerURL, _ why: String, _ wasAccepted: Bool) {
-        guard !wasAccepted else { return observer.lost(why) }
-        observer.refused("\(broker.place): \(why)")
     }
 
     private func step(_ client: Mosquitto) -> Int32 {

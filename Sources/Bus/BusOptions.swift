@@ -52,6 +52,8 @@ package struct BusOptions: Sendable {
 }
 
 /// `mqtt://user:password@host:1883` or `mqtts://…:8883`; user and password percent-encoded.
+///
+/// Other clients' names for the two are taken as well: `tcp`, and `ssl` and `tls`.
 package struct BrokerURL: Sendable, Equatable {
     package var usesTLS: Bool
     package var host: String
@@ -64,8 +66,12 @@ package struct BrokerURL: Sendable, Equatable {
 
     package init?(_ text: String) {
         let parts = text.split(separator: "://", maxSplits: 1, omittingEmptySubsequences: false)
-        guard parts.count == 2, parts[0] == "mqtt" || parts[0] == "mqtts" else { return nil }
-        usesTLS = parts[0] == "mqtts"
+        guard parts.count == 2 else { return nil }
+        switch parts[0].lowercased() {
+        case "mqtt", "tcp": usesTLS = false
+        case "mqtts", "ssl", "tls": usesTLS = true
+        default: return nil
+        }
         var rest = parts[1].hasSuffix("/") ? parts[1].dropLast() : parts[1]
         if let at = rest.lastIndex(of: "@") {
             let credentials = rest[..<at].split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)

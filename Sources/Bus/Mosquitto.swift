@@ -167,6 +167,10 @@ final class Mosquitto: @unchecked Sendable {
         return unsafe String(cString: text)
     }
 
+    /// Whether a CONNACK's code to a client of MQTT 5 says that the broker does not speak that; an older broker answers in the
+    /// terms of 3.1.1.
+    static func isUnknownVersion(reason code: Int32) -> Bool { code == 0x84 || code == 1 }
+
     /// What a CONNACK that refuses means, in the same words for either version.
     static func text(ofReason code: Int32, version: ProtocolVersion) -> String {
         switch (version, code) {

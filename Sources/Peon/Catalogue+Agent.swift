@@ -56,7 +56,9 @@ extension AgentAction {
                     ActionArgument("server", .text(maxBytes: 255), "Of this server alone, by uid or sid."),
                     ActionArgument("action", .text(maxBytes: 64), "Of this action alone."),
                     ActionArgument("who", .text(maxBytes: 64), "By this one alone."),
-                    ActionArgument("outcome", .text(maxBytes: 32), "ok, or why it failed: such as busy."),
+                    ActionArgument(
+                        "outcome", .word(["ok"] + Reply.Code.allCases.map(\.rawValue)),
+                        "ok, or why it failed: such as busy."),
                     ActionArgument("since", .moment, "From this time on."),
                     ActionArgument("until", .moment, "Before this time."),
                     ActionArgument("before", .whole(1...Int.max), "From before the entry of this number on."),

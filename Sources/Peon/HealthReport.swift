@@ -56,6 +56,8 @@ package struct BusCounters: Sendable, Equatable {
     package var queued = 0
     /// Publishes and subscriptions that the broker did not allow.
     package var denied = 0
+    /// Topics and filters that the broker did not allow when they were tried last.
+    package var refused = 0
     /// Messages that were shortened, or left out, as the broker takes none so large.
     package var truncated = 0
 
@@ -70,6 +72,7 @@ package struct BusCounters: Sendable, Equatable {
         Field("expired", .integer(), "Commands that came too late."),
         Field("queued", .integer(), "Messages that wait for the broker."),
         Field("denied", .integer(), "Publishes and subscriptions that the broker did not allow."),
+        Field("refused", .integer(), "Topics that the broker did not allow when they were tried last."),
         Field("truncated", .integer(), "Messages shortened or left out, as they were too large for the broker."),
     ]
 
@@ -78,7 +81,7 @@ package struct BusCounters: Sendable, Equatable {
             "published": .optional(published), "dropped": .optional(dropped), "reconnects": .optional(reconnects),
             "retained_refused": .optional(retainedRefused), "duplicates": .optional(duplicates),
             "expired": .optional(expired), "queued": .optional(queued), "denied": .optional(denied),
-            "truncated": .optional(truncated),
+            "refused": .optional(refused), "truncated": .optional(truncated),
         ]
     }
 }

@@ -14,6 +14,18 @@ extension String {
 
     /// Without what a terminal or a reader could take for more than text, such as an escape sequence or a line's end.
     package var printable: String { String(String.UnicodeScalarView(unicodeScalars.filter(\.isPrintable))) }
+
+    /// The same, but for tabulators and line ends.
+    package var printableLines: String {
+        var kept = String.UnicodeScalarView()
+        var isAfterReturn = false
+        for scalar in unicodeScalars {
+            if isAfterReturn, scalar == "\n" { kept.append("\r") }
+            isAfterReturn = scalar == "\r"
+            if scalar == "\n" || scalar == "\t" || scalar.isPrintable { kept.append(scalar) }
+        }
+        return String(kept)
+    }
 }
 
 extension Unicode.Scalar {

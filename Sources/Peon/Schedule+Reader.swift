@@ -52,9 +52,9 @@ extension ScheduleDraft {
         guard given.count == 1, let name = given.first, let value = arguments[name] else {
             throw Complaint("at: exactly one of at, in and cron must be given")
         }
+        let zone = arguments["zone"]?.string ?? context.zone
+        guard ZoneName.allows(zone) else { throw Complaint("zone: must be a name such as Europe/Berlin") }
         if name == "cron" {
-            let zone = arguments["zone"]?.string ?? context.zone
-            guard ZoneName.allows(zone) else { throw Complaint("zone: must be a name such as Europe/Berlin") }
             do { return .again(try Cron(value.string ?? ""), zone: zone) } catch { throw Complaint("cron: \(error)") }
         }
         guard let date = name == "at" ? Moment.date(value) : Moment.date(after: value, from: context.now) else {

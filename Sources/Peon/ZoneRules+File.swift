@@ -22,6 +22,12 @@ package enum ZoneName {
             part.first?.isAlphanumeric == true && part.allSatisfy { $0.isAlphanumeric || "_-+".utf8.contains($0) }
         }
     }
+
+    /// Whether `text` may stand in the variable TZ: a zone's name, or a zone by its rules, such as `CET-1CEST,M3.5.0,M10.5.0/3`.
+    package static func allowsVariable(_ text: String) -> Bool {
+        let zone = text.hasPrefix(":") ? text.dropFirst() : text[...]
+        return allows(String(zone)) || PosixZone(zone) != nil
+    }
 }
 
 extension ZoneRules {

@@ -31,6 +31,9 @@ extension Plan {
             throw .badSetting(name: name, reason: "must be text, a number, true or false")
         }
         guard !text.utf8.contains(0) else { throw .badSetting(name: name, reason: "must not hold a NUL") }
+        if name == "TZ", !text.isEmpty, !ZoneName.allowsVariable(text) {
+            throw .badSetting(name: name, reason: "must be a time zone such as Europe/Berlin")
+        }
         if name == Self.steamID, let own = environment[name], !own.isNull, own != value {
             throw .badSetting(name: name, reason: "is \(own.environmentText ?? "") by the plan")
         }

@@ -11,7 +11,9 @@ package struct Secrets: Sendable {
     /// Of several servers.
     package init(environments: [JSON.Object]) {
         values = environments.flatMap(\.members).compactMap { name, value in
-            guard Self.isSecret(name), let text = value.environmentText, !text.isEmpty else { return nil }
+            guard Self.isSecret(name), let text = value.environmentText, !Self.flags.contains(text.lowercased()) else {
+                return nil
+            }
             return text
         }.sorted { $0.utf8.count > $1.utf8.count }  // one may be a part of another
     }
@@ -42,9 +44,18 @@ package struct Secrets: Sendable {
 
     /// Whether no honest word has it in it.
     private static func isSurelySecret(_ word: Substring) -> Bool {
-        ["password", "passwd", "passphrase", "secret", "token", "gslt", "apikey", "credential", "authorization"]
-            .contains { word.contains($0) }
+        [
+            "password", "passwd", "passphrase", "secret", "token", "gslt", "apikey", "credential", "authorization",
+            "webhook",
+        ]
+        .contains { word.contains($0) }
     }
+
+    /// Whether a name is a secret's even where it stands in a sentence.
+    static func isSurelySecret(_ name: String) -> Bool { words(of: name).contains { isSurelySecret($0) } }
+
+    /// Values that are nobody's secret, in small letters: a setting that is called after a secret may switch it on.
+    static let flags: Set<String> = ["", "true", "false", "yes", "no", "on", "off", "null", "none", "0", "1"]
 
     /// Words that are the ends of many others, such as Turkey and Compass: secret alone, or behind whose they are.
     private static let brief = ["pw", "pwd", "pass", "key", "bearer"]
@@ -61,9 +72,10 @@ package struct Secrets: Sendable {
     package func masked(_ content: String, named name: String) -> String {
         guard !content.isEmpty else { return content }
         if Self.isSecret(name) { return Self.mask }
+        var secrets = SecretLines()
         // By scalars: to Swift the two that end a line of Windows' are one character, which is no line end of ours.
         let lines = content.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false).map {
-            Self.maskedLine(Substring($0))
+            SecretAddresses.masked(secrets.masked(Substring($0)))
         }
         return hidden(in: lines.joined(separator: "\n"))
     }
@@ -71,34 +83,6 @@ package struct Secrets: Sendable {
     /// `text` without the secret settings' values: for what a game prints, in which nothing else can be told apart.
     package func hidden(in text: String) -> String {
         values.reduce(text) { text, value in Self.masking(value, in: text) }
-    }
-
-    /// Such as `rcon.password=hunter2`, `set sv_password "hunter2"` or `"password": "hunter2"`: what follows a secret's name
-    /// goes, where it is a name: before `=` or `:`, or one of the first two words.
-    private static func maskedLine(_ line: Substring) -> String {
-        var rest = line
-        var count = 0
-        while let start = rest.firstIndex(where: isNamePart) {
-            let end = rest[start...].firstIndex { !isNamePart($0) } ?? rest.endIndex
-            let value = rest[end...].drop { !isNamePart($0) }
-            count += 1
-            let isVariable = line[..<start].last == "$"
-            if !value.isEmpty, isName(rest[start..<end], before: rest[end...], place: isVariable ? .max : count) {
-                return line[..<value.startIndex] + mask
-            }
-            rest = rest[end...]
-        }
-        return String(line)
-    }
-
-    private static func isName(_ word: Substring, before rest: Substring, place: Int) -> Bool {
-        let isAssigned = rest.first { !"\"' \t]".contains($0) }.map { $0 == "=" || $0 == ":" } ?? false
-        if isAssigned { return isSecret(String(word)) }
-        return place <= 2 && words(of: String(word)).contains(where: isSurelySecret)
-    }
-
-    private static func isNamePart(_ character: Character) -> Bool {
-        character.isLetter || character.isNumber || "._-".contains(character)
     }
 
     /// Only where it stands alone: inside a word it is a part of another.

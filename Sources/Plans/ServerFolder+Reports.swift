@@ -18,7 +18,7 @@ extension ServerFolder {
             guard let bytes = try folder.read(entry.name, limit: Self.maxReadBytes), let text = Self.text(bytes) else {
                 continue
             }
-            let masked = secrets.masked(text.trimmingBlanks, named: entry.name)
+            let masked = secrets.masked(text.trimmingBlanks, named: entry.name).printableLines
             let name = entry.name.printable
             let value = masked.prefix(bytes: min(Self.maxReportedBytes.each, room - name.utf8.count))
             room -= name.utf8.count + value.utf8.count

@@ -1,3 +1,5 @@
+import CSQLite
+import Glibc
 import Synchronization
 
 /// The store's database: on the disk, and for as long as the disk takes nothing, in memory.
@@ -22,6 +24,9 @@ final class StoreDatabase: Sendable {
         /// What the disk lacks, in order.
         var unwritten: [Write] = []
         var unwrittenBytes = 0
+        /// Whether it can be told that the file was taken away; on a file system that gives a file another number each time it
+        /// cannot.
+        var tellsMoves = true
     }
 
     private struct Write {
@@ -88,10 +93,7 @@ final class StoreDatabase: Sendable {
     /// - Returns: whether it has all now.
     func flush() -> Bool {
         state.withLock { state in
-            guard state.memory != nil else {
-                reserve.keep()
-                return true
-            }
+            guard state.memory != nil else { return keep(&state) }
             do throws(StoreError) {
                 if state.disk == nil { state.disk = try Self.open(path, migrations, patience: Self.patience) }
                 try state.disk?.transaction(state.unwritten.flatMap(\.statements), patience: 0)
@@ -103,6 +105,38 @@ final class StoreDatabase: Sendable {
             reserve.keep()
             return true
         }
+    }
+
+    /// Makes sure that what is on the disk stays there.
+    private func keep(_ state: inout State) -> Bool {
+        guard let disk = state.disk, state.tellsMoves, disk.hasMoved else {
+            reserve.keep()
+            return true
+        }
+        do throws(StoreError) {
+            let anew = try writeAnew(disk)
+            state.tellsMoves = !anew.hasMoved
+            state.disk = anew
+            state.failure = nil
+        } catch {
+            state.failure = error
+        }
+        return state.failure == nil
+    }
+
+    /// Writes a database whose file was taken away while it was open; what is in its place now is set aside.
+    private func writeAnew(_ disk: Database) throws(StoreError) -> Database {
+        let new = "\(path).new"
+        for suffix in ["", "-wal", "-shm", "-journal"] { unsafe unlink(new + suffix) }
+        let file = unsafe Glibc.open(new, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        if file >= 0 { close(file) }
+        try disk.run("VACUUM INTO ?", .text(new))
+        let aside = "\(path).replaced-\(time(nil))"
+        for suffix in ["", "-wal", "-shm"] { unsafe rename(path + suffix, aside + suffix) }
+        guard unsafe rename(new, path) == 0 else {
+            throw .sqlite(code: SQLITE_CANTOPEN, message: "\(path) cannot be written")
+        }
+        return try Self.open(path, migrations, patience: Self.patience)
     }
 
     /// Runs one statement and returns its rows.

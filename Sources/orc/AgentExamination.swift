@@ -13,6 +13,8 @@ struct AgentExamination {
     private static let tries = 3
     private static let limit: Duration = .seconds(3)
     private static let list = "allow it in the broker's access list"
+    /// A server that is not there, as the agent says when it hears a command for it.
+    private static let nobody = "orc-check"
     /// In which a broker tells what it retains.
     private static let patience: Duration = .milliseconds(500)
 
@@ -32,9 +34,27 @@ struct AgentExamination {
     }
 
     /// What a client has heard so far.
-    private struct Heard {
-        var agent: JSON?
-        var replies: Set<String> = []
+    private final class Heard: Sendable {
+        private let state = Mutex((agent: JSON?.none, replies: Set<String>()))
+        var agent: JSON? { state.withLock { $0.agent } }
+        func note(agent: JSON) { state.withLock { $0.agent = agent } }
+        func note(replyTo id: String) { state.withLock { _ = $0.replies.insert(id) } }
+        func hasReply(to id: String) -> Bool { state.withLock { $0.replies.contains(id) } }
+    }
+
+    /// How long the answer to a command without arguments takes; nil where none comes.
+    private static func ask(
+        _ topic: String, _ client: BusClient, as name: String, _ heard: Heard
+    ) async throws -> Duration? {
+        let id = UUID().uuidString.lowercased()
+        let payload: JSON = ["id": .string(id), "reply_to": .string(name), "from": "cli"]
+        let begun = ContinuousClock.now
+        guard client.publish(Publication(topic, payload.bytes)) else { throw BusError.notConnected }
+        while !heard.hasReply(to: id) {
+            guard ContinuousClock.now - begun < limit else { return nil }
+            try await Task.sleep(for: .milliseconds(1))
+        }
+        return ContinuousClock.now - begun
     }
 
     /// Asks the agent a few times on one connection, and tells how long the quickest answer took.
@@ -44,15 +64,13 @@ struct AgentExamination {
         let name = "cli-\(UUID().uuidString.prefix(13).lowercased())"
         return try await BusClient.with(options, logger: wiring.logger) { client in
             try await withThrowingTaskGroup(of: Void.self) { group in
-                let heard = Mutex(Heard())
+                let heard = Heard()
                 group.addTask {
                     for await message in client.messages() {
                         guard let json = try? JSON.parse(message.payload) else { continue }  // nobody's word
-                        heard.withLock { heard in
-                            if message.topic == topics.status(.agent) { heard.agent = json }
-                            if message.topic == topics.reply(to: name), let id = json["id"]?.string {
-                                heard.replies.insert(id)
-                            }
+                        if message.topic == topics.status(.agent) { heard.note(agent: json) }
+                        if message.topic == topics.reply(to: name), let id = json["id"]?.string {
+                            heard.note(replyTo: id)
                         }
                     }
                 }
@@ -64,19 +82,20 @@ struct AgentExamination {
                 }
                 var best: Duration?
                 for _ in 0..<Self.tries {
-                    let id = UUID().uuidString.lowercased()
-                    let payload: JSON = ["id": .string(id), "reply_to": .string(name), "from": "cli"]
-                    let begun = ContinuousClock.now
-                    guard client.publish(Publication(topics.command(.ping), payload.bytes)) else {
-                        throw BusError.notConnected
+                    guard let time = try await Self.ask(topics.command(.ping), client, as: name, heard) else {
+                        return (silence(heard.agent, topics, place, client.hasBeenDenied), false)
                     }
-                    while !heard.withLock({ $0.replies.contains(id) }) {
-                        guard ContinuousClock.now - begun < Self.limit else {
-                            return (silence(heard.withLock { $0.agent }, topics, place, client.hasBeenDenied), false)
-                        }
-                        try await Task.sleep(for: .milliseconds(1))
-                    }
-                    best = min(best ?? .seconds(60), ContinuousClock.now - begun)
+                    best = min(best ?? time, time)
+                }
+                let question = topics.command(.get, Self.nobody)
+                guard try await Self.ask(question, client, as: name, heard) != nil else {
+                    let finding =
+                        client.hasBeenDenied
+                        ? Finding.bad("this user may not publish \(question)", remedy: Self.list)
+                        : .bad(
+                            "the agent of \(topics.host) does not hear commands for servers",
+                            remedy: "let it read peon/\(topics.host)/cmd/# (the broker's access list)")
+                    return (finding, true)
                 }
                 let milliseconds = Int((best ?? .zero) / .milliseconds(1))
                 guard milliseconds < Self.slow else {
@@ -142,11 +161,11 @@ struct AgentExamination {
     private func health(_ report: JSON?) -> [Finding] {
         guard let report else { return [] }
         var findings: [Finding] = []
-        let count = report["bus"]?["denied"]?.int ?? 0
+        let count = report["bus"]?["refused"]?.int ?? 0
         if count > 0 {
             findings.append(
                 .bad(
-                    "the broker has refused the agent \(count) publications or subscriptions since it started",
+                    "the broker does not let the agent use \(count) of its topics",
                     remedy: "its log names each topic: let it write there (the broker's access list)"))
         }
         if let truncated = report["bus"]?["truncated"]?.int, truncated > 0 {

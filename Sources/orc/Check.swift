@@ -45,6 +45,10 @@ private struct Examination {
         findings += await AgentExamination(wiring: wiring).findings()
         findings.append(zone(settings.zone))
         findings += plans(settings.plans)
+        if let complaint = await PlanRepository(folder: settings.plans, url: settings.plansURL).complaint() {
+            let remedy = "move \(settings.plans)/.git away: your plans stay, and the next update begins anew"
+            findings.append(.bad("the repository of the plans is damaged: \(complaint)", remedy: remedy))
+        }
         findings += servers(settings.servers)
         return findings
     }
@@ -100,6 +104,8 @@ private struct Examination {
                     "calls of the engine are denied: \(denied.joined(separator: ", "))",
                     remedy: "allow them in the proxy of its socket"),
             ]
+        } catch let error as EngineError where [401, 403, 405].contains(error.status) {
+            return [.bad("\(error)", remedy: "allow GET /version in the proxy of the engine's socket")]
         } catch {
             return [
                 .bad(

@@ -112,6 +112,7 @@ struct Settings: Sendable {
         _ = try metricsInterval()
         _ = try limits()
         _ = try networks()
+        _ = try publicIP()
         _ = try logLevel()
         _ = try logsJSON()
         _ = try bridge()
@@ -248,10 +249,22 @@ struct Settings: Sendable {
         try read(.plansUpdate, "create, daily or never", AgentSettings.PlansUpdate.init)
     }
 
+    /// Nil where it is not given.
+    private func publicIP() throws(SettingsError) -> String? {
+        guard let address = given(.publicIP) else { return nil }
+        guard (1...255).contains(address.utf8.count),
+            address.utf8.allSatisfy({ $0.isAlphanumeric || ".-:".utf8.contains($0) })
+        else {
+            throw .unreadable(
+                key: Setting.publicIP.rawValue, value: address, wanted: "an address or a name of this machine")
+        }
+        return address
+    }
+
     func agent() throws(SettingsError) -> AgentSettings {
         var settings = AgentSettings(host: try host(), root: try root(), plansURL: self[.plansURL], version: version)
         settings.hostRoot = given(.hostRoot)
-        settings.publicIP = given(.publicIP)
+        settings.publicIP = try publicIP()
         settings.plansUpdate = try plansUpdate()
         settings.networkRange = try networks()
         settings.stopGrace = try stopGrace()

@@ -110,7 +110,7 @@ import Testing
             Reply.Code.badPlan
         ),
         (500, #"runc: unable to start container process: exec: "/bin/x": permission denied"#, .badPlan),
-        (500, "listen tcp 10.9.9.9:1: bind: cannot assign requested address", .badPlan),
+        (500, "listen tcp 10.9.9.9:1: bind: cannot assign requested address", .portInUse),
         (500, "cgroup: no such file or directory", .internal), (403, "POST /x: refused with 403", .conflict),
         (400, "invalid environment variable: =27015", .badPlan),
         (500, "linux spec user: unable to find user x", .badPlan),

@@ -57,6 +57,25 @@ import Testing
         }
     }
 
+    @Test func `a repository that is damaged is told of, and none around it is taken in its place`() async throws {
+        try await withUpstream { upstream, plans, repository in
+            #expect(await repository.complaint() == nil)
+            _ = try await repository.update()
+            #expect(await repository.complaint() == nil)
+            let around = plans.deletingLastPathComponent()
+            try await git(["init", "-q"], in: around)
+            try await git(["commit", "-q", "--allow-empty", "-m", "around"], in: around)
+            let objects = plans.appending(path: ".git/objects")
+            try FileManager.default.removeItem(at: objects)
+            try FileManager.default.createDirectory(at: objects, withIntermediateDirectories: true)
+            #expect(await repository.complaint()?.contains("git") == true)
+            try FileManager.default.removeItem(at: plans.appending(path: ".git/HEAD"))
+            #expect(await repository.complaint()?.contains("not a git repository") == true)
+            await #expect(throws: ActionError.self) { try await repository.update() }
+            try await git(["diff", "--exit-code", "HEAD"], in: around)
+        }
+    }
+
     @Test func `a history that was written anew brings what changed in it, and nothing that was changed here`()
         async throws
     {

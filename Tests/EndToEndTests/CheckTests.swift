@@ -82,7 +82,9 @@ extension EndToEnd {
                     ($0["bus"]?["denied"]?.int ?? 0) > 0
                 }
                 let lines = wrong(try await check(rig).lines)
-                #expect(lines.contains { $0.contains("refused the agent") && $0.contains("access list") }, "\(lines)")
+                #expect(
+                    lines.contains { $0.contains("does not let the agent use") && $0.contains("access list") },
+                    "\(lines)")
                 #expect(lines.contains { $0.contains("does not tell 3 of 5 reports") && $0.contains("status/info") })
             }
         }
@@ -93,6 +95,41 @@ extension EndToEnd {
                 #expect(
                     lines.count == 1 && lines[0].contains("says that it is there, and its answers do not come"),
                     "\(lines)")
+            }
+        }
+
+        @Test func `a refusal that is mended is no longer told`() async throws {
+            let rights = """
+                topic readwrite peon/HOST/cmd/#
+                topic readwrite peon/HOST/reply/#
+                topic readwrite peon/HOST/status/agent
+                topic readwrite peon/HOST/status/health
+                """
+            try await withRights(rights) { rig, probe in
+                try await probe.report(probe.topics.status(.health), "the refusals") {
+                    ($0["bus"]?["refused"]?.int ?? 0) > 0
+                }
+                try "topic readwrite peon/#".write(
+                    to: rig.root.appending(path: "acl"), atomically: true, encoding: .utf8)
+                try await rig.endBroker()
+                try await rig.startBroker("allow_anonymous true\nacl_file FOLDER/acl")
+                try await rig.withProbe { probe in
+                    try await probe.isOnline()
+                    try await probe.report(probe.topics.status(.health), "no refusal", limit: .seconds(70)) {
+                        ($0["bus"]?["denied"]?.int ?? 0) > 0 && $0["bus"]?["refused"]?.int == 0
+                    }
+                }
+                let lines = wrong(try await check(rig).lines)
+                #expect(!lines.contains { $0.contains("access list") }, "\(lines)")
+            }
+        }
+
+        @Test func `an agent that hears commands for itself alone is named`() async throws {
+            let rights =
+                "topic read peon/HOST/cmd/agent/#\ntopic write peon/HOST/#\ntopic read peon/HOST/reply/#\ntopic read peon/HOST/status/#"
+            try await withRights(rights) { rig, _ in
+                let lines = wrong(try await check(rig).lines)
+                #expect(lines.contains { $0.contains("does not hear commands for servers: let it read") }, "\(lines)")
             }
         }
 

@@ -120,6 +120,29 @@ extension EndToEnd {
             }
         }
 
+        @Test func `what cannot be read is refused behind the answers to what came before it`() async throws {
+            try await BridgeRig.with(game: BridgeRig.game) { rig in
+                let create =
+                    "PUT /api/v1/server/create/game.a HTTP/1.1\r\nHost: x\r\nX-Api-Key: \(BridgeRig.key)\r\n"
+                let asked = create + "Content-Length: 2\r\n\r\n{}"
+                let head = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+                for (sent, statuses) in [
+                    (asked + "this is no HTTP\r\n\r\n", [422, 400]),
+                    (asked + "GET / HTTP/1.1\r\n\r\n" + head, [422, 400]),
+                    (asked + asked + "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", [422, 422, 400]),
+                    (head + create + "Transfer-Encoding: chunked\r\n\r\nZZ\r\n" + head, [200, 400]),
+                    (asked + create + "Transfer-Encoding: chunked\r\n\r\n2\r\n{}x", [422, 400]),
+                ] {
+                    let connection = try HTTPConnection(port: rig.http.port)
+                    try await connection.send(sent)
+                    for status in statuses {
+                        #expect(try await connection.answer()?.status == status, "\(sent)")
+                    }
+                    #expect(try await connection.readRest().isEmpty)
+                }
+            }
+        }
+
         @Test func `the event stream's blocks are events or comments, and its id comes with the last report`()
             async throws
         {

@@ -102,6 +102,9 @@ import Testing
             try "1".write(to: configFolder.appending(path: "port"), atomically: true, encoding: .utf8)
             let secrets = Secrets(environment: [:])
             #expect(try folder.configReport(secrets: secrets).map(\.name) == ["port"])
+            try "a\u{1B}[2Jb\rc\r\n\td\u{9B}31m\u{202E}".write(
+                to: configFolder.appending(path: "port"), atomically: true, encoding: .utf8)
+            #expect(try folder.configReport(secrets: secrets).map(\.value) == ["a[2Jbc\r\n\td31m"])
             try FileManager.default.removeItem(at: configFolder)
             symlink("/etc", configFolder.path())
             #expect(throws: PlanError.self) { try folder.configReport(secrets: secrets) }

@@ -103,9 +103,43 @@ import Testing
         ("adminPass=x", "adminPass=***"),
         ("<key>x</key>", "<key>x</key>"), ("\"apiKey\" : \"x\"", "\"apiKey\" : \"***"),
         ("", ""),
+        ("<property name=\"ServerPassword\" value=\"geheim\"/>", "<property name=\"ServerPassword\" value=\"***"),
+        ("<add key=\"AdminPass\" value='geheim' />", "<add key=\"AdminPass\" value='***"),
+        ("<add key=\"Port\" value=\"7777\" />", "<add key=\"Port\" value=\"7777\" />"),
+        (
+            "<property name=\"Port\" value=\"5\"/>\n<a value=\"6\"/>",
+            "<property name=\"Port\" value=\"5\"/>\n<a value=\"6\"/>"
+        ),
+        ("{\"name\": \"rcon.password\",\n \"value\": \"geheim\"}", "{\"name\": \"rcon.password\",\n \"value\": \"***"),
+        ("<ServerPass>geheim</ServerPass>", "<ServerPass>***"),
+        ("<Password>\n  geheim\n</Password>", "<Password>\n  ***\n</Password>"),
+        ("srcds -game tf +rcon_password geheim", "srcds -game tf +rcon_password ***"),
+        ("run --port 5 --api-key geheim", "run --port 5 --api-key ***"), ("run -pass \"geheim\"", "run -pass \"***"),
+        ("; sv_password geheim", "; sv_password ***"), ("# password: geheim", "# password: ***"),
+        ("rcon=geheim", "rcon=***"), ("rcon: true", "rcon: true"), ("rcon.port=25575", "rcon.port=25575"),
+        ("requirePassword=true\nenablePassword: \"no\"", "requirePassword=true\nenablePassword: \"no\""),
+        ("password=no1knows", "password=***"), ("password=!?$%", "password=***"),
+        ("password: -geheim", "password: ***"),
+        ("password:\n  geheim\nport: 5", "password:\n  ***\nport: 5"),
+        ("password: >-\n  geheim\n\n  mehr\nport: 5", "password: >-\n  ***\n\n  ***\nport: 5"),
+        ("{\"password\":\n\"geheim\",\n\"port\": 5}", "{\"password\":\n***\n\"port\": 5}"),
+        ("\"tokens\": [\n  \"geheim\"\n],\n\"port\": 5", "\"tokens\": [\n  ***\n],\n\"port\": 5"),
+        ("Password=\nPort=5", "Password=\nPort=5"), ("[password]\nport=5", "[password]\nport=5"),
+        (
+            "- name: RCON_PASSWORD\n  value: geheim\n- name: PORT\n  value: 5",
+            "- name: RCON_PASSWORD\n  value: ***\n- name: PORT\n  value: 5"
+        ),
+        ("db=mysql://fan:geheim@db:3306/x", "db=mysql://fan:***@db:3306/x"),
+        ("https://geheim@host/x y", "https://***@host/x y"),
+        ("see https://host/a@b, http://[::1]:5/", "see https://host/a@b, http://[::1]:5/"),
+        ("url https://discord.com/api/webhooks/12/geheim ok", "url https://discord.com/api/webhooks/*** ok"),
+        ("hook = \"https://hooks.slack.com/services/T/B/geheim\"", "hook = \"https://hooks.slack.com/services/***\""),
+        ("DISCORD_WEBHOOK=https://x/geheim", "DISCORD_WEBHOOK=***"),
     ])
     func `secrets are masked wherever they stand`(content: String, masked: String) {
-        let secrets = Secrets(environment: ["PASSWORD": "hunter2", "PIN_PW": "7", "SERVER_NAME": "fun"])
+        let secrets = Secrets(environment: [
+            "PASSWORD": "hunter2", "PIN_PW": "7", "SERVER_NAME": "fun", "REQUIRE_PASSWORD": "true",
+        ])
         #expect(secrets.masked(content, named: "server.cfg") == masked)
     }
 

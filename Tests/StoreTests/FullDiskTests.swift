@@ -53,6 +53,30 @@ import Testing
         }
     }
 
+    @Test(arguments: [true, false])
+    func `a database whose file is taken away is written anew, and what was put in its place is kept`(isReplaced: Bool)
+        async throws
+    {
+        try await Testbed.withFolder { folder in
+            let path = folder.appending(path: "orc.db").path()
+            let store = try Store(path: path)
+            try store.set(.desired(.running), for: server)
+            #expect(store.flush())
+            for suffix in ["", "-wal", "-shm"] { unlink(path + suffix) }
+            if isReplaced { try Store(path: path).set(engineRun: "another's") }
+            try store.set(engineRun: "after")
+            #expect(store.flush() && store.failure == nil)
+            try store.set(engineRun: "later")
+            let found = try Store(path: path, needsDisk: true)
+            #expect(try wish(found) == .desired(.running) && found.engineRun() == "later")
+            let files = try FileManager.default.contentsOfDirectory(atPath: folder.path())
+            #expect(files.contains { $0.hasPrefix("orc.db.replaced-") } == isReplaced, "\(files)")
+            #expect(try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int == 0o600)
+            #expect(store.flush())
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path()).sorted() == files.sorted())
+        }
+    }
+
     @Test(.enabled(if: geteuid() == 0, "needs root: it mounts"))
     func `a store on a full disk opens with what it holds`() async throws {
         try await withDisk { folder in
