@@ -12,6 +12,8 @@ import Testing
         arguments: [
             ("mqtt://h", false, "h", 1883, nil, nil), ("mqtts://h", true, "h", 8883, nil, nil),
             ("mqtt://u:p@h:99/", false, "h", 99, "u", "p"), ("mqtt://u%40x:p%3A%2F@h", false, "h", 1883, "u@x", "p:/"),
+            ("MQTT://h", false, "h", 1883, nil, nil), ("tcp://h:5", false, "h", 5, nil, nil),
+            ("ssl://h", true, "h", 8883, nil, nil), ("TLS://h", true, "h", 8883, nil, nil),
             ("mqtt://u@[::1]:7", false, "::1", 7, "u", nil), ("mqtt://[::1]", false, "::1", 1883, nil, nil),
         ] as [(String, Bool, String, Int32, String?, String?)])
     func `a URL is read`(text: String, usesTLS: Bool, host: String, port: Int32, user: String?, password: String?)

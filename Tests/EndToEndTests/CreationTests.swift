@@ -120,7 +120,7 @@ extension EndToEnd {
                 #expect(second.data["ports"]?.array?.first?["port"]?.int == ports[1])
                 let third = try await probe.send(.create, "game.p3")
                 #expect(
-                    third.code == .portInUse && third.error?.contains("peon.warcamp.game.p1") == true,
+                    third.code == .portInUse && third.error?.hasSuffix("is held by the server game.p1") == true,
                     "\(third.error ?? "")")
                 try await self.expectNothing(orc, "game.p3")
                 let tcp =
@@ -132,11 +132,34 @@ extension EndToEnd {
                 #expect(try await probe.send(.create, "game.p5").data["ports"]?.array?.first?["port"]?.int == ports[0])
                 let refused = try await probe.send(.start, "game.p1")
                 #expect(
-                    refused.code == .portInUse && refused.error?.contains("peon.warcamp.game.p5") == true,
+                    refused.code == .portInUse && refused.error?.hasSuffix("is held by the server game.p5") == true,
                     "\(refused.error ?? "")")
                 let state = probe.newest(probe.topics.status(ServerID(uid: "game.p1")!, .state))
                 #expect(state?["state"] == "failed" && state?["reason"] == "port_in_use")
                 await orc.clean(["game.p1", "game.p2", "other.p4", "game.p5"].map { ServerID(uid: $0)! })
+            }
+        }
+
+        @Test func `a port group that is bound to an address which the machine lacks is passed over`() async throws {
+            let port = Testbed.freePort()
+            let absent = "[{\"PORT\": [\"\(port)\", \"udp\", \"10.99.98.97\"]}]"
+            let there = "[{\"PORT\": [\"\(port)\", \"udp\", \"127.0.0.1\"]}]"
+            @Sendable func plan(_ groups: String) -> String {
+                "{\"metadata\": {\"game_uid\": \"game\", \"image\": \"orc-test/game\"}, \"ports\": [\(groups)], \"environment\": {}, \"volumes\": {}}"
+            }
+            try await withOrc(plan("\(absent), \(there)")) { orc in
+                let made = try await orc.probe.send(.create, "game.bound")
+                #expect(made.status == .ok, "\(made.error ?? "")")
+                let engine = try Testbed.engine()
+                let found = try await engine.containers().first { $0.name == "peon.warcamp.game.bound" }
+                #expect(found?.ports?.map(\.publicPort) == [port])
+                try orc.installPlan("game", plan(absent))
+                let refused = try await orc.probe.send(.create, "game.unbound")
+                #expect(
+                    refused.code == .portInUse && refused.error?.contains("no address 10.99.98.97") == true,
+                    "\(refused.error ?? "")")
+                try await self.expectNothing(orc, "game.unbound")
+                await orc.clean([ServerID(uid: "game.bound")!])
             }
         }
 
