@@ -34,14 +34,19 @@ let package = Package(
         .systemLibrary(name: "CMalloc"),
         .systemLibrary(name: "CKernel"),
         .systemLibrary(name: "CPCRE", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
-        .target(name: "Peon", swiftSettings: strict),
-        .target(name: "Plans", dependencies: ["Peon", "CKernel", "CPCRE"], swiftSettings: strict),
+        .target(name: "OrcCore", swiftSettings: strict),
+        .target(name: "OrcContract", dependencies: ["OrcCore"], swiftSettings: strict),
+        .target(name: "OrcDocuments", dependencies: ["OrcCore", "OrcContract"], swiftSettings: strict),
         .target(
-            name: "Bus",
-            dependencies: ["Peon", "CMosquitto", .product(name: "Logging", package: "swift-log")],
+            name: "OrcPlans", dependencies: ["OrcCore", "OrcContract", "CKernel", "CPCRE"], swiftSettings: strict),
+        .target(
+            name: "OrcMQTT",
+            dependencies: [
+                "OrcCore", "OrcContract", "CMosquitto", .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: strict + [.strictMemorySafety()]),
         .target(
-            name: "Docker",
+            name: "OrcDocker",
             dependencies: [
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
@@ -50,22 +55,23 @@ let package = Package(
             ],
             swiftSettings: strict),
         .target(
-            name: "Store",
-            dependencies: ["Peon", "CSQLite"],
+            name: "OrcStorage",
+            dependencies: ["OrcCore", "OrcContract", "CSQLite"],
             swiftSettings: strict + [.strictMemorySafety()]),
+        .target(name: "OrcMetrics", dependencies: ["OrcCore", "OrcContract"], swiftSettings: strict),
         .target(
-            name: "Agent",
+            name: "OrcAgent",
             dependencies: [
-                "Peon", "Plans", "Bus", "Docker", "Store",
+                "OrcCore", "OrcContract", "OrcPlans", "OrcMQTT", "OrcDocker", "OrcStorage", "OrcMetrics",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ],
             swiftSettings: strict),
         .target(
-            name: "Bridge",
+            name: "OrcBridge",
             dependencies: [
-                "Peon", "Bus", "CCrypto",
+                "OrcCore", "OrcContract", "OrcDocuments", "OrcMQTT", "CCrypto",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"),
@@ -83,7 +89,8 @@ let package = Package(
         .executableTarget(
             name: "orc",
             dependencies: [
-                "Peon", "Plans", "Bus", "Docker", "Store", "Agent", "Bridge", "CMalloc",
+                "OrcCore", "OrcContract", "OrcDocuments", "OrcPlans", "OrcMQTT", "OrcDocker", "OrcStorage",
+                "OrcAgent", "OrcBridge", "CMalloc",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -95,50 +102,62 @@ let package = Package(
         .target(
             name: "Testbed",
             dependencies: [
-                "Peon", "Bus", "Docker",
+                "OrcCore", "OrcContract", "OrcMQTT", "OrcDocker",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             path: "Tests/Testbed", swiftSettings: strict),
         .testTarget(
-            name: "HouseTests",
-            dependencies: ["Peon", "orc", "Docker", "Agent", "Bus", .product(name: "Logging", package: "swift-log")],
-            swiftSettings: strict),
-        .testTarget(name: "PeonTests", dependencies: ["Peon", "Testbed"], swiftSettings: strict),
-        .testTarget(name: "PlansTests", dependencies: ["Plans", "Peon", "Testbed"], swiftSettings: strict),
-        .testTarget(
-            name: "BusTests",
+            name: "LayoutTests",
             dependencies: [
-                "Bus", "Peon", "Testbed", .product(name: "Logging", package: "swift-log"),
+                "OrcContract", "OrcCore", "OrcDocuments", "orc", "OrcDocker", "OrcAgent", "OrcMQTT", "OrcPlans",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict),
+        .testTarget(name: "OrcCoreTests", dependencies: ["OrcCore", "Testbed"], swiftSettings: strict),
+        .testTarget(
+            name: "OrcContractTests", dependencies: ["OrcContract", "OrcCore", "OrcDocuments", "Testbed"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "OrcPlansTests", dependencies: ["OrcPlans", "OrcContract", "OrcCore", "Testbed"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "OrcMQTTTests",
+            dependencies: [
+                "OrcMQTT", "OrcContract", "OrcCore", "Testbed", .product(name: "Logging", package: "swift-log"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ], swiftSettings: strict),
         .testTarget(
-            name: "DockerTests",
+            name: "OrcDockerTests",
             dependencies: [
-                "Docker", "Testbed", .product(name: "NIOCore", package: "swift-nio"),
+                "OrcDocker", "Testbed", .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ], swiftSettings: strict),
-        .testTarget(name: "StoreTests", dependencies: ["Store", "Peon", "Testbed"], swiftSettings: strict),
         .testTarget(
-            name: "AgentTests",
+            name: "OrcStorageTests", dependencies: ["OrcStorage", "OrcContract", "OrcCore", "Testbed"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "OrcAgentTests",
             dependencies: [
-                "Agent", "Peon", "Plans", "Bus", "Docker", "Store", "Testbed",
+                "OrcAgent", "OrcCore", "OrcContract", "OrcPlans", "OrcMQTT", "OrcDocker", "OrcStorage", "OrcMetrics",
+                "Testbed",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ], swiftSettings: strict),
         .testTarget(
-            name: "BridgeTests",
+            name: "OrcBridgeTests",
             dependencies: [
-                "Bridge", "Peon", "Testbed", .product(name: "HTTPTypes", package: "swift-http-types"),
+                "OrcBridge", "OrcContract", "OrcCore", "OrcDocuments", "Testbed",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"), .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
             ], swiftSettings: strict),
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "Peon", "Plans", "Bus", "Docker", "Testbed", "orc",
+                "OrcCore", "OrcContract", "OrcDocuments", "OrcPlans", "OrcMQTT", "OrcDocker", "Testbed", "orc",
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ], exclude: ["recorded-differences.json", "recorded-answers.json"], swiftSettings: strict),

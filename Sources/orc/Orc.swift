@@ -8,9 +8,10 @@ struct Orc: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "orc", abstract: "Runs game servers in containers, over MQTT.", version: Version.current,
         subcommands: [
-            Run.self, BridgeCommand.self, Send.self, Watch.self, Top.self, Logs.self, Servers.self, Schedules.self,
-            History.self, CronCommand.self, Keys.self, TopicsCommand.self,
-            Check.self,
+            RunCommand.self, BridgeCommand.self, SendCommand.self, WatchCommand.self, TopCommand.self, LogsCommand.self,
+            ServersCommand.self, SchedulesCommand.self,
+            HistoryCommand.self, CronCommand.self, KeysCommand.self, TopicsCommand.self,
+            CheckCommand.self,
         ])
 }
 
@@ -31,13 +32,14 @@ struct SettingsFlags: ParsableArguments {
     }
 }
 
-struct Run: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Runs the agent until it is told to end.")
+struct RunCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run", abstract: "Runs the agent until it is told to end.")
 
     @OptionGroup var flags: SettingsFlags
 
     func run() async throws {
-        let wiring = try Wiring(try flags.settings(), isQuiet: false)
+        let wiring = try ServiceWiring(try flags.settings(), isQuiet: false)
         try await wiring.orCritical { try await wiring.run() }
     }
 }
@@ -50,12 +52,12 @@ struct BridgeCommand: AsyncParsableCommand {
     @OptionGroup var flags: SettingsFlags
 
     func run() async throws {
-        let wiring = try Wiring(try flags.settings(), isQuiet: false)
+        let wiring = try ServiceWiring(try flags.settings(), isQuiet: false)
         try await wiring.orCritical { try await wiring.runBridge() }
     }
 }
 
-extension Wiring {
+extension ServiceWiring {
     /// Runs `body`; where it cannot be, says why and ends the program with 1.
     fileprivate func orCritical(_ body: () async throws -> Void) async throws {
         do { try await body() } catch {

@@ -1,7 +1,8 @@
-import Bus
-import Docker
 import Foundation
-import Peon
+import OrcContract
+import OrcCore
+import OrcDocker
+import OrcMQTT
 import Testbed
 import Testing
 
@@ -12,7 +13,7 @@ extension EndToEnd {
 
         private func send(_ action: ServerAction, id: String, _ arguments: JSON.Object = [:], to probe: Probe) {
             let payload: JSON = ["id": .string(id), "reply_to": "probe", "args": .object(arguments)]
-            probe.publish(Publication(probe.topics.command(action, server.sid), payload.bytes))
+            probe.publish(OutgoingMessage(probe.topics.command(action, server.sid), payload.bytes))
         }
 
         private func startedAt() async throws -> String {
@@ -171,7 +172,7 @@ extension EndToEnd {
                 let late: JSON = [
                     "id": "late", "reply_to": "probe", "ts": .string(sent), "ttl": 5, "args": ["description": "late"],
                 ]
-                probe.publish(Publication(probe.topics.command(.description, server.sid), late.bytes))
+                probe.publish(OutgoingMessage(probe.topics.command(.description, server.sid), late.bytes))
                 try await rig.startAgent()
                 #expect(try await probe.terminalReply(id: "waited", after: mark).status == .ok)
                 #expect(try await probe.terminalReply(id: "late", after: mark).code == .expired)

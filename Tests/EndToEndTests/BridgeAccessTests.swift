@@ -1,5 +1,7 @@
 import Foundation
-import Peon
+import OrcContract
+import OrcCore
+import OrcDocuments
 import Testbed
 import Testing
 
@@ -133,7 +135,7 @@ extension EndToEnd {
             case .agent(let action): [("POST", "/api/v2/\(host)/cmd/agent/\(action.rawValue)")]
             case .server(let action):
                 [
-                    (PeonREST.method(action).rawValue.uppercased(), "/api/v1/server/\(action.rawValue)/none.none"),
+                    (PeonShapes.method(action).rawValue.uppercased(), "/api/v1/server/\(action.rawValue)/none.none"),
                     ("POST", "/api/v2/\(host)/cmd/server/none-none/\(action.rawValue)"),
                 ]
             }

@@ -1,5 +1,6 @@
 import Foundation
-import Peon
+import OrcContract
+import OrcCore
 import Testbed
 
 extension Rig {

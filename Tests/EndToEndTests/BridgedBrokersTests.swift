@@ -1,6 +1,7 @@
-import Bus
 import Foundation
-import Peon
+import OrcContract
+import OrcCore
+import OrcMQTT
 import Testbed
 import Testing
 
@@ -26,7 +27,7 @@ extension EndToEnd {
 
             /// Runs `body` with a client at the hub.
             func probe(_ host: String, _ body: @escaping @Sendable (Probe) async throws -> Void) async throws {
-                let options = BusOptions(
+                let options = MQTTConfiguration(
                     broker: BrokerURL("mqtt://127.0.0.1:\(port)")!, clientID: "probe-\(UUID().uuidString)")
                 try await Probe.with(options, host: host, body)
             }

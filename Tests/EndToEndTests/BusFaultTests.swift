@@ -1,7 +1,8 @@
-import Bus
-import Docker
 import Foundation
-import Peon
+import OrcContract
+import OrcCore
+import OrcDocker
+import OrcMQTT
 import Testbed
 import Testing
 
@@ -41,7 +42,7 @@ extension EndToEnd {
                     let topic = probe.topics.command(.start, server.sid)
                     for round in 0..<3 {
                         let mark = probe.mark
-                        probe.publish(Publication(topic, Array(#"{"id":"r\#(round)"}"#.utf8), isRetained: true))
+                        probe.publish(OutgoingMessage(topic, Array(#"{"id":"r\#(round)"}"#.utf8), isRetained: true))
                         if round > 0 {
                             try await rig.endAgent()
                             try await rig.startAgent()
@@ -64,7 +65,7 @@ extension EndToEnd {
                 try await rig.withProbe { probe in
                     try await create(probe, rig)
                     let stop: JSON = ["id": "across", "reply_to": "probe"]
-                    probe.publish(Publication(probe.topics.command(.stop, server.sid), stop.bytes))
+                    probe.publish(OutgoingMessage(probe.topics.command(.stop, server.sid), stop.bytes))
                     try await probe.state(of: server, "stopping")
                     try await rig.endBroker()
                 }
@@ -79,8 +80,10 @@ extension EndToEnd {
                     try await probe.event(.stopped, of: server)
                     #expect(ContinuousClock.now - back < .seconds(6))
                     let topics = try await retained(rig.brokerPort)
-                    for report in Topics.HostReport.allCases { #expect(topics.contains(probe.topics.status(report))) }
-                    for report in Topics.ServerReport.allCases {
+                    for report in Topics.HostReportKind.allCases {
+                        #expect(topics.contains(probe.topics.status(report)))
+                    }
+                    for report in Topics.ServerReportKind.allCases {
                         // What is stopped uses nothing.
                         #expect(topics.contains(probe.topics.status(server, report)) == (report != .metrics))
                     }
@@ -128,7 +131,7 @@ extension EndToEnd {
                     will["reason"] = "lost"
                     will["session"] = 0
                     let mark = probe.mark
-                    probe.publish(Publication(topic, JSON.object(will).bytes, isRetained: true))
+                    probe.publish(OutgoingMessage(topic, JSON.object(will).bytes, isRetained: true))
                     try await probe.report(topic, "it to be put right", after: mark, limit: .seconds(2)) {
                         $0["state"] == "online"
                     }
@@ -145,7 +148,7 @@ extension EndToEnd {
         func `correlation data comes back bit for bit`(count: Int) async throws {
             try await OrcProcess.with { orc in
                 let data = (0..<count).map { UInt8(truncatingIfNeeded: $0 * 7) }
-                var ping = Publication(orc.probe.topics.command(.ping), Array("{}".utf8))
+                var ping = OutgoingMessage(orc.probe.topics.command(.ping), Array("{}".utf8))
                 ping.responseTopic = orc.probe.topics.reply(to: "corr/x")
                 ping.correlation = data
                 let mark = orc.probe.mark
@@ -206,7 +209,7 @@ extension EndToEnd {
                 try await rig.withProbe { probe in
                     try await create(probe, rig)
                     let long = probe.topics.command(.start, String(repeating: "x", count: 60_000))
-                    probe.publish(Publication(long, Array("{}".utf8)))
+                    probe.publish(OutgoingMessage(long, Array("{}".utf8)))
                     #expect(try await probe.send(.ping).status == .ok)
                     try await rig.endBroker()
                 }
@@ -346,7 +349,7 @@ extension EndToEnd {
             try await OrcProcess.with { orc in
                 for number in 0..<500 {
                     let payload: JSON = ["id": .string("gone-\(number)"), "reply_to": "gone"]
-                    orc.probe.publish(Publication(orc.probe.topics.command(.list), payload.bytes))
+                    orc.probe.publish(OutgoingMessage(orc.probe.topics.command(.list), payload.bytes))
                 }
                 #expect(try await orc.probe.send(.ping).status == .ok)
                 let republished = try await orc.probe.send(.republish)

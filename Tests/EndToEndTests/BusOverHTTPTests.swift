@@ -1,6 +1,7 @@
-import Bus
 import Foundation
-import Peon
+import OrcContract
+import OrcCore
+import OrcMQTT
 import Testbed
 import Testing
 
@@ -124,7 +125,7 @@ extension EndToEnd {
                 for index in 0..<2000 {
                     let report: JSON = ["n": .optional(index), "x": .string(String(repeating: "y", count: 20_000))]
                     let topic = rig.orc.probe.topics.status(path: "x/health")
-                    _ = rig.orc.probe.publish(Publication(topic, report.bytes, quality: .atMostOnce))
+                    _ = rig.orc.probe.publish(OutgoingMessage(topic, report.bytes, quality: .atMostOnce))
                     try await Task.sleep(for: .milliseconds(2))
                 }
                 #expect(try await last > 1000)

@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
-import Peon
+import OrcContract
+import OrcCore
 import Subprocess
 import SystemPackage
 import Testbed

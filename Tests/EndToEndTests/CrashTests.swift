@@ -1,6 +1,7 @@
-import Docker
 import Foundation
-import Peon
+import OrcContract
+import OrcCore
+import OrcDocker
 import Testbed
 import Testing
 

@@ -1,7 +1,7 @@
-import Bus
-import Docker
 import Foundation
-import Peon
+import OrcContract
+import OrcCore
+import OrcDocker
 import Testbed
 import Testing
 
@@ -166,7 +166,7 @@ extension EndToEnd {
         @Test func `a foreign container keeps its name, our own remains are replaced`() async throws {
             try await withOrc(LifecycleTests.plan(port: Testbed.freePort())) { orc in
                 let engine = try Testbed.engine()
-                var creation = ContainerCreation(image: "orc-test/game", hostname: "h", user: "", environment: [])
+                var creation = ContainerCreateRequest(image: "orc-test/game", hostname: "h", user: "", environment: [])
                 let foreign = try await engine.create(creation, name: "peon.warcamp.game.foreign")
                 #expect(try await orc.probe.send(.create, "game.foreign").code == .nameConflict)
                 #expect(try await engine.inspect(foreign).state.status == "created")
@@ -183,7 +183,7 @@ extension EndToEnd {
             try await withOrc(LifecycleTests.plan(port: Testbed.freePort())) { orc in
                 let engine = try Testbed.engine()
                 let server = ServerID(uid: "valheim.adopted")!
-                var creation = ContainerCreation(
+                var creation = ContainerCreateRequest(
                     image: "umlatt/steamcmd", hostname: "h", user: "1000:1000", environment: [])
                 creation.labels = [
                     "com.docker.compose.project": "valheim_adopted", "com.docker.compose.service": "server",

@@ -1,6 +1,7 @@
-import Bus
 import Foundation
-import Peon
+import OrcContract
+import OrcCore
+import OrcMQTT
 import Testbed
 import Testing
 
@@ -71,7 +72,7 @@ extension EndToEnd {
                             let payload: JSON = [
                                 "id": .string("\(index)-\(verb)"), "reply_to": "probe", "args": .object(given),
                             ]
-                            probe.publish(Publication(probe.topics.command(verb, server.sid), payload.bytes))
+                            probe.publish(OutgoingMessage(probe.topics.command(verb, server.sid), payload.bytes))
                         }
                         let second = try await probe.terminalReply(id: "\(index)-\(action)", after: mark)
                         #expect(second.status == .ok, "\(action): \(second.error ?? "")")

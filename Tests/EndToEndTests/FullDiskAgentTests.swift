@@ -1,7 +1,8 @@
-import Docker
 import Foundation
 import Glibc
-import Peon
+import OrcContract
+import OrcCore
+import OrcDocker
 import Testbed
 import Testing
 

@@ -1,7 +1,8 @@
-import Bus
-import Docker
 import Foundation
-import Peon
+import OrcContract
+import OrcCore
+import OrcDocker
+import OrcMQTT
 import Testbed
 import Testing
 
@@ -95,7 +96,7 @@ extension EndToEnd {
         /// No container, no network, no retained topic.
         private func expectGone(_ server: ServerID, _ orc: OrcProcess, butFiles: Bool = false) async throws {
             let engine = try Testbed.engine()
-            let container = await #expect(throws: EngineError.self) {
+            let container = await #expect(throws: DockerError.self) {
                 try await engine.inspect("peon.warcamp.\(server.uid)")
             }
             #expect(container?.status == 404)

@@ -1,6 +1,7 @@
-import Bus
 import Foundation
-import Peon
+import OrcContract
+import OrcCore
+import OrcMQTT
 import Testbed
 import Testing
 
@@ -22,7 +23,7 @@ extension EndToEnd {
                     ["PASSWORD": "hunter22", "files": ["user/x": "not-for-you"]])
                 #expect(made.status == 200)
                 probe.publish(
-                    Publication(
+                    OutgoingMessage(
                         probe.topics.command(.console, server.sid),
                         Array(#"{"id": "c", "by": "anna\u001b[2J", "command": "rcon_password hunter22; say hi"}"#.utf8))
                 )
@@ -34,7 +35,7 @@ extension EndToEnd {
                 try await probe.send(.schedule, server.uid, ["schedule": "soon", "in": "0s", "action": "restart"])
                 try await probe.event(.done, of: "soon")
                 #expect(try await probe.send(.kill, "game.nobody").status == .error)
-                probe.publish(Publication(probe.topics.command(.stop, server.sid), Array("no JSON".utf8)))
+                probe.publish(OutgoingMessage(probe.topics.command(.stop, server.sid), Array("no JSON".utf8)))
                 let mark = probe.mark
                 try await output(
                     "docker", ["-H", "unix://\(try Testbed.engineSocket())", "stop", "peon.warcamp.game.h"])

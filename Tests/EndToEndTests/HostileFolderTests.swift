@@ -1,8 +1,9 @@
-import Bus
-import Docker
 import Foundation
 import Glibc
-import Peon
+import OrcContract
+import OrcCore
+import OrcDocker
+import OrcMQTT
 import Testbed
 import Testing
 

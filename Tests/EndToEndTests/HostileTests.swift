@@ -1,7 +1,8 @@
-import Bus
-import Docker
 import Foundation
-import Peon
+import OrcContract
+import OrcCore
+import OrcDocker
+import OrcMQTT
 import Testbed
 import Testing
 
@@ -32,7 +33,7 @@ extension EndToEnd {
                 ]
                 for (path, payload, code) in cases {
                     let mark = probe.mark
-                    probe.publish(Publication("\(root)/\(path)", Array(payload.utf8)))
+                    probe.publish(OutgoingMessage("\(root)/\(path)", Array(payload.utf8)))
                     let mirror = "peon/\(orc.host)/result/\(path)"
                     let message = try await probe.next(after: mark, "the refusal of \(path.prefix(80))") { message in
                         message.topic == mirror && Probe.reply(message)?.status == .error
@@ -53,10 +54,10 @@ extension EndToEnd {
             try await OrcProcess.with { orc in
                 let probe = orc.probe
                 let topic = "peon/\(orc.host)/cmd/server/none-none/start"
-                probe.publish(Publication(topic, [UInt8](repeating: 0x7B, count: 5_000_000)))
+                probe.publish(OutgoingMessage(topic, [UInt8](repeating: 0x7B, count: 5_000_000)))
                 _ = try await probe.next("the refusal") { Probe.reply($0)?.code == .tooLarge }
                 for number in 0..<2000 {
-                    probe.publish(Publication(topic, Array("{\"id\":\"\(number)\"}".utf8), quality: .atMostOnce))
+                    probe.publish(OutgoingMessage(topic, Array("{\"id\":\"\(number)\"}".utf8), quality: .atMostOnce))
                 }
                 let begun = ContinuousClock.now
                 #expect(try await probe.send(.ping).status == .ok)
@@ -67,7 +68,7 @@ extension EndToEnd {
         @Test func `replies go nowhere but below reply`() async throws {
             try await OrcProcess.with { orc in
                 let probe = orc.probe
-                var command = Publication(probe.topics.command(.ping), Array("{}".utf8))
+                var command = OutgoingMessage(probe.topics.command(.ping), Array("{}".utf8))
                 for target in [probe.topics.status(.agent), "homeassistant/device/x/config", "peon/other/reply/x"] {
                     let mark = probe.mark
                     command.responseTopic = target

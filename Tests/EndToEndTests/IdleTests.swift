@@ -1,7 +1,8 @@
-import Bus
-import Docker
 import Foundation
-import Peon
+import OrcContract
+import OrcCore
+import OrcDocker
+import OrcMQTT
 import Testbed
 import Testing
 
@@ -97,7 +98,7 @@ extension EndToEnd {
                     #expect(created.status == .ok)
                     try await rig.endAgent()
                     probe.publish(
-                        Publication(probe.topics.command(.stop, server.sid), Array(#"{"id":"stale"}"#.utf8)))
+                        OutgoingMessage(probe.topics.command(.stop, server.sid), Array(#"{"id":"stale"}"#.utf8)))
                     try await Task.sleep(for: .seconds(66))
                     let mark = probe.mark
                     try await rig.startAgent()

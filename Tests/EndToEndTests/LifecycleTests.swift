@@ -1,7 +1,8 @@
-import Bus
-import Docker
 import Foundation
-import Peon
+import OrcContract
+import OrcCore
+import OrcDocker
+import OrcMQTT
 import Testbed
 import Testing
 
@@ -94,7 +95,7 @@ extension EndToEnd {
                 let actions: [ServerAction] = [.stop, .start, .stop, .start, .restart, .pause, .unpause, .get, .stop]
                 for (index, action) in actions.enumerated() {
                     let payload: JSON = ["id": .string("burst-\(index)"), "reply_to": "probe"]
-                    probe.publish(Publication(probe.topics.command(action, server.sid), payload.bytes))
+                    probe.publish(OutgoingMessage(probe.topics.command(action, server.sid), payload.bytes))
                 }
                 for index in actions.indices { _ = try await probe.terminalReply(id: "burst-\(index)", after: mark) }
                 for index in actions.indices {
@@ -127,7 +128,7 @@ extension EndToEnd {
                             "id": .string("\(server.camp)-\(number)"), "reply_to": "probe",
                             "args": ["description": .string("\(number)")],
                         ]
-                        probe.publish(Publication(probe.topics.command(action, server.sid), payload.bytes))
+                        probe.publish(OutgoingMessage(probe.topics.command(action, server.sid), payload.bytes))
                     }
                 }
                 for server in servers {
@@ -157,11 +158,11 @@ extension EndToEnd {
                 let probe = orc.probe
                 let payload: JSON = ["id": "same", "reply_to": "probe"]
                 let topic = probe.topics.command(.restart, server.sid)
-                probe.publish(Publication(topic, payload.bytes))
+                probe.publish(OutgoingMessage(topic, payload.bytes))
                 let first = try await probe.terminalReply(id: "same")
                 let started = try await Testbed.engine().inspect("peon.warcamp.\(server.uid)").state.startedAt
                 let mark = probe.mark
-                probe.publish(Publication(topic, payload.bytes))
+                probe.publish(OutgoingMessage(topic, payload.bytes))
                 let second = try await probe.terminalReply(id: "same", after: mark)
                 #expect(second.isDuplicate && second.status == first.status && second.data == first.data)
                 let after = try await Testbed.engine().inspect("peon.warcamp.\(server.uid)").state.startedAt
@@ -173,10 +174,10 @@ extension EndToEnd {
             try await withServer { orc, server in
                 let probe = orc.probe
                 let topic = probe.topics.command(.stop, server.sid)
-                probe.publish(Publication(topic, Array(#"{"id":"ret"}"#.utf8), isRetained: true))
+                probe.publish(OutgoingMessage(topic, Array(#"{"id":"ret"}"#.utf8), isRetained: true))
                 _ = try await probe.next("the refusal") { Probe.reply($0)?.code == .retained }
                 for action in ServerAction.allCases {
-                    probe.publish(Publication(probe.topics.command(action, server.sid), []))
+                    probe.publish(OutgoingMessage(probe.topics.command(action, server.sid), []))
                 }
                 #expect(try await probe.send(.ping).status == .ok)
                 #expect(try await orc.retainedTopics().allSatisfy { !$0.contains("/cmd/") })

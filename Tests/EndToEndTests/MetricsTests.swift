@@ -1,7 +1,8 @@
-import Bus
-import Docker
 import Foundation
-import Peon
+import OrcContract
+import OrcCore
+import OrcDocker
+import OrcMQTT
 import Testbed
 import Testing
 
@@ -221,7 +222,7 @@ extension EndToEnd {
                 for _ in 0..<60 {
                     for server in [Self.server, second] {
                         probe.publish(
-                            Publication(probe.topics.command(.stats, server.sid), Array(#"{"watch":30}"#.utf8)))
+                            OutgoingMessage(probe.topics.command(.stats, server.sid), Array(#"{"watch":30}"#.utf8)))
                     }
                     try await Task.sleep(for: .milliseconds(100))
                 }

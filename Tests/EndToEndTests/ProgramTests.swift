@@ -1,7 +1,8 @@
-import Bus
-import Docker
 import Foundation
-import Peon
+import OrcContract
+import OrcCore
+import OrcDocker
+import OrcMQTT
 import Subprocess
 import SystemPackage
 import Testbed
@@ -130,7 +131,7 @@ extension EndToEnd {
                         try FileManager.default.removeItem(at: root.appending(path: "servers/game"))
                         let mark = probe.mark
                         try await run(Testbed.program, ["run"], environment: environment) {
-                            for report in Topics.ServerReport.allCases {
+                            for report in Topics.ServerReportKind.allCases {
                                 _ = try await probe.next(after: mark, "\(report) to be cleared") {
                                     $0.topic == probe.topics.status(server, report) && $0.payload.isEmpty
                                 }
@@ -151,7 +152,7 @@ extension EndToEnd {
                     let pings = Task {
                         for number in 0..<300 {
                             orc.probe.publish(
-                                Publication(
+                                OutgoingMessage(
                                     orc.probe.topics.command(.ping), JSON.object(["id": .string("\(number)")]).bytes))
                             try await Task.sleep(for: .milliseconds(2))
                         }
@@ -187,7 +188,7 @@ extension EndToEnd {
             }
         }
 
-        private func agent(_ message: BusMessage, _ probe: Probe, is state: String) -> Bool {
+        private func agent(_ message: MQTTMessage, _ probe: Probe, is state: String) -> Bool {
             message.topic == probe.topics.status(.agent)
                 && (try? JSON.parse(message.payload))?["state"]?.string == state
         }

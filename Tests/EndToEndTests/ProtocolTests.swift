@@ -1,6 +1,7 @@
-import Bus
 import Foundation
-import Peon
+import OrcContract
+import OrcCore
+import OrcMQTT
 import Testbed
 import Testing
 
@@ -15,7 +16,7 @@ extension EndToEnd {
 
         private func send(_ probe: Probe, _ topic: String, _ payload: JSON) async throws -> Reply {
             let mark = probe.mark
-            probe.publish(Publication(topic, payload.bytes))
+            probe.publish(OutgoingMessage(topic, payload.bytes))
             return try await probe.terminalReply(id: payload["id"]?.string ?? "", after: mark)
         }
 
@@ -63,16 +64,17 @@ extension EndToEnd {
                 ]
                 for (id, payload, code) in cases {
                     let mark = probe.mark
-                    probe.publish(Publication(topic, Array(payload.utf8)))
+                    probe.publish(OutgoingMessage(topic, Array(payload.utf8)))
                     #expect(try await probe.terminalReply(id: id, after: mark).code == code)
                 }
                 let mark = probe.mark
-                probe.publish(Publication(topic, Array(#"{"id":"kept","reply_to":"probe"}"#.utf8), isRetained: true))
+                probe.publish(
+                    OutgoingMessage(topic, Array(#"{"id":"kept","reply_to":"probe"}"#.utf8), isRetained: true))
                 #expect(try await probe.terminalReply(id: "kept", after: mark).code == .retained)
                 for place in ["probe/a/b", "peon/\(orc.host)/reply/probe/x"] {
                     let mark = probe.mark
                     probe.publish(
-                        Publication(
+                        OutgoingMessage(
                             "peon/\(orc.host)/cmd/agent/ping", Array(#"{"id":"p","reply_to":"\#(place)"}"#.utf8)))
                     let wanted = place.hasPrefix("peon/") ? place : "peon/\(orc.host)/reply/\(place)"
                     _ = try await probe.next(after: mark, "the reply to \(place)") { $0.topic == wanted }

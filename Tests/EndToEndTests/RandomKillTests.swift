@@ -1,8 +1,9 @@
-import Bus
-import Docker
 import Foundation
 import Glibc
-import Peon
+import OrcContract
+import OrcCore
+import OrcDocker
+import OrcMQTT
 import Testbed
 import Testing
 
@@ -92,7 +93,7 @@ extension EndToEnd {
                     default: [:]
                     }
                 let payload: JSON = ["id": .string(id), "reply_to": "probe", "args": .object(arguments)]
-                probe.publish(Publication(probe.topics.command(action, server.sid), payload.bytes))
+                probe.publish(OutgoingMessage(probe.topics.command(action, server.sid), payload.bytes))
                 sent.append(Sent(id: id, server: server, action: action))
                 if Bool.random(using: &random) {
                     try await Task.sleep(for: .milliseconds(Int.random(in: 0...200, using: &random)))
@@ -234,7 +235,7 @@ extension EndToEnd {
             let payload: JSON = [
                 "id": .string(command.id), "reply_to": "probe", "description": "again", "command": "again",
             ]
-            probe.publish(Publication(probe.topics.command(command.action, command.server.sid), payload.bytes))
+            probe.publish(OutgoingMessage(probe.topics.command(command.action, command.server.sid), payload.bytes))
             let second = try await probe.terminalReply(id: command.id, after: mark)
             #expect(
                 second.isDuplicate && second.status == first?.status && second.code == first?.code,

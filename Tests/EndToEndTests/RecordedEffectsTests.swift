@@ -1,7 +1,7 @@
-import Bus
-import Docker
 import Foundation
-import Peon
+import OrcContract
+import OrcCore
+import OrcDocker
 import Testbed
 import Testing
 

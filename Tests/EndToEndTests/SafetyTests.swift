@@ -1,7 +1,8 @@
-import Bus
-import Docker
 import Foundation
-import Peon
+import OrcContract
+import OrcCore
+import OrcDocker
+import OrcMQTT
 import Testbed
 import Testing
 
@@ -42,7 +43,7 @@ extension EndToEnd {
                         }
                         let mark = probe.mark
                         probe.publish(
-                            Publication(
+                            OutgoingMessage(
                                 probe.topics.command(.destroy, server.sid),
                                 Array(#"{"id":"d","reply_to":"probe"}"#.utf8)))
                         try await run(Testbed.program, ["run"], environment: environment) {
@@ -75,7 +76,7 @@ extension EndToEnd {
         @Test func `a creation that is refused leaves the remains of another alone`() async throws {
             try await withOrc(#", "NAME": null"#) { orc, server in
                 let engine = try Testbed.engine()
-                var creation = ContainerCreation(image: "orc-test/game", hostname: "h", user: "", environment: [])
+                var creation = ContainerCreateRequest(image: "orc-test/game", hostname: "h", user: "", environment: [])
                 creation.labels = ["com.docker.compose.project": "\(server.game)_\(server.camp)"]
                 let remains = try await engine.create(creation, name: "peon.warcamp.\(server.uid)")
                 let refused = try await orc.probe.send(.create, server.uid)
@@ -131,20 +132,20 @@ extension EndToEnd {
                 let topic = probe.topics.command(.restart, server.sid)
                 let result = try #require(probe.topics.result(ofCommand: topic))
                 var mark = probe.mark
-                probe.publish(Publication(topic, Array("{}".utf8)))
+                probe.publish(OutgoingMessage(topic, Array("{}".utf8)))
                 let failed = try await probe.next(after: mark, "the failure") { message in
                     message.topic == result && Probe.reply(message)?.status.isTerminal == true
                 }
                 #expect(Probe.reply(failed)?.status == .error)
                 try good.write(to: config, atomically: true, encoding: .utf8)
                 mark = probe.mark
-                probe.publish(Publication(topic, Array("{}".utf8)))
+                probe.publish(OutgoingMessage(topic, Array("{}".utf8)))
                 let second = try await probe.next(after: mark, "the restart") { message in
                     message.topic == result && Probe.reply(message)?.status.isTerminal == true
                 }
                 #expect(Probe.reply(second)?.changed == true)
                 mark = probe.mark
-                probe.publish(Publication(topic, Array("{}".utf8)))
+                probe.publish(OutgoingMessage(topic, Array("{}".utf8)))
                 let joined = try await probe.next(after: mark, "the joined restart") { message in
                     message.topic == result && Probe.reply(message)?.status.isTerminal == true
                 }
@@ -227,7 +228,7 @@ extension EndToEnd {
                 try await probe.state(of: server, "stopped")
                 let mark = probe.mark
                 try await engine.rename(old, to: "\(name).old")
-                let creation = ContainerCreation(image: "orc-test/game", hostname: "h", user: "", environment: [])
+                let creation = ContainerCreateRequest(image: "orc-test/game", hostname: "h", user: "", environment: [])
                 let new = try await engine.create(creation, name: name)
                 try await engine.start(new)
                 try await engine.remove(old)
@@ -239,7 +240,7 @@ extension EndToEnd {
             try await withOrc { orc, _ in
                 let engine = try Testbed.engine()
                 let server = ServerID(uid: "valheim.found\(UUID().uuidString.prefix(4).lowercased())")!
-                let creation = ContainerCreation(
+                let creation = ContainerCreateRequest(
                     image: "orc-test/game", hostname: "h", user: "", environment: ["CRASH_AFTER=2"])
                 let id = try await engine.create(creation, name: "peon.warcamp.\(server.uid)")
                 try await engine.start(id)
@@ -259,7 +260,7 @@ extension EndToEnd {
                 let payload = Array(#"{"id":"e","reply_to":"probe"}"#.utf8)
                 for expected in [false, true] {
                     let mark = probe.mark
-                    probe.publish(Publication(probe.topics.command(.eradicate, server.sid), payload))
+                    probe.publish(OutgoingMessage(probe.topics.command(.eradicate, server.sid), payload))
                     let reply = try await probe.terminalReply(id: "e", after: mark)
                     #expect(reply.status == .ok && reply.isDuplicate == expected)
                 }

@@ -1,6 +1,7 @@
-import Bus
 import Foundation
-import Peon
+import OrcContract
+import OrcCore
+import OrcMQTT
 import Testbed
 
 extension Probe {

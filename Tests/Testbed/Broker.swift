@@ -1,5 +1,5 @@
-package import Bus
 package import Foundation
+package import OrcMQTT
 import Subprocess
 import SystemPackage
 
@@ -10,8 +10,8 @@ package struct Broker: Sendable {
 
     package var url: BrokerURL { BrokerURL("mqtt://127.0.0.1:\(port)")! }
 
-    package func options(_ clientID: String = "test-\(UUID().uuidString)") -> BusOptions {
-        BusOptions(broker: url, clientID: clientID)
+    package func options(_ clientID: String = "test-\(UUID().uuidString)") -> MQTTConfiguration {
+        MQTTConfiguration(broker: url, clientID: clientID)
     }
 
     /// Runs `body` with a broker.

@@ -1,6 +1,7 @@
 import Dispatch
 import Foundation
-package import Peon
+import OrcContract
+package import OrcCore
 import Synchronization
 
 /// A TCP connection that sends and reads exactly the bytes that a test wants, on threads of its own.

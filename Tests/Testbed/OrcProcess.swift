@@ -1,6 +1,7 @@
-import Bus
 package import Foundation
-package import Peon
+package import OrcContract
+import OrcCore
+import OrcMQTT
 
 /// The real program on a broker and a root of its own, and a probe beside it.
 package struct OrcProcess: Sendable {

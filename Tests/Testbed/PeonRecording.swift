@@ -1,5 +1,6 @@
 import Foundation
-package import Peon
+package import OrcContract
+package import OrcCore
 
 /// One creation that PEON's orchestrator was recorded at, and what it left behind.
 package struct PeonRecording: Sendable {

@@ -1,34 +1,35 @@
-package import Bus
 import Foundation
 import Logging
-package import Peon
+package import OrcContract
+package import OrcCore
+package import OrcMQTT
 import Synchronization
 
 /// A client that hears everything below `peon/`, remembers it, and sends commands.
 package final class Probe: Sendable {
-    private let client: BusClient
+    private let client: MQTTClient
     package let topics: Topics
     private let state = Mutex(State())
 
     private struct State {
-        var messages: [BusMessage] = []
+        var messages: [MQTTMessage] = []
         var waiters:
-            [Int: (matches: @Sendable (BusMessage) -> Bool, continuation: CheckedContinuation<BusMessage, any Error>)] =
+            [Int: (matches: @Sendable (MQTTMessage) -> Bool, continuation: CheckedContinuation<MQTTMessage, any Error>)] =
                 [:]
         var nextWaiter = 0
     }
 
-    private init(client: BusClient, topics: Topics) {
+    private init(client: MQTTClient, topics: Topics) {
         self.client = client
         self.topics = topics
     }
 
     package static func with<Result: Sendable>(
-        _ options: BusOptions, host: String, _ body: @escaping @Sendable (Probe) async throws -> Result
+        _ options: MQTTConfiguration, host: String, _ body: @escaping @Sendable (Probe) async throws -> Result
     ) async throws -> Result {
         var logger = Logger(label: "probe")
         logger.logLevel = .error
-        return try await BusClient.with(options, logger: logger) { client in
+        return try await MQTTClient.with(options, logger: logger) { client in
             let probe = Probe(client: client, topics: Topics(host: HostName(host)!))
             try await client.subscribe(["peon/#"])
             return try await withThrowingTaskGroup(of: Result?.self) { group in
@@ -44,7 +45,7 @@ package final class Probe: Sendable {
         }
     }
 
-    private func hear(_ message: BusMessage) {
+    private func hear(_ message: MQTTMessage) {
         state.withLock { state in
             state.messages.append(message)
             for (id, waiter) in state.waiters where waiter.matches(message) {
@@ -54,7 +55,7 @@ package final class Probe: Sendable {
         }
     }
 
-    package var messages: [BusMessage] { state.withLock { $0.messages } }
+    package var messages: [MQTTMessage] { state.withLock { $0.messages } }
 
     /// How many messages have been heard: a place in time for ``next(after:_:limit:matching:)``.
     package var mark: Int { state.withLock { $0.messages.count } }
@@ -62,8 +63,8 @@ package final class Probe: Sendable {
     /// The first message after `mark` that matches, heard already or to come.
     package func next(
         after mark: Int = 0, _ what: String, limit: Duration = .seconds(10),
-        matching matches: @escaping @Sendable (BusMessage) -> Bool
-    ) async throws -> BusMessage {
+        matching matches: @escaping @Sendable (MQTTMessage) -> Bool
+    ) async throws -> MQTTMessage {
         try await within(limit, what) { [self] in
             let id = state.withLock { state in
                 state.nextWaiter += 1
@@ -89,7 +90,7 @@ package final class Probe: Sendable {
     }
 
     @discardableResult
-    package func publish(_ publication: Publication) -> Bool { client.publish(publication) }
+    package func publish(_ publication: OutgoingMessage) -> Bool { client.publish(publication) }
 
     package func subscribe(_ filter: String) async throws { try await client.subscribe([filter]) }
 
@@ -112,7 +113,8 @@ package final class Probe: Sendable {
         let id = UUID().uuidString
         let mark = mark
         publish(
-            Publication(topic, JSON.object(["id": .string(id), "reply_to": "probe", "args": .object(arguments)]).bytes))
+            OutgoingMessage(
+                topic, JSON.object(["id": .string(id), "reply_to": "probe", "args": .object(arguments)]).bytes))
         return try await terminalReply(id: id, after: mark, limit: limit)
     }
 
@@ -136,7 +138,7 @@ package final class Probe: Sendable {
         }
     }
 
-    package static func reply(_ message: BusMessage) -> Reply? {
+    package static func reply(_ message: MQTTMessage) -> Reply? {
         (try? JSON.parse(message.payload)).flatMap { Reply($0) }
     }
 

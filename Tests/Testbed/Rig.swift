@@ -1,7 +1,8 @@
-import Bus
-import Docker
 package import Foundation
-package import Peon
+package import OrcContract
+package import OrcCore
+import OrcDocker
+import OrcMQTT
 import Synchronization
 
 /// Agent, broker and engine that a test can kill and start again, each for itself.
@@ -153,7 +154,7 @@ package final class Rig: Sendable {
     package func withProbe<Result: Sendable>(
         _ body: @escaping @Sendable (Probe) async throws -> Result
     ) async throws -> Result {
-        let options = BusOptions(
+        let options = MQTTConfiguration(
             broker: BrokerURL("mqtt://127.0.0.1:\(brokerPort)")!, clientID: "probe-\(UUID().uuidString)")
         return try await Probe.with(options, host: host, body)
     }

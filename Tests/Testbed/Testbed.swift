@@ -1,11 +1,11 @@
-package import Docker
 package import Foundation
+package import OrcDocker
 package import Testing
 
 /// What the tests find around them; `scripts/test` sets it up.
 package enum Testbed {
     /// The socket of an engine that was started for the tests alone.
-    package static func engine() throws -> Engine { Engine(.unix(path: try engineSocket())) }
+    package static func engine() throws -> DockerClient { DockerClient(.unix(path: try engineSocket())) }
 
     package static func engineSocket() throws -> String {
         guard let path = ProcessInfo.processInfo.environment["TESTBED_ENGINE"] else {

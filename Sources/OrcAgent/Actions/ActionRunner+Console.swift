@@ -1,0 +1,64 @@
+import FoundationEssentials
+import OrcContract
+import OrcCore
+import OrcDocker
+import OrcPlans
+
+/// What a server prints, and what is typed into it.
+extension ActionRunner {
+    /// The most bytes of lines in one reply.
+    private static let mostLogBytes = 32 << 10
+
+    func logs(_ server: ServerID, _ arguments: JSON.Object) async throws -> Outcome {
+        _ = try report(server)
+        let since = try Self.time(arguments["since"])
+        let seconds = arguments["follow"]?.int
+        if let seconds, !followers.follow(server, seconds: seconds) {
+            throw ActionError(.busy, "too many servers are followed")
+        }
+        guard let record = fleet[server], let container = record.container else {
+            return Outcome(data: ["lines": [], "truncated": false, "following": .bool((seconds ?? 0) > 0)])
+        }
+        let all = try await engine.lastLines(
+            of: container.id, count: arguments["tail"]?.int ?? 100, since: since)
+        let secrets = record.secrets
+        let lines = all.last(bytes: Self.mostLogBytes)
+        return Outcome(data: [
+            "lines": .array(lines.map { .string(secrets.hidden(in: $0)) }),
+            "truncated": .bool(lines.count < all.count), "following": .bool((seconds ?? 0) > 0),
+        ])
+    }
+
+    private static func time(_ value: JSON?) throws(ActionError) -> Date? {
+        guard let text = value?.string else { return nil }
+        guard let date = Timestamp.date(text) else {
+            throw ActionError(.badArguments, "since: must be an RFC 3339 time")
+        }
+        return date
+    }
+
+    /// Types one line; what the catalogue lets through holds no line end.
+    func type(_ text: String, to server: ServerID) async throws -> Outcome {
+        _ = try report(server)
+        guard let record = fleet[server], record.isRunning, let container = record.container else {
+            throw ActionError(.conflict, "\(server) does not run")
+        }
+        guard container.config.isStdinOpen == true else {
+            throw ActionError(.conflict, "the console of \(server) takes no input: its container was made without one")
+        }
+        try await engine.write(Array("\(text)\n".utf8), toInputOf: container.id)
+        return Outcome(changed: true)
+    }
+}
+
+extension [String] {
+    /// The last lines that have room in so many bytes of JSON.
+    func last(bytes: Int) -> ArraySlice<String> {
+        var size = 0
+        let start = indices.reversed().prefix { index in
+            size += self[index].utf8.count + 3  // its quotes and the comma
+            return size <= bytes
+        }.last
+        return self[(start ?? endIndex)...]
+    }
+}

@@ -1,0 +1,120 @@
+import FoundationEssentials
+import Logging
+import OrcContract
+import OrcCore
+import OrcDocker
+import OrcPlans
+import OrcStorage
+
+/// Makes containers, with their networks and images.
+extension ActionRunner {
+    /// Makes the network and the container of a specification.
+    func make(_ spec: ContainerSpec, for config: ServerConfig, progress: ProgressReporter) async throws -> String {
+        let image = try await readyImage(spec.image, server: config.server, progress: progress)
+        try Task.checkCancellation()
+        try ServerFolder(config.server, in: settings.servers).writeCompose(spec, isPeons: image.isPeons)
+        let creation = ContainerCreateRequest(
+            spec, imageID: image.id, isPeons: image.isPeons, memory: settings.serverMemory)
+        return try await shielded {
+            try await makeNetwork(spec)
+            let id = try await engine.create(creation, name: spec.name)
+            await reconciler.look(at: config.server)
+            return id
+        }
+    }
+
+    /// Replaces a container that is no longer as it should be; where the new one cannot be made the old one stays.
+    func remake(
+        _ old: ContainerInspect, as spec: ContainerSpec, for config: ServerConfig, progress: ProgressReporter
+    ) async throws -> String {
+        let aside = "\(spec.name).replaced"
+        // A replacement that was cut off has put it aside already.
+        if old.plainName != aside {
+            try await shielded {
+                try await removeLeftover(aside, of: config.server)
+                try await engine.rename(old.id, to: aside)
+            }
+        }
+        let id: String
+        do {
+            fleet.update(config.server) { $0.container = nil }
+            id = try await make(spec, for: config, progress: progress)
+        } catch {
+            try await shielded {
+                try await engine.rename(old.id, to: spec.name)
+                await reconciler.look(at: config.server)
+            }
+            throw error
+        }
+        do { try await shielded { try await engine.remove(old.id) } } catch {
+            logger.warning("a replaced container stays", metadata: ["container": "\(aside)", "error": "\(error)"])
+        }
+        return id
+    }
+
+    /// Removes what a replacement that was cut off left behind, where it is ours and does not run.
+    private func removeLeftover(_ name: String, of server: ServerID) async throws {
+        do {
+            let leftover = try await engine.inspect(name)
+            guard isOurs(leftover, of: server), !leftover.state.isUp else {
+                throw ActionError(.nameConflict, "\(name) is in the way")
+            }
+            try await engine.remove(leftover.id)
+        } catch DockerError.refused(status: 404, _) {}
+    }
+
+    private func makeNetwork(_ spec: ContainerSpec) async throws {
+        guard try await engine.networkLabels(spec.network) == nil else { return }
+        let labels = [
+            "com.docker.compose.network": "zugnet", "com.docker.compose.project": spec.network, Label.uid: spec.uid,
+        ]
+        do { try await engine.createNetwork(spec.network, labels: labels) } catch let error as DockerError {
+            guard EngineErrorClassifier.hasNoAddresses(error) else { throw error }
+            try await makeSmallNetwork(spec.network, labels: labels)
+        }
+    }
+
+    /// Docker's own address pools have room for some thirty networks: past them one of a few addresses will do.
+    private func makeSmallNetwork(_ name: String, labels: [String: String]) async throws {
+        var taken = try await engine.subnets().compactMap(Subnet.init)
+        // Another network may take the one that is chosen, just then.
+        for _ in 0..<8 {
+            guard let subnet = settings.networkRange?.firstFree(besides: taken + Subnet.routed()) else { break }
+            do {
+                return try await engine.createNetwork(name, labels: labels, subnet: subnet.description)
+            } catch let error as DockerError where EngineErrorClassifier.overlaps(error) {
+                taken.append(subnet)
+            }
+        }
+        throw ActionError(
+            .conflict,
+            "the engine has no addresses left for another network: set default-address-pools in its daemon.json, or a larger ORC_NETWORKS"
+        )
+    }
+
+    /// The image, pulled where it is not here yet.
+    func readyImage(_ name: String, server: ServerID, progress: ProgressReporter) async throws -> ImageInspect {
+        if let image = try await engine.image(name) { return image }
+        fleet.update(server) { $0.activity = .pulling }
+        do {
+            let login = await RegistryLogin(image: name, logger: logger).header()
+            try await engine.pull(name, login: login, silence: settings.pullSilence) { update in
+                progress.report([
+                    "step": "pulling", "layer": .optional(update.id), "status": .optional(update.status),
+                    "current": .optional(update.detail?.current), "total": .optional(update.detail?.total),
+                ])
+            }
+        } catch let error where !Task.isCancelled {
+            throw ActionError(.pullFailed, "\(name) cannot be pulled: \(error)")
+        }
+        fleet.update(server) { $0.activity = nil }
+        guard let image = try await engine.image(name) else {
+            throw ActionError(.pullFailed, "\(name) is not there after its pull")
+        }
+        return image
+    }
+}
+
+extension ContainerSpec {
+    fileprivate var uid: String { labels.first { $0.name == Label.uid }?.value ?? name }
+}

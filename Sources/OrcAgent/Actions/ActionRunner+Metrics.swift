@@ -1,0 +1,42 @@
+import FoundationEssentials
+import OrcContract
+import OrcCore
+import OrcDocker
+
+extension ActionRunner {
+    /// What a server uses of the machine.
+    func stats(_ server: ServerID, _ arguments: JSON.Object) async throws -> Outcome {
+        _ = try report(server)
+        if let seconds = arguments["watch"]?.int, !meter.watch(server, seconds: seconds) {
+            throw ActionError(.busy, "too many servers are watched")
+        }
+        let isRaw = arguments["raw"]?.flag == true
+        guard let record = fleet[server], let container = record.container else {
+            return Outcome(data: Self.statsAnswer(nil, nil, isRaw ? .null : nil))
+        }
+        guard isRaw else { return Outcome(data: Self.statsAnswer(await meter.now(record), record, nil)) }
+        async let now = meter.now(record)
+        let document: [UInt8]
+        do { document = try await engine.statsDocument(of: container.id) } catch {
+            guard let metrics = await now else { throw error }
+            return Outcome(data: Self.statsAnswer(metrics, record, .null))  // the kernel tells what the engine does not
+        }
+        let metrics = await now
+        // One that cannot be read is handed on as it is, where it is JSON, and says nothing.
+        let stats = try? JSONDecoder().decode(ContainerStats.self, from: Data(document))
+        let raw = try? JSON.parse(document)
+        // Of a pair the speeds are those that it shows; podman's holds one reading alone.
+        let pair = stats.flatMap { meter.report($0, of: record) }
+        return Outcome(data: Self.statsAnswer(pair?.rates == nil ? metrics ?? pair : pair, record, raw ?? .null))
+    }
+
+    private static func statsAnswer(_ metrics: MetricsReport?, _ server: ServerRecord?, _ raw: JSON?) -> JSON {
+        let uptime = metrics == nil ? nil : server?.run.map { max(Date().timeIntervalSince($0), 0) }
+        var answer: JSON.Object = [
+            "metrics": metrics?.json ?? .null, "memory_percent": .rounded(metrics?.usage.memoryPercent, decimals: 2),
+            "uptime_s": .rounded(uptime, decimals: 0),
+        ]
+        if let raw { answer["raw"] = raw }
+        return .object(answer)
+    }
+}

@@ -1,0 +1,135 @@
+import FoundationEssentials
+package import Logging
+import OrcContract
+import OrcCore
+package import OrcDocker
+package import OrcMQTT
+import OrcMetrics
+import OrcPlans
+package import OrcStorage
+package import ServiceLifecycle
+
+/// The agent: everything between the bus and the engine, as services in the order of their dependency.
+package struct Agent: Sendable {
+    /// In this order they start; in the reverse order they end.
+    package let services: [any Service]
+
+    /// `options`: of the bus; client id, session and last will are set here.
+    package init(
+        _ settings: AgentSettings, bus options: MQTTConfiguration, engine: DockerClient, store: StateStore,
+        logger: Logger
+    )
+        throws
+    {
+        let instance = UUID().uuidString.lowercased()
+        let started = Date()
+        let presence = AgentPresence(
+            instance: instance, started: started, earlier: try store.begin(instance: instance, at: started))
+        let bus = MQTTConnection(Self.options(options, settings, presence), logger: logger)
+        let reports = RetainedPublisher(bus: bus)
+        let board = AgentReporter(
+            settings: settings, bus: bus, reports: reports, presence: presence, store: store, logger: logger)
+        let audit = AuditLog(store: store, keeps: settings.history, logger: logger)
+        let timetable = ScheduleTable(store: store, zones: settings.zones, zone: settings.zone)
+        try timetable.load(now: started)
+        let fleet = ServerRegistry(
+            topics: settings.topics, reports: reports, store: store, timetable: timetable, audit: audit,
+            publicIP: settings.publicIP, logger: logger)
+        let scheduler = Scheduler(
+            timetable: timetable, fleet: fleet, reports: reports, topics: settings.topics, logger: logger)
+        let reconciler = EngineReconciler(
+            engine: engine, fleet: fleet, settings: settings, board: board, store: store, logger: logger)
+        let followers = ConsoleFollowers(engine: engine, fleet: fleet, bus: bus, topics: settings.topics)
+        let meter = ServerMetricsCollector(
+            engine: engine, fleet: fleet, interval: settings.metricsInterval, logger: logger)
+        let watcher = HostMetricsCollector(
+            meter: HostSampler(folders: [("servers", settings.servers), ("backups", settings.backups)]),
+            limits: settings.limits, interval: settings.metricsInterval, fleet: fleet, reports: reports,
+            topics: settings.topics, logger: logger)
+        let watch = ConfigFolderWatcher()
+        let ledger = try CommandJournal(store: store, now: started, logger: logger)
+        let responder = ReplySender(bus: bus, reports: reports)
+        let plans = PlanUpdater(settings: settings, board: board, logger: logger)
+        let actions = ActionRunner(
+            settings: settings, engine: engine, store: store, fleet: fleet, board: board, reconciler: reconciler,
+            hostPaths: HostPathResolver(settings: settings, engine: engine), watch: watch, ledger: ledger,
+            responder: responder, followers: followers, meter: meter, scheduler: scheduler, audit: audit,
+            plans: plans, ending: ActionRunner.Ending(), logger: logger)
+        let lanes = ServerQueues(isLasting: { fleet[$0] != nil }) { job in await actions.perform(job) }
+        let dispatch = CommandDispatcher(actions: actions, lanes: lanes, responder: responder)
+        let inbox = CommandIntake(
+            bus: bus, reader: CommandParser(topics: settings.topics), ledger: ledger, responder: responder,
+            dispatch: dispatch, audit: audit, logger: logger)
+        let runner = DueScheduleLoop(
+            scheduler: scheduler, dispatch: dispatch, outcomes: actions.outcomes, topics: settings.topics,
+            logger: logger)
+        let session = BrokerSession(
+            bus: bus, reports: reports, presence: presence, board: board, fleet: fleet, inbox: inbox,
+            settings: settings,
+            logger: logger)
+        session.attach()
+        let keeper = ServerSupervisor(engine: engine, fleet: fleet, lanes: lanes, meter: meter, logger: logger)
+        scheduler.adoptPeons(from: settings.servers, now: started)
+        try Muster(settings: settings, store: store, fleet: fleet, watch: watch, logger: logger).call()
+        scheduler.begin()
+        services = [
+            LoopService(name: "bus") { await bus.run() }, BrokerSessionService(session: session, audit: audit),
+            LoopService(name: "reconciler") { await reconciler.run() },
+            LoopService(name: "keeper") { await keeper.run() },
+            LoopService(name: "followers") { await followers.run() },
+            LoopService(name: "meter") { await meter.run() },
+            LoopService(name: "machine") { await watcher.run() }, LoopService(name: "plans") { await plans.run() },
+            WatchService(watch: watch, fleet: fleet, keeper: keeper, logger: logger),
+            ServerQueueService(lanes: lanes, ending: actions.ending),
+            LoopService(name: "scheduler") { await runner.run() },
+            HeartbeatService(
+                session: session, board: board, fleet: fleet, reports: reports, ledger: ledger, audit: audit,
+                store: store, servers: settings.servers, logger: logger),
+        ]
+    }
+
+    private static func options(_ given: MQTTConfiguration, _ settings: AgentSettings, _ presence: AgentPresence)
+        -> MQTTConfiguration
+    {
+        var options = given
+        options.clientID = "peon-orc-\(settings.host)"  // fixed: a late will of the old link then harms nobody
+        options.sessionExpiry = 60
+        let topic = settings.topics.status(.agent)
+        options.will = { session in presence.will(session: session, topic: topic) }
+        options.keptPayload = CommandParser.maxBytes + 1
+        return options
+    }
+}
+
+/// Finds the servers whose folders are there, and has the broker forget those that are gone.
+struct Muster {
+    let settings: AgentSettings
+    let store: StateStore
+    let fleet: ServerRegistry
+    let watch: ConfigFolderWatcher
+    let logger: Logger
+
+    func call() throws {
+        let kept = try store.kept()
+        if let aside = store.aside {
+            fleet.announce(.storeDamaged, data: ["kept": .string(aside)])
+        }
+        if store.rowsAside > 0 {
+            logger.error(
+                "rows of the store cannot be read and are set aside", metadata: ["count": "\(store.rowsAside)"])
+            fleet.announce(.storeDamaged, data: ["rows": .optional(store.rowsAside)])
+        }
+        let (folders, complaints) = try ServerFolder.all(in: settings.servers)
+        for complaint in complaints {
+            logger.error("a server's folder cannot be read", metadata: ["error": "\(complaint)"])
+        }
+        for folder in folders {
+            fleet.add(ServerRecord(found: folder, kept: kept[folder.server], logger: logger))
+            watch.follow(folder.server, folder: folder.path)
+        }
+        // A folder that cannot be read may still be a server's: nothing is taken off the bus then.
+        guard complaints.isEmpty else { return }
+        fleet.noteComplete()
+        fleet.clearGone(try store.announced())
+    }
+}

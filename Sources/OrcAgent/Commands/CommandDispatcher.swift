@@ -1,0 +1,29 @@
+import OrcContract
+import OrcCore
+
+/// Sends a command to where its action is carried out: at once, beside all else, or down its server's lane.
+struct CommandDispatcher: Sendable {
+    let actions: ActionRunner
+    let lanes: ServerQueues
+    let responder: ReplySender
+
+    /// - Returns: false where there is no room for it; nobody has been told then.
+    func take(_ command: Command) async -> Bool {
+        if let refusal = actions.refusal(of: command) {
+            actions.finish(command, with: refusal)
+            return true
+        }
+        let job = ServerJob(command)
+        // A schedule waits for no word, and tries again where there is no room.
+        if command.origin == .bus { responder.accept(command) }
+        switch command.effect {
+        case .reads, .arranges:
+            // Whoever asks for a server that is just being made waits for it beside all else.
+            if let server = command.server, actions.isStillExpected(server) { return lanes.runBeside(job) }
+            await actions.perform(job)
+            return true
+        case .asks: return lanes.runBeside(job)
+        case .changes, .supersedes: return lanes.enqueue(job, for: command.server)
+        }
+    }
+}

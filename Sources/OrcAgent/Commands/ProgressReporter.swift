@@ -1,0 +1,30 @@
+import FoundationEssentials
+import OrcContract
+import OrcCore
+import Synchronization
+
+/// Tells the sender of a command how it goes on, at most once a second.
+final class ProgressReporter: Sendable {
+    private let command: Command?
+    private let responder: ReplySender
+    private let last = Mutex<ContinuousClock.Instant?>(nil)
+
+    init(_ command: Command?, responder: ReplySender) {
+        self.command = command
+        self.responder = responder
+    }
+
+    func report(_ data: JSON) {
+        guard let command else { return }  // what the agent does of its own accord has no sender
+        let now = ContinuousClock.now
+        let isDue = last.withLock { last in
+            if let last, now - last < .seconds(1) { return false }
+            last = now
+            return true
+        }
+        guard isDue else { return }
+        var reply = command.reply(.progress)
+        reply.data = data
+        responder.tell(reply, of: command)
+    }
+}

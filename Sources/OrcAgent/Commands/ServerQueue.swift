@@ -1,0 +1,157 @@
+import OrcContract
+import OrcCore
+import Synchronization
+
+/// One server's commands: one at a time, in the order in which they came.
+final class ServerQueue: Sendable {
+    private let perform: @Sendable (ServerJob) async -> Void
+    let state = Mutex(State())
+    private let wakeups: AsyncStream<Void>
+    private let wakeup: AsyncStream<Void>.Continuation
+
+    struct State {
+        var waiting: [Waiting] = []
+        var running: (job: ServerJob, task: Task<Void, Never>)?
+    }
+
+    struct Waiting {
+        let job: ServerJob
+        var isBrokenOff = false
+    }
+
+    /// - Parameter perform: does a job and answers it; cancelled, it ends at the next safe point.
+    init(perform: @escaping @Sendable (ServerJob) async -> Void) {
+        self.perform = perform
+        (wakeups, wakeup) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+    }
+
+    /// Puts a job at the end, and breaks off those before it that it takes the place of.
+    ///
+    /// - Returns: false where ``Limits/laneDepth`` jobs wait already.
+    func enqueue(_ job: ServerJob) -> Bool {
+        let isTaken = state.withLock { state in
+            // What ends a server must get through also where many starts wait.
+            guard state.waiting.count < (job.supersedes ? 2 : 1) * Limits.laneDepth else { return false }
+            for index in state.waiting.indices where job.breaksOff(state.waiting[index].job) {
+                state.waiting[index].isBrokenOff = true
+            }
+            if let running = state.running, job.breaksOff(running.job) {
+                running.task.cancel()
+                if job.verb == .kill { running.job.breaker.breakNow() }
+            }
+            state.waiting.append(Waiting(job: job))
+            return true
+        }
+        wakeup.yield()
+        return isTaken
+    }
+
+    /// Works until cancelled or closed; jobs that wait then are cancelled, and so answered.
+    func run(onIdle: () -> Void = {}) async {
+        for await _ in wakeups {
+            await workOff()
+            onIdle()
+        }
+        await workOff()
+    }
+
+    /// Closes the lane where nothing waits in it.
+    func closeIfIdle() -> Bool {
+        let isIdle = state.withLock { $0.waiting.isEmpty && $0.running == nil }
+        if isIdle { wakeup.finish() }
+        return isIdle
+    }
+
+    private func workOff() async {
+        while let (job, task) = startNext() {
+            await withTaskCancellationHandler {
+                await task.value
+            } onCancel: {
+                task.cancel()
+                job.breaker.breakNow()
+            }
+            state.withLock { $0.running = nil }
+        }
+    }
+
+    private func startNext() -> (ServerJob, Task<Void, Never>)? {
+        state.withLock { state in
+            guard !state.waiting.isEmpty else { return nil }
+            let next = state.waiting.removeFirst()
+            let task = Task { await perform(next.job) }
+            if next.isBrokenOff || Task.isCancelled { task.cancel() }
+            state.running = (next.job, task)
+            return (next.job, task)
+        }
+    }
+}
+
+/// The lanes of all servers, and one for the agent's own work.
+final class ServerQueues: Sendable {
+    private let perform: @Sendable (ServerJob) async -> Void
+    private let isLasting: @Sendable (ServerID) -> Bool
+    private let lanes = Mutex<[ServerID?: ServerQueue]>([:])
+    private let opened: AsyncStream<Opening>
+    private let open: AsyncStream<Opening>.Continuation
+    /// Jobs that run beside the lanes now.
+    private let besides = Atomic(0)
+
+    private enum Opening: Sendable {
+        case lane(ServerID?, ServerQueue)
+        case beside(ServerJob)
+    }
+
+    /// `isLasting`: whether a server's lane is kept when it has nothing to do; the others go, so that commands for
+    /// servers that never come to be leave nothing behind.
+    init(isLasting: @escaping @Sendable (ServerID) -> Bool, perform: @escaping @Sendable (ServerJob) async -> Void) {
+        self.isLasting = isLasting
+        self.perform = perform
+        (opened, open) = AsyncStream.makeStream(bufferingPolicy: .unbounded)  // as many as lanes are open
+    }
+
+    func enqueue(_ job: ServerJob, for server: ServerID?) -> Bool {
+        lanes.withLock { lanes in
+            if let lane = lanes[server] { return lane.enqueue(job) }
+            let lane = ServerQueue(perform: perform)
+            lanes[server] = lane
+            open.yield(.lane(server, lane))
+            return lane.enqueue(job)
+        }
+    }
+
+    /// Carries out what changes nothing, at once, beside all else.
+    ///
+    /// - Returns: false where ``Limits/questions`` such jobs run already.
+    func runBeside(_ job: ServerJob) -> Bool {
+        guard besides.add(1, ordering: .relaxed).oldValue < Limits.questions else {
+            besides.subtract(1, ordering: .relaxed)
+            return false
+        }
+        open.yield(.beside(job))
+        return true
+    }
+
+    /// Runs every lane until cancelled.
+    func run() async {
+        await withDiscardingTaskGroup { group in
+            for await opening in opened {
+                switch opening {
+                case .lane(let server, let lane):
+                    group.addTask { await lane.run { self.closeIfNeedless(server, lane) } }
+                case .beside(let job):
+                    group.addTask {
+                        await self.perform(job)
+                        self.besides.subtract(1, ordering: .relaxed)
+                    }
+                }
+            }
+        }
+    }
+
+    private func closeIfNeedless(_ server: ServerID?, _ lane: ServerQueue) {
+        guard let server, !isLasting(server) else { return }
+        lanes.withLock { lanes in
+            if lane.closeIfIdle() { lanes[server] = nil }
+        }
+    }
+}

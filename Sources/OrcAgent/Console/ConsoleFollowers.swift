@@ -1,0 +1,153 @@
+import FoundationEssentials
+import Logging
+import OrcContract
+import OrcCore
+import OrcDocker
+import OrcMQTT
+import OrcPlans
+import Synchronization
+
+/// Publishes what servers print, each for as long as somebody asks.
+///
+/// The engine's log is read, never the game's own output: a broker or a client that is slow costs lines, which are
+/// counted, and never holds up a game.
+final class ConsoleFollowers: Sendable {
+    private let engine: DockerClient
+    private let fleet: ServerRegistry
+    private let bus: MQTTConnection
+    private let topics: Topics
+    private let leases = Mutex<[ServerID: ContinuousClock.Instant]>([:])
+    private let opened: AsyncStream<ServerID>
+    private let open: AsyncStream<ServerID>.Continuation
+
+    /// How many servers can be followed at once.
+    private static let most = 64
+
+    init(engine: DockerClient, fleet: ServerRegistry, bus: MQTTConnection, topics: Topics) {
+        self.engine = engine
+        self.fleet = fleet
+        self.bus = bus
+        self.topics = topics
+        (opened, open) = AsyncStream.makeStream(bufferingPolicy: .unbounded)  // at most ``most`` are open
+    }
+
+    /// Follows a server for so many seconds from now; 0 ends it.
+    ///
+    /// - Returns: false where too many are followed already.
+    func follow(_ server: ServerID, seconds: Int) -> Bool {
+        let end = ContinuousClock.now + .seconds(seconds)
+        let isOpen = leases.withLock { leases -> Bool? in
+            if leases[server] != nil {
+                leases[server] = end
+                return true
+            }
+            guard leases.count < Self.most else { return nil }
+            if seconds > 0 { leases[server] = end }
+            return seconds == 0
+        }
+        if isOpen == false { open.yield(server) }
+        return isOpen != nil
+    }
+
+    /// Works until cancelled.
+    func run() async {
+        await withDiscardingTaskGroup { group in
+            for await server in opened { group.addTask { await self.serve(server) } }
+        }
+    }
+
+    private func serve(_ server: ServerID) async {
+        let batch = ConsoleBatch()
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.read(server, into: batch) }
+            while !Task.isCancelled, lives(server) {
+                do { try await Task.sleep(for: ConsoleBatch.interval) } catch { break }
+                send(batch, of: server)
+            }
+            group.cancelAll()
+        }
+    }
+
+    /// Whether the lease still runs; one that has run out is closed.
+    private func lives(_ server: ServerID) -> Bool {
+        leases.withLock { leases in
+            if let end = leases[server], end > .now { return true }
+            leases[server] = nil
+            return false
+        }
+    }
+
+    /// Reads one run after the other, until cancelled.
+    private func read(_ server: ServerID, into batch: ConsoleBatch) async {
+        var from = Date()
+        while !Task.isCancelled {
+            if let record = fleet[server], record.isRunning, let container = record.container {
+                let secrets = record.secrets
+                var reader = TimestampedLines(after: from)
+                // Lost with its engine, or ended with its container: it is gone on with after the last line.
+                try? await engine.followLog(of: container.id, since: from, isStamped: true) { bytes in
+                    batch.add(reader.lines(in: bytes)) { secrets.hidden(in: $0) }
+                }
+                from = reader.last
+            }
+            do { try await Task.sleep(for: .milliseconds(250)) } catch { return }
+        }
+    }
+
+    private func send(_ batch: ConsoleBatch, of server: ServerID) {
+        var (lines, dropped) = batch.take()
+        guard !lines.isEmpty || dropped > 0 else { return }
+        let topic = topics.console(server)
+        let room = bus.packetLimit.map { max($0 - topic.utf8.count - 256, 0) } ?? .max
+        var payload = ConsoleReport.json(lines, dropped: dropped, at: Date()).bytes
+        while payload.count > room, !lines.isEmpty {
+            let left = lines.count / 2
+            dropped += lines.count - left
+            lines = lines.suffix(left)
+            payload = ConsoleReport.json(lines, dropped: dropped, at: Date()).bytes
+        }
+        var message = OutgoingMessage(topic, payload, quality: .atMostOnce)
+        message.expiry = 60
+        // What the broker does not take now has been printed long before it does.
+        guard !bus.isBusy, case .sent = bus.publish(message) else { return batch.drop(lines.count + dropped) }
+    }
+}
+
+/// What has been printed since the last message, within bounds.
+final class ConsoleBatch: Sendable {
+    static let interval = Duration.milliseconds(250)
+    /// Of one message.
+    private static let most = (lines: 200, bytes: 16 << 10)
+
+    private let state = Mutex(State())
+
+    private struct State {
+        var lines: [String] = []
+        var bytes = 0
+        var dropped = 0
+    }
+
+    /// `treat`: called for the lines that are kept, of which there are few.
+    func add(_ lines: [String], treat: (String) -> String) {
+        state.withLock { state in
+            for line in lines {
+                guard state.lines.count < Self.most.lines, state.bytes < Self.most.bytes else {
+                    state.dropped += 1
+                    continue
+                }
+                let treated = treat(line)
+                state.lines.append(treated)
+                state.bytes += treated.utf8.count
+            }
+        }
+    }
+
+    func take() -> (lines: [String], dropped: Int) {
+        state.withLock { state in
+            defer { state = State() }
+            return (state.lines, state.dropped)
+        }
+    }
+
+    func drop(_ count: Int) { state.withLock { $0.dropped += count } }
+}

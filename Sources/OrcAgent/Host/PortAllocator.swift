@@ -1,0 +1,118 @@
+import OrcContract
+import OrcCore
+import OrcPlans
+import Synchronization
+
+/// The ports that creations which are under way have chosen: two at once must not choose the same.
+final class PortReservations: Sendable {
+    private let chosen = Mutex<[ServerID: [PlanPort]]>([:])
+
+    /// Chooses by `book`, and by what others have chosen meanwhile.
+    func choose(
+        for server: ServerID, from groups: [[PlanPort]], numbers: [String: Int], by book: PortAllocator
+    ) throws -> [PlanPort] {
+        try chosen.withLock { chosen in
+            var book = book
+            for (other, ports) in chosen where other != server {
+                for port in ports {
+                    for transport in port.transports {
+                        book.add(port.number, transport, at: port.address, holder: "the server \(other)")
+                    }
+                }
+            }
+            let choice = try book.choose(from: groups, numbers: numbers)
+            chosen[server] = choice
+            return choice
+        }
+    }
+
+    func release(_ server: ServerID) { chosen.withLock { $0[server] = nil } }
+}
+
+/// Which ports are held, and by whom: pure.
+struct PortAllocator {
+    private struct Key: Hashable {
+        let number: Int
+        let transport: PlanPort.Transport
+    }
+
+    private struct Holding {
+        let address: BoundAddress
+        let holder: String
+    }
+
+    private typealias Book = [Key: [Holding]]
+
+    /// In use now: nobody else can have them.
+    private var used: Book = [:]
+    /// Of servers that do not run: better left free.
+    private var reserved: Book = [:]
+
+    /// `address`: where the port is held; nil for every address of the machine.
+    mutating func add(_ number: Int, _ transport: PlanPort.Transport, at address: String? = nil, holder: String) {
+        add(number, transport, at: BoundAddress(address), holder: holder)
+    }
+
+    mutating func add(_ number: Int, _ transport: PlanPort.Transport, at address: BoundAddress, holder: String) {
+        used[Key(number: number, transport: transport), default: []].append(Holding(address: address, holder: holder))
+    }
+
+    mutating func reserve(_ number: Int, _ transport: PlanPort.Transport, at address: String? = nil, holder: String) {
+        reserved[Key(number: number, transport: transport), default: []].append(
+            Holding(address: BoundAddress(address), holder: holder))
+    }
+
+    private static func holder(
+        of number: Int, _ transport: PlanPort.Transport, at address: String?, in book: Book
+    ) -> String? {
+        let wanted = BoundAddress(address)
+        return book[Key(number: number, transport: transport)]?.first { $0.address.meets(wanted) }?.holder
+    }
+
+    struct Conflict: Error, CustomStringConvertible {
+        let number: Int
+        let transport: PlanPort.Transport
+        let holder: String
+
+        var description: String { "port \(number)/\(transport.rawValue) is held by \(holder)" }
+    }
+
+    /// The first group that is wholly free; where none is, the first that only stopped servers hold.
+    ///
+    /// `numbers`: the owner's own numbers, by the ports' names.
+    func choose(from groups: [[PlanPort]], numbers: [String: Int]) throws -> [PlanPort] {
+        let groups = groups.map { group in
+            group.map { port in
+                var port = port
+                port.number = numbers[port.name] ?? port.number
+                return port
+            }
+        }
+        guard let first = groups.first else { return [] }
+        if let free = groups.first(where: { conflict(of: $0, in: [used, reserved]) == nil }) { return free }
+        if let free = groups.first(where: { conflict(of: $0, in: [used]) == nil }) { return free }
+        throw ActionError(.portInUse, conflict(of: first, in: [used])?.description ?? "no port group is free")
+    }
+
+    func holder(of ports: [ContainerSpec.PublishedPort]) -> Conflict? {
+        for port in ports {
+            if let holder = Self.holder(of: port.number, port.transport, at: port.address, in: used) {
+                return Conflict(number: port.number, transport: port.transport, holder: holder)
+            }
+        }
+        return nil
+    }
+
+    private func conflict(of group: [PlanPort], in books: [Book]) -> Conflict? {
+        for port in group {
+            for transport in port.transports {
+                for book in books {
+                    if let holder = Self.holder(of: port.number, transport, at: port.address, in: book) {
+                        return Conflict(number: port.number, transport: transport, holder: holder)
+                    }
+                }
+            }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,81 @@
+import FoundationEssentials
+import Logging
+import OrcContract
+import OrcCore
+import Subprocess
+
+/// What `docker login` of the agent's user left for the registry of an image (docker's `config.json`): for that registry alone.
+struct RegistryLogin {
+    let image: String
+    let logger: Logger
+    var environment = ProcessInfo.processInfo.environment
+
+    /// The name that Docker's own registry has in the file.
+    private static let docker = "https://index.docker.io/v1/"
+    private static let mostBytes = 1 << 20
+    private static let patience = Duration.seconds(10)
+
+    /// The value of `X-Registry-Auth`; nil where there is no login.
+    func header() async -> String? {
+        guard let reference = ImageReference(image), let config = config() else { return nil }
+        let names = reference.registry.map { [$0, "https://\($0)", "http://\($0)"] } ?? [Self.docker, "docker.io"]
+        for name in names {
+            if let helper = config["credHelpers"]?[name]?.string ?? config["credsStore"]?.string,
+                let login = await ask(helper, for: name)
+            {
+                return Self.header(login)
+            }
+            if let entry = config["auths"]?[name], let login = Self.login(entry, name) { return Self.header(login) }
+        }
+        return nil
+    }
+
+    private func config() -> JSON? {
+        let folder = environment["DOCKER_CONFIG"] ?? environment["HOME"].map { "\($0)/.docker" }
+        // Without one nobody has logged in.
+        guard let folder, let data = try? Data(contentsOf: URL(filePath: "\(folder)/config.json")),
+            data.count <= Self.mostBytes
+        else { return nil }
+        return try? JSON.parse(Array(data))
+    }
+
+    /// An entry of `auths`: `user:password` in Base64, or a token.
+    private static func login(_ entry: JSON, _ name: String) -> JSON.Object? {
+        if let token = entry["identitytoken"]?.string, !token.isEmpty {
+            return ["identitytoken": .string(token), "serveraddress": .string(name)]
+        }
+        guard
+            let text = entry["auth"]?.string.flatMap({ Data(base64Encoded: $0) }).map({
+                String(decoding: $0, as: UTF8.self)
+            }),
+            let colon = text.firstIndex(of: ":")
+        else { return nil }
+        return [
+            "username": .string(String(text[..<colon])), "password": .string(String(text[text.index(after: colon)...])),
+            "serveraddress": .string(name),
+        ]
+    }
+
+    /// Asks a helper program, as Docker does (github.com/docker/docker-credential-helpers).
+    private func ask(_ helper: String, for name: String) async -> JSON.Object? {
+        guard helper.utf8.allSatisfy({ $0.isAlphanumeric || "._-".utf8.contains($0) }) else { return nil }
+        do {
+            let result = try await Subprocess.run(
+                .name("docker-credential-\(helper)"), arguments: ["get"], input: .string(name, using: UTF8.self),
+                output: .string(limit: 64 << 10), error: .discarded)
+            guard result.terminationStatus.isSuccess, let json = try? JSON.parse(result.standardOutput),
+                let secret = json["Secret"]?.string, let user = json["Username"]?.string
+            else { return nil }
+            if user == "<token>" { return ["identitytoken": .string(secret), "serveraddress": .string(name)] }
+            return ["username": .string(user), "password": .string(secret), "serveraddress": .string(name)]
+        } catch {
+            logger.warning("a registry's login cannot be had", metadata: ["helper": "\(helper)", "error": "\(error)"])
+            return nil
+        }
+    }
+
+    /// Base64 of the kind that stands in URLs, as the engine reads it.
+    private static func header(_ login: JSON.Object) -> String {
+        Data(JSON.object(login).bytes).base64EncodedString().replacing("+", with: "-").replacing("/", with: "_")
+    }
+}

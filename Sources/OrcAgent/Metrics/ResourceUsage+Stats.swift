@@ -1,0 +1,50 @@
+import FoundationEssentials
+import OrcContract
+import OrcCore
+import OrcDocker
+
+extension ResourceUsage {
+    /// What the engine's document tells; nil where the container did not run.
+    init?(_ stats: ContainerStats, run: String, readAt: Double) {
+        guard let counted = Timestamp.engineSeconds(stats.read), let cpu = stats.cpu, cpu.usage.total > 0 else {
+            return nil
+        }
+        self.init(source: .engine, run: run, readAt: readAt)
+        countedAt = counted
+        cpuSeconds = Double(cpu.usage.total) / 1e9
+        memoryBytes = ResourceUsage.memory(
+            stats.memory?.usage.map(Int.init(clamping:)),
+            inactiveFile: stats.memory?.inactiveFile.map(Int.init(clamping:)))
+        memoryLimitBytes = stats.memory?.limit.map(Int.init(clamping:))
+        if let networks = stats.networks, !networks.isEmpty {
+            networkReceivedBytes = Self.sum(networks.values.map(\.received))
+            networkSentBytes = Self.sum(networks.values.map(\.sent))
+        }
+        diskReadBytes = stats.block?.sum(of: "read").map(Int.init(clamping:))
+        diskWrittenBytes = stats.block?.sum(of: "write").map(Int.init(clamping:))
+        processes = stats.processes?.current.map(Int.init(clamping:))
+    }
+
+    /// The reading before, of a document that holds two; of it the CPU alone is told.
+    static func earlier(in stats: ContainerStats, run: String, readAt: Double) -> ResourceUsage? {
+        guard let now = Timestamp.engineSeconds(stats.read),
+            let counted = stats.preread.flatMap(Timestamp.engineSeconds), let cpu = stats.earlierCPU,
+            cpu.usage.total > 0
+        else { return nil }
+        var usage = ResourceUsage(source: .engine, run: run, readAt: readAt - (now - counted))
+        usage.countedAt = counted
+        usage.cpuSeconds = Double(cpu.usage.total) / 1e9
+        return usage
+    }
+
+    private static func sum(_ numbers: [UInt64]) -> Int {
+        Int(clamping: numbers.reduce(UInt64(0)) { $0.addingReportingOverflow($1).partialValue })
+    }
+}
+
+extension Timestamp {
+    /// A time as the engine writes it, in seconds since 2001, with all its decimals and in any zone; nil for its zero time.
+    static func engineSeconds(_ text: String) -> Double? {
+        text.hasPrefix("0001-") ? nil : date(text)?.timeIntervalSinceReferenceDate
+    }
+}

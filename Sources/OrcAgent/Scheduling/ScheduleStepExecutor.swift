@@ -1,0 +1,277 @@
+import FoundationEssentials
+import OrcContract
+import OrcCore
+import OrcPlans
+
+/// Takes the steps of a run at one place, as commands, one after the other.
+struct ScheduleStepExecutor: Sendable {
+    let run: ScheduleExecution
+    let place: Place
+    let runner: DueScheduleLoop
+
+    /// Where steps are taken: at a server, or by the agent.
+    enum Place: Sendable {
+        case server(ServerID)
+        case agent
+
+        var key: String { if case .server(let server) = self { server.uid } else { "" } }
+    }
+
+    /// What has come of the steps.
+    enum End: Sendable, Equatable {
+        case done
+        case failed(String)
+        case skipped(String)
+        case calledOff
+        /// The agent is about to end, or has ended in the middle.
+        case agentEnds
+    }
+
+    /// Seconds by which a warning may be late; a later one is left out.
+    private static let lateness: TimeInterval = 5
+    /// Half-seconds for which a command waits whose server has too much to do.
+    private static let patience = 120
+
+    private var fleet: ServerRegistry { runner.fleet }
+    private var isEnding: Bool { Task.isCancelled || runner.dispatch.actions.ending.hasBegun }
+
+    /// Why nothing is to be begun there; where players are warned first it is looked at when the time has come.
+    var firstObstacle: String? {
+        if run[place.key] != nil { return nil }
+        return run.schedule.steps.first?.isWarning == true ? unknownServer : obstacle
+    }
+
+    private var unknownServer: String? {
+        if case .server(let id) = place, fleet[id].map(\.isDestroyed) ?? true { "unknown_server" } else { nil }
+    }
+
+    /// Why nothing is to be done there now; nil where something is.
+    private var obstacle: String? {
+        guard case .server(let id) = place else { return nil }
+        guard let server = fleet[id], !server.isDestroyed else { return "unknown_server" }
+        if run.schedule.onlyIf.contains(.running), !server.condition.state.isUp { return "not_running" }
+        // As long as nobody counts them it is not known that there are none.
+        if run.schedule.onlyIf.contains(.empty) { return "players_unknown" }
+        return nil
+    }
+
+    func takeSteps() async -> End {
+        if case .ended(let end)? = run[place.key] { return end }
+        let end = await takeLeftSteps()
+        guard end != .agentEnds, run.schedule.owner.game != nil else { return end }
+        // Others may take long: the next run of the agent must not begin here anew.
+        do { try runner.timetable.note([place.key: .ended(end)], of: run) } catch { return .failed("\(error)") }
+        return end
+    }
+
+    private func takeLeftSteps() async -> End {
+        let left = run[place.key]
+        // Whether what it is for has been begun: from then on it is seen through.
+        var isBegun = left?.step.map { !run.schedule.steps[$0].isWarning } ?? false
+        var failure: String?
+        for (index, step) in run.schedule.steps.enumerated() where index >= left?.step ?? 0 {
+            if left == .over(index) { continue }
+            let cutOff = left == .begun(index) ? cutOff(step) : .again
+            if case .failed(let reason) = cutOff { failure = failure ?? reason }
+            if cutOff != .again {
+                // Nothing is to be done about it.
+            } else if step.isWarning {
+                if await isTime(for: step), obstacle == nil { await warn(step, index) }
+            } else {
+                guard await isTime(for: step) else { return isEnding ? .agentEnds : .calledOff }
+                if !isBegun, let obstacle { return .skipped(obstacle) }
+                if !isBegun {
+                    runner.timetable.noteBegun(run)
+                    runner.scheduler.noteChange(of: [run.schedule.owner])
+                }
+                isBegun = true
+                if let reason = await take(step, index) { failure = failure ?? reason }
+            }
+            if isEnding { return .agentEnds }
+            if failure != nil, !run.schedule.goesOn { break }
+            if run.isCalledOff, index + 1 < run.schedule.steps.count { return .calledOff }
+        }
+        return failure.map { .failed($0) } ?? .done
+    }
+
+    /// Warns, and waits for that no longer than until the next step's time: what it is for holds up nothing.
+    private func warn(_ step: Schedule.Step, _ index: Int) async {
+        let next = run.schedule.steps.dropFirst(index + 1).first { $0.offset != nil }
+        let limit = next.flatMap { run.schedule.date(of: $0, in: run.occurrence) } ?? run.occurrence.at
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { _ = await take(step, index) }
+            group.addTask { await run.nap(.seconds(max(limit.timeIntervalSinceNow, 0))) }
+            await group.next()
+            group.cancelAll()
+        }
+    }
+
+    /// Waits until a step's own time, by the clock on the wall.
+    ///
+    /// - Returns: false where the run is called off meanwhile, the agent ends, or a warning would be late.
+    private func isTime(for step: Schedule.Step) async -> Bool {
+        if let date = run.schedule.date(of: step, in: run.occurrence) {
+            if step.isWarning, isLate(step) { return false }
+            while date.timeIntervalSinceNow > 0, !run.isCalledOff, !isEnding {
+                await run.nap(DueScheduleLoop.pause(until: date))
+            }
+        }
+        return !run.isCalledOff && !isEnding
+    }
+
+    /// What is to be made of a step that the agent's death cut off after it was begun.
+    private enum CutOff: Equatable {
+        case over
+        case failed(String)
+        case again
+    }
+
+    private func cutOff(_ step: Schedule.Step) -> CutOff {
+        if step.isWarning || isSeenThrough(step) { return .over }
+        if step.isRepeatable || isWanted(step) { return .again }
+        if let command = command(step) { runner.dispatch.actions.noteCutOff(command) }
+        return .failed("interrupted: the agent ended during \(step.action.name)")
+    }
+
+    /// Whether the owner wants just now what the step is to bring about: then taking it again does no harm.
+    private func isWanted(_ step: Schedule.Step) -> Bool {
+        guard case .server(let id) = place, let desired = step.desired else { return false }
+        return fleet[id]?.desired == desired
+    }
+
+    /// Whether a restart has come about, or the agent brings it to its end by itself.
+    private func isSeenThrough(_ step: Schedule.Step) -> Bool {
+        guard step.isRestart, case .server(let id) = place, let server = fleet[id] else { return false }
+        let isUnderWay = server.step != .none || server.leftStep != nil || server.needsRestore
+        return isUnderWay || server.run.map { $0 > run.fired } ?? false
+    }
+
+    /// - Returns: why it failed; nil where it did not.
+    private func take(_ step: Schedule.Step, _ index: Int) async -> String? {
+        guard let command = command(step) else { return nil }
+        let reply = await self.reply(to: command) {
+            if step.isWarning, run.isCalledOff || isLate(step) {
+                throw ActionError(.expired, "it would have come too late")
+            }
+            try runner.timetable.note([place.key: .begun(index)], of: run)
+        }
+        if let reply, reply.status == .error {
+            let secrets = runner.dispatch.actions.secrets(of: command)
+            let reason = "\(step.action.name): \(reply.code?.rawValue ?? ""): \(reply.error ?? "")"
+            return secrets.hidden(in: reason).printable.prefix(bytes: 256)
+        }
+        guard reply != nil, index + 1 < run.schedule.steps.count, !isEnding else { return nil }
+        do { try runner.timetable.note([place.key: .over(index)], of: run) } catch { return "\(error)" }
+        return nil
+    }
+
+    /// Whether a warning would come late.
+    private func isLate(_ step: Schedule.Step) -> Bool {
+        run.schedule.date(of: step, in: run.occurrence).map { $0.timeIntervalSinceNow < -Self.lateness } ?? false
+    }
+
+    private func command(_ step: Schedule.Step) -> Command? {
+        let topics = runner.topics
+        let (target, topic): (Command.Target, String)
+        switch (place, step.action) {
+        case (.server(let server), .server(let action)):
+            (target, topic) = (.server(server, action), topics.command(action, server.sid))
+        case (.agent, .agent(let action)): (target, topic) = (.agent(action), topics.command(action))
+        case (.server, .agent), (.agent, .server): return nil  // no reader of schedules lets that through
+        }
+        guard let mirror = topics.result(ofCommand: topic) else { return nil }
+        var command = Command(
+            target: target, id: nil, arguments: step.arguments,
+            route: ReplyRoute(mirror: mirror, topic: nil, correlation: nil), by: nil, receivedAt: Date())
+        command.origin = .schedule(run.schedule.id)
+        return command
+    }
+
+    /// The last word on a command, which waits where its server has too much to do just then.
+    private func reply(to command: Command, begin: @escaping @Sendable () throws -> Void) async -> Reply? {
+        let replies = runner.outcomes.expect(command, begin: begin)
+        for attempt in 0... {
+            if await runner.dispatch.take(command) { break }
+            guard attempt < Self.patience, !isEnding else {
+                runner.dispatch.actions.finish(command, with: ActionError(.busy, "too many commands wait"))
+                break
+            }
+            await AsyncSignal().wait(.milliseconds(500))
+        }
+        for await reply in replies { return reply }
+        return nil
+    }
+}
+
+extension ScheduleStepExecutor.End {
+    /// What a run comes to: what failed anywhere has failed.
+    static func outcome(of ends: [Self]) -> (ScheduleRun.Outcome, String?) {
+        var (isDone, isCalledOff, skipped): (Bool, Bool, String?) = (false, false, nil)
+        for end in ends {
+            switch end {
+            case .failed(let reason): return (.failed, reason)
+            case .calledOff: isCalledOff = true
+            case .skipped(let reason): skipped = reason
+            case .done, .agentEnds: isDone = true
+            }
+        }
+        if isCalledOff { return (.cancelled, "it was called off") }
+        return isDone ? (.done, nil) : (.skipped, skipped)
+    }
+
+    /// As it stands in the store.
+    var text: String {
+        switch self {
+        case .done: "done"
+        case .failed(let reason): "failed \(reason)"
+        case .skipped(let reason): "skipped \(reason)"
+        case .calledOff: "called_off"
+        case .agentEnds: "agent_ends"
+        }
+    }
+
+    init(text: String) {
+        if text == "done" {
+            self = .done
+        } else if text == "called_off" {
+            self = .calledOff
+        } else if text.hasPrefix("skipped ") {
+            self = .skipped(String(text.dropFirst("skipped ".count)))
+        } else {
+            self = .failed(text.hasPrefix("failed ") ? String(text.dropFirst("failed ".count)) : text)
+        }
+    }
+}
+
+extension Schedule.Step {
+    /// What is wanted of the server from when it is begun; nil where it changes nothing about that.
+    fileprivate var desired: DesiredState? {
+        guard case .server(let action) = action else { return nil }
+        switch action {
+        case .start, .restart: return .running
+        case .stop, .kill: return .stopped
+        case .power:
+            switch arguments["state"]?.string.flatMap(PowerWord.init) {
+            case .off?, .stop?: return .stopped
+            case .on?, .start?, .restart?, nil: return .running
+            }
+        case .create, .pause, .unpause, .description, .destroy, .eradicate, .get, .stats, .logs, .console, .schedule,
+            .unschedule, .cancel:
+            return nil
+        }
+    }
+
+    fileprivate var isRestart: Bool {
+        action == .server(.restart)
+            || action == .server(.power) && arguments["state"]?.string.flatMap(PowerWord.init) == .restart
+    }
+
+    /// Whether taking it twice does no harm, whatever is wanted.
+    fileprivate var isRepeatable: Bool {
+        switch action.spec.effect {
+        case .reads, .asks: true
+        case .changes, .arranges, .supersedes:
+            [.server(.pause), .server(.unpause), .server(.description)].contains(action)
+        }
+    }
+}

@@ -1,0 +1,82 @@
+import FoundationEssentials
+import OrcContract
+import OrcCore
+import Synchronization
+
+/// What the timetable is asked.
+extension ScheduleTable {
+    var count: Int { state.withLock { $0.entries.count } }
+    var nextStart: Date? { state.withLock { $0.queue.last?.start } }
+    var last: JSON { state.withLock { $0.last } }
+    var owners: [Schedule.Owner] { state.withLock { Array($0.owned.keys) } }
+
+    func schedule(_ id: String) -> Schedule? { state.withLock { $0.entries[id]?.schedule } }
+
+    /// Whether a schedule is there, and is to come yet.
+    func isPending(_ id: String) -> Bool { state.withLock { $0.entries[id]?.next != nil } }
+
+    func standing(_ id: String) -> ScheduleReport? {
+        state.withLock { state in state.entries[id].map { standing($0, state) } }
+    }
+
+    func outlook(of server: ServerID) -> Outlook {
+        state.withLock { state in
+            let own = state.outlooks[.server(server)] ?? Outlook()
+            return own.sooner(state.outlooks[.game(server.game)] ?? Outlook())
+        }
+    }
+
+    /// The schedules that concern a server, the soonest first, and how many there are.
+    func standings(of server: ServerID, most: Int) -> (standings: [ScheduleReport], total: Int) {
+        state.withLock { state in
+            let owned = [Schedule.Owner.server(server), .game(server.game)].flatMap { state.owned[$0] ?? [] }
+            let dates = owned.compactMap { id in
+                state.entries[id].map { (date: next($0, state)?.at ?? .distantFuture, id: id) }
+            }
+            let soonest = dates.sorted { ($0.date, $0.id) < ($1.date, $1.id) }.prefix(most)
+            return (soonest.compactMap { state.entries[$0.id] }.map { standing($0, state) }, dates.count)
+        }
+    }
+
+    /// Those behind an id, in the order of their ids.
+    func standings(of server: ServerID?, after id: String?, limit: Int) -> (standings: [ScheduleReport], total: Int) {
+        state.withLock { state in
+            let owned = server.map { server in
+                [Schedule.Owner.server(server), .game(server.game)].flatMap { state.owned[$0] ?? [] }
+            }
+            let ids = (owned ?? Array(state.entries.keys)).sorted()
+            let page = ids.drop { id != nil && $0 <= id ?? "" }.prefix(limit)
+            return (page.compactMap { state.entries[$0] }.map { standing($0, state) }, ids.count)
+        }
+    }
+
+    /// Those that come soonest; first those that have been announced already.
+    func upcoming(most: Int) -> [ScheduleReport] {
+        state.withLock { state in
+            let announced = state.running.values.filter { $0.isAhead() }.map(\.schedule.id).sorted()
+            let ids = announced + state.queue.suffix(most).reversed().map(\.id).filter { !announced.contains($0) }
+            return ids.prefix(most).compactMap { state.entries[$0] }.map { standing($0, state) }
+        }
+    }
+
+    /// When it comes next: a time that has only been announced is still to come.
+    func next(_ entry: Entry, _ state: State) -> Schedule.Occurrence? {
+        if let run = state.running[entry.schedule.id], run.isAhead(), run.schedule === entry.schedule {
+            return run.occurrence
+        }
+        return entry.next
+    }
+
+    private func standing(_ entry: Entry, _ state: State) -> ScheduleReport {
+        var standing = ScheduleReport(entry.schedule)
+        standing.next = next(entry, state)
+        standing.last = entry.last
+        standing.isRunning = state.running[entry.schedule.id] != nil
+        standing.problem = entry.problem
+        let date = standing.next?.at ?? entry.schedule.onceDate
+        if let date, let rules = try? rules(entry.schedule) {  // a zone that cannot be read is told as the problem
+            standing.offset = rules.offset(at: Int(date.timeIntervalSince1970.rounded(.down)))
+        }
+        return standing
+    }
+}

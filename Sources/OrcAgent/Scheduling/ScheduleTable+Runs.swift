@@ -1,0 +1,238 @@
+import FoundationEssentials
+import OrcContract
+import OrcCore
+import OrcStorage
+import Synchronization
+
+extension ScheduleTable {
+    /// Something whose time has come.
+    enum Due: Sendable {
+        /// `after`: the first time that was missed before it.
+        case run(ScheduleExecution, after: Schedule.Occurrence?)
+        case missed(ScheduleExecution)
+        /// It still runs from the time before.
+        case overlaps(ScheduleExecution)
+    }
+
+    /// How many are begun in one go; the others follow at once.
+    private static let batch = 256
+
+    /// Takes what is due: on the disk, as begun or seen to, before it is answered.
+    func takeDue(now: Date) throws -> [Due] {
+        try state.withLock { state in
+            var due: [Due] = []
+            var handled: [(id: String, until: Date)] = []
+            let begun = state.queue.suffix(Self.batch).reversed().prefix { $0.start <= now }
+            for entry in begun.compactMap({ state.entries[$0.id] }) {
+                let (found, until) = look(at: entry, now: now, state)
+                if let found { due.append(found) }
+                handled.append((entry.schedule.id, until))
+            }
+            guard !begun.isEmpty else { return [] }
+            try store.note(handled: handled, beginning: due.compactMap(\.keptRun))
+            for case .run(let run, _) in due { state.running[run.schedule.id] = run }
+            state.queue.removeLast(begun.count)
+            for (id, until) in handled {
+                guard var entry = state.entries[id] else { continue }
+                entry.handled = until
+                if let queued = add(entry, in: &state, now: now) { enqueue(queued, in: &state) }
+            }
+            for owner in Set(handled.compactMap { state.entries[$0.id]?.schedule.owner }) {
+                look(at: owner, in: &state)
+            }
+            return due
+        }
+    }
+
+    /// What has come of an entry, and until when it has been seen to then; nil where it is not due after all.
+    private func look(at entry: Entry, now: Date, _ state: State) -> (Due?, Date) {
+        // A zone that cannot be read leaves nothing in the queue.
+        let verdict = entry.schedule.verdict(of: entry, now: now, zone: try? rules(entry.schedule))
+        // One that has been replaced meanwhile only finishes its step.
+        let overlaps = state.running[entry.schedule.id]?.schedule === entry.schedule
+        switch verdict {
+        case .never, .wait: return (nil, entry.handled)
+        case .missed(let first):
+            let run = ScheduleExecution(entry.schedule, first, fired: now)
+            // What the jitter puts off may be still to come.
+            let until = max(first.due, now.addingTimeInterval(-Double(entry.schedule.jitter)))
+            return (overlaps ? .overlaps(run) : .missed(run), until)
+        case .run(let occurrence, let after):
+            let run = ScheduleExecution(entry.schedule, occurrence, fired: now)
+            return (overlaps ? .overlaps(run) : .run(run, after: after), occurrence.due)
+        }
+    }
+
+    /// Notes how far a run has come at some places; on the disk before it returns.
+    func note(_ progress: [String: ScheduleExecution.Progress], of run: ScheduleExecution) throws {
+        // Under the lock, so that what is written last is what was noted last.
+        try state.withLock { _ in
+            let json = run.note(progress)
+            try store.note(progress: json.text(), ofRun: run.schedule.id, due: run.occurrence.due)
+        }
+    }
+
+    /// A run has begun with what it is for: its time is not to come any more.
+    func noteBegun(_ run: ScheduleExecution) { state.withLock { look(at: run.schedule.owner, in: &$0) } }
+
+    /// A run is over; one that comes once is not kept.
+    ///
+    /// Where that cannot be written nothing has changed.
+    func end(_ run: ScheduleExecution, _ outcome: ScheduleRun.Outcome, reason: String?) throws {
+        let id = run.schedule.id
+        let result = ScheduleRun(
+            due: run.occurrence.due, fired: run.fired, ended: Date(), outcome: outcome, reason: reason)
+        let report = SchedulerReport.last(run.schedule, result)
+        try state.withLock { state in
+            let entry = state.entries[id].flatMap { $0.schedule === run.schedule ? $0 : nil }
+            let isOver = entry.map { $0.schedule.isOnce && $0.next == nil } ?? false
+            try store.end(
+                run: id, due: run.occurrence.due, last: result.json.text(), report: report.text(), isOver: isOver)
+            if state.running[id] === run { state.running[id] = nil }
+            state.last = report
+            state.entries[id]?.last = result
+            if isOver { drop(id, in: &state) } else { look(at: run.schedule.owner, in: &state) }
+        }
+    }
+
+    /// Calls a schedule's run off, or where there is none the next time that it comes.
+    ///
+    /// - Returns: false where there is nothing to be called off.
+    func callOff(_ id: String) throws -> Bool {
+        try state.withLock { state in
+            if state.running[id] != nil {
+                try store.forgetRun(id)  // nor does the next run of the agent go on with it
+                return callOffRun(id, in: &state)
+            }
+            guard var entry = state.entries[id], let next = entry.next else { return false }
+            if entry.schedule.isOnce {
+                try store.removeSchedules([id])
+                drop(id, in: &state)
+            } else {
+                entry.calledOff = next.due
+                try store.put(entry.kept)
+                set(entry, in: &state)
+            }
+            return true
+        }
+    }
+
+    /// Calls off what a schedule is doing.
+    func callOffRun(_ id: String) throws -> Bool {
+        try state.withLock { state in
+            guard state.running[id] != nil else { return false }
+            try store.forgetRun(id)
+            return callOffRun(id, in: &state)
+        }
+    }
+
+    func callOffRun(_ id: String, in state: inout State) -> Bool {
+        guard let run = state.running[id] else { return false }
+        run.callOff()
+        look(at: run.schedule.owner, in: &state)
+        return true
+    }
+
+    /// Finds out anew when each comes next: the clock on the wall has been set.
+    func lookAnew(now: Date) {
+        state.withLock { state in
+            state.queue = state.entries.values.compactMap { add($0, in: &state, now: now) }
+            state.queue.sort { $0.isLater(than: $1) }
+            for owner in state.owned.keys { look(at: owner, in: &state) }
+        }
+    }
+
+    // The agent's start.
+
+    /// Reads what is kept.
+    func load(now: Date) throws {
+        try state.withLock { state in
+            try store.schedules { kept in
+                guard let entry = Entry(kept) else { return false }
+                state.entries[kept.id] = entry
+                return true
+            }
+            // What cannot be read is news of yesterday.
+            state.last = try store.lastRun().flatMap { try? JSON.parse($0) } ?? .null
+        }
+        lookAnew(now: now)
+        try dropPast()
+    }
+
+    /// Drops what came once and was called off while it ran, when the agent died before its end.
+    private func dropPast() throws {
+        let runs = Set(try store.runs().map(\.schedule))
+        try state.withLock { state in
+            let past = state.entries.values.filter { entry in
+                entry.schedule.isOnce && entry.schedule.isEnabled && entry.next == nil
+                    && !runs.contains(entry.schedule.id)
+            }.map(\.schedule.id)
+            if !past.isEmpty { try store.removeSchedules(past) }
+            for id in past { drop(id, in: &state) }
+        }
+    }
+
+    /// The schedules that cannot come, with the reason.
+    var problems: [(id: String, problem: String)] {
+        state.withLock { state in
+            state.entries.values.compactMap { entry in entry.problem.map { (entry.schedule.id, $0) } }.sorted {
+                $0 < $1
+            }
+        }
+    }
+
+    /// The runs that an earlier run of the agent did not bring to their ends; under way again from now.
+    func takeLeft() throws -> [ScheduleExecution] {
+        try state.withLock { state in
+            var left: [ScheduleExecution] = []
+            for kept in try store.runs() where state.running[kept.schedule] == nil {
+                if let schedule = state.entries[kept.schedule]?.schedule, let run = Self.run(kept, of: schedule) {
+                    left.append(run)
+                } else {
+                    try store.forgetRun(kept.schedule)  // it was taken away meanwhile
+                }
+            }
+            for run in left {
+                state.running[run.schedule.id] = run
+                look(at: run.schedule.owner, in: &state)
+            }
+            return left
+        }
+    }
+
+    private static func run(_ kept: StateStore.KeptRun, of schedule: Schedule) -> ScheduleExecution? {
+        guard TimeArgument.isSensible(kept.due),
+            schedule.onceDate.map({ abs($0.timeIntervalSince(kept.due)) < 0.01 }) ?? true,
+            let members = (try? JSON.parse(kept.progress))?.object?.members  // what cannot be read is forgotten
+        else { return nil }
+        let progress = members.compactMap { key, value in
+            ScheduleExecution.Progress(value, steps: schedule.steps.count).map { (key, $0) }
+        }
+        return ScheduleExecution(
+            schedule, schedule.occurrence(at: kept.due), fired: kept.fired,
+            progress: Dictionary(progress) { first, _ in first })
+    }
+}
+
+extension ScheduleTable.Due {
+    var run: ScheduleExecution {
+        switch self {
+        case .run(let run, _), .missed(let run), .overlaps(let run): run
+        }
+    }
+
+    /// What is kept until its end; what was only missed is told then, also by the next run of the agent.
+    fileprivate var keptRun: StateStore.KeptRun? {
+        switch self {
+        case .run(let run, _), .missed(let run):
+            StateStore.KeptRun(schedule: run.schedule.id, due: run.occurrence.due, fired: run.fired, progress: "{}")
+        case .overlaps: nil
+        }
+    }
+}
+
+extension Schedule {
+    func verdict(of entry: ScheduleTable.Entry, now: Date, zone: TimeZoneRules?) -> Verdict {
+        verdict(handled: entry.handled, calledOff: entry.calledOff, now: now, zone: zone)
+    }
+}

@@ -1,0 +1,76 @@
+import FoundationEssentials
+import OrcContract
+import OrcCore
+import OrcDocker
+import OrcMQTT
+import OrcMetrics
+import Synchronization
+
+/// The reports about servers, as they go out.
+extension ServerRegistry {
+    func publish(_ id: ServerID, in state: inout State) {
+        guard var server = state.servers[id] else { return }
+        let report = report(of: server)
+        guard report != server.published else { return }
+        server.published = report
+        server.seq += 1
+        state.servers[id] = server
+        let payload = report.json(seq: server.seq, at: Date()).bytes
+        reports.set(OutgoingMessage(topics.status(id, .state), payload, isRetained: true))
+        // Also what an earlier run of the agent may have said of it.
+        if server.isObserved, !server.isRunning { clearMetrics(of: id, in: &state) }
+    }
+
+    func publishAvailability(of id: ServerID, isReachable: Bool) {
+        let payload = AvailabilityReport.json(isReachable ? .online : .offline).bytes
+        reports.set(OutgoingMessage(topics.status(id, .availability), payload, isRetained: true))
+    }
+
+    func publishIndex() {
+        let index = state.withLock { $0.servers.keys.sorted() }
+        reports.set(OutgoingMessage(topics.status(.servers), ServersReport.json(index).bytes, isRetained: true))
+    }
+
+    // Metrics.
+
+    /// A server's metrics as they were said last.
+    struct Metrics {
+        let report: MetricsReport
+        /// By ``MonotonicClock``.
+        let readAt: Double
+    }
+
+    /// What a server was last said to use, while it runs.
+    func metrics(of id: ServerID) -> MetricsReport? { state.withLock { $0.metrics[id]?.report } }
+
+    /// Publishes what a server uses, unless the run that was measured is over.
+    ///
+    /// `expiry`: seconds after which it says nothing any more.
+    func publish(_ metrics: MetricsReport, of server: ServerRecord, expiry: UInt32) {
+        state.withLock { state in
+            guard let now = state.servers[server.id], now.isRunning, now.run == server.run,
+                now.container?.id == server.container?.id
+            else { return }
+            state.metrics[server.id] = Metrics(report: metrics, readAt: MonotonicClock.seconds)
+            state.quiet.remove(server.id)
+            var message = OutgoingMessage(
+                topics.status(server.id, .metrics), metrics.json.bytes, quality: .atMostOnce, isRetained: true)
+            message.expiry = expiry
+            reports.set(message)
+        }
+    }
+
+    /// Takes back what was said so many seconds ago: there has been nothing newer.
+    func dropStaleMetrics(olderThan seconds: Double) {
+        let oldest = MonotonicClock.seconds - seconds
+        state.withLock { state in
+            for (id, metrics) in state.metrics where metrics.readAt < oldest { clearMetrics(of: id, in: &state) }
+        }
+    }
+
+    private func clearMetrics(of id: ServerID, in state: inout State) {
+        state.metrics[id] = nil
+        guard state.quiet.insert(id).inserted else { return }
+        reports.clear(topics.status(id, .metrics))
+    }
+}

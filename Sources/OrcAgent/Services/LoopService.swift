@@ -1,0 +1,16 @@
+import FoundationEssentials
+import Logging
+import OrcContract
+import OrcCore
+import OrcMQTT
+import OrcPlans
+import OrcStorage
+import ServiceLifecycle
+
+/// A loop that is cancelled when the program is to end; its name is for the log.
+struct LoopService: Service {
+    let name: String
+    let loop: @Sendable () async -> Void
+
+    func run() async { await cancelWhenGracefulShutdown { await loop() } }
+}

@@ -1,0 +1,21 @@
+import FoundationEssentials
+import Logging
+import OrcContract
+import OrcCore
+import OrcMQTT
+import OrcPlans
+import OrcStorage
+import ServiceLifecycle
+
+struct ServerQueueService: Service {
+    let lanes: ServerQueues
+    let ending: ActionRunner.Ending
+
+    func run() async {
+        await withGracefulShutdownHandler {
+            await cancelWhenGracefulShutdown { await lanes.run() }
+        } onGracefulShutdown: {
+            ending.begin()
+        }
+    }
+}

@@ -1,0 +1,53 @@
+import FoundationEssentials
+import Logging
+import OrcContract
+import OrcCore
+import OrcMQTT
+import OrcPlans
+import OrcStorage
+import ServiceLifecycle
+
+/// Reads a server's `config` folder again when it changes.
+struct WatchService: Service {
+    let watch: ConfigFolderWatcher
+    let fleet: ServerRegistry
+    let keeper: ServerSupervisor
+    let logger: Logger
+
+    /// At most so often, each server: a game may write its files a thousand times a second.
+    private static let interval = Duration.seconds(1)
+
+    func run() async {
+        await withDiscardingTaskGroup { group in
+            var next: [ServerID: ContinuousClock.Instant] = [:]
+            for await server in watch.changes.cancelOnGracefulShutdown() {
+                let now = ContinuousClock.now
+                next = next.filter { $0.value > now }
+                guard let due = next[server] else {
+                    next[server] = now + Self.interval
+                    await read(server)
+                    continue
+                }
+                // One reading is to come already, which sees this change too.
+                guard due - now <= Self.interval else { continue }
+                next[server] = due + Self.interval
+                group.addTask {
+                    do { try await Task.sleep(until: due, clock: .continuous) } catch { return }
+                    await read(server)
+                }
+            }
+            group.cancelAll()
+        }
+    }
+
+    private func read(_ server: ServerID) async {
+        guard let record = fleet[server] else { return }
+        do {
+            let report = try await BlockingWork.run { try record.folder.configReport(secrets: record.secrets) }
+            fleet.update(server) { $0.configReport = report }
+            keeper.noteStateFile(server)
+        } catch {
+            logger.warning("a config folder cannot be read", metadata: ["server.id": "\(server)", "error": "\(error)"])
+        }
+    }
+}

@@ -1,0 +1,88 @@
+import FoundationEssentials
+import Logging
+import OrcContract
+import OrcCore
+import OrcDocker
+import OrcPlans
+import OrcStorage
+
+/// What the agent does to a server without being asked just then.
+extension ActionRunner {
+    func perform(_ upkeep: ServerJob.Upkeep, of server: ServerID, _ job: ServerJob) async {
+        do {
+            try Task.checkCancellation()
+            try await settle(server)
+            switch upkeep {
+            case .retry: try await retry(server, job)
+            case .restore: try await restore(server, job)
+            case .finishStop(let step): try await finishStop(server, job, step)
+            case .stopForRoom: try await stopForRoom(server, job)
+            case .discard(let isInPlace): try await discard(server, inPlace: isInPlace)
+            }
+        } catch {
+            await leave(upkeep, of: server, after: error)
+        }
+    }
+
+    /// What a later command broke off is over; what the engine did not let be done is tried again.
+    private func leave(_ upkeep: ServerJob.Upkeep, of server: ServerID, after error: any Error) async {
+        guard !ending.hasBegun else { return }
+        let failure = ActionError(Task.isCancelled ? CancellationError() : error)
+        if failure.code != .superseded {
+            logger.warning(
+                "upkeep failed",
+                metadata: ["server.id": "\(server)", "upkeep": "\(upkeep)", "error": "\(failure)"])
+        }
+        switch failure.code {
+        case .engineUnreachable, .timeout: fleet.tryAgain(upkeep == .retry ? .restore : upkeep, of: server)
+        default: if case .finishStop = upkeep { end(server) }
+        }
+    }
+
+    private func retry(_ server: ServerID, _ job: ServerJob) async throws {
+        guard let record = fleet[server], record.desired == .running, record.container?.state.isUp != true,
+            record.history.retryAt != nil
+        else { return }
+        fleet.update(server) { $0.history.retryAt = nil }
+        if let history = fleet[server]?.history { try store.set(history, for: server) }
+        try await run(server, job)
+    }
+
+    private func restore(_ server: ServerID, _ job: ServerJob) async throws {
+        guard let record = fleet[server], record.desired == .running else { return }
+        fleet.update(server) { $0.needsRestore = false }
+        if record.container?.state.isUp == true { try store.set(nil, for: server) } else { try await run(server, job) }
+    }
+
+    /// Sees a stop through that had been begun: the game may be saving right now, and must not be asked twice.
+    ///
+    /// Only where it has let the rest of its grace pass, as it was perhaps never asked, it is asked anew.
+    private func finishStop(_ server: ServerID, _ job: ServerJob, _ step: StateStore.PendingOperation) async throws {
+        guard let record = fleet[server] else { return }
+        let isLater = record.run.map { $0 > step.since } ?? false  // somebody has started it since
+        if let container = record.container, container.state.isUp, !isLater {
+            fleet.update(server) { $0.begin(.stopping, cause: job.cause, ending: .stopped) }
+            let rest = step.since.addingTimeInterval(Double(step.grace ?? 0)).timeIntervalSinceNow
+            let hasEnded = try await hasEnded(container.id, within: min(max(Int(rest.rounded(.up)), 0), 3600))
+            if !hasEnded { _ = try await bringDown(server, job) }
+            await reconciler.look(at: server)
+        }
+        end(server)
+        if fleet[server]?.desired == .running, fleet[server]?.isRunning != true { try await run(server, job) }
+    }
+
+    /// Stops a server that takes more of the disk than it may; it stays down until somebody starts it.
+    private func stopForRoom(_ server: ServerID, _ job: ServerJob) async throws {
+        guard fleet[server]?.isRunning == true else { return }
+        logger.warning("a server's folder is full: it is stopped", metadata: ["server.id": "\(server)"])
+        _ = try await bringDown(server, job, wanting: .stopped)
+    }
+
+    /// Cleans up after a creation of which there never was a game: one that has run once may hold a world.
+    private func discard(_ server: ServerID, inPlace: Bool) async throws {
+        let started = fleet[server]?.container.flatMap { Timestamp.engineDate($0.state.startedAt) }
+        guard started == nil else { return try store.set(nil, for: server) }
+        logger.warning("a creation was cut off: it is cleaned up", metadata: ["server.id": "\(server)"])
+        await cleanUp(server, folder: ServerFolder(server, in: settings.servers), isNew: !inPlace)
+    }
+}

@@ -1,0 +1,267 @@
+import FoundationEssentials
+import Logging
+import OrcContract
+import OrcCore
+import OrcDocker
+import OrcPlans
+import OrcStorage
+
+/// Keeps what the fleet knows in step with the engine: events are hints, inspecting is the truth.
+struct EngineReconciler: Sendable {
+    let engine: DockerClient
+    let fleet: ServerRegistry
+    let settings: AgentSettings
+    let board: AgentReporter
+    let store: StateStore
+    let logger: Logger
+
+    /// Events that tell all that matters at once; what an inspect adds can wait.
+    private static let tellsAll: Set<String> = ["die", "pause", "unpause"]
+    private static let leisure = Duration.milliseconds(300)
+    /// INT, QUIT, KILL and TERM: what is meant to end a server.
+    private static let endingSignals: Set<Int> = [2, 3, 9, 15]
+
+    /// Follows the engine until the task is cancelled; a lost stream is taken up again with a full look.
+    func run() async {
+        var lastFailure: String?
+        var lostAt: Date?
+        var wait = Wait()
+        while !Task.isCancelled {
+            do {
+                let version = try await engine.negotiate()
+                board.setEngine(version: version.version, api: engine.apiVersion)
+                let (run, isSure) = try await engineRun()
+                let isAnother = try store.engineRun().map { $0 != run } ?? false
+                if isAnother || !isSure && wait.hasFailed { fleet.noteEngineRestart(lostAt: lostAt) }
+                let opened = AtomicFlag()
+                defer {
+                    if opened.isSet {
+                        lastFailure = nil
+                        wait = Wait()
+                    }
+                }
+                try await whileAnswering {
+                    try await follow {
+                        try store.set(engineRun: run)
+                        opened.set()
+                    }
+                }
+            } catch {
+                if wait.attempts == 0, fleet.isEngineReachable { lostAt = Date() }
+                // A stream that is cut is taken up again at once; only where that fails the engine is gone.
+                if wait.attempts > 0 { fleet.setEngineReachable(false) }
+                if !Task.isCancelled, lastFailure != "\(error)" {
+                    lastFailure = "\(error)"
+                    logger.warning("lost the container engine", metadata: ["reason": "\(error)"])
+                }
+            }
+            try? await Task.sleep(for: wait.next())  // cancelled: the loop sees it too
+        }
+    }
+
+    /// At once after a loss, to see whether the engine itself is gone; then not more than once a second.
+    private struct Wait {
+        private(set) var attempts = 0
+        /// Whether the engine has been asked in vain since it was lost.
+        var hasFailed: Bool { attempts > 1 }
+
+        mutating func next() -> Duration {
+            attempts += 1
+            return attempts == 1 ? .milliseconds(20) : .seconds(1)
+        }
+    }
+
+    /// What tells this run of the engine from others, as far as that can be told.
+    ///
+    /// Its default network is made anew whenever it starts with no container running; where it has none, the machine's own
+    /// start must do, and that is not sure to tell.
+    private func engineRun() async throws -> (run: String, isSure: Bool) {
+        if let made = try await engine.defaultNetworkMade() { return (made, true) }
+        return ((try? String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8)) ?? "", false)
+    }
+
+    private func follow(onOpen: () throws -> Void) async throws {
+        try await withThrowingDiscardingTaskGroup { group in
+            group.addTask { try await lookAgain() }
+            try await engine.events {
+                try await lookAtAll()
+                try onOpen()
+                fleet.setEngineReachable(true)
+                logger.info("following the container engine", metadata: ["engine.api": "\(engine.apiVersion ?? "")"])
+            } each: { event in
+                guard let id = server(of: event), note(event, of: id) else { return }
+                let canWait = Self.tellsAll.contains(event.action)
+                group.addTask(executorPreference: globalConcurrentExecutor) {
+                    // In a burst of ends the engine is busy enough, and the report is out.
+                    if canWait { try? await Task.sleep(for: Self.leisure) }  // cancelled: the stream has ended
+                    await look(at: id)
+                }
+            }
+        }
+    }
+
+    /// Runs `body` for as long as the engine answers: one that hangs keeps its streams open and says nothing.
+    private func whileAnswering(_ body: @escaping @Sendable () async throws -> Void) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await body() }
+            group.addTask {
+                while true {
+                    try await Task.sleep(for: Self.pingInterval)
+                    // A refusal is an answer too.
+                    do { try await engine.ping() } catch DockerError.refused {}
+                }
+            }
+            defer { group.cancelAll() }
+            try await group.next()
+        }
+    }
+
+    private static let pingInterval = Duration.seconds(8)
+
+    /// Repeats looks that failed, and each minute looks at all, should an event have been missed.
+    private func lookAgain() async throws {
+        for round in 1... {
+            try await Task.sleep(for: .seconds(2))
+            if round.isMultiple(of: 30) { try await lookAtAll() }
+            await withDiscardingTaskGroup { group in
+                for server in fleet.all where server.needsLook { group.addTask { await look(at: server.id) } }
+            }
+        }
+    }
+
+    /// Lists all containers and inspects those of servers, side by side, so that one that hangs holds up none.
+    func lookAtAll() async throws {
+        // What is not in the list was missing when it was taken, not when it was read.
+        let number = fleet.beginLook()
+        let known = Set(fleet.all.map(\.id))
+        var present: [ServerID: String] = [:]
+        for container in try await engine.containers() {
+            guard let id = try adopt(container) else { continue }
+            // Of two that claim to be it, the one with the server's own name is.
+            if present[id] == nil || container.name == ServerConfig.containerName(id) { present[id] = container.id }
+        }
+        let listed = present
+        await withDiscardingTaskGroup { group in
+            for server in fleet.all {
+                if let container = listed[server.id] {
+                    group.addTask { await look(at: server.id, listedAs: container) }
+                } else if known.contains(server.id) {
+                    fleet.endLook(server.id, number: number, found: nil)
+                }
+            }
+        }
+    }
+
+    /// Inspects a server's container and takes over what is found; what cannot be found out now is tried again later.
+    func look(at id: ServerID, listedAs container: String? = nil) async {
+        do { try await find(id, listedAs: container) } catch {
+            fleet.failLook(id, reason: Self.silence(error))
+            logger.warning("cannot inspect a container", metadata: ["server.id": "\(id)", "error": "\(error)"])
+        }
+    }
+
+    /// Why an engine that answers otherwise does not say how one server is; nil where it does not answer at all.
+    private static func silence(_ error: any Error) -> String? {
+        switch error {
+        case DockerError.timeout: "inspect_timeout"
+        case DockerError.unreadable: "inspect_unreadable"
+        default: nil
+        }
+    }
+
+    /// As ``look(at:listedAs:)``, but throws where the engine gives no answer.
+    ///
+    /// It goes on when the command that wants it is broken off: what has been done must be seen.
+    func find(_ id: ServerID, listedAs container: String? = nil) async throws {
+        try await Task {
+            let number = fleet.beginLook()
+            fleet.endLook(id, number: number, found: try await inspect(id, listedAs: container))
+        }.value
+    }
+
+    /// By the id that is known, since the name may have been changed; else by the name, since the container may have
+    /// been replaced.
+    private func inspect(_ id: ServerID, listedAs container: String?) async throws -> ContainerInspect? {
+        for candidate in [container ?? fleet[id]?.container?.id, ServerConfig.containerName(id)].compactMap(\.self) {
+            do { return try await engine.inspect(candidate) } catch DockerError.refused(status: 404, _) { continue }
+        }
+        return nil
+    }
+
+    /// Makes a container's server known where it is not yet.
+    private func adopt(_ container: ContainerSummary) throws -> ServerID? {
+        let labels = container.labels ?? [:]
+        guard let id = Self.server(name: container.name, labels: labels) else { return nil }
+        if fleet[id] == nil {
+            guard Label.allows(labels, settings.host) else { return nil }
+            fleet.add(try adopted(id))
+        }
+        return id
+    }
+
+    private func adopted(_ id: ServerID) throws -> ServerRecord {
+        ServerRecord(found: ServerFolder(id, in: settings.servers), kept: try store.kept()[id], logger: logger)
+    }
+
+    private func server(of event: DockerEvent) -> ServerID? {
+        let labels = event.actor.attributes ?? [:]
+        guard let id = fleet.server(ofContainer: event.actor.id) ?? Self.server(name: event.name, labels: labels) else {
+            return nil
+        }
+        if fleet[id] == nil, Label.allows(labels, settings.host),
+            event.action == "create" || event.action == "start" || event.action == "rename"
+        {
+            // Without the store its wish is not known yet; the next full look adds it.
+            guard let server = try? adopted(id) else { return nil }
+            fleet.add(server)
+        }
+        return id
+    }
+
+    /// Takes over what an event tells.
+    ///
+    /// Answers whether the container should be inspected too; an action that is under way does that at its own end.
+    private func note(_ event: DockerEvent, of id: ServerID) -> Bool {
+        var needsLook = true
+        let number = fleet.beginLook()
+        fleet.update(id) { server in
+            guard server.container == nil || server.container?.id == event.actor.id else { return }
+            switch event.action {
+            case "start":
+                server.externalSignal = nil
+                server.sawOutOfMemory = false
+                server.failure = nil
+                if server.step == .none {
+                    server.ending = nil
+                    server.cause = .external
+                }
+            case "pause", "unpause", "destroy": if server.step == .none { server.cause = .external }
+            case "die": if server.step != .stopping, server.externalSignal == nil { server.cause = .engine }
+            case "oom":
+                server.sawOutOfMemory = true
+                server.effects.append(.announce(.outOfMemory))
+            case "kill":
+                let signal = event.actor.attributes?["signal"].flatMap { Int($0) }
+                // Of a TERM and the KILL after its grace the first says what was meant.
+                let isFirst = server.externalSignal.map { event.date.timeIntervalSince($0.at) > 600 } ?? true
+                if isFirst, server.step == .none, let signal, Self.endingSignals.contains(signal) {
+                    server.externalSignal = (signal, event.date)
+                    server.cause = .external
+                }
+                needsLook = false
+            default: break
+            }
+            // An action that is under way looks at its own end; that a look before this event told which process it is
+            // is lost with that look.
+            if server.take(event, look: number) {
+                needsLook = server.step == .none || server.isRunning && server.container?.state.processID == nil
+            }
+        }
+        return needsLook
+    }
+
+    /// Which server a container belongs to: by our label, else by PEON's way of naming.
+    static func server(name: String?, labels: [String: String]) -> ServerID? {
+        labels[Label.uid].flatMap { ServerID(uid: $0) } ?? name.flatMap { ServerConfig.server(ofContainer: $0) }
+    }
+}

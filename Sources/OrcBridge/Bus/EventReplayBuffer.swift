@@ -1,0 +1,192 @@
+import NIOCore
+import OrcContract
+import OrcCore
+import Synchronization
+
+/// What happened lately on the bus, numbered: the event stream's history, bounded in count and bytes.
+///
+/// Figures, which come every few seconds and say all there is to say anew, push nothing else out of it.
+///
+/// Readers hold no buffer of their own, only the number that they have come to: one that falls behind the history is
+/// dropped.
+final class EventReplayBuffer: Sendable {
+    private static let capacity = 1024
+    private static let mostFigures = 256
+    /// Of memory, which a buffer takes by powers of two.
+    private static let maxBytes = 2 << 20
+
+    struct Entry: Sendable {
+        let subject: Subject
+        /// As it goes out, `id:`, `event:` and `data:` lines.
+        let frame: ByteBuffer
+    }
+
+    /// What an entry is about: what readers choose by.
+    struct Subject: Sendable {
+        let host: HostName
+        let server: ServerID?
+        /// `report` or `event`, and the last level of its topic.
+        let kinds: [String]
+        /// Whether the next of its kind, soon, takes its place.
+        var isFigure = false
+    }
+
+    enum Batch {
+        case entries([Entry], next: Int)
+        /// Nothing has happened for a while.
+        case quiet
+        /// The reader has fallen behind, or the bridge is ending.
+        case over
+    }
+
+    /// Tells this bridge's numbers from those of the one before it.
+    let epoch = String(UInt32.random(in: .min ... .max), radix: 36)
+
+    private let state = Mutex(State())
+
+    private struct State {
+        /// By their numbers; those of figures that were let go are missing.
+        var entries: [(number: Int, entry: Entry)] = []
+        var figures = 0
+        /// All but figures are there from this number on.
+        var first = 0
+        var next = 0
+        var bytes = 0
+        var isClosed = false
+        var waiters: [Int: CheckedContinuation<Void, Never>] = [:]
+        var nextWaiter = 0
+
+        mutating func trim() {
+            while figures > EventReplayBuffer.mostFigures || figures > 0 && bytes > EventReplayBuffer.maxBytes,
+                let oldest = entries.firstIndex(where: { $0.entry.subject.isFigure })
+            {
+                remove(at: oldest)
+            }
+            while entries.count - figures > EventReplayBuffer.capacity
+                || bytes > EventReplayBuffer.maxBytes && entries.count > 1
+            {
+                first = max(first, entries[0].number + 1)
+                remove(at: 0)
+            }
+        }
+
+        private mutating func remove(at index: Int) {
+            let gone = entries.remove(at: index).entry
+            bytes -= gone.frame.storageCapacity
+            if gone.subject.isFigure { figures -= 1 }
+        }
+
+        /// The index of the first entry from `number` on.
+        func index(of number: Int) -> Int {
+            var (low, high) = (0, entries.count)
+            while low < high {
+                let middle = (low + high) / 2
+                if entries[middle].number < number { low = middle + 1 } else { high = middle }
+            }
+            return low
+        }
+
+        mutating func takeWaiters() -> [CheckedContinuation<Void, Never>] {
+            defer { waiters = [:] }
+            return Array(waiters.values)
+        }
+    }
+
+    /// The number of the entry that will come next.
+    var next: Int { state.withLock { $0.next } }
+    var readers: Int { state.withLock { $0.waiters.count } }
+
+    func append(_ subject: Subject, event: String, _ data: JSON) {
+        let waiters = state.withLock { state -> [CheckedContinuation<Void, Never>] in
+            let frame = frame(event: event, data, number: state.next)
+            state.entries.append((state.next, Entry(subject: subject, frame: frame)))
+            state.bytes += frame.storageCapacity
+            if subject.isFigure { state.figures += 1 }
+            state.trim()
+            state.next += 1
+            return state.takeWaiters()
+        }
+        for waiter in waiters { waiter.resume() }
+    }
+
+    /// The lines of one event (HTML standard, 9.2.5); compact JSON holds no line end.
+    func frame(event: String, _ data: JSON, number: Int?) -> ByteBuffer {
+        ByteBuffer(string: "\(number.map { "id: \(epoch)-\($0)\n" } ?? "")event: \(event)\ndata: \(data.text())\n\n")
+    }
+
+    /// The number after the entry with this `Last-Event-ID`, where the history goes back so far.
+    func resumption(after id: String) -> Int? {
+        let parts = id.split(separator: "-", omittingEmptySubsequences: false)
+        guard parts.count == 2, parts[0] == epoch, let number = Int(parts[1]) else { return nil }
+        return state.withLock { state in
+            number < state.next && number + 1 >= state.first && number >= 0 ? number + 1 : nil
+        }
+    }
+
+    /// Something may have been missed: no reader goes on from before.
+    func breakOff() {
+        let waiters = state.withLock { state in
+            state.entries = []
+            state.figures = 0
+            state.bytes = 0
+            state.next += 1
+            state.first = state.next
+            return state.takeWaiters()
+        }
+        for waiter in waiters { waiter.resume() }
+    }
+
+    /// Shows that the stream lives: a comment alone, as some clients take a block with an id for an event.
+    static let alive = ByteBuffer(string: ": alive\n\n")
+
+    /// What has come from `number` on; waits until there is something, or ``stir()`` is called.
+    func batch(from number: Int) async -> Batch {
+        if let batch = read(from: number) { return batch }
+        await wait(from: number)
+        return read(from: number) ?? .quiet
+    }
+
+    private func read(from number: Int) -> Batch? {
+        state.withLock { state in
+            if state.isClosed || number < state.first || Task.isCancelled { return .over }
+            guard number < state.next else { return nil }
+            let batch = state.entries[state.index(of: number)...].prefix(64)
+            let isAll = batch.isEmpty || batch.last?.number == state.entries.last?.number
+            return .entries(batch.map(\.entry), next: isAll ? state.next : (batch.last?.number ?? number) + 1)
+        }
+    }
+
+    private func wait(from number: Int) async {
+        let ticket = state.withLock { state in
+            state.nextWaiter += 1
+            return state.nextWaiter
+        }
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { waiter in
+                state.withLock { state in
+                    if state.isClosed || state.next > number || Task.isCancelled {
+                        waiter.resume()
+                    } else {
+                        state.waiters[ticket] = waiter
+                    }
+                }
+            }
+        } onCancel: {
+            state.withLock { $0.waiters.removeValue(forKey: ticket) }?.resume()
+        }
+    }
+
+    /// Wakes every reader, so that it shows that it is alive.
+    func stir() {
+        for waiter in state.withLock({ $0.takeWaiters() }) { waiter.resume() }
+    }
+
+    /// Ends every reader's stream.
+    func close() {
+        let waiters = state.withLock { state in
+            state.isClosed = true
+            return state.takeWaiters()
+        }
+        for waiter in waiters { waiter.resume() }
+    }
+}

@@ -1,0 +1,135 @@
+import HTTPTypes
+import HummingbirdCore
+import NIOCore
+import OrcContract
+import OrcCore
+
+/// One reader of the event stream: `GET /api/v2/events` (HTML standard, 9.2).
+struct EventStream: Sendable {
+    let board: ReportCache
+    let filter: Filter
+    /// Where an earlier stream ended, as the reader says.
+    let lastID: String?
+    let caller: Principal
+
+    /// What a reader wants; what is empty counts for all.
+    struct Filter: Sendable {
+        var hosts: Set<HostName> = []
+        var servers: Set<ServerID> = []
+        var kinds: Set<String> = []
+        /// Of what is about no server, only whether agents are there.
+        private var isScoped = false
+
+        private static let known = Set(
+            ["report", "event"] + Topics.HostReportKind.allCases.map(\.rawValue)
+                + Topics.ServerReportKind.allCases.map(\.rawValue))
+
+        /// Makes sure that somebody has told of what is asked for: a typing error would give an empty stream for ever.
+        func check(on board: ReportCache) throws {
+            guard board.isConfirmed else { return }
+            if let host = hosts.first(where: { board.presence(of: $0) == .unknown }) {
+                throw Problem(.notFound, "no host \(host) is on the bus")
+            }
+            let places = hosts.isEmpty ? board.hosts : Array(hosts)
+            for server in servers where !places.contains(where: { board.server(server, of: $0) != nil }) {
+                throw Problem(.notFound, "there is no server \(server)")
+            }
+        }
+
+        /// - Throws: ``Problem`` where a name cannot be one.
+        init(_ query: Query, _ scope: AccessScope) throws {
+            for name in query.all("host") {
+                guard let host = HostName(name) else { throw Problem(.badRequest, "host: must be a host's name") }
+                hosts.insert(host)
+            }
+            for name in query.all("server") {
+                guard let server = ServerID(name) else { throw Problem(.badRequest, "server: must be a server's name") }
+                servers.insert(server)
+            }
+            kinds = Set(query.all("kind"))
+            if let unknown = kinds.subtracting(Self.known).min() {
+                throw Problem(.badRequest, "kind: \(Suggestion.complaint(about: unknown, of: Self.known.sorted()))")
+            }
+            isScoped = !scope.isEverything
+            guard !scope.servers.isEmpty else { return }
+            guard servers.isSubset(of: scope.servers) else {
+                throw Problem(.notAllowed, "this key is not for that server")
+            }
+            if servers.isEmpty { servers = scope.servers }
+        }
+
+        func wants(_ subject: EventReplayBuffer.Subject) -> Bool {
+            guard !isScoped || subject.server != nil || subject.kinds.contains(Topics.HostReportKind.agent.rawValue)
+            else {
+                return false
+            }
+            return (hosts.isEmpty || hosts.contains(subject.host))
+                && (servers.isEmpty || subject.server.map { servers.contains($0) } ?? false)
+                && (kinds.isEmpty || subject.kinds.contains { kinds.contains($0) })
+        }
+    }
+
+    var answer: BridgeResponse {
+        BridgeResponse(.ok, headers: [.contentType: "text/event-stream", .cacheControl: "no-store"], .stream(self))
+    }
+}
+
+extension EventStream: AsyncSequence {
+    func makeAsyncIterator() -> Iterator { Iterator(stream: self) }
+
+    /// All that is retained, or what has come since the last id, and then what happens, until the reader goes, falls behind,
+    /// or the bridge ends.
+    struct Iterator: AsyncIteratorProtocol {
+        let stream: EventStream
+        private var place = Place.start
+
+        private enum Place {
+            case start
+            case retained(ReportSnapshot)
+            /// The number of the entry that comes next.
+            case feed(Int)
+        }
+
+        fileprivate init(stream: EventStream) { self.stream = stream }
+
+        mutating func next() async -> ByteBuffer? {
+            while stream.caller.isLetIn() {
+                switch place {
+                case .start:
+                    if let resumed = stream.lastID.flatMap({ stream.board.feed.resumption(after: $0) }) {
+                        place = .feed(resumed)
+                        return EventReplayBuffer.alive
+                    }
+                    place = .retained(stream.board.snapshot(where: stream.filter.wants))
+                case .retained(var snapshot):
+                    place = .feed(snapshot.next)
+                    if let piece = snapshot.piece() {
+                        place = .retained(snapshot)
+                        return piece
+                    }
+                case .feed(let number):
+                    let batch = await stream.board.feed.batch(from: number)
+                    guard stream.caller.isLetIn() else { return nil }
+                    switch batch {
+                    case .over: return nil
+                    case .quiet: return EventReplayBuffer.alive
+                    case .entries(let entries, let following):
+                        place = .feed(following)
+                        let wanted = entries.filter { stream.filter.wants($0.subject) }.map(\.frame)
+                        if !wanted.isEmpty { return wanted.joined }
+                    }
+                }
+            }
+            return nil
+        }
+    }
+}
+
+extension [ByteBuffer] {
+    /// One after the other; a single one is not copied.
+    fileprivate var joined: ByteBuffer {
+        guard count > 1, var joined = first else { return first ?? ByteBuffer() }
+        for buffer in dropFirst() { joined.writeImmutableBuffer(buffer) }
+        return joined
+    }
+}

@@ -1,0 +1,277 @@
+import FoundationEssentials
+import NIOCore
+import OrcContract
+import OrcCore
+import Synchronization
+
+/// The last report of every retained topic, as the bus tells it.
+///
+/// Bounded, since whoever may publish could fill it: what is over is left out and counted.
+final class ReportCache: Sendable {
+    private static let maxHosts = 4096
+    private static let maxReports = 262_144
+    private static let maxReportBytes = 1 << 20
+    /// Seconds without a heartbeat after which an agent is not there: two and a half of its intervals.
+    private static let longestSilence: TimeInterval = 150
+
+    /// Kept as it goes out, and read when it is asked for: a tree takes many times as much.
+    struct Report: Sendable, Equatable {
+        let text: [UInt8]
+
+        var bytes: ByteBuffer { ByteBuffer(bytes: text) }
+        var json: JSON { (try? JSON.parse(text)) ?? .null }  // it has been read once
+        /// A strong ETag: the same bytes have the same on every bridge (FNV-1a, 64 bits).
+        var tag: String { "\"\(String(text.fnv1a, radix: 16))\"" }
+    }
+
+    /// What an agent says of itself.
+    struct Agent {
+        let isOnline: Bool
+        let reason: String?
+        /// Which run and connection of it that is.
+        let session: JSON
+        /// When it was heard of last.
+        var heard: ContinuousClock.Instant
+
+        init(_ report: JSON, heard: ContinuousClock.Instant) {
+            isOnline = report["state"]?.string == AgentReport.OnlineState.online.rawValue
+            reason = report["reason"]?.string
+            session = [report["instance"] ?? .null, report["session"] ?? .null]
+            self.heard = heard
+        }
+    }
+
+    struct Server: Sendable {
+        let id: ServerID
+        let state: JSON
+        /// Whether the agent can ask the engine about it now.
+        let isAvailable: Bool
+
+        /// Whether its container runs, frozen or not.
+        var isUp: Bool { ["running", "paused"].contains(state["container_state"]?.string ?? "") }
+    }
+
+    enum Presence: Sendable, Equatable {
+        case online
+        case offline(reason: String?)
+        /// Nothing has been heard of such a host.
+        case unknown
+    }
+
+    let feed: EventReplayBuffer
+    /// Bytes of all reports together.
+    private let maxBytes: Int
+    let state = Mutex(State())
+
+    struct State {
+        var hosts: [HostName: [String: Report]] = [:]
+        var agents: [HostName: Agent] = [:]
+        /// The sids that a host's agent says that there are.
+        var indexes: [HostName: Set<String>] = [:]
+        /// Of each host, counts the changes to what is listed of its servers.
+        var versions: [HostName: Int] = [:]
+        var count = 0
+        var bytes = 0
+        var leftOut = 0
+        var isLinked = false
+        /// Counts the links.
+        var link = 0
+        /// Reports of the connection before that the broker has not repeated since.
+        var unconfirmed: Set<Name> = []
+        var isConfirmed = false
+        var lastHeard = ContinuousClock.now
+
+        mutating func count(change host: HostName, _ path: String) {
+            if !Topics.isFigure(path) { versions[host, default: 0] += 1 }
+        }
+
+        func hasRoom(for report: Report, in host: HostName, inPlaceOf old: Report?) -> Bool {
+            (old != nil || count < maxReports) && (hosts[host] != nil || hosts.count < maxHosts)
+        }
+    }
+
+    struct Name: Hashable {
+        let host: HostName
+        let path: String
+    }
+
+    init(feed: EventReplayBuffer, maxBytes: Int = 96 << 20) {
+        self.feed = feed
+        self.maxBytes = maxBytes
+    }
+
+    // What comes in.
+
+    /// Takes a retained report; an empty one is gone.
+    func take(_ host: HostName, path: String, payload: [UInt8]) {
+        let json = payload.isEmpty ? nil : Self.read(payload)
+        let report = json.map { Report(text: $0.bytes) }
+        state.withLock { state in
+            state.lastHeard = .now
+            let isRepeated = state.unconfirmed.remove(Name(host: host, path: path)) != nil
+            if let json { note(json, host, path, isRepeated: isRepeated, in: &state) }
+            let old = state.hosts[host]?[path]
+            guard let report else {
+                // What cannot be read replaces what could: that is true no more.
+                if old != nil { remove(host, path, in: &state) }
+                if !payload.isEmpty { state.leftOut += 1 }
+                return
+            }
+            guard old != report else { return }
+            let growth = report.text.count - (old?.text.count ?? 0)
+            guard state.hasRoom(for: report, in: host, inPlaceOf: old), state.bytes + growth <= maxBytes else {
+                state.leftOut += 1
+                if old != nil { remove(host, path, in: &state) }
+                return
+            }
+            state.count += old == nil ? 1 : 0
+            state.bytes += growth
+            state.hosts[host, default: [:]][path] = report
+            state.count(change: host, path)
+            tell(host, path, json ?? .null)
+            if path == Topics.HostReportKind.agent.rawValue, state.agents[host]?.isOnline == false {
+                dropFigures(of: host, in: &state)
+            }
+        }
+    }
+
+    private static func read(_ payload: [UInt8]) -> JSON? {
+        // What is no JSON is nobody's report.
+        guard payload.count <= maxReportBytes, let json = try? JSON.parse(payload), json.object != nil else {
+            return nil
+        }
+        return json
+    }
+
+    /// Takes over what decides about other reports.
+    ///
+    /// `isRepeated`: whether it was known on the link before.
+    private func note(_ json: JSON, _ host: HostName, _ path: String, isRepeated: Bool, in state: inout State) {
+        switch path {
+        case Topics.HostReportKind.agent.rawValue:
+            guard state.hosts[host] != nil || state.hosts.count < Self.maxHosts else { return }
+            // What the broker has kept may have been said long ago; by how long, the clocks of two hosts may not agree upon, but
+            // the next heartbeat settles that.
+            let age = json["ts"].flatMap(Timestamp.date).map { -$0.timeIntervalSinceNow } ?? 0
+            let isOld = (isRepeated || state.agents[host] == nil) && age > Self.longestSilence
+            state.agents[host] = Agent(json, heard: .now - .seconds(isOld ? min(age, 1e9) : 0))
+        case Topics.HostReportKind.servers.rawValue:
+            guard state.hosts[host] != nil || state.hosts.count < Self.maxHosts else { return }
+            state.indexes[host] = Set((json["servers"]?.array ?? []).compactMap { $0["sid"]?.string })
+        default: break
+        }
+    }
+
+    func remove(_ host: HostName, _ path: String, in state: inout State) {
+        guard let old = state.hosts[host]?.removeValue(forKey: path) else { return }
+        state.count -= 1
+        state.bytes -= old.text.count
+        if path == Topics.HostReportKind.agent.rawValue { state.agents[host] = nil }
+        if path == Topics.HostReportKind.servers.rawValue { state.indexes[host] = nil }
+        state.count(change: host, path)
+        if state.hosts[host]?.isEmpty == true { state.hosts[host] = nil }
+        tell(host, path, .null)
+    }
+
+    /// Of a host whose agent is away, what it used a while ago says nothing; the broker lets it expire without a word.
+    private func dropFigures(of host: HostName, in state: inout State) {
+        for path in (state.hosts[host] ?? [:]).keys where Topics.isFigure(path) { remove(host, path, in: &state) }
+    }
+
+    private func tell(_ host: HostName, _ path: String, _ json: JSON) {
+        var subject = EventReplayBuffer.Subject(host: host, path: path, kind: "report")
+        if case .null = json { subject.isFigure = false }  // nothing newer follows
+        feed.append(subject, event: "report", Self.telling(host, path, json))
+    }
+
+    static func telling(_ host: HostName, _ path: String, _ json: JSON) -> JSON {
+        ["topic": .string(Topics(host: host).status(path: path)), "host": .string("\(host)"), "payload": json]
+    }
+
+    // What is known.
+
+    func report(_ host: HostName, _ path: String) -> Report? { state.withLock { $0.hosts[host]?[path] } }
+
+    func report(_ host: HostName, _ report: Topics.HostReportKind) -> Report? { self.report(host, report.rawValue) }
+
+    func version(of host: HostName) -> Int { state.withLock { $0.versions[host] ?? 0 } }
+
+    func presence(of host: HostName) -> Presence {
+        let name = Name(host: host, path: Topics.HostReportKind.agent.rawValue)
+        return state.withLock { state in
+            guard let agent = state.agents[host] else { return .unknown }
+            if state.isConfirmed, state.unconfirmed.contains(name) { return .offline(reason: "lost") }
+            guard agent.isOnline else { return .offline(reason: agent.reason) }
+            // On a broker that was restarted, or behind a bridge of brokers, its last will may never come.
+            let isSilent = .now - agent.heard > .seconds(Self.longestSilence)
+            return isSilent ? .offline(reason: "silent") : .online
+        }
+    }
+
+    /// Which run and connection of a host's agent is on the bus; nil where none is.
+    func session(of host: HostName) -> JSON? {
+        guard presence(of: host) == .online else { return nil }
+        return state.withLock { $0.agents[host]?.session }
+    }
+
+    func server(_ server: ServerID, of host: HostName) -> Server? {
+        state.withLock { state in
+            guard state.indexes[host]?.contains(server.sid) != false else { return nil }
+            return state.hosts[host].flatMap { Self.server(server, in: $0) }
+        }
+    }
+
+    /// Every server of a host that has a state, by game and camp; where the agent says which there are, these alone: what it has
+    /// forgotten may be retained for ever.
+    func servers(of host: HostName) -> [Server] {
+        state.withLock { state in
+            let reports = state.hosts[host] ?? [:]
+            let index = state.indexes[host]
+            return reports.keys.compactMap { ServerID(statePath: $0) }.filter { index?.contains($0.sid) != false }
+                .sorted()
+                .compactMap { Self.server($0, in: reports) }
+        }
+    }
+
+    private static func server(_ server: ServerID, in reports: [String: Report]) -> Server? {
+        guard let state = reports["server/\(server.sid)/\(Topics.ServerReportKind.state.rawValue)"]?.json else {
+            return nil
+        }
+        let availability = reports["server/\(server.sid)/\(Topics.ServerReportKind.availability.rawValue)"]?.json
+        return Server(id: server, state: state, isAvailable: availability?["state"]?.string != "offline")
+    }
+
+    /// What a running server uses, as it was said last; its agent takes it back when it is true no more.
+    func metrics(of server: ServerID, on host: HostName) -> JSON? {
+        report(host, "server/\(server.sid)/\(Topics.ServerReportKind.metrics.rawValue)")?.json
+    }
+
+    var hosts: [HostName] { state.withLock { $0.hosts.keys.sorted { "\($0)" < "\($1)" } } }
+
+    struct Size: Sendable {
+        let reports: Int
+        let bytes: Int
+        let leftOut: Int
+    }
+
+    var size: Size { state.withLock { Size(reports: $0.count, bytes: $0.bytes, leftOut: $0.leftOut) } }
+
+    /// Every report that `isWanted`, as it is now.
+    func snapshot(where isWanted: @escaping (EventReplayBuffer.Subject) -> Bool) -> ReportSnapshot {
+        let (hosts, next) = state.withLock { ($0.hosts, feed.next) }
+        return ReportSnapshot(of: hosts, next: next, feed: feed, where: isWanted)
+    }
+
+    /// Something that happened, and is not retained.
+    func happened(_ host: HostName, path: String, payload: [UInt8]) {
+        guard payload.count <= Self.maxReportBytes, let json = try? JSON.parse(payload), json.object != nil else {
+            return  // nobody's event
+        }
+        let data: JSON = [
+            "topic": .string(Topics(host: host).event(path: path)), "host": .string("\(host)"), "payload": json,
+        ]
+        state.withLock { _ in
+            feed.append(EventReplayBuffer.Subject(host: host, path: path, kind: "event"), event: "event", data)
+        }
+    }
+}

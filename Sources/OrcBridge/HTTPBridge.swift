@@ -1,0 +1,132 @@
+import HummingbirdCore
+import HummingbirdTLS
+package import Logging
+import NIOCore
+import NIOPosix
+import NIOSSL
+import OrcContract
+import OrcCore
+package import OrcMQTT
+package import ServiceLifecycle
+
+/// The bridge: HTTP on one side, the bus on the other, nothing of the agent in between.
+package struct HTTPBridge: Sendable {
+    /// In this order they start; in the reverse order they end.
+    package let services: [any Service]
+
+    /// `keys`: reads the keys that are stored, again and again.
+    package init(
+        _ settings: BridgeSettings, bus options: MQTTConfiguration, keys: @escaping @Sendable () throws -> [APIKey],
+        known: KnownHosts, logger: Logger
+    ) throws {
+        let board = ReportCache(feed: EventReplayBuffer())
+        let link = BrokerLink(
+            options, host: settings.servesEveryHost ? nil : settings.host, own: settings.host, board: board,
+            known: known, logger: logger)
+        let access = Authenticator(
+            keyring: APIKeys(apiKey: settings.apiKey, logger: logger, load: keys), proxies: settings.proxies,
+            logger: logger)
+        let commands = BusCommandClient(board: board, link: link)
+        let peon = PeonAPI(board: board, commands: commands, settings: settings)
+        let doorman = ConnectionLimiter(settings)
+        let counters = ResponseCounters()
+        let front = RequestHandler(
+            settings: settings, board: board, access: access, peon: peon,
+            bus: TopicAPI(board: board, commands: commands),
+            pages: KeylessPages(board: board),
+            metrics: PrometheusPage(
+                board: board, link: link, doorman: doorman, counters: counters, lockOut: access.lockOut),
+            counters: counters, doorman: doorman, logger: logger)
+        let channel = HTTPServerChannel(doorman: doorman, front: front)
+        services = [
+            LinkService(link: link, keyring: access.keyring),
+            ListenService(
+                settings: settings, channel: channel, feed: board.feed,
+                certificates: try settings.certificate.map {
+                    try CertificateReloader(chain: $0.chain, key: $0.key, logger: logger)
+                },
+                logger: logger),
+        ]
+    }
+}
+
+private struct LinkService: Service {
+    let link: BrokerLink
+    let keyring: APIKeys
+
+    func run() async {
+        await cancelWhenGracefulShutdown {
+            await withDiscardingTaskGroup { group in
+                group.addTask { await link.run() }
+                group.addTask { await keyring.run() }
+            }
+        }
+    }
+}
+
+/// Listens; where the address cannot be had, tries again, as the agent beside it goes on.
+private struct ListenService: Service {
+    let settings: BridgeSettings
+    let channel: HTTPServerChannel
+    let feed: EventReplayBuffer
+    let certificates: CertificateReloader?
+    let logger: Logger
+
+    private static let retry: Duration = .seconds(5)
+    private static let farewell: Duration = .seconds(2)
+
+    func run() async throws {
+        await withGracefulShutdownHandler {
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { await listen() }
+                if let certificates { group.addTask { await certificates.run() } }
+                group.addTask {
+                    // What is under way is seen through, if it takes no longer than this.
+                    try? await gracefulShutdown()
+                    try? await Task.sleep(for: Self.farewell)
+                }
+                await group.next()
+                group.cancelAll()
+            }
+        } onGracefulShutdown: {
+            feed.close()
+        }
+    }
+
+    private func listen() async {
+        var quiet = logger
+        quiet.logLevel = max(logger.logLevel, .warning)
+        while !Task.isCancelled {
+            do {
+                let configuration = ServerConfiguration(
+                    address: .hostname(settings.address, port: settings.port), backlog: 1024)
+                try await server(configuration, logger: quiet).run()
+                if Task.isShuttingDownGracefully || Task.isCancelled { return }
+                logger.error("the HTTP bridge listens no more: it begins anew")
+            } catch is CancellationError {
+                return
+            } catch {
+                logger.error(
+                    "the HTTP bridge cannot listen",
+                    metadata: ["address": "\(settings.address):\(settings.port)", "error": "\(error)"])
+            }
+            do { try await Task.sleep(for: Self.retry) } catch { return }
+        }
+    }
+
+    private func server(_ configuration: ServerConfiguration, logger: Logger) throws -> any Service {
+        let running: @Sendable (any Channel) async -> Void = { channel in
+            self.logger.info(
+                "the HTTP bridge listens",
+                metadata: ["address": "\(settings.address):\(channel.localAddress?.port ?? settings.port)"])
+        }
+        guard let certificates else {
+            return channel.server(
+                configuration: configuration, onServerRunning: running,
+                eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: logger)
+        }
+        return try TLSChannel(channel, tlsConfiguration: try certificates.configuration).server(
+            configuration: configuration, onServerRunning: running,
+            eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: logger)
+    }
+}

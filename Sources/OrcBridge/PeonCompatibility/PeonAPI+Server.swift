@@ -1,0 +1,178 @@
+import HTTPTypes
+import OrcContract
+import OrcCore
+import OrcDocuments
+
+extension PeonAPI {
+    /// A call about one server: `/api/v1/server/<action>/<uid>`.
+    struct ServerCall {
+        let action: String
+        let uid: String
+        let method: HTTPRequest.Method
+        let call: TopicAPI.Call
+        let host: HostName
+    }
+
+    static func method(_ action: ServerAction) -> HTTPRequest.Method {
+        switch PeonShapes.method(action) {
+        case .get: .get
+        case .put: .put
+        case .delete: .delete
+        }
+    }
+
+    /// The action that a word in the path stands for; PEON's bot says `info`, and `skip` only looked at the server.
+    static func action(_ word: String, _ method: HTTPRequest.Method) -> ServerAction? {
+        if method == .put, word == "info" || word == "skip" { return .get }
+        return ServerAction(rawValue: word)
+    }
+
+    func serverCall(_ asked: ServerCall) async throws -> BridgeResponse {
+        guard let action = Self.action(asked.action, asked.method) else {
+            let reason =
+                asked.method == .delete
+                ? "Incorrect action [\(asked.action.prefix(64))] provided"
+                : "There is no action [\(asked.action.prefix(64))]."
+            throw Problem(.unknownAction, reason)
+        }
+        if action == .create { return try await create(asked) }
+        guard let server = ServerID(uid: asked.uid) else {
+            guard asked.method == .put else { throw Self.noServer }
+            throw Problem(
+                .badRequest,
+                "For the requested action [\(action.rawValue)] a warcamp name is required. You only provided [\(asked.uid.prefix(255))]"
+            )
+        }
+        switch action {
+        case .get: return try get(server, asked.host)
+        case .stats: return try await stats(server, asked)
+        case .logs: return try await logs(server, asked)
+        case .destroy, .eradicate: return try await remove(action, server, asked)
+        default: return try await change(action, server, asked)
+        }
+    }
+
+    private func create(_ asked: ServerCall) async throws -> BridgeResponse {
+        let target: BusCommandClient.Wish.Target
+        if let server = ServerID(uid: asked.uid) {
+            target = .server(server, .create)
+        } else {
+            guard NewName.allows(asked.uid) else {
+                throw Problem(.badRequest, "new names must match \(NewName.pattern)")
+            }
+            target = .newServer(game: asked.uid)
+        }
+        let arguments = asked.call.body
+        let outcome = try await perform(target, arguments, asked.call, asked.host)
+        let isLater = arguments["start_later"]?.flag == true
+        switch outcome {
+        case .reply(let reply) where reply.status == .ok:
+            guard let server = reply.server else { return Self.failure(reply) }
+            guard isLater else { return answer(server, asked.host, reply) }
+            return .peon([
+                "status": "success",
+                "info": .string(
+                    "The server files for [\(server.camp)] were created, but the server was not started, in accordance with the provided settings."
+                ),
+            ])
+        case .reply(let reply): return Self.failure(reply)
+        case .pending(let sent, isAccepted: true):
+            guard let server = sent.server, let known = board.server(server, of: asked.host) else {
+                return Self.goesOn("The server is being created.")
+            }
+            return .peon(known.peonObject)
+        case .pending: throw Self.late
+        }
+    }
+
+    private func change(_ action: ServerAction, _ server: ServerID, _ asked: ServerCall) async throws -> BridgeResponse
+    {
+        var arguments = asked.call.body
+        // PEON takes null for no description.
+        if action == .description, arguments["description"]?.isNull == true { arguments["description"] = "" }
+        switch try await perform(.server(server, action), arguments, asked.call, asked.host) {
+        case .reply(let reply) where reply.status == .ok: return answer(server, asked.host, reply)
+        case .reply(let reply): return Self.failure(reply)
+        case .pending(_, isAccepted: true):
+            guard let known = board.server(server, of: asked.host) else { throw Self.noServer }
+            return .peon(known.peonObject)
+        case .pending: throw Self.late
+        }
+    }
+
+    /// The server as it is now: as the reply has it, where it tells, else as it was last reported.
+    private func answer(_ server: ServerID, _ host: HostName, _ reply: Reply) -> BridgeResponse {
+        if reply.data["container_state"] != nil {
+            return .peon(ReportCache.Server(id: server, state: reply.data, isAvailable: true).peonObject)
+        }
+        guard let known = board.server(server, of: host) else {
+            return .peon(["status": "success", "info": .string("\(server)")])
+        }
+        return .peon(known.peonObject)
+    }
+
+    private func remove(_ action: ServerAction, _ server: ServerID, _ asked: ServerCall) async throws -> BridgeResponse
+    {
+        let purges = asked.call.body["eradicate"].map(Self.isTrue) ?? false
+        if action == .eradicate, !purges {
+            // PEON says success and does nothing; so does this, and says so.
+            return .peon([
+                "status": "success",
+                "info": .string("Nothing was removed: send {\"eradicate\": true} to remove all of \(server)."),
+            ])
+        }
+        let verb = purges ? ServerAction.eradicate : action
+        switch try await perform(.server(server, verb), [:], asked.call, asked.host) {
+        case .reply(let reply) where reply.status == .ok:
+            guard action == .eradicate || purges || reply.changed == true else {
+                throw Problem(.notFound, "Failed to remove the server [\(server)].")
+            }
+            let removed = action == .destroy ? "Server \(server) was removed. " : ""
+            let purged =
+                purges ? "All files for \(server) will be purged from the server. This may take a few moments." : ""
+            return .peon(["status": "success", "info": .string(removed + purged)])
+        case .reply(let reply): return Self.failure(reply)
+        case .pending(_, isAccepted: true): return Self.goesOn("The server \(server) is being removed.")
+        case .pending: throw Self.late
+        }
+    }
+
+    /// PEON's clients also send "True".
+    private static func isTrue(_ value: JSON) -> Bool { value.flag ?? (value.string?.lowercased() == "true") }
+
+    /// The server as PEON has it, the engine's own document, and what PEON's web UI shows of it.
+    private func stats(_ server: ServerID, _ asked: ServerCall) async throws -> BridgeResponse {
+        try requireReports(of: asked.host)
+        guard let known = board.server(server, of: asked.host), known.isListed else { throw Self.noServer }
+        switch try await perform(.server(server, .stats), ["raw": true], asked.call, asked.host) {
+        case .reply(let reply) where reply.status == .ok:
+            var answer = known.peonObject.object ?? [:]
+            answer["stats"] = reply.data["raw"] ?? .null
+            answer["cpu_percent"] = reply.data["metrics"]?["cpu_percent"] ?? .null
+            answer["memory_percent"] = reply.data["memory_percent"] ?? .null
+            answer["uptime"] = .optional(reply.data["uptime_s"]?.int.map(DurationText.brief))
+            // PEON's web UI draws an empty field where a count is there and null.
+            for count in ["players", "max_players"] { answer[count] = known.state.object?.given(count) }
+            return .peon(.object(answer))
+        case .reply(let reply) where reply.code == .unknownServer: throw Self.noServer
+        case .reply(let reply): return Self.failure(reply)
+        case .pending: throw Self.late
+        }
+    }
+
+    private func logs(_ server: ServerID, _ asked: ServerCall) async throws -> BridgeResponse {
+        var arguments = JSON.Object()
+        if let text = asked.call.query["lines"] {
+            guard let lines = Int(text), (0...2000).contains(lines) else {
+                throw Problem(.badRequest, "lines: must be a whole number from 0 to 2000")
+            }
+            arguments["tail"] = .optional(lines)
+        }
+        switch try await perform(.server(server, .logs), arguments, asked.call, asked.host) {
+        case .reply(let reply) where reply.status == .ok: return .peon(["logs": reply.data["lines"] ?? []])
+        case .reply(let reply) where reply.code == .unknownServer: throw Self.noServer
+        case .reply(let reply): return Self.failure(reply)
+        case .pending: throw Self.late
+        }
+    }
+}

@@ -1,0 +1,223 @@
+import FoundationEssentials
+import HTTPTypes
+import NIOCore
+import OrcContract
+import OrcCore
+import Synchronization
+
+/// PEON's own REST contract, so that its bot, its web UI and scripts work as they are.
+struct PeonAPI: Sendable {
+    let board: ReportCache
+    let commands: BusCommandClient
+    let settings: BridgeSettings
+    private let lists = ListCache()
+
+    init(board: ReportCache, commands: BusCommandClient, settings: BridgeSettings) {
+        self.board = board
+        self.commands = commands
+        self.settings = settings
+    }
+
+    /// The bridge's own host, unless `?host=` says another.
+    func host(_ query: Query) throws -> HostName {
+        try query["host"].map(commands.host) ?? settings.host
+    }
+
+    func orchestrator(_ host: HostName) throws -> BridgeResponse {
+        try commands.requireAgent(of: host)
+        return .peon(["version": board.report(host, .info)?.json["orc"] ?? .string(settings.version)])
+    }
+
+    // Servers, from what was last reported.
+
+    func servers(_ host: HostName, _ scope: AccessScope) throws -> BridgeResponse {
+        try requireReports(of: host)
+        guard scope.servers.isEmpty else {
+            let listed = board.servers(of: host).filter { $0.isListed && scope.allows($0.id) }
+            return .peon(.array(listed.map(\.peonObject)))
+        }
+        let bytes = lists.bytes(of: host, version: board.version(of: host)) {
+            JSON.array(board.servers(of: host).filter(\.isListed).map(\.peonObject)).text(.spaced) + "\n"
+        }
+        return BridgeResponse(.ok, headers: [.contentType: "application/json"], bytes)
+    }
+
+    /// The index comes after the states: without it the agent has only just begun to report.
+    func requireReports(of host: HostName) throws {
+        try commands.requireAgent(of: host)
+        guard board.report(host, .servers) != nil else {
+            throw Problem(.agentOffline, "the agent of \(host) has not reported its servers yet")
+        }
+    }
+
+    func get(_ server: ServerID, _ host: HostName) throws -> BridgeResponse {
+        try requireReports(of: host)
+        guard let known = board.server(server, of: host), known.isListed else { throw Self.noServer }
+        return .peon(known.peonObject)
+    }
+
+    static let noServer = Problem(.notFound, "There was an issue getting the server.")
+
+    // Plans.
+
+    func plans(_ host: HostName) throws -> BridgeResponse {
+        try commands.requireAgent(of: host)
+        let all = board.report(host, .plans)?.json["plans"]?.array ?? []
+        let listed = all.filter { $0["listed"]?.bool == true }
+        guard !all.isEmpty else { return .peon("There was an issue getting the local plans list.", .notFound) }
+        return .peon(.array((listed.isEmpty ? all : listed).map(Self.plan)))
+    }
+
+    private static func plan(_ plan: JSON) -> JSON {
+        [
+            "title": plan["title"] ?? "", "game_uid": plan["game"] ?? "",
+            "plan_url": .string(plan["plan_url"]?.string ?? ""),
+        ]
+    }
+
+    func plan(_ game: String, _ call: TopicAPI.Call, _ host: HostName) async throws -> BridgeResponse {
+        let missing = BridgeResponse.peon(.string("Could not get the settings for [\(game)]"), .notFound)
+        guard NewName.allows(game) else { return missing }
+        switch try await perform(.agent(.plan), ["game": .string(game)], call, host) {
+        case .reply(let reply) where reply.status == .ok: return .peon(reply.data)
+        case .reply(let reply) where reply.code == .unknownPlan: return missing
+        case .reply(let reply): return Self.failure(reply)
+        case .pending: throw Self.late
+        }
+    }
+
+    func updatePlans(_ call: TopicAPI.Call, _ host: HostName) async throws -> BridgeResponse {
+        switch try await perform(.agent(.updatePlans), [:], call, host) {
+        case .reply(let reply) where reply.status == .ok:
+            let new = (reply.data["new"]?.array ?? []).map { ($0["game"]?.string ?? "", Self.plan($0)) }
+            return .peon(["new_recipies": .object(JSON.Object(new))])
+        case .reply(let reply): return Self.failure(reply)
+        case .pending(_, isAccepted: true): return Self.goesOn("The plans are still being fetched.")
+        case .pending: throw Self.late
+        }
+    }
+
+    /// What is to happen later; PEON has no such path.
+    func schedules(_ call: TopicAPI.Call, _ host: HostName) async throws -> BridgeResponse {
+        let arguments = try TopicAPI.arguments(call.query, of: .agent(.schedules))
+        switch try await perform(.agent(.schedules), arguments, call, host) {
+        case .reply(let reply) where reply.status == .ok: return .peon(reply.data)
+        case .reply(let reply): return Self.failure(reply)
+        case .pending: throw Self.late
+        }
+    }
+
+    static let late = Problem(.timeout, "the agent has not answered")
+
+    static func goesOn(_ info: String) -> BridgeResponse {
+        .peon(["status": "accepted", "info": .string(info)], .accepted)
+    }
+
+    func perform(
+        _ target: BusCommandClient.Wish.Target, _ arguments: JSON.Object, _ call: TopicAPI.Call, _ host: HostName
+    ) async throws -> BusCommandClient.Outcome {
+        var wish = BusCommandClient.Wish(
+            host: host, target: target, members: ["args": .object(arguments)],
+            id: try TopicAPI.idempotencyKey(call.fields), by: call.caller)
+        wish.isPeons = true
+        return try await commands.perform(wish, within: BridgeSettings.peonPatience)
+    }
+
+    // Failures.
+
+    /// `error` is what the bot looks for, `detail` what the web UI shows.
+    private static func failure(
+        _ status: HTTPResponse.Status, _ reason: String, code: String, before: JSON.Object = [:],
+        more: JSON.Object = [:]
+    ) -> BridgeResponse {
+        var body = before
+        body["status"] = "error"
+        body["info"] = .string(reason)
+        body.merge(more)
+        body["error"] = .string(reason)
+        body["detail"] = .string(reason)
+        body["code"] = .string(code)
+        var answer = BridgeResponse.peon(.object(body), status)
+        answer.headers[OwnField.reason] = plain(reason)
+        return answer
+    }
+
+    /// Fit to stand behind the status of an answer: PEON's bot, as many programs, shows nothing else of a failure.
+    private static func plain(_ reason: String) -> String {
+        let plain = reason.unicodeScalars.map { (0x20...0x7E).contains($0.value) ? Character($0) : "?" }
+        return String(plain).prefix(bytes: 200)
+    }
+
+    static func failure(_ reply: Reply) -> BridgeResponse {
+        let more: JSON.Object = reply.code == .portInUse ? ["err_code": "srv.portsused"] : [:]
+        let code = (reply.code ?? .internal).rawValue
+        return failure(
+            HTTPResponse.Status(code: reply.httpStatus), reply.error ?? code, code: code, more: more)
+    }
+
+    static func failure(_ problem: Problem) -> BridgeResponse {
+        var answer: BridgeResponse
+        switch problem.code {
+        case .unauthorized: answer = .peon("Not authorized", .unauthorized)
+        case .methodNotAllowed, .badRequest:
+            answer = failure(
+                problem.status, problem.reason, code: problem.code.rawValue,
+                before: ["message": .string(problem.reason)])
+        default: answer = failure(problem.status, problem.reason, code: problem.code.rawValue)
+        }
+        answer.headers.append(contentsOf: problem.headers)
+        return answer
+    }
+}
+
+/// The list of servers as it was last written, for as long as nothing is reported anew.
+private final class ListCache: Sendable {
+    private let state = Mutex<[HostName: (version: Int, bytes: ByteBuffer)]>([:])
+
+    func bytes(of host: HostName, version: Int, or write: () -> String) -> ByteBuffer {
+        if let kept = state.withLock({ $0[host] }), kept.version == version { return kept.bytes }
+        let bytes = ByteBuffer(string: write())
+        state.withLock { $0[host] = (version, bytes) }
+        return bytes
+    }
+}
+
+extension ReportCache.Server {
+    /// Whether PEON would have listed it: it has a container, or had one.
+    var isListed: Bool {
+        state["container_state"]?.string != nil || state["activity"]?.string != nil
+            || state["state"]?.string != "stopped" || isDestroyed
+    }
+
+    /// Whether only its files are left: PEON forgot such a server, which could then be neither seen nor made again.
+    private var isDestroyed: Bool { state["reason"]?.string == "destroyed" }
+
+    private var containerState: String {
+        guard isAvailable else { return "unknown" }
+        if isDestroyed { return "exited" }
+        return state["container_state"]?.string ?? (state["state"]?.string == "missing" ? "missing" : "created")
+    }
+
+    /// The server as PEON's clients know it, with this agent's own words after theirs.
+    var peonObject: JSON {
+        let word = containerState
+        let isUp = word == "running" || word == "paused"
+        return [
+            "game_uid": .string(id.game), "servername": .string(id.camp),
+            "container_type": .string(isUp ? state["container_type"]?.string ?? "unknown" : "unknown"),
+            "build_version": .string(isUp ? state["build_version"]?.string ?? "unknown" : "unknown"),
+            "container_state": .string(word), "server_state": .string(isAvailable ? word : "UNKNOWN"),
+            "server_config": isUp ? state["server_config"] ?? [:] : isAvailable ? [:] : ["state": "OFFLINE"],
+            "description": state["description"]?.string.map(JSON.string) ?? "None - Please add a description",
+            "time": nextStop, "state": state["state"] ?? .null, "reason": state["reason"] ?? .null,
+            "activity": state["activity"] ?? .null,
+        ]
+    }
+
+    /// The epoch second of the next scheduled stop.
+    private var nextStop: JSON {
+        .optional(
+            state["next_stop"].flatMap(Timestamp.date).flatMap { Int(exactly: $0.timeIntervalSince1970.rounded(.down)) }
+        )
+    }
+}

@@ -1,0 +1,162 @@
+import HTTPTypes
+import HummingbirdCore
+import Logging
+import NIOCore
+import OrcContract
+import OrcCore
+
+/// Every call comes in here: its path is read, its caller is let in, its body is taken, and it is answered.
+struct RequestHandler: Sendable {
+    let settings: BridgeSettings
+    let board: ReportCache
+    let access: Authenticator
+    let peon: PeonAPI
+    let bus: TopicAPI
+    let pages: KeylessPages
+    let metrics: PrometheusPage
+    let counters: ResponseCounters
+    let tickets = AccessTickets()
+    let doorman: ConnectionLimiter
+    let logger: Logger
+
+    @concurrent func respond(
+        _ request: Request, _ writer: consuming ResponseWriter, _ channel: any Channel
+    ) async throws {
+        if request.headers[.expect]?.lowercased() == "100-continue", !Self.announcesTooMuch(request) {
+            try await writer.writeInformationalHead(HTTPResponse(status: .continue))
+        }
+        let answer = await answer(request, channel)
+        let head = self.head(of: answer, to: request.head)
+        var body = ResponseBody()
+        if case .console(let console) = answer.body {
+            return try await console.run(request.body, writer.writeHead(head))
+        }
+        if request.method != .head {
+            switch answer.body {
+            case .bytes(let bytes): body = ResponseBody(byteBuffer: bytes)
+            case .stream(let stream): body = ResponseBody(asyncSequence: stream)
+            case .console: break
+            }
+        }
+        try await writer.write(response: head, body: body)
+    }
+
+    /// What can be answered without waiting for anybody; nil for all else, and for whoever is not let in.
+    func answerAtOnce(_ request: HTTPRequest, _ channel: any Channel) -> BridgeResponse? {
+        guard request.method == .get || request.method == .head else { return nil }
+        let (path, rest) = Self.parts(request.path ?? "/")
+        guard let route = Route(path: path), route.methods.contains(.get), let query = Query(rest) else { return nil }
+        if route.isOpen { return pages.answer(route) }
+        guard let caller = access.callerAtOnce(request.headerFields, channel), caller.role >= route.role(.get),
+            caller.scope.allows(route)
+        else { return nil }
+        doorman.know(channel)
+        let call = TopicAPI.Call(fields: request.headerFields, query: query, body: [:], caller: caller)
+        do { return try read(route, .get, call) } catch let problem as Problem {
+            return failure(problem, route)
+        } catch {
+            return nil
+        }
+    }
+
+    /// The head of an answer as it goes out; counted here.
+    func head(of answer: BridgeResponse, to request: HTTPRequest) -> HTTPResponse {
+        counters.count(answer.status.code)
+        var head = HTTPResponse(status: answer.status, headerFields: answer.headers)
+        head.headerFields[.date] = HTTPDate.now
+        allowOrigin(request, &head.headerFields)
+        // A wish for another protocol is its connection's last request where it is not granted (``WebSocketUpgradeHandler``).
+        let isRefusedUpgrade = request.headerFields[.upgrade] != nil && answer.status != .switchingProtocols
+        if answer.isLast || isRefusedUpgrade || request.headerFields[.connection] == "close" {
+            head.headerFields[.connection] = "close"
+        }
+        if case .bytes(let bytes) = answer.body, answer.status != .notModified {
+            head.headerFields[.contentLength] = "\(bytes.readableBytes)"
+        }
+        return head
+    }
+
+    private func answer(_ request: Request, _ channel: any Channel) async -> BridgeResponse {
+        let (path, query) = Self.parts(request.head.path ?? "/")
+        guard let route = Route(path: path) else {
+            let problem = Problem(.notFound, "There is no such path.")
+            return path.hasPrefix("/api/v1/") ? PeonAPI.failure(problem) : problem.answer
+        }
+        do {
+            return try await answer(route, query, request, channel)
+        } catch let problem as Problem {
+            return failure(problem, route)
+        } catch {
+            // The client went away, or the bridge is ending.
+            logger.debug("a call was broken off", metadata: ["error": "\(error)"])
+            var answer = Problem(.timeout, "the call was broken off").answer
+            answer.isLast = true
+            return answer
+        }
+    }
+
+    private func failure(_ problem: Problem, _ route: Route) -> BridgeResponse {
+        var answer = route.isPeons ? PeonAPI.failure(problem) : problem.answer
+        answer.isLast = problem.code == .tooLarge
+        return answer
+    }
+
+    private static func parts(_ target: String) -> (String, Substring?) {
+        guard let mark = target.utf8.firstIndex(of: UInt8(ascii: "?")) else { return (target, nil) }
+        return (String(target[..<mark]), target[target.index(after: mark)...])
+    }
+
+    private func answer(
+        _ route: Route, _ query: Substring?, _ request: Request, _ channel: any Channel
+    ) async throws -> BridgeResponse {
+        if request.method == .options { return BridgeResponse(.ok, headers: [.allow: route.allowed]) }
+        let method = request.method == .head ? .get : request.method
+        guard route.methods.contains(method), !(request.method == .head && route == .events) else {
+            throw Problem(
+                .methodNotAllowed, "The method is not allowed for the requested URL.", headers: [.allow: route.allowed])
+        }
+        if route.isOpen { return pages.answer(route) }
+        guard let query = Query(query) else { throw Problem(.badRequest, "the query cannot be read") }
+        let caller = try await caller(route, query, request, channel)
+        doorman.know(channel)
+        let role = route.role(method)
+        guard caller.role >= role else {
+            if method != .get { note(request, caller, .forbidden) }
+            throw Problem(.notAllowed, "\(caller.name) is \(caller.role.rawValue): this takes \(role.rawValue)")
+        }
+        guard caller.scope.allows(route) else {
+            if method != .get { note(request, caller, .forbidden) }
+            throw Problem(.notAllowed, "\(caller.name) is bound to servers or verbs: this is beside them")
+        }
+        let body = method == .get ? [:] : try await Self.body(request)
+        let call = TopicAPI.Call(fields: request.headers, query: query, body: body, caller: caller)
+        if let answer = try read(route, method, call) { return answer }
+        let answer = try await ask(route, method, call)
+        if method != .get { note(request, caller, answer.status) }
+        return answer
+    }
+
+    /// The caller, by his key; by a ticket on the paths that take tickets, where he presents no key.
+    private func caller(
+        _ route: Route, _ query: Query, _ request: Request, _ channel: any Channel
+    ) async throws -> Principal {
+        guard route.takesTickets, Authenticator.key(request.headers) == nil, let ticket = query["ticket"] else {
+            return try await access.caller(request.headers, channel)
+        }
+        guard let key = tickets.redeem(ticket), access.keyring.counts(key) else {
+            throw Problem(.unauthorized, "the ticket is over, or has been used")
+        }
+        return access.caller(key, request.headers, channel)
+    }
+
+    /// One line a call that asks for a change.
+    private func note(_ request: Request, _ caller: Principal, _ status: HTTPResponse.Status) {
+        logger.info(
+            "a call",
+            metadata: [
+                "http.method": "\(request.method.rawValue)", "http.path": "\(Self.parts(request.head.path ?? "").0)",
+                "http.status": "\(status.code)", "caller": "\(caller.name)",
+                "client.address": "\(caller.place() ?? "")",
+            ])
+    }
+}

@@ -1,0 +1,79 @@
+import OrcCore
+
+/// Which server: a game and a warcamp.
+///
+/// Its uid is `valheim.alpha`, its sid (one topic level) `valheim-alpha`.
+package struct ServerID: Sendable, Hashable, Comparable, CustomStringConvertible {
+    package let game: String
+    package let camp: String
+
+    /// The most bytes that a uid may have: a file name's limit on Linux.
+    package static let maxBytes = 255
+
+    /// Nil where one of the two could not be one folder's name: empty, hidden, or with a slash or a control character.
+    package init?(game: String, camp: String) {
+        guard Self.isFolderName(game), !game.utf8.contains(UInt8(ascii: ".")), Self.isFolderName(camp),
+            game.utf8.count + camp.utf8.count < Self.maxBytes
+        else { return nil }
+        self.game = game
+        self.camp = camp
+    }
+
+    /// Reads `valheim.alpha`; the first dot parts the two.
+    package init?(uid: some StringProtocol) {
+        guard let dot = uid.utf8.firstIndex(of: UInt8(ascii: ".")) else { return nil }
+        self.init(game: String(uid[..<dot]), camp: String(uid[uid.utf8.index(after: dot)...]))
+    }
+
+    /// Reads `valheim-alpha`, refusing what ``sid`` would not have written.
+    package init?(sid: some StringProtocol) {
+        guard let dash = sid.utf8.firstIndex(of: UInt8(ascii: "-")),
+            let game = HexEscape.decoded(sid[..<dash], mark: "_"),
+            let camp = HexEscape.decoded(sid[sid.utf8.index(after: dash)...], mark: "_"),
+            let id = Self(game: game, camp: camp),
+            id.sid == sid
+        else { return nil }
+        self = id
+    }
+
+    /// Reads either form, as commands may carry both: only a uid has a dot.
+    package init?(_ text: some StringProtocol) {
+        if text.utf8.contains(UInt8(ascii: ".")) { self.init(uid: text) } else { self.init(sid: text) }
+    }
+
+    package var uid: String { "\(game).\(camp)" }
+    package var description: String { uid }
+
+    /// One topic level, reversible and without collisions: game keeps `[A-Za-z0-9]`, camp also `-`, the rest is `_hh`.
+    package var sid: String {
+        Self.escape(game, keepsDash: false) + "-" + Self.escape(camp, keepsDash: true)
+    }
+
+    package static func < (left: ServerID, right: ServerID) -> Bool {
+        (left.game, left.camp) < (right.game, right.camp)
+    }
+
+    private static func isFolderName(_ text: String) -> Bool {
+        !text.isEmpty && text.utf8.first != UInt8(ascii: ".")
+            && text.unicodeScalars.allSatisfy { $0 != "/" && $0.value >= 0x20 && $0.value != 0x7F }
+    }
+
+    private static func escape(_ text: String, keepsDash: Bool) -> String {
+        HexEscape.encoded(text, mark: "_") { $0.isAlphanumeric || (keepsDash && $0 == UInt8(ascii: "-")) }
+    }
+}
+
+/// The rule for the names of new games and camps: `[a-z0-9][a-z0-9_-]{0,62}`.
+package enum NewName {
+    package static let pattern = "[a-z0-9][a-z0-9_-]{0,62}"
+
+    package static func allows(_ name: String) -> Bool {
+        guard let first = name.utf8.first, (1...63).contains(name.utf8.count) else { return false }
+        return isLowerAlphanumeric(first)
+            && name.utf8.allSatisfy { isLowerAlphanumeric($0) || $0 == UInt8(ascii: "_") || $0 == UInt8(ascii: "-") }
+    }
+
+    private static func isLowerAlphanumeric(_ byte: UInt8) -> Bool {
+        (0x61...0x7A).contains(byte) || (0x30...0x39).contains(byte)
+    }
+}

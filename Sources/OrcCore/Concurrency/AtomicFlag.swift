@@ -1,0 +1,11 @@
+import Synchronization
+
+/// Set once, by another task.
+package final class AtomicFlag: Sendable {
+    private let value = Atomic(false)
+
+    package init() {}
+
+    package var isSet: Bool { value.load(ordering: .relaxed) }
+    package func set() { value.store(true, ordering: .relaxed) }
+}

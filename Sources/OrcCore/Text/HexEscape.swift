@@ -1,0 +1,39 @@
+/// Bytes written as a mark and two hexadecimal digits: `%2F` in a URL, `_2e` in a sid.
+package enum HexEscape {
+    /// The text that `escaped` stands for; nil where an escape is cut short, or the bytes are not UTF-8.
+    package static func decoded(_ escaped: some StringProtocol, mark: Unicode.Scalar) -> String? {
+        var bytes: [UInt8] = []
+        var rest = Array(escaped.utf8)[...]
+        while let byte = rest.popFirst() {
+            guard byte == UInt8(ascii: mark) else {
+                bytes.append(byte)
+                continue
+            }
+            guard rest.count >= 2, let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16)
+            else { return nil }
+            bytes.append(value)
+            rest = rest.dropFirst(2)
+        }
+        return String(validating: bytes, as: UTF8.self)
+    }
+
+    /// `text` as one level of a URL's path: RFC 3986's unreserved characters as they are, the rest escaped.
+    package static func pathLevel(_ text: String) -> String {
+        encoded(text, mark: "%", uppercase: true) { $0.isAlphanumeric || "-_.~".utf8.contains($0) }
+    }
+
+    /// `keeps`: which bytes stand as they are; ASCII alone.
+    package static func encoded(
+        _ text: String, mark: String, uppercase: Bool = false, keeps: (UInt8) -> Bool
+    ) -> String {
+        var escaped = ""
+        for byte in text.utf8 {
+            if keeps(byte) {
+                escaped.unicodeScalars.append(Unicode.Scalar(byte))
+            } else {
+                escaped += mark + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: uppercase)
+            }
+        }
+        return escaped
+    }
+}

@@ -1,0 +1,36 @@
+package import FoundationEssentials
+
+/// Times to come, in the forms in which they are asked for.
+package enum TimeArgument {
+    /// RFC 3339, or seconds since 1970 as a number or as digits; nil for what is none, or not from 1970 to 2191.
+    package static func date(_ value: JSON) -> Date? {
+        if let text = value.string, text.utf8.count > maxBytes { return nil }
+        let number = value.string.flatMap { text in
+            text.utf8.allSatisfy { (0x30...0x39).contains($0) } && text.utf8.count <= 10 ? Double(text) : nil
+        }
+        if let text = value.string, number == nil, !hasDay(text) { return nil }
+        let date = number.map { Date(timeIntervalSince1970: $0) } ?? Timestamp.date(value)
+        return date.flatMap { isSensible($0) ? $0 : nil }
+    }
+
+    package static func isSensible(_ date: Date) -> Bool { (0...Double(latest)).contains(date.timeIntervalSince1970) }
+
+    /// Whether the month has such a day: the parser of dates takes 30 February for 2 March.
+    private static func hasDay(_ text: String) -> Bool {
+        let parts = text.prefix(10).split(separator: "-").map { Int($0) ?? 0 }
+        return parts.count == 3 && (1...12).contains(parts[1])
+            && (1...CivilDay.length(ofMonth: parts[1], parts[0])).contains(parts[2])
+    }
+
+    package static let maxBytes = 40
+    /// In the year 2191.
+    package static let latest = 6_999_999_999
+    /// What a client may send as text; that a month has such a day is looked at, too.
+    package static let pattern =
+        #"^([0-6]?[0-9]{1,9}|(19[7-9][0-9]|20[0-9]{2})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"#
+        + #"T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9]))$"#
+
+    package static func date(after interval: JSON, from now: Date) -> Date? {
+        DurationText.seconds(interval).map { now.addingTimeInterval(Double($0)) }
+    }
+}

@@ -1,0 +1,109 @@
+import NIOCore
+import NIOHTTP1
+import Synchronization
+
+extension DockerClient {
+    /// Writes to the standard input of a container's first process.
+    ///
+    /// One connection is held for as long as the container runs: with Podman the first that ends would close its input for
+    /// good.
+    package func write(_ bytes: [UInt8], toInputOf container: String) async throws {
+        if let open = state.withLock({ $0.inputs[container] }), await open.takes(bytes) { return }
+        let input = try await openInput(of: container)
+        guard await input.takes(bytes) else { throw DockerError.unreachable("the console closed") }
+    }
+
+    /// The engine turns the connection into a raw one (Engine API, "Attach to a container").
+    private func openInput(of container: String) async throws -> ContainerInput {
+        if apiVersion == nil { _ = try await negotiate() }
+        let request = DockerRequest(.POST, "containers", container, "attach", query: [("stream", "1"), ("stdin", "1")])
+        let head =
+            "POST \(request.target(version: apiVersion)) HTTP/1.1\r\nhost: \(endpoint.hostHeader)\r\n"
+            + "connection: Upgrade\r\nupgrade: tcp\r\ncontent-length: 0\r\n\r\n"
+        let (channel, opened) = try await ConnectionBootstrap.open(endpoint) { channel in
+            let handler = InputHandler(channel.eventLoop.makePromise(of: Int.self), call: request.name)
+            try channel.pipeline.syncOperations.addHandler(handler)
+            return (channel, handler.opened.futureResult)
+        }
+        channel.writeAndFlush(ByteBuffer(string: head), promise: nil)
+        let status = try await opened.get()
+        guard status == 101 || status == 200 else {
+            channel.close(promise: nil)
+            throw DockerError.refused(status: status, message: "\(request.name): cannot attach to the console")
+        }
+        let input = ContainerInput(channel: channel)
+        state.withLock { $0.inputs[container] = input }
+        channel.closeFuture.whenComplete { [self] _ in
+            state.withLock { if $0.inputs[container] === input { $0.inputs[container] = nil } }
+        }
+        return input
+    }
+}
+
+/// A container's standard input, held open.
+final class ContainerInput: Sendable {
+    private let channel: any Channel
+
+    init(channel: any Channel) { self.channel = channel }
+
+    /// - Returns: false where the connection is closed, and has taken nothing of it.
+    func takes(_ bytes: [UInt8]) async -> Bool {
+        guard channel.isActive else { return false }
+        do {
+            try await channel.writeAndFlush(ByteBuffer(bytes: bytes))
+            return true
+        } catch {
+            return false
+        }
+    }
+}
+
+/// Reads the engine's answer to the wish for a raw connection; what comes after it is nobody's, as only the input is
+/// attached.
+private final class InputHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    let opened: EventLoopPromise<Int>
+    private let call: String
+    private var answer: ByteBuffer? = ByteBuffer()
+    private var timer: Scheduled<Void>?
+
+    private static let patience = TimeAmount.seconds(10)
+    private static let mostBytes = 16 << 10
+
+    init(_ opened: EventLoopPromise<Int>, call: String) {
+        self.opened = opened
+        self.call = call
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        let (opened, channel, call) = (opened, context.channel, call)
+        timer = context.eventLoop.scheduleTask(in: Self.patience) {
+            opened.fail(DockerError.timeout(call: call, seconds: 10))
+            channel.close(promise: nil)
+        }
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard var answer else { return }
+        var part = unwrapInboundIn(data)
+        answer.writeBuffer(&part)
+        self.answer = answer
+        let text = String(decoding: answer.readableBytesView, as: UTF8.self)
+        guard text.contains("\r\n\r\n") else {
+            if answer.readableBytes > Self.mostBytes { context.close(promise: nil) }
+            return
+        }
+        self.answer = nil
+        timer?.cancel()
+        opened.succeed(Int(text.dropFirst("HTTP/1.1 ".count).prefix(3)) ?? 500)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        timer?.cancel()
+        opened.fail(DockerError.unreachable("the console closed"))
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+}

@@ -1,0 +1,89 @@
+import FoundationEssentials
+import NIOCore
+import NIOHTTP1
+
+/// An image as inspecting it shows it.
+package struct ImageInspect: Decodable, Sendable {
+    package let id: String
+    package let config: Config?
+
+    /// Whether it is one of PEON's, which all set this variable.
+    package var isPeons: Bool { config?.environment?.contains { $0.hasPrefix("CONTAINER_TYPE=") } ?? false }
+
+    package struct Config: Decodable, Sendable {
+        package let environment: [String]?
+
+        enum CodingKeys: String, CodingKey {
+            case environment = "Env"
+        }
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case id = "Id"
+        case config = "Config"
+    }
+}
+
+/// One line of a pull's progress.
+package struct PullProgress: Decodable, Sendable {
+    package let status: String?
+    package let id: String?
+    package let detail: Detail?
+    package let error: String?
+
+    package struct Detail: Decodable, Sendable {
+        package let current: Int?
+        package let total: Int?
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case status, id, error
+        case detail = "progressDetail"
+    }
+}
+
+extension DockerClient {
+    /// - Returns: nil where there is no such image here.
+    package func image(_ name: String) async throws -> ImageInspect? {
+        do {
+            return try await decoded(ImageInspect.self, DockerRequest(.GET, "images", name, "json"))
+        } catch DockerError.refused(status: 404, _) {
+            return nil
+        }
+    }
+
+    /// Pulls an image.
+    ///
+    /// A pull that goes wrong half-way answers 200 and tells of it in its last line.
+    ///
+    /// `reference`: `name`, `name:tag` or `name@digest`; without a tag `latest`.
+    ///
+    /// `silence`: seconds without a word after which it is given up.
+    ///
+    /// `login`: what the registry of the image asks for, as the engine wants it in `X-Registry-Auth`.
+    package func pull(
+        _ reference: String, login: String? = nil, silence: Int, progress: (PullProgress) async throws -> Void
+    ) async throws {
+        let (name, tag) = Self.split(reference)
+        var request = DockerRequest(.POST, "images", "create", query: [("fromImage", name), ("tag", tag)])
+        request.deadline = .seconds(Int64(silence))
+        if let login { request.headers.append(("X-Registry-Auth", login)) }
+        try await lines(request, idle: .seconds(Int64(silence))) { line in
+            guard let update = try? JSONDecoder().decode(PullProgress.self, from: Data(line.readableBytesView)) else {
+                return  // a line in a form that is not known yet is no failure
+            }
+            if let error = update.error { throw DockerError.failed(error) }
+            try await progress(update)
+        }
+    }
+
+    /// Parts a reference; the engine would pull every tag of a name without one.
+    static func split(_ reference: String) -> (name: String, tag: String) {
+        if let at = reference.firstIndex(of: "@") {
+            return (String(reference[..<at]), String(reference[reference.index(after: at)...]))
+        }
+        let lastSlash = reference.lastIndex(of: "/") ?? reference.startIndex
+        guard let colon = reference[lastSlash...].lastIndex(of: ":") else { return (reference, "latest") }
+        return (String(reference[..<colon]), String(reference[reference.index(after: colon)...]))
+    }
+}

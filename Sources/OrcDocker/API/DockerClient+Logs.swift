@@ -1,0 +1,155 @@
+package import FoundationEssentials
+import NIOCore
+import NIOHTTP1
+
+extension DockerClient {
+    /// The last lines of a container's log, the oldest first; at most a mebibyte of them.
+    ///
+    /// `since`: only what was printed from then on.
+    ///
+    /// `deadline`: seconds.
+    package func lastLines(
+        of container: String, count: Int, since: Date? = nil, deadline: Int = 10
+    ) async throws -> [String] {
+        var request = Self.logRequest(container, tail: String(count + Self.spareParts), since: since)
+        request.deadline = .seconds(Int64(deadline))
+        var log = LogFrameDecoder()
+        var cutter = LineSplitter()
+        var lines: [String] = []
+        var size = 0
+        try await chunks(request, idle: .seconds(Int64(deadline))) { bytes in
+            log.read(bytes) { part in
+                for line in cutter.lines(in: part) {
+                    lines.append(line)
+                    size += line.utf8.count
+                }
+            }
+            while size > Self.mostLogBytes, !lines.isEmpty { size -= lines.removeFirst().utf8.count }
+        }
+        if let rest = cutter.rest { lines.append(rest) }
+        return lines.suffix(count)
+    }
+
+    /// Hands what a container prints to `each` as it comes, both of its outputs; ends when the container does.
+    ///
+    /// The engine reads its own log for this: who reads slowly holds up nobody, least of all the game.
+    ///
+    /// `isStamped`: with its time before each line (``TimestampedLines``).
+    package func followLog(
+        of container: String, since: Date, isStamped: Bool = false, each: (ArraySlice<UInt8>) async throws -> Void
+    ) async throws {
+        var request = Self.logRequest(container, tail: "all", since: since)
+        request.query.append(("follow", "1"))
+        if isStamped { request.query.append(("timestamps", "1")) }
+        var log = LogFrameDecoder()
+        try await chunks(request, idle: nil) { bytes in
+            var parts: [ArraySlice<UInt8>] = []
+            log.read(bytes) { parts.append($0) }
+            for part in parts { try await each(part) }
+        }
+    }
+
+    private static let mostLogBytes = 1 << 20
+    /// The engine counts the parts of a long line, of 16 KiB, as lines: so many more are asked for.
+    private static let spareParts = 64
+
+    private static func logRequest(_ container: String, tail: String, since: Date?) -> DockerRequest {
+        var query = [("stdout", "1"), ("stderr", "1"), ("tail", tail)]
+        if let since {
+            // The engine reads seconds with a fraction; dates that a clock of today cannot show are as good as 1970.
+            let seconds = min(max(since.timeIntervalSince1970, 0), 1e10)
+            let fraction = String(Int((seconds - seconds.rounded(.down)) * 1000) + 1000).dropFirst()
+            query.append(("since", "\(Int(seconds)).\(fraction)"))
+        }
+        return DockerRequest(.GET, "containers", container, "logs", query: query)
+    }
+}
+
+/// Takes the engine's frames off a log: eight bytes before each piece, the first of which names the output; a container
+/// with a terminal has none (Engine API, "Attach to a container", stream format).
+struct LogFrameDecoder {
+    private var buffer = ByteBuffer()
+    private var isFramed: Bool?
+    /// Bytes of the frame that is being read that have not come yet.
+    private var left = 0
+
+    mutating func read(_ bytes: ByteBuffer, each: (ArraySlice<UInt8>) -> Void) {
+        buffer.writeImmutableBuffer(bytes)
+        while buffer.readableBytes > 0 {
+            if isFramed == false || left > 0 {
+                let count = isFramed == false ? buffer.readableBytes : min(left, buffer.readableBytes)
+                left = max(left - count, 0)
+                if let part = buffer.readBytes(length: count) { each(part[...]) }
+                continue
+            }
+            guard buffer.readableBytes >= 8 || isFramed == nil && !Self.mayBeHeader(buffer.readableBytesView) else {
+                break
+            }
+            guard Self.mayBeHeader(buffer.readableBytesView),
+                let length = buffer.getInteger(at: buffer.readerIndex + 4, as: UInt32.self)
+            else {
+                isFramed = false
+                continue
+            }
+            isFramed = true
+            buffer.moveReaderIndex(forwardBy: 8)
+            left = Int(length)
+        }
+        buffer.discardReadBytes()
+    }
+
+    private static func mayBeHeader(_ bytes: ByteBufferView) -> Bool {
+        zip(bytes, 0...).prefix(4).allSatisfy { byte, place in place == 0 ? byte <= 3 : byte == 0 }
+    }
+}
+
+/// Cuts bytes into lines of bounded length.
+package struct LineSplitter {
+    /// Bytes of a line that are kept.
+    package static let longest = 8192
+
+    private var line: [UInt8] = []
+    private var isCut = false
+
+    package init() {}
+
+    /// The lines that end in `bytes`, without their ends; what is too long is cut, and says so.
+    ///
+    /// `withRest`: also the beginning of the line that has not ended yet.
+    package mutating func lines(in bytes: ArraySlice<UInt8>, withRest: Bool = false) -> [String] {
+        var lines: [String] = []
+        var rest = bytes
+        while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
+            append(rest[..<end])
+            lines.append(text)
+            line = []
+            isCut = false
+            rest = rest[rest.index(after: end)...]
+        }
+        append(rest)
+        if withRest, !line.isEmpty { lines.append(text) }
+        return lines
+    }
+
+    /// What has come of a line that has not ended.
+    package var rest: String? { line.isEmpty ? nil : text }
+
+    private mutating func append(_ bytes: ArraySlice<UInt8>) {
+        let room = Self.longest - line.count
+        line += bytes.prefix(room)
+        isCut = isCut || bytes.count > room
+    }
+
+    private var text: String {
+        if isCut { return String(decoding: wholeScalars, as: UTF8.self) + " […]" }
+        let end = line.last == UInt8(ascii: "\r") ? line.dropLast() : line[...]
+        return String(decoding: end, as: UTF8.self)
+    }
+
+    /// The line without the beginning of a scalar whose end was cut off (RFC 3629, 3).
+    private var wholeScalars: ArraySlice<UInt8> {
+        guard let start = line.lastIndex(where: { $0 & 0xC0 != 0x80 }) else { return line[...] }
+        let width = (~line[start]).leadingZeroBitCount
+        return width > 1 && line.count - start < width ? line[..<start] : line[...]
+    }
+}

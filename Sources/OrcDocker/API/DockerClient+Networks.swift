@@ -1,0 +1,80 @@
+import FoundationEssentials
+import NIOHTTP1
+
+extension DockerClient {
+    private struct NetworkCreation: Encodable {
+        let Name: String
+        let CheckDuplicate = true
+        let Labels: [String: String]
+        let IPAM: AddressPlan?
+
+        struct AddressPlan: Encodable {
+            let Config: [Pool]
+            struct Pool: Encodable { let Subnet: String }
+        }
+    }
+
+    /// Makes a bridge network.
+    ///
+    /// `subnet`: such as `10.1.2.0/28`; without it the engine takes one of its own address pools.
+    package func createNetwork(_ name: String, labels: [String: String], subnet: String? = nil) async throws {
+        let plan = subnet.map { NetworkCreation.AddressPlan(Config: [.init(Subnet: $0)]) }
+        let body = Array(try JSONEncoder().encode(NetworkCreation(Name: name, Labels: labels, IPAM: plan)))
+        try await call(DockerRequest(.POST, "networks", "create", body: body))
+    }
+
+    private struct NetworkDetail: Decodable {
+        let labels: [String: String]?
+        enum CodingKeys: String, CodingKey { case labels = "Labels" }
+    }
+
+    /// When the engine's default network was made, which is each time that the engine starts with no container running;
+    /// nil where it has none (it was told so, or it is podman).
+    package func defaultNetworkMade() async throws -> String? {
+        struct Made: Decodable {
+            let created: String
+            enum CodingKeys: String, CodingKey { case created = "Created" }
+        }
+        do {
+            return try await decoded(Made.self, DockerRequest(.GET, "networks", "bridge")).created
+        } catch DockerError.refused(status: let status, _) where [403, 404, 405].contains(status) {
+            return nil  // nor may a proxy before the engine let it be asked for
+        }
+    }
+
+    /// The subnets of all networks, such as `172.17.0.0/16`.
+    package func subnets() async throws -> [String] {
+        struct Network: Decodable {
+            let ipam: AddressPlan?
+            enum CodingKeys: String, CodingKey { case ipam = "IPAM" }
+            struct AddressPlan: Decodable {
+                let config: [Pool]?
+                enum CodingKeys: String, CodingKey { case config = "Config" }
+            }
+            struct Pool: Decodable {
+                let subnet: String?
+                enum CodingKeys: String, CodingKey { case subnet = "Subnet" }
+            }
+        }
+        return try await decoded([Network].self, DockerRequest(.GET, "networks"))
+            .flatMap { $0.ipam?.config ?? [] }.compactMap(\.subnet)
+    }
+
+    /// The labels of a network; nil where there is none of that name.
+    package func networkLabels(_ name: String) async throws -> [String: String]? {
+        do {
+            return try await decoded(NetworkDetail.self, DockerRequest(.GET, "networks", name)).labels ?? [:]
+        } catch DockerError.refused(status: 404, _) {
+            return nil
+        }
+    }
+
+    /// Removes a network; one that is gone already is no error.
+    package func removeNetwork(_ name: String) async throws {
+        do {
+            try await call(DockerRequest(.DELETE, "networks", name))
+        } catch DockerError.refused(status: 404, _) {
+            return
+        }
+    }
+}

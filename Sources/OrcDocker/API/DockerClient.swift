@@ -1,0 +1,173 @@
+import FoundationEssentials
+import NIOCore
+import NIOHTTP1
+import Synchronization
+
+/// The container engine's HTTP API, in its own words (Docker Engine API 1.41 and later).
+///
+/// Calls share a small pool of connections; every call has a deadline; each stream has a connection of its own.
+package final class DockerClient: Sendable {
+    package let endpoint: DockerEndpoint
+
+    private static let maxIdle = 4
+    /// The versions of the API that this client is written for.
+    private static let known = (least: APIVersion(minor: 40), most: APIVersion(minor: 51))
+
+    let state = Mutex(State())
+
+    struct State {
+        var idle: [PooledConnection] = []
+        /// Standard inputs that are open, by their containers.
+        var inputs: [String: ContainerInput] = [:]
+        var version: String?
+    }
+
+    package init(_ endpoint: DockerEndpoint) { self.endpoint = endpoint }
+
+    /// The API version in use; nil before ``negotiate()``.
+    package var apiVersion: String? { state.withLock { $0.version } }
+
+    /// What the engine says of itself.
+    package struct Version: Decodable, Sendable {
+        package let version: String
+        package let apiVersion: String
+        package let minAPIVersion: String?
+
+        enum CodingKeys: String, CodingKey {
+            case version = "Version"
+            case apiVersion = "ApiVersion"
+            case minAPIVersion = "MinAPIVersion"
+        }
+    }
+
+    /// Agrees on an API version with the engine that answers now.
+    package func negotiate() async throws -> Version {
+        var request = DockerRequest(.GET, "version")
+        request.deadline = .seconds(5)
+        let version = try decode(Version.self, try await unversioned(request), of: request)
+        let offered = (least: version.minAPIVersion.flatMap(APIVersion.init), most: APIVersion(version.apiVersion))
+        guard let most = offered.most, most >= Self.known.least, offered.least ?? Self.known.least <= Self.known.most
+        else {
+            throw DockerError.unsupported(
+                engine: "\(version.minAPIVersion ?? "?") to \(version.apiVersion)",
+                range: "\(Self.known.least.text) to \(Self.known.most.text)")
+        }
+        state.withLock { $0.version = min(most, Self.known.most).text }
+        return version
+    }
+
+    /// Asks whether the engine answers at all.
+    package func ping() async throws {
+        var request = DockerRequest(.GET, "_ping")
+        request.deadline = .seconds(6)
+        _ = try await unversioned(request)
+    }
+
+    /// Sends a request and reads its answer; statuses of 400 and above are thrown.
+    @discardableResult
+    func call(_ request: DockerRequest) async throws -> DockerResponse {
+        if apiVersion == nil { _ = try await negotiate() }
+        return try await checked(request, version: apiVersion)
+    }
+
+    func decoded<Answer: Decodable>(_ type: Answer.Type, _ request: DockerRequest) async throws -> Answer {
+        try decode(type, try await call(request), of: request)
+    }
+
+    /// Hands each line of a streamed answer to `each`.
+    func lines(
+        _ request: DockerRequest, idle: TimeAmount?, isUrgent: Bool = false, opened: () async throws -> Void = {},
+        each: (ByteBuffer) async throws -> Void
+    ) async throws {
+        if apiVersion == nil { _ = try await negotiate() }
+        try await ResponseStream.lines(
+            request, at: endpoint, version: apiVersion, idle: idle, isUrgent: isUrgent, opened: opened, each: each)
+    }
+
+    /// Hands each piece of a streamed answer to `each`.
+    func chunks(
+        _ request: DockerRequest, idle: TimeAmount?, each: (ByteBuffer) async throws -> Void
+    ) async throws {
+        if apiVersion == nil { _ = try await negotiate() }
+        try await ResponseStream.chunks(request, at: endpoint, version: apiVersion, idle: idle, opened: {}, each: each)
+    }
+
+    private func unversioned(_ request: DockerRequest) async throws -> DockerResponse {
+        try await checked(request, version: nil)
+    }
+
+    private func checked(_ request: DockerRequest, version: String?) async throws -> DockerResponse {
+        let response = try await exchange(request, version: version)
+        guard response.status < 400 else {
+            throw request.refusal(status: response.status, response.body)
+        }
+        return response
+    }
+
+    private func exchange(_ request: DockerRequest, version: String?) async throws -> DockerResponse {
+        let pooled = state.withLock { $0.idle.popLast() }
+        if let pooled, pooled.isUsable {
+            do {
+                return try await use(pooled, for: request, version: version)
+            } catch let error as DockerError where error.isUnreachable && request.method == .GET {
+                // The engine may have closed it meanwhile; reading again does no harm.
+            }
+        }
+        return try await use(try await PooledConnection.open(endpoint), for: request, version: version)
+    }
+
+    private func use(_ caller: PooledConnection, for request: DockerRequest, version: String?) async throws
+        -> DockerResponse
+    {
+        let response = try await caller.call(request, version: version)
+        let isKept = state.withLock { state in
+            guard caller.isUsable, state.idle.count < Self.maxIdle else { return false }
+            state.idle.append(caller)
+            return true
+        }
+        if !isKept { caller.close() }
+        return response
+    }
+
+    private func decode<Answer: Decodable>(
+        _ type: Answer.Type, _ response: DockerResponse, of request: DockerRequest
+    ) throws -> Answer {
+        do {
+            return try JSONDecoder().decode(type, from: Data(response.body.readableBytesView))
+        } catch {
+            throw DockerError.unreadable(call: request.name)
+        }
+    }
+}
+
+/// A version of the engine's API, `1.minor`.
+private struct APIVersion: Comparable {
+    let minor: Int
+
+    init(minor: Int) { self.minor = minor }
+
+    init?(_ text: String) {
+        guard text.hasPrefix("1."), let minor = Int(text.dropFirst(2)) else { return nil }
+        self.minor = minor
+    }
+
+    var text: String { "1.\(minor)" }
+
+    static func < (left: APIVersion, right: APIVersion) -> Bool { left.minor < right.minor }
+}
+
+private struct DockerMessage: Decodable {
+    let message: String
+}
+
+extension ByteBuffer {
+    /// The engine's own words in a refusal; nil where they are none of an engine's.
+    var engineMessage: String? {
+        if let refusal = try? JSONDecoder().decode(DockerMessage.self, from: Data(readableBytesView)) {  // else as text
+            return refusal.message
+        }
+        let text = String(decoding: readableBytesView.prefix(512), as: UTF8.self)
+        let isPage = text.drop { $0.isWhitespace }.hasPrefix("<")
+        return text.isEmpty || isPage || text.contains("\n\n") ? nil : text
+    }
+}

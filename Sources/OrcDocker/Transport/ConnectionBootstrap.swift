@@ -1,0 +1,71 @@
+import Glibc
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import NIOSSL
+
+/// One HTTP/1.1 connection to the engine.
+enum ConnectionBootstrap {
+    /// The most bytes of an answer that is read at once.
+    static let maxBody = 32 << 20
+
+    /// Connects, and sets the pipeline up from the socket to `configure`'s handlers.
+    static func open<Output: Sendable>(
+        _ endpoint: DockerEndpoint, on group: MultiThreadedEventLoopGroup = .singleton,
+        configure: @escaping @Sendable (any Channel) throws -> Output
+    ) async throws -> Output {
+        do {
+            let tls = try endpoint.tlsContext()
+            let initializer: @Sendable (any Channel) -> EventLoopFuture<Output> = { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    if let tls, case .tcp(let host, _, _) = endpoint {
+                        try channel.pipeline.syncOperations.addHandler(
+                            NIOSSLClientHandler(context: tls, serverHostname: endpoint.isNumeric ? nil : host))
+                    }
+                    return try configure(channel)
+                }
+            }
+            switch endpoint {
+            case .unix(let path):
+                return try await ClientBootstrap(group: group)
+                    .connect(unixDomainSocketPath: path, channelInitializer: initializer)
+            case .tcp(let host, let port, _):
+                return try await ClientBootstrap(group: group)
+                    .connectTimeout(.seconds(5)).channelOption(.socketOption(.so_keepalive), value: 1).connect(
+                        host: host, port: port, channelInitializer: initializer)
+            }
+        } catch let error as DockerError {
+            throw error
+        } catch let error as IOError {
+            throw DockerError.unreachable("\(endpoint): \(String(cString: strerror(error.errnoCode)))")
+        } catch {
+            throw DockerError.unreachable("\(endpoint): \(error)")
+        }
+    }
+}
+
+extension DockerEndpoint {
+    /// Whether the host is an address and no name: TLS has no way to ask for a certificate by address (RFC 6066).
+    fileprivate var isNumeric: Bool {
+        guard case .tcp(let host, _, _) = self else { return false }
+        return (try? SocketAddress(ipAddress: host, port: 0)) != nil  // an error means a name
+    }
+
+    var hostHeader: String {
+        switch self {
+        case .unix: "docker"
+        case .tcp(let host, let port, _): "\(host):\(port)"
+        }
+    }
+
+    fileprivate func tlsContext() throws -> NIOSSLContext? {
+        guard case .tcp(_, _, let files?) = self else { return nil }
+        var configuration = TLSConfiguration.makeClientConfiguration()
+        configuration.trustRoots = .file("\(files.folder)/ca.pem")
+        configuration.certificateChain = try NIOSSLCertificate.fromPEMFile("\(files.folder)/cert.pem").map {
+            .certificate($0)
+        }
+        configuration.privateKey = .privateKey(try NIOSSLPrivateKey(file: "\(files.folder)/key.pem", format: .pem))
+        return try NIOSSLContext(configuration: configuration)
+    }
+}

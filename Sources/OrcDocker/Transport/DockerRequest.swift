@@ -1,0 +1,67 @@
+import NIOCore
+import NIOHTTP1
+
+/// One call of the engine's HTTP API.
+struct DockerRequest: Sendable {
+    let method: HTTPMethod
+    /// Path segments below the version, not yet escaped.
+    let path: [String]
+    var query: [(name: String, value: String)] = []
+    var body: [UInt8]?
+    /// Beside those that every call has.
+    var headers: [(name: String, value: String)] = []
+    /// For the answer's head, or for the whole answer where it is read at once.
+    var deadline: TimeAmount = .seconds(30)
+
+    init(_ method: HTTPMethod, _ path: String..., query: [(name: String, value: String)] = [], body: [UInt8]? = nil) {
+        self.method = method
+        self.path = path
+        self.query = query
+        self.body = body
+    }
+
+    /// How the call is named in an error.
+    var name: String { "\(method.rawValue) /\(path.joined(separator: "/"))" }
+
+    func target(version: String?) -> String {
+        let segments = (version.map { ["v\($0)"] } ?? []) + path
+        let target = "/" + segments.map(Self.escaped).joined(separator: "/")
+        guard !query.isEmpty else { return target }
+        return target + "?" + query.map { "\($0.name)=\(Self.escaped($0.value))" }.joined(separator: "&")
+    }
+
+    func head(version: String?, host: String) -> HTTPRequestHead {
+        var headers = HTTPHeaders([("host", host)])
+        headers.add(name: "content-length", value: String(body?.count ?? 0))
+        if body != nil { headers.add(name: "content-type", value: "application/json") }
+        for (name, value) in self.headers { headers.add(name: name, value: value) }
+        return HTTPRequestHead(version: .http1_1, method: method, uri: target(version: version), headers: headers)
+    }
+
+    /// The engine's refusal of this call, or that of whatever stands before the engine: a proxy's page is no message.
+    func refusal(status: Int, _ body: ByteBuffer) -> DockerError {
+        if let words = body.engineMessage { return .refused(status: status, message: words) }
+        return .refused(status: status, message: "\(name): refused with \(status)")
+    }
+
+    /// Escapes all but the unreserved characters (RFC 3986, section 2.3).
+    private static func escaped(_ text: String) -> String {
+        var escaped = ""
+        for byte in text.utf8 {
+            switch byte {
+            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F, 0x7E:
+                escaped.unicodeScalars.append(Unicode.Scalar(byte))
+            default:
+                let digits = String(byte, radix: 16, uppercase: true)
+                escaped += "%" + (digits.count == 1 ? "0" : "") + digits
+            }
+        }
+        return escaped
+    }
+}
+
+/// An answer that was read to its end.
+struct DockerResponse: Sendable {
+    let status: Int
+    let body: ByteBuffer
+}

@@ -1,0 +1,201 @@
+import OrcContract
+import OrcCore
+
+extension OpenAPI {
+    static let host = parameter(
+        "host", in: "path", "The host.", ["type": "string", "pattern": "^[a-z0-9-]{1,32}$"])
+    private static let server = parameter(
+        "server", in: "path", "The server, by sid or uid.", ["type": "string", "minLength": 1])
+    /// What a creation may be of: a game for a name that is drawn, or a server.
+    static let newName: JSON = [
+        "type": "string", "pattern": .string("^\(NewName.pattern)(\\.\(NewName.pattern))?$"),
+    ]
+    private static let newServer = parameter(
+        "server", in: "path", "The new server, by sid or uid, or its game alone for a name that is drawn.", newName)
+    private static let wait = parameter(
+        "wait", in: "query", "Seconds to wait for the last reply.",
+        ["type": "integer", "minimum": 0, "maximum": 60, "default": 10])
+    private static let key = parameter(
+        "Idempotency-Key", in: "header", "The command's id: the same is not carried out twice.",
+        ["type": "string", "pattern": #"^([A-Za-z0-9._~-]{1,64}|"[A-Za-z0-9._~-]{1,64}")$"#])
+
+    static func busFailures(_ statuses: [Int]) -> [(status: Int, answer: JSON)] {
+        statuses.map { ($0, ["$ref": .string("#/components/responses/bus-\($0)")]) }
+    }
+
+    static var busFailure: JSON { ["anyOf": [reference("Problem"), reference("Reply")]] }
+
+    static let words: [Int: String] = [
+        400: "It cannot be read.", 401: "No key, or a wrong one.", 403: "The key's role does not allow it.",
+        404: "There is no such thing.", 409: "Something is in the way.", 413: "It is too large.",
+        422: "The settings will not do.", 429: "Too much, or too many wrong keys: later.", 500: "The agent failed.",
+        503: "The agent, the broker or the engine is away.", 504: "It took too long.",
+    ]
+
+    static var busPaths: [(String, JSON)] {
+        [
+            ("/api/v2/hosts", ["get": hosts]), ("/api/v2/events", ["get": events]),
+            ("/api/v2/tickets", ["post": tickets]),
+        ]
+            + reports
+            + Action.allCases.map { ("/api/v2/{host}/cmd/\($0.restPath)", item($0)) } + [
+                ("/api/v2/{host}/result/agent/{action}/{id}", ["get": result(hasServer: false)]),
+                ("/api/v2/{host}/result/server/{server}/{action}/{id}", ["get": result(hasServer: true)]),
+            ]
+    }
+
+    private static var hosts: JSON {
+        let schema = Field.objectSchema([
+            Field("v", .constant(1), "The contract's version."),
+            Field("hosts", .array(.object), "For each host its name, state, reason, version and number of servers."),
+        ])
+        return Operation(
+            id: "hosts", summary: "The hosts on the bus.", tag: "bus", role: .viewer,
+            answers: [(200, answer("The hosts.", schema))] + busFailures([401, 429, 503])
+        ).json
+    }
+
+    private static var events: JSON {
+        let words: JSON = ["type": "array", "items": ["type": "string"]]
+        return Operation(
+            id: "events",
+            summary:
+                "Reports and events as they come, as server-sent events; first all that is retained, or after Last-Event-ID what was missed.",
+            tag: "bus", role: .viewer,
+            parameters: [
+                parameter("host", in: "query", "Of these hosts alone.", words),
+                parameter("server", in: "query", "Of these servers alone, by uid or sid.", words),
+                parameter("kind", in: "query", "report, event, or the last level of a report's topic.", words),
+                parameter("Last-Event-ID", in: "header", "The last id that was read.", ["type": "string"]),
+                ticket,
+            ],
+            answers: [
+                (
+                    200,
+                    [
+                        "description": "The stream.",
+                        "content": ["text/event-stream": ["schema": ["type": "string"]]],
+                    ]
+                )
+            ] + busFailures([400, 401, 429, 503])
+        ).json
+    }
+
+    /// In place of a key, which a page's `EventSource` and `WebSocket` cannot send.
+    static let ticket = parameter("ticket", in: "query", "A ticket, in place of a key.", ["type": "string"])
+
+    private static var tickets: JSON {
+        let schema = Field.objectSchema([
+            Field("v", .constant(1), "The contract's version."),
+            Field("ticket", .string, "Goes into the query of one connection, in place of a key."),
+            Field("seconds", .integer(), "For how long it counts."),
+        ])
+        return Operation(
+            id: "tickets",
+            summary: "Draws a ticket: for one event stream or console of a page, with this key's rights.",
+            tag: "bus", role: .viewer,
+            answers: [(201, answer("The ticket.", schema))] + busFailures([400, 401, 413, 429, 503])
+        ).json
+    }
+
+    private static var reports: [(String, JSON)] {
+        let host = Topics.HostReportKind.allCases.map { ("/api/v2/{host}/status/\($0.rawValue)", $0.rawValue, false) }
+        let server = Topics.ServerReportKind.allCases.map {
+            ("/api/v2/{host}/status/server/{server}/\($0.rawValue)", "server-\($0.rawValue)", true)
+        }
+        return (host + server).map { path, name, hasServer in
+            let schema = ContractDocuments.reports.first { $0.name == "status-\(name)" }?.schema.object ?? [:]
+            let plain = JSON.Object(schema.members.filter { $0.key != "$schema" }.map { ($0.key, $0.value) })
+            let none = parameter("If-None-Match", in: "header", "An ETag that is known.", ["type": "string"])
+            return (
+                path,
+                [
+                    "get": Operation(
+                        id: "status-\(name)", summary: plain["title"]?.string ?? "", tag: "bus", role: .viewer,
+                        parameters: [Self.host] + (hasServer ? [Self.server] : []) + [none],
+                        answers: [
+                            (200, answer("The retained report.", .object(plain))),
+                            (304, ["description": "It is as it was."]),
+                        ] + busFailures([401, 404, 429, 503])
+                    ).json
+                ]
+            )
+        }
+    }
+
+    private static func command(_ action: Action) -> JSON {
+        let envelope: [(String, JSON)] = [
+            (
+                "id",
+                [
+                    "type": ["string", "null"], "pattern": "^[ -.0-~]{1,64}$",
+                    "description": "The same id is not carried out twice.",
+                ]
+            ),
+            (
+                "ttl",
+                ["type": ["number", "null"], "minimum": 0, "description": "Seconds after ts for which it counts."]
+            ),
+            ("ts", ["description": "When it was sent, RFC 3339 or seconds since 1970."]),
+            ("args", ["type": ["object", "null"], "description": "Arguments, which may also stand beside it."]),
+        ]
+        let spec = action.spec
+        return Operation(
+            id: action.documentName, summary: spec.summary, tag: "bus", role: spec.role,
+            parameters: [host] + (action.isServers ? [action == .server(.create) ? newServer : server] : []) + [
+                wait, key,
+            ],
+            body: body(spec.argumentsSchema(envelope), isRequired: spec.hasRequiredArguments, example: spec.example),
+            answers: commandAnswers
+        ).json
+    }
+
+    /// A command's path; what only reads may be got, too.
+    private static func item(_ action: Action) -> JSON {
+        switch action.spec.effect {
+        case .reads, .asks: ["get": question(action), "post": command(action)]
+        case .changes, .arranges, .supersedes: ["post": command(action)]
+        }
+    }
+
+    private static func question(_ action: Action) -> JSON {
+        let spec = action.spec
+        let arguments = spec.arguments.map { argument in
+            parameter(
+                argument.name, in: "query", argument.summary, argument.schema.json, isRequired: argument.isRequired)
+        }
+        return Operation(
+            id: "get-\(action.documentName)", summary: spec.summary, tag: "bus", role: spec.role,
+            parameters: [host] + (action.isServers ? [server] : []) + [wait] + arguments, answers: commandAnswers
+        ).json
+    }
+
+    private static let commandAnswers =
+        [
+            (status: 200, answer: answer("It is done.", reference("Reply"))),
+            (202, answer("It is on its way.", reference("Pending"))),
+        ] + busFailures([400, 401, 403, 404, 409, 413, 422, 429, 500, 503, 504])
+
+    private static func result(hasServer: Bool) -> JSON {
+        Operation(
+            id: hasServer ? "result-server" : "result-agent",
+            summary: "What has become of a command that this bridge sent; it takes the role that the command takes.",
+            tag: "bus",
+            role: .viewer,
+            parameters: [host] + (hasServer ? [server] : []) + [
+                parameter("action", in: "path", "The action that was asked for.", ["type": "string"]),
+                parameter("id", in: "path", "The command's id.", ["type": "string"]),
+                parameter(
+                    "wait", in: "query", "Seconds to wait for the last reply.",
+                    ["type": "integer", "minimum": 0, "maximum": 60, "default": 0]),
+            ], answers: commandAnswers
+        ).json
+    }
+}
+
+extension Action {
+    var isServers: Bool { if case .server = self { true } else { false } }
+
+    /// The command's path below `cmd/`.
+    fileprivate var restPath: String { isServers ? "server/{server}/\(name)" : "agent/\(name)" }
+}

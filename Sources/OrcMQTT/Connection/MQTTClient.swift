@@ -1,0 +1,61 @@
+package import Logging
+import OrcContract
+import OrcCore
+
+/// A short-lived client of the bus: calls commands and reads what is retained.
+package struct MQTTClient: Sendable {
+    private let bus: MQTTConnection
+
+    /// Runs `body` with a client that is connected, and disconnects after it.
+    ///
+    /// `deadline`: how long the connection may take.
+    package static func with<Result: Sendable>(
+        _ options: MQTTConfiguration, logger: Logger, deadline: Duration = .seconds(5),
+        _ body: @escaping @Sendable (MQTTClient) async throws -> Result
+    ) async throws -> Result {
+        let bus = MQTTConnection(options, logger: logger)
+        return try await withThrowingTaskGroup(of: Result?.self) { group in
+            group.addTask {
+                await bus.run()
+                return nil
+            }
+            group.addTask {
+                try await bus.awaitConnection(deadline: deadline)
+                return try await body(MQTTClient(bus: bus))
+            }
+            defer { group.cancelAll() }
+            while let result = try await group.next() {
+                if let result { return result }
+            }
+            throw MQTTError.notConnected
+        }
+    }
+
+    package func subscribe(_ filters: [String]) async throws { try await bus.subscribe(filters) }
+
+    /// - Returns: whether it has been sent.
+    package func publish(_ publication: OutgoingMessage) -> Bool {
+        if case .sent = bus.publish(publication) { true } else { false }
+    }
+
+    /// Whether the broker has refused what was published, as far as it says so (MQTT 5 alone).
+    package var hasBeenDenied: Bool { bus.counters.denied > 0 }
+
+    /// The messages that come in; ends when the connection is lost.
+    package func messages() -> some AsyncSequence<MQTTMessage, Never> {
+        bus.events
+            .prefix { event in if case .disconnected = event { false } else { true } }
+            .compactMap { event in if case .message(let message) = event { message } else { nil } }
+    }
+}
+
+extension MQTTConnection {
+    /// Waits for the first connection.
+    fileprivate func awaitConnection(deadline: Duration) async throws {
+        let end = ContinuousClock.now + deadline
+        while !isConnected {
+            guard ContinuousClock.now < end else { throw MQTTError.notConnected }
+            try await Task.sleep(for: .milliseconds(2))
+        }
+    }
+}

@@ -1,0 +1,109 @@
+import OrcContract
+import OrcCore
+
+/// How to reach the broker, and as whom.
+package struct MQTTConfiguration: Sendable {
+    package var broker: BrokerURL
+    /// Tried one after the other where the one before does not accept a connection.
+    package var otherBrokers: [BrokerURL] = []
+    package var tls = TLSFiles()
+    package var version = VersionChoice.auto
+    package var clientID: String
+    /// Asked for anew before each connection; the number counts the connections.
+    package var will: (@Sendable (Int) -> OutgoingMessage)?
+    /// Seconds for which a v5 broker keeps the session; 0 for a session that ends with the connection.
+    package var sessionExpiry: UInt32 = 0
+    /// Bytes of a payload that are kept of a message that comes in; a broker that speaks MQTT 5 is asked not to send
+    /// packets of more than ``maxPacket``.
+    package var keptPayload = 8 << 20
+    static let maxPacket: UInt32 = 8 << 20
+    /// Awaited before the first connection, where the broker is started beside this client.
+    package var brokerIsUp: (@Sendable () async -> Void)?
+    /// Seconds.
+    package var keepalive: Int32 = 30
+    /// Seconds within which a broker must accept a connection.
+    static let connackPatience: Double = 5
+    /// Seconds without an acknowledgement, while some are due, after which the link is as good as lost.
+    static let ackPatience: Double = 30
+
+    package enum VersionChoice: String, Sendable, CaseIterable {
+        /// 5, and 3.1.1 where the broker refuses it or drops the connection before its CONNACK.
+        case auto
+        case v5 = "5"
+        case v311 = "3.1.1"
+    }
+
+    package struct TLSFiles: Sendable {
+        /// A PEM file; nil means the system's own authorities.
+        package var authorities: String?
+        package var certificate: String?
+        package var key: String?
+
+        package init(authorities: String? = nil, certificate: String? = nil, key: String? = nil) {
+            self.authorities = authorities
+            self.certificate = certificate
+            self.key = key
+        }
+    }
+
+    package init(broker: BrokerURL, clientID: String) {
+        self.broker = broker
+        self.clientID = clientID
+    }
+}
+
+/// `mqtt://user:password@host:1883` or `mqtts://…:8883`; user and password percent-encoded.
+///
+/// Other clients' names for the two are taken as well: `tcp`, and `ssl` and `tls`.
+package struct BrokerURL: Sendable, Equatable {
+    package var usesTLS: Bool
+    package var host: String
+    package var port: Int32
+    package var user: String?
+    package var password: String?
+
+    /// Where it is, for people; without what is secret.
+    package var place: String { "\(host):\(port)\(usesTLS ? " (TLS)" : "")" }
+
+    package init?(_ text: String) {
+        let parts = text.split(separator: "://", maxSplits: 1, omittingEmptySubsequences: false)
+        guard parts.count == 2 else { return nil }
+        switch parts[0].lowercased() {
+        case "mqtt", "tcp": usesTLS = false
+        case "mqtts", "ssl", "tls": usesTLS = true
+        default: return nil
+        }
+        var rest = parts[1].hasSuffix("/") ? parts[1].dropLast() : parts[1]
+        if let at = rest.lastIndex(of: "@") {
+            let credentials = rest[..<at].split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+            guard let user = HexEscape.decoded(credentials[0], mark: "%"), !user.isEmpty else { return nil }
+            self.user = user
+            if credentials.count == 2 {
+                guard let password = HexEscape.decoded(credentials[1], mark: "%") else { return nil }
+                self.password = password
+            }
+            rest = rest[rest.index(after: at)...]
+        }
+        guard let (host, port) = Self.address(rest, defaultPort: usesTLS ? 8883 : 1883) else { return nil }
+        self.host = host
+        self.port = port
+    }
+
+    /// Splits `host`, `host:port`, `[::1]` and `[::1]:port`.
+    private static func address(_ text: Substring, defaultPort: Int32) -> (String, Int32)? {
+        var host = text
+        var port = defaultPort
+        if let colon = text.lastIndex(of: ":"), !text.hasSuffix("]") {
+            guard let number = Int32(text[text.index(after: colon)...]), (1...65535).contains(number) else {
+                return nil
+            }
+            host = text[..<colon]
+            port = number
+        }
+        if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() }
+        let isPlain = host.utf8.allSatisfy {
+            $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: "?")
+        }
+        return host.isEmpty || !isPlain ? nil : (String(host), port)
+    }
+}

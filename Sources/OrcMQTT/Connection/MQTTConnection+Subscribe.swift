@@ -1,0 +1,73 @@
+import OrcContract
+import OrcCore
+import Synchronization
+
+extension MQTTConnection {
+    /// Seconds within which a broker must acknowledge a subscription.
+    private static let patience = 10
+    /// Connections that end at a subscription, after which at most once will do: RabbitMQ hangs up where the queue of this client
+    /// is at a node that is gone, and has another queue for that.
+    private static let mostCutOff = 2
+
+    /// Subscribes and waits for the SUBACK.
+    ///
+    /// - Throws: ``MQTTError/denied(_:)`` where the broker refuses one of the filters.
+    package func subscribe(_ filters: [String]) async throws {
+        for filter in filters {
+            guard let granted = try await acknowledgement(of: filter).first, granted < 0x80 else {
+                state.withLock { $0.noteDenial(of: filter) }
+                throw MQTTError.denied(filter)
+            }
+            state.withLock { $0.notePermission(of: filter) }
+        }
+    }
+
+    private func acknowledgement(of filter: String) async throws -> [Int32] {
+        guard let (client, loop) = state.withLock({ state in state.client.flatMap { c in state.loop.map { (c, $0) } } })
+        else {
+            throw MQTTError.notConnected
+        }
+        let isCutOff = state.withLock { $0.cutOff >= Self.mostCutOff }
+        let (packet, result) = client.subscribe(filter, quality: isCutOff ? .atMostOnce : .atLeastOnce)
+        guard result == 0 else { throw MQTTError.notConnected }
+        loop.wake()
+        return try await withThrowingTaskGroup(of: [Int32].self) { group in
+            group.addTask { try await self.codes(of: packet) }
+            group.addTask {
+                try await Task.sleep(for: .seconds(Self.patience))
+                throw MQTTError.noAnswer(seconds: Self.patience)
+            }
+            defer {
+                group.cancelAll()
+                state.withLock { $0.waiting.removeValue(forKey: packet) }?.resume(throwing: CancellationError())
+            }
+            return try await group.next() ?? []
+        }
+    }
+
+    private func codes(of packet: Int32) async throws -> [Int32] {
+        try await withCheckedThrowingContinuation { continuation in
+            state.withLock { state in
+                if let codes = state.early.removeValue(forKey: packet) {
+                    continuation.resume(returning: codes)
+                } else if Task.isCancelled {
+                    continuation.resume(throwing: CancellationError())
+                } else if state.isConnected {
+                    state.waiting[packet] = continuation
+                } else {
+                    continuation.resume(throwing: MQTTError.notConnected)
+                }
+            }
+        }
+    }
+
+    func subscribed(packet: Int32, granted: [Int32]) {
+        state.withLock { state in
+            if let waiter = state.waiting.removeValue(forKey: packet) {
+                waiter.resume(returning: granted)
+            } else {
+                state.early[packet] = granted
+            }
+        }
+    }
+}

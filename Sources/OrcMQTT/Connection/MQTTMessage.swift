@@ -1,0 +1,53 @@
+/// A message as it came from the broker, all bytes copied.
+package struct MQTTMessage: Sendable {
+    package let topic: String
+    package let payload: [UInt8]
+    /// Set on what the broker had stored; with MQTT 5 also on the first, live delivery.
+    package let isRetained: Bool
+    package let responseTopic: String?
+    package let correlation: [UInt8]?
+    package let userProperties: [String: String]
+}
+
+/// A message to be sent.
+package struct OutgoingMessage: Sendable, Equatable {
+    package var topic: String
+    package var payload: [UInt8]
+    package var quality: Quality
+    package var isRetained = false
+    /// Seconds after which the broker drops it (MQTT 5 alone: before that, what is to expire is not retained).
+    package var expiry: UInt32?
+    package var responseTopic: String?
+    package var correlation: [UInt8]?
+
+    /// Quality of service; 2 is never used, as brokers downgrade it.
+    package enum Quality: Int32, Sendable { case atMostOnce, atLeastOnce }
+
+    /// Bytes of the whole packet, at most.
+    var size: Int {
+        topic.utf8.count + payload.count + (responseTopic?.utf8.count ?? 0) + (correlation?.count ?? 0)
+            + PacketSizeLimit.overhead
+    }
+
+    package init(_ topic: String, _ payload: [UInt8], quality: Quality = .atLeastOnce, isRetained: Bool = false) {
+        self.topic = topic
+        self.payload = payload
+        self.quality = quality
+        self.isRetained = isRetained
+    }
+}
+
+/// What happens on the link to the broker.
+package enum MQTTEvent: Sendable {
+    /// The broker has accepted the connection.
+    case connected(ProtocolVersion)
+    case disconnected(reason: String)
+    /// The broker takes no message as large as one that was sent on this topic; a shorter one will do.
+    case tooLarge(topic: String)
+    case message(MQTTMessage)
+}
+
+package enum ProtocolVersion: String, Sendable {
+    case v5 = "5"
+    case v311 = "3.1.1"
+}

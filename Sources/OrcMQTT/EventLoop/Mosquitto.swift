@@ -1,0 +1,264 @@
+import CMosquitto
+import Glibc
+
+/// What libmosquitto tells, on the thread that drives its loop.
+struct MosquittoCallbacks: Sendable {
+    /// The CONNACK's code, 0 is success; and the largest packet that the broker takes, where it says so.
+    let connected: @Sendable (_ code: Int32, _ maxPacket: Int?) -> Void
+    /// Bytes of a payload that are copied.
+    let keptPayload: Int
+    let message: @Sendable (MQTTMessage) -> Void
+    /// A SUBACK: the granted qualities, or codes of 0x80 and above.
+    let subscribed: @Sendable (_ packet: Int32, _ granted: [Int32]) -> Void
+    /// That a message is acknowledged, or was written where it never will be, by its packet's number; and a PUBACK's reason
+    /// code, 0 with MQTT 3.1.1.
+    let published: @Sendable (_ packet: Int32, _ code: Int32) -> Void
+}
+
+/// One client of libmosquitto 2.0: the only file that calls it.
+///
+/// The library locks its own state once `mosquitto_threaded_set` says so (mosquitto.h, "threaded_set"), so `publish`,
+/// `subscribe` and `disconnect` may come from any thread; all else comes from one thread at a time (``MQTTEventLoop``).
+@safe
+final class Mosquitto: @unchecked Sendable {
+    private let client: OpaquePointer
+    private let callbacks: Unmanaged<CallbackBox>
+    private let options: MQTTConfiguration
+    let version: ProtocolVersion
+    let usesTLS: Bool
+    /// Where it was connected to last.
+    private var address: BrokerURL?
+
+    /// `mosquitto_lib_init` is not thread-safe; a static let runs once.
+    private static let library: Int32 = mosquitto_lib_init()
+
+    /// `usesTLS`: of the brokers that it is to connect to.
+    init?(options: MQTTConfiguration, version: ProtocolVersion, usesTLS: Bool, callbacks: MosquittoCallbacks) {
+        guard Self.library == rc(MOSQ_ERR_SUCCESS) else { return nil }
+        let box = unsafe Unmanaged.passRetained(CallbackBox(callbacks))
+        let isClean = version == .v311 || options.sessionExpiry == 0
+        guard let client = unsafe mosquitto_new(options.clientID, isClean, box.toOpaque()) else {
+            unsafe box.release()
+            return nil
+        }
+        unsafe self.client = client
+        unsafe self.callbacks = box
+        self.options = options
+        self.version = version
+        self.usesTLS = usesTLS
+        guard configure() == rc(MOSQ_ERR_SUCCESS) else { return nil }
+        setCallbacks()
+    }
+
+    deinit {
+        unsafe mosquitto_destroy(client)
+        unsafe callbacks.release()
+    }
+
+    private func configure() -> Int32 {
+        let protocolVersion = version == .v5 ? MQTT_PROTOCOL_V5 : MQTT_PROTOCOL_V311
+        var result = unsafe mosquitto_int_option(client, MOSQ_OPT_PROTOCOL_VERSION, protocolVersion)
+        guard result == rc(MOSQ_ERR_SUCCESS) else { return result }
+        result = unsafe mosquitto_int_option(client, MOSQ_OPT_TCP_NODELAY, 1)
+        guard result == rc(MOSQ_ERR_SUCCESS) else { return result }
+        // Without this the PUBACK goes out before the message callback, and a crash loses the message.
+        result = unsafe mosquitto_threaded_set(client, true)
+        guard result == rc(MOSQ_ERR_SUCCESS) else { return result }
+        guard usesTLS else { return result }
+        let systemAuthorities: String? = options.tls.authorities == nil ? "/etc/ssl/certs" : nil
+        return unsafe mosquitto_tls_set(
+            client, options.tls.authorities, systemAuthorities, options.tls.certificate, options.tls.key, nil)
+    }
+
+    private func setCallbacks() {
+        unsafe mosquitto_connect_v5_callback_set(client) { _, box, code, _, properties in
+            var limit: UInt32 = 0
+            let found = unsafe mosquitto_property_read_int32(
+                properties, Int32(MQTT_PROP_MAXIMUM_PACKET_SIZE.rawValue), &limit, false)
+            unsafe observer(of: box)?.connected(code, unsafe found == nil ? nil : Int(limit))
+        }
+        unsafe mosquitto_message_v5_callback_set(client) { _, box, message, properties in
+            guard let message = unsafe message, let observer = unsafe observer(of: box),
+                let copy = unsafe MQTTMessage(message.pointee, properties, keptPayload: observer.keptPayload)
+            else { return }
+            observer.message(copy)
+        }
+        unsafe mosquitto_subscribe_v5_callback_set(client) { _, box, packet, count, granted, _ in
+            let codes = unsafe UnsafeBufferPointer(start: granted, count: Int(count)).map { $0 }
+            unsafe observer(of: box)?.subscribed(packet, codes)
+        }
+        unsafe mosquitto_publish_v5_callback_set(client) { _, box, packet, code, _ in
+            unsafe observer(of: box)?.published(packet, code)
+        }
+    }
+
+    /// Connects, or connects again; blocks until the TCP connection stands or fails.
+    func connect(to broker: BrokerURL, will: OutgoingMessage?) -> Int32 {
+        let user = unsafe mosquitto_username_pw_set(client, broker.user, broker.user == nil ? nil : broker.password)
+        guard user == rc(MOSQ_ERR_SUCCESS) else { return user }
+        if let will {
+            let result = set(will)
+            guard result == rc(MOSQ_ERR_SUCCESS) else { return result }
+        }
+        guard address != broker else { return unsafe mosquitto_reconnect(client) }
+        address = broker
+        let properties = PropertyList()
+        if version == .v5 {
+            properties.add(MQTT_PROP_MAXIMUM_PACKET_SIZE, MQTTConfiguration.maxPacket)
+            if options.sessionExpiry > 0 { properties.add(MQTT_PROP_SESSION_EXPIRY_INTERVAL, options.sessionExpiry) }
+        }
+        return unsafe mosquitto_connect_bind_v5(
+            client, broker.host, broker.port, options.keepalive, nil, properties.list)
+    }
+
+    private func set(_ will: OutgoingMessage) -> Int32 {
+        let properties = PropertyList()
+        // A session that is taken up again within these seconds was never lost.
+        if version == .v5 { properties.add(MQTT_PROP_WILL_DELAY_INTERVAL, 3) }
+        let result = unsafe mosquitto_will_set_v5(
+            client, will.topic, Int32(will.payload.count), will.payload, will.quality.rawValue, will.isRetained,
+            properties.list)
+        if result == rc(MOSQ_ERR_SUCCESS) { properties.release() }  // the client owns the list now
+        return result
+    }
+
+    /// - Returns: the packet's number, and the library's error or 0.
+    func publish(_ publication: OutgoingMessage) -> (packet: Int32, result: Int32) {
+        let properties = PropertyList()
+        if version == .v5 {
+            if let expiry = publication.expiry { properties.add(MQTT_PROP_MESSAGE_EXPIRY_INTERVAL, expiry) }
+            if let topic = publication.responseTopic { properties.add(MQTT_PROP_RESPONSE_TOPIC, topic) }
+            if let data = publication.correlation { properties.add(MQTT_PROP_CORRELATION_DATA, data) }
+            if !publication.payload.isEmpty { properties.add(MQTT_PROP_CONTENT_TYPE, "application/json") }
+        }
+        // Without an expiry of the broker's it would be kept long after it has ceased to be true.
+        let isRetained = publication.isRetained && (version == .v5 || publication.expiry == nil)
+        var packet: Int32 = 0
+        let result = unsafe mosquitto_publish_v5(
+            client, &packet, publication.topic, Int32(publication.payload.count), publication.payload,
+            publication.quality.rawValue, isRetained, properties.list)
+        return (packet, result)
+    }
+
+    /// - Returns: the packet's number, or the library's error.
+    func subscribe(_ filter: String, quality: OutgoingMessage.Quality) -> (packet: Int32, result: Int32) {
+        var packet: Int32 = 0
+        let options = MQTT_SUB_OPT_NO_LOCAL.rawValue | MQTT_SUB_OPT_RETAIN_AS_PUBLISHED.rawValue
+        let result = unsafe mosquitto_subscribe_v5(
+            client, &packet, filter, quality.rawValue, version == .v5 ? Int32(options) : 0, nil)
+        return (packet, result)
+    }
+
+    func disconnect() { unsafe _ = mosquitto_disconnect_v5(client, 0, nil) }
+
+    var socket: Int32 { unsafe mosquitto_socket(client) }
+    var wantsToWrite: Bool { unsafe mosquitto_want_write(client) }
+
+    func read() -> Int32 { unsafe mosquitto_loop_read(client, 1) }
+    func write() -> Int32 { unsafe mosquitto_loop_write(client, 1) }
+    /// Pings and time-outs; to be called about once a second.
+    func keepAlive() -> Int32 { unsafe mosquitto_loop_misc(client) }
+
+    /// What a call answers where there is no link.
+    static let notConnected = Int32(MOSQ_ERR_NO_CONN.rawValue)
+
+    static func text(ofError code: Int32) -> String {
+        guard let text = unsafe mosquitto_strerror(code) else { return "error \(code)" }
+        return unsafe String(cString: text)
+    }
+
+    /// Whether a CONNACK's code to a client of MQTT 5 says that the broker does not speak that; an older broker answers in the
+    /// terms of 3.1.1.
+    static func isUnknownVersion(reason code: Int32) -> Bool { code == 0x84 || code == 1 }
+
+    /// What a CONNACK that refuses means, in the same words for either version.
+    static func text(ofReason code: Int32, version: ProtocolVersion) -> String {
+        switch (version, code) {
+        case (.v5, 0x86), (.v5, 0x87), (.v311, 4), (.v311, 5): return "it does not take this user and password"
+        case (.v5, 0x84), (.v311, 1): return "it does not speak this version of MQTT"
+        case (.v5, 0x85), (.v311, 2): return "it does not take this client's id"
+        case (.v5, 0x88), (.v311, 3): return "it is not available"
+        default: break
+        }
+        let text = unsafe version == .v5 ? mosquitto_reason_string(code) : mosquitto_connack_string(code)
+        guard let text = unsafe text else { return "code \(code)" }
+        return unsafe String(cString: text)
+    }
+}
+
+private final class CallbackBox: Sendable {
+    let callbacks: MosquittoCallbacks
+    init(_ callbacks: MosquittoCallbacks) { self.callbacks = callbacks }
+}
+
+private func observer(of box: UnsafeMutableRawPointer?) -> MosquittoCallbacks? {
+    guard let box = unsafe box else { return nil }
+    return unsafe Unmanaged<CallbackBox>.fromOpaque(box).takeUnretainedValue().callbacks
+}
+
+private func rc(_ code: mosq_err_t) -> Int32 { Int32(code.rawValue) }
+
+/// A v5 property list; the library copies it where it does not take it over.
+@safe
+private final class PropertyList {
+    private(set) var list: OpaquePointer?
+
+    func add(_ property: mqtt5_property, _ value: UInt32) {
+        unsafe _ = mosquitto_property_add_int32(&list, Int32(property.rawValue), value)
+    }
+    func add(_ property: mqtt5_property, _ value: String) {
+        unsafe _ = mosquitto_property_add_string(&list, Int32(property.rawValue), value)
+    }
+    func add(_ property: mqtt5_property, _ value: [UInt8]) {
+        guard let count = UInt16(exactly: value.count) else { return }
+        unsafe _ = mosquitto_property_add_binary(&list, Int32(property.rawValue), value, count)
+    }
+    func release() { unsafe list = nil }
+
+    deinit { unsafe mosquitto_property_free_all(&list) }
+}
+
+extension MQTTMessage {
+    /// Copies all that is valid only during the callback; nil where the topic is not UTF-8.
+    fileprivate init?(_ message: mosquitto_message, _ properties: OpaquePointer?, keptPayload: Int) {
+        guard let name = unsafe message.topic, let topic = unsafe String(validatingCString: name) else { return nil }
+        self.topic = topic
+        payload = unsafe Array(
+            UnsafeRawBufferPointer(start: message.payload, count: min(Int(message.payloadlen), keptPayload)))
+        isRetained = unsafe message.retain
+        var responseTopic: UnsafeMutablePointer<CChar>?
+        unsafe _ = mosquitto_property_read_string(
+            properties, Int32(MQTT_PROP_RESPONSE_TOPIC.rawValue), &responseTopic, false)
+        self.responseTopic = unsafe takeString(responseTopic)
+        var data: UnsafeMutableRawPointer?
+        var count: UInt16 = 0
+        let found = unsafe mosquitto_property_read_binary(
+            properties, Int32(MQTT_PROP_CORRELATION_DATA.rawValue), &data, &count, false)
+        correlation = unsafe found == nil ? nil : Array(UnsafeRawBufferPointer(start: data, count: Int(count)))
+        unsafe free(data)
+        userProperties = unsafe readUserProperties(properties)
+    }
+}
+
+private func readUserProperties(_ properties: OpaquePointer?) -> [String: String] {
+    var found: [String: String] = [:]
+    var next = unsafe properties
+    var isFirst = true
+    while found.count < 16 {
+        var name: UnsafeMutablePointer<CChar>?
+        var value: UnsafeMutablePointer<CChar>?
+        unsafe next = mosquitto_property_read_string_pair(
+            next, Int32(MQTT_PROP_USER_PROPERTY.rawValue), &name, &value, !isFirst)
+        isFirst = false
+        guard unsafe next != nil else { break }
+        if let name = unsafe takeString(name), let value = unsafe takeString(value) { found[name] = value }
+    }
+    return found
+}
+
+/// Takes over a string that the library allocated.
+private func takeString(_ text: UnsafeMutablePointer<CChar>?) -> String? {
+    guard let text = unsafe text else { return nil }
+    defer { unsafe free(text) }
+    return unsafe String(validatingCString: text)
+}

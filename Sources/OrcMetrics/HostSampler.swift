@@ -1,0 +1,169 @@
+import Dispatch
+import FoundationEssentials
+import Glibc
+package import OrcContract
+import OrcCore
+import Synchronization
+
+/// Reads how the machine itself fares, from the kernel's files.
+package final class HostSampler: Sendable {
+    private let folders: [DiskMeter]
+    private let read: @Sendable (String) -> String?
+    private let isReal: @Sendable (Substring) -> Bool
+    /// Whether this process is in a container, whose interfaces are none of the machine's.
+    private let isContained: Bool
+
+    /// `folders`: those that are watched, with what they are called; `read`: the text of a file of the kernel's; `isReal`:
+    /// whether a network interface is the machine's own.
+    package init(
+        folders: [(name: String, path: String)], read: @escaping @Sendable (String) -> String? = ProcFile.read,
+        isReal: @escaping @Sendable (Substring) -> Bool = HostSampler.isReal,
+        isContained: Bool = HostSampler.isContained
+    ) {
+        self.folders = folders.map { DiskMeter(name: $0.name, path: $0.path) }
+        self.read = read
+        self.isReal = isReal
+        self.isContained = isContained
+    }
+
+    package func usage() async -> HostUsage {
+        var usage = HostUsage(readAt: MonotonicClock.seconds)
+        addProcessors(to: &usage)
+        addMemory(to: &usage)
+        usage.load = read("/proc/loadavg").map { $0.split(separator: " ").prefix(3).compactMap { Double($0) } }
+        if usage.load?.count != 3 { usage.load = nil }
+        let waits = ["cpu", "memory", "io"].map { ProcParser.pressure(read("/proc/pressure/\($0)")) }
+        if waits.contains(where: { $0 != nil }) {
+            usage.pressure = .init(cpu: waits[0], memory: waits[1], io: waits[2])
+        }
+        addNetwork(to: &usage)
+        usage.uptime = read("/proc/uptime").flatMap { $0.split(separator: " ").first.flatMap { Double($0) } }
+        // btime stays as it is while uptime runs on; the clock that both go by may be set.
+        usage.startedAt = ProcParser.number("btime", in: read("/proc/stat")).map {
+            Date(timeIntervalSince1970: Double($0))
+        }
+        for folder in folders {
+            if let disk = await folder.disk() { usage.disks.append(disk) }
+        }
+        return usage
+    }
+
+    /// `cpu  user nice system idle iowait irq softirq steal guest guest_nice` (proc_stat(5)); a guest's time is the user's.
+    private func addProcessors(to usage: inout HostUsage) {
+        guard let text = read("/proc/stat") else { return }
+        let lines = text.split(separator: "\n").prefix { $0.hasPrefix("cpu") }
+        let numbers = (lines.first ?? "").split(separator: " ").dropFirst().prefix(8).compactMap { Double($0) }
+        guard numbers.count == 8 else { return }
+        usage.cpus = lines.count - 1
+        let total = numbers.reduce(0, +)
+        usage.cpuTotal = total
+        usage.cpuBusy = total - numbers[3] - numbers[4]
+    }
+
+    private func addMemory(to usage: inout HostUsage) {
+        let text = read("/proc/meminfo")
+        func bytes(_ key: String) -> Int? { ProcParser.number(key, in: text).map { $0 * 1024 } }
+        usage.memoryTotalBytes = bytes("MemTotal")
+        usage.memoryAvailableBytes = bytes("MemAvailable")
+        usage.swapTotalBytes = bytes("SwapTotal")
+        usage.swapFreeBytes = bytes("SwapFree")
+    }
+
+    private func addNetwork(to usage: inout HostUsage) {
+        // The first process of the machine is in the machine's own network; in a container it is seen where the container
+        // may see the machine's processes.
+        let own = read("/proc/self/net/dev")
+        let text = read("/proc/1/net/dev") ?? own
+        if isContained, ProcParser.interfaces(text) == ProcParser.interfaces(own) { return }
+        // A machine that is itself a container has no real ones, and of one that this is a container on they are not to be
+        // seen: then those count that lead to no other.
+        let bytes =
+            ProcParser.networkBytes(text, counts: isReal)
+            ?? ProcParser.networkBytes(text) { name in
+                name != "lo" && !name.contains(".") && !Self.virtual.contains { name.hasPrefix($0) }
+            }
+        (usage.networkReceivedBytes, usage.networkSentBytes) = (bytes?.received, bytes?.sent)
+    }
+
+    /// Whether this process is in a container of Docker's or podman's.
+    ///
+    /// The file alone is no sure sign: a machine's disk may have been made from an image.
+    private static var isContained: Bool {
+        guard access("/.dockerenv", F_OK) == 0 || access("/run/.containerenv", F_OK) == 0 else { return false }
+        return (ProcFile.read("/proc/self/mountinfo") ?? "").split(separator: "\n").contains { line in
+            let fields = line.split(separator: " ")
+            guard let dash = fields.firstIndex(of: "-"), dash + 1 < fields.count, fields.count > 4 else { return false }
+            return fields[4] == "/" && fields[dash + 1].contains("overlay")
+        }
+    }
+
+    /// How the interfaces are called that others stand behind.
+    private static let virtual = [
+        "veth", "docker", "br", "cni", "podman", "virbr", "vmbr", "bond", "team", "dummy", "vlan", "wg", "tun", "tap",
+        "tailscale", "zt", "vnet", "cali", "flannel", "lxc",
+    ]
+
+    /// Whether an interface is none of the kernel's making: no bridge, no tunnel, no container's end; nor the faster half
+    /// of another real one, which counts for both (Linux, Documentation/networking/netvsc.rst).
+    package static func isReal(_ interface: Substring) -> Bool {
+        let folder = "/sys/class/net/\(interface)"
+        return access("\(folder)/device", F_OK) == 0 && access("\(folder)/master/device", F_OK) != 0
+    }
+}
+
+/// Asks for the file system that a folder lies on, on a thread of its own: one that does not answer holds up nobody.
+private final class DiskMeter: Sendable {
+    private let name: String
+    private let path: String
+    private let queue = DispatchQueue(label: "orc.disk", qos: .utility)
+    private let state = Mutex(State())
+
+    private struct State {
+        var disk: HostUsage.Disk?
+        var isAsking = false
+    }
+
+    package init(name: String, path: String) {
+        self.name = name
+        self.path = path
+    }
+
+    /// Nil where it does not answer within a second, or has not answered since.
+    package func disk() async -> HostUsage.Disk? {
+        let mayAsk = state.withLock { state in
+            defer { state.isAsking = true }
+            return !state.isAsking
+        }
+        guard mayAsk else { return nil }
+        queue.async { self.ask() }
+        for _ in 0..<100 {
+            if let answer = state.withLock({ $0.isAsking ? nil : Answer(disk: $0.disk) }) { return answer.disk }
+            do { try await Task.sleep(for: .milliseconds(10)) } catch { break }
+        }
+        return nil
+    }
+
+    private struct Answer { let disk: HostUsage.Disk? }
+
+    private func ask() {
+        var status = statvfs()
+        let disk = statvfs(path, &status) == 0 ? Self.disk(name, status) : nil
+        state.withLock { state in
+            state.disk = disk
+            state.isAsking = false
+        }
+    }
+
+    /// As `df` counts: what is kept for root alone is nobody's to fill.
+    ///
+    /// Nil for numbers that cannot be, which some file systems of a network tell.
+    private static func disk(_ name: String, _ status: statvfs) -> HostUsage.Disk? {
+        guard status.f_blocks >= status.f_bfree, let used = Int(exactly: status.f_blocks - status.f_bfree),
+            let available = Int(exactly: status.f_bavail), let unit = Int(exactly: status.f_frsize)
+        else { return nil }
+        let (total, isTooMany) = used.addingReportingOverflow(available)
+        let (bytes, isTooLarge) = total.multipliedReportingOverflow(by: unit)
+        guard !isTooMany, !isTooLarge else { return nil }
+        return .init(folder: name, totalBytes: bytes, availableBytes: available * unit)
+    }
+}

@@ -1,0 +1,72 @@
+/// The kernel's own forms of numbers in text; what is not there is nil.
+package enum ProcParser {
+    /// A file of one number; `max`, and what is too large for it, is nil.
+    package static func number(_ text: String?) -> Int? { text?.split(separator: "\n").first.flatMap { Int($0) } }
+
+    /// The number behind `key` in lines of `key value` or `key: value`.
+    package static func number(_ key: String, in text: String?) -> Int? {
+        guard let text else { return nil }
+        for line in text.split(separator: "\n") where line.hasPrefix(key) {
+            let rest = line.dropFirst(key.count)
+            guard let first = rest.utf8.first, first == UInt8(ascii: " ") || first == UInt8(ascii: ":") else {
+                continue
+            }
+            return rest.split { $0 == " " || $0 == ":" || $0 == "\t" }.first.flatMap { Int($0) }
+        }
+        return nil
+    }
+
+    /// Bytes read and written over all devices, of `blkio.throttle.io_service_bytes` (cgroup v1): `8:0 Read 4096`.
+    package static func blockBytes(_ text: String?) -> (read: Int, written: Int)? {
+        guard let text else { return nil }
+        var sum = (read: 0, written: 0)
+        for line in text.split(separator: "\n") {
+            let words = line.split(separator: " ")
+            guard words.count == 3, let bytes = Int(words[2]) else { continue }
+            if words[1] == "Read" { sum.read += bytes } else if words[1] == "Write" { sum.written += bytes }
+        }
+        return sum
+    }
+
+    /// The same of `io.stat` (cgroup v2): `8:0 rbytes=4096 wbytes=0 rios=1 …`.
+    package static func ioBytes(_ text: String?) -> (read: Int, written: Int)? {
+        guard let text else { return nil }
+        var sum = (read: 0, written: 0)
+        for word in text.split(whereSeparator: { $0 == " " || $0 == "\n" }) {
+            if word.hasPrefix("rbytes=") { sum.read += Int(word.dropFirst(7)) ?? 0 }
+            if word.hasPrefix("wbytes=") { sum.written += Int(word.dropFirst(7)) ?? 0 }
+        }
+        return sum
+    }
+
+    /// Bytes that went through the interfaces of `/proc/<pid>/net/dev` that `counts` takes (proc_pid_net(5)).
+    ///
+    /// Nil where it takes none.
+    package static func networkBytes(_ text: String?, counts: (Substring) -> Bool) -> (received: Int, sent: Int)? {
+        var sum: (received: Int, sent: Int)?
+        for line in (text ?? "").split(separator: "\n") {
+            guard let colon = line.firstIndex(of: ":") else { continue }
+            let name = line[..<colon].drop { $0 == " " }
+            let words = line[line.index(after: colon)...].split(separator: " ")
+            guard words.count >= 16, let received = Int(words[0]), let sent = Int(words[8]), counts(name) else {
+                continue
+            }
+            sum = ((sum?.received ?? 0) + received, (sum?.sent ?? 0) + sent)
+        }
+        return sum
+    }
+
+    /// The names in such a file.
+    package static func interfaces(_ text: String?) -> [Substring] {
+        (text ?? "").split(separator: "\n").compactMap { line in
+            line.firstIndex(of: ":").map { line[..<$0].drop { $0 == " " } }
+        }
+    }
+
+    /// `avg10` of the line `some` of a file of `/proc/pressure` (PSI), in percent.
+    package static func pressure(_ text: String?) -> Double? {
+        guard let line = text?.split(separator: "\n").first(where: { $0.hasPrefix("some ") }) else { return nil }
+        let word = line.split(separator: " ").first { $0.hasPrefix("avg10=") }
+        return word.flatMap { Double($0.dropFirst(6)) }
+    }
+}

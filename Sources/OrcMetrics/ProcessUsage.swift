@@ -1,0 +1,41 @@
+import Glibc
+
+/// What this process takes of the machine.
+package struct ProcessUsage {
+    package let residentBytes: Int
+    package let cpuSeconds: Double
+
+    /// Nil where the kernel does not say.
+    package static func now() -> ProcessUsage? {
+        var usage = rusage()  // 0 is RUSAGE_SELF, whose C type Swift does not take
+        guard getrusage(0, &usage) == 0, let pages = residentPages() else { return nil }
+        let seconds = Double(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec)
+        let fraction = Double(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6
+        return ProcessUsage(residentBytes: pages * sysconf(Int32(_SC_PAGESIZE)), cpuSeconds: seconds + fraction)
+    }
+
+    /// The second number of `/proc/self/statm` (proc(5)).
+    private static func residentPages() -> Int? {
+        guard let text = ProcFile.read("/proc/self/statm") else { return nil }
+        let numbers = text.split(separator: " ")
+        return numbers.count > 1 ? Int(numbers[1]) : nil
+    }
+}
+
+/// A file of the kernel's, which has no size until it is read.
+package enum ProcFile {
+    package static func read(_ path: String) -> String? {
+        let file = open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { return nil }
+        defer { close(file) }
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 16 * 1024)
+        while true {
+            let count = Glibc.read(file, &chunk, chunk.count)
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { return nil }  // what it tells of has gone
+            guard count > 0 else { return String(decoding: bytes, as: UTF8.self) }
+            bytes.append(contentsOf: chunk[..<count])
+        }
+    }
+}

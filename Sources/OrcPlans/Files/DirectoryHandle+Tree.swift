@@ -1,0 +1,100 @@
+package import Glibc
+
+extension DirectoryHandle {
+    /// Removes `name` and all below it.
+    ///
+    /// Links are removed, never followed; what is mounted in it stays, and is told. A name need not be UTF-8.
+    ///
+    /// `isOver`: whether to break off, which is told as `EINTR`.
+    package func removeTree(_ name: String, until isOver: @escaping () -> Bool = { false }) throws(PlanError) {
+        try check(name)
+        let place = "\(path)/\(name)"
+        let name = Array(name.utf8CString)
+        if unlinkat(descriptor, name, 0) == 0 || errno == ENOENT { return }
+        guard errno == EISDIR || errno == EPERM else { throw .last(place) }
+        if unlinkat(descriptor, name, AT_REMOVEDIR) == 0 || errno == ENOENT { return }
+        guard errno == ENOTEMPTY || errno == EEXIST else { throw errno == EBUSY ? .mount(path: place) : .last(place) }
+        try TreeRemoval.empty(name, in: descriptor, path: place, until: isOver)
+        guard unlinkat(descriptor, name, AT_REMOVEDIR) == 0 || errno == ENOENT else {
+            throw errno == EBUSY ? .mount(path: place) : .last(place)
+        }
+    }
+
+    /// Folders in folders that are followed; one game's own are a handful.
+    static let deepest = 256
+
+    /// Gives this folder and all below it to `owner`; a link itself changes hands, not what it points to.
+    ///
+    /// Without the right to (the agent does not run as root) the files stay the agent's own.
+    package func giveTree(to owner: Owner) throws(PlanError) {
+        try checkMounts()
+        var walk = TreeWalk()
+        defer { walk.close() }
+        guard walk.enter(parent: descriptor, name: [0x2E, 0]) else { throw .last(path) }
+        guard fchown(walk.descriptor, owner.user, owner.group) == 0 else {
+            if errno == EPERM { return }
+            throw .last(path)
+        }
+        while let name = walk.nextName() {
+            guard fchownat(walk.descriptor, name, owner.user, owner.group, AT_SYMLINK_NOFOLLOW) == 0 else {
+                if errno == ENOENT { continue }
+                throw .last(path)
+            }
+            if walk.enter(parent: walk.descriptor, name: name) {
+                guard walk.depth <= Self.deepest else { throw .tooDeep(path: path, limit: Self.deepest) }
+            } else if errno == EXDEV {
+                throw .mount(path: path)
+            } else if errno != ENOTDIR, errno != ELOOP, errno != ENOENT {
+                throw .last(path)
+            }
+        }
+    }
+
+    package struct Owner: Sendable, Equatable {
+        package let user: uid_t
+        package let group: gid_t
+
+        package init(user: uid_t, group: gid_t) {
+            self.user = user
+            self.group = group
+        }
+    }
+
+    /// Copies the regular files and folders below `source` into this folder; what is there already stays.
+    package func copyTree(from source: DirectoryHandle, depth: Int = 16) throws(PlanError) {
+        guard depth > 0 else { throw .unsafePath(source.path) }
+        for entry in try source.entries() where !(depth == 16 && entry.name == ".git") {
+            switch entry.kind {
+            case .folder:
+                guard let child = try source.folder(entry.name) else { continue }
+                try makingFolder(entry.name).copyTree(from: child, depth: depth - 1)
+            case .file where !contains(entry.name):
+                guard let bytes = try source.read(entry.name, limit: .max) else { continue }
+                try write(bytes, to: entry.name, mode: source.mode(of: entry.name))
+            case .file, .other: break
+            }
+        }
+    }
+
+    /// Writes a file below this folder, making the folders on its way.
+    ///
+    /// `relativePath`: folder names and a file's name, parted by slashes; none may be `..` or a link.
+    package func write(_ bytes: [UInt8], toPath relativePath: String, mode: mode_t) throws(PlanError) {
+        // By bytes, as the kernel does: to Swift a slash before a combining mark is no slash.
+        let names = relativePath.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).map {
+            String(Substring($0))
+        }
+        guard let last = names.last, names.count <= 16 else { throw .unsafePath(relativePath) }
+        for name in names { try check(name) }
+        var folder = self
+        for name in names.dropLast() { folder = try folder.makingFolder(name) }
+        if folder.kind(of: last) == .other, folder.contains(last) { throw .unsafePath(relativePath) }
+        try folder.write(bytes, to: last, mode: mode)
+    }
+
+    private func mode(of name: String) -> mode_t {
+        var status = stat()
+        guard fstatat(descriptor, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else { return 0o644 }
+        return status.st_mode & 0o755 | 0o644
+    }
+}

@@ -1,0 +1,192 @@
+package import Glibc
+
+/// An open folder whose entries are reached by name alone: no path from outside is ever followed through a link.
+///
+/// Game servers own the files in their folders, so each step is an `openat` with `O_NOFOLLOW` (openat(2)).
+package final class DirectoryHandle: Sendable {
+    package let path: String
+    let descriptor: Int32
+
+    /// Opens an existing folder; `path` is the agent's own and may hold links.
+    package convenience init(path: String) throws(PlanError) {
+        let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw .last(path) }
+        self.init(path: path, descriptor: descriptor)
+    }
+
+    private init(path: String, descriptor: Int32) {
+        self.path = path
+        self.descriptor = descriptor
+    }
+
+    deinit { close(descriptor) }
+
+    package enum Entry: Sendable, Equatable { case file, folder, other }
+
+    /// The folder called `name` in this one; nil where there is none.
+    package func folder(_ name: String) throws(PlanError) -> DirectoryHandle? {
+        try check(name)
+        return try folder(named: Array(name.utf8CString))
+    }
+
+    /// As ``folder(_:)``, of a name as the kernel has it.
+    func folder(named name: [CChar]) throws(PlanError) -> DirectoryHandle? {
+        let place = "\(path)/\(String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self))"
+        let child = openat(descriptor, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        if child >= 0 { return DirectoryHandle(path: place, descriptor: child) }
+        if errno == ENOENT { return nil }
+        if errno == ELOOP || errno == ENOTDIR { throw .unsafePath(place) }
+        throw .last(place)
+    }
+
+    /// The folder called `name` in this one, made where there is none.
+    package func makingFolder(_ name: String, mode: mode_t = 0o755) throws(PlanError) -> DirectoryHandle {
+        try check(name)
+        guard mkdirat(descriptor, name, mode) == 0 || errno == EEXIST else { throw .last("\(path)/\(name)") }
+        guard let folder = try folder(name) else { throw .last("\(path)/\(name)") }
+        return folder
+    }
+
+    /// Makes the folder called `name`; false where something of that name is there already.
+    func makeNew(_ name: String) throws(PlanError) -> Bool {
+        try check(name)
+        if mkdirat(descriptor, name, 0o755) == 0 { return true }
+        guard errno == EEXIST else { throw .last("\(path)/\(name)") }
+        return false
+    }
+
+    /// The names in this folder with their kinds, sorted; at most `limit` of them.
+    ///
+    /// Names that are not UTF-8 are left out.
+    package func entries(limit: Int = .max) throws(PlanError) -> [(name: String, kind: Entry)] {
+        var entries: [(name: String, kind: Entry)] = []
+        for name in try names(limit: limit) {
+            guard let text = String(validating: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self) else {
+                continue
+            }
+            entries.append((text, kind(of: text)))
+        }
+        return entries.sorted { $0.name < $1.name }
+    }
+
+    /// The names in this folder as the kernel has them, each with its NUL.
+    func names(limit: Int = .max) throws(PlanError) -> [[CChar]] {
+        let duplicate = openat(descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard duplicate >= 0, let stream = fdopendir(duplicate) else { throw .last(path) }
+        defer { closedir(stream) }
+        var names: [[CChar]] = []
+        while names.count < limit, let name = Self.nextName(stream) { names.append(name) }
+        return names
+    }
+
+    /// The next name in an open folder but its own and its parent's, with its NUL; nil at its end.
+    static func nextName(_ stream: OpaquePointer) -> [CChar]? {
+        while let entry = readdir(stream) {
+            let name = withUnsafeBytes(of: entry.pointee.d_name) { raw in
+                raw.prefix { $0 != 0 }.map { CChar(bitPattern: $0) } + [0]
+            }
+            if name != [0x2E, 0], name != [0x2E, 0x2E, 0] { return name }
+        }
+        return nil
+    }
+
+    package func kind(of name: String) -> Entry {
+        var status = stat()
+        guard fstatat(descriptor, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else { return .other }
+        switch status.st_mode & S_IFMT {
+        case S_IFREG: return .file
+        case S_IFDIR: return .folder
+        default: return .other
+        }
+    }
+
+    /// Seconds since 1970 at which a regular file was last written; nil where there is none.
+    func modified(_ name: String) -> Double? {
+        var status = stat()
+        guard fstatat(descriptor, name, &status, AT_SYMLINK_NOFOLLOW) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            return nil
+        }
+        return Double(status.st_mtim.tv_sec) + Double(status.st_mtim.tv_nsec) / 1e9
+    }
+
+    package func contains(_ name: String) -> Bool {
+        faccessat(descriptor, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0
+    }
+
+    /// The first `limit` bytes of the regular file `name`; nil where it is missing or no regular file.
+    package func read(_ name: String, limit: Int) throws(PlanError) -> [UInt8]? {
+        try check(name)
+        let file = openat(descriptor, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+        guard file >= 0 else {
+            if errno == ENOENT || errno == ELOOP || errno == ENXIO { return nil }
+            throw .last("\(path)/\(name)")
+        }
+        defer { close(file) }
+        var status = stat()
+        guard fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
+        return try bytes(of: file, limit: limit, name: name)
+    }
+
+    private func bytes(of file: Int32, limit: Int, name: String) throws(PlanError) -> [UInt8] {
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: min(limit, 64 * 1024))
+        while bytes.count < limit {
+            let count = Glibc.read(file, &chunk, min(chunk.count, limit - bytes.count))
+            if count == 0 { break }
+            guard count > 0 else {
+                if errno == EINTR { continue }
+                throw .last("\(path)/\(name)")
+            }
+            bytes.append(contentsOf: chunk[..<count])
+        }
+        return bytes
+    }
+
+    /// Puts `bytes` under `name` so that a reader sees the old file or the new one, never a part, also after a crash.
+    package func write(_ bytes: [UInt8], to name: String, mode: mode_t) throws(PlanError) {
+        try check(name)
+        let draft = ".\(name.prefix(200)).orc-\(getpid())"
+        let file = openat(descriptor, draft, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode)
+        guard file >= 0 else { throw .last("\(path)/\(draft)") }
+        do throws(PlanError) {
+            defer { close(file) }
+            try fill(file, with: bytes, mode: mode, name: name)
+            guard renameat(descriptor, draft, descriptor, name) == 0 else { throw PlanError.last("\(path)/\(name)") }
+        } catch {
+            unlinkat(descriptor, draft, 0)
+            throw error
+        }
+        guard fsync(descriptor) == 0 else { throw .last(path) }
+    }
+
+    private func fill(_ file: Int32, with bytes: [UInt8], mode: mode_t, name: String) throws(PlanError) {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.write(file, $0.baseAddress, $0.count) }
+            guard count >= 0 || errno == EINTR else { throw .last("\(path)/\(name)") }
+            rest = rest.dropFirst(max(count, 0))
+        }
+        guard fchmod(file, mode) == 0, fsync(file) == 0 else { throw .last("\(path)/\(name)") }
+    }
+
+    /// Gives an entry another name, in place of what has it.
+    package func rename(_ old: String, to new: String) throws(PlanError) {
+        try check(old)
+        try check(new)
+        guard renameat(descriptor, old, descriptor, new) == 0 else { throw .last("\(path)/\(old)") }
+    }
+
+    func check(_ name: String) throws(PlanError) {
+        guard !name.isEmpty, name != ".", name != "..", !name.utf8.contains(UInt8(ascii: "/")), !name.utf8.contains(0)
+        else { throw .unsafePath(name) }
+    }
+}
+
+extension PlanError {
+    /// What `errno` says about `path`.
+    static func last(_ path: String) -> PlanError {
+        let code = errno
+        if code == ENOSPC || code == EDQUOT { return .noSpace(path: path) }
+        return .file(path: path, errno: code, reason: String(cString: strerror(code)))
+    }
+}

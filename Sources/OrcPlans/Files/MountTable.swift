@@ -1,0 +1,62 @@
+import Glibc
+
+/// The places at which something is mounted (proc(5), `/proc/[pid]/mountinfo`).
+struct MountTable {
+    /// Paths, as the process sees them.
+    let points: [String]
+
+    private static let maxBytes = 8 << 20
+
+    /// Of this process.
+    static func own() throws(PlanError) -> MountTable {
+        // A process always has one; where it cannot be read, the walk still stops at every mount that it meets.
+        MountTable(try DirectoryHandle(path: "/proc/self").read("mountinfo", limit: maxBytes) ?? [])
+    }
+
+    init(_ text: [UInt8]) {
+        points = text.split(separator: UInt8(ascii: "\n")).compactMap { line in
+            let fields = line.split(separator: UInt8(ascii: " "), maxSplits: 5)
+            return fields.count > 4 ? Self.plain(fields[4]) : nil
+        }
+    }
+
+    /// The first mount at `path` or below it.
+    func first(within path: String) -> String? {
+        points.filter { $0 == path || $0.utf8.starts(with: "\(path)/".utf8) }.min()
+    }
+
+    /// Blanks, tabs, line ends and backslashes stand as three octal digits.
+    private static func plain(_ field: ArraySlice<UInt8>) -> String {
+        var bytes: [UInt8] = []
+        var rest = field
+        while let byte = rest.popFirst() {
+            if byte == UInt8(ascii: "\\"), rest.count >= 3,
+                let code = UInt8(String(decoding: rest.prefix(3), as: UTF8.self), radix: 8)
+            {
+                bytes.append(code)
+                rest = rest.dropFirst(3)
+            } else {
+                bytes.append(byte)
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}
+
+extension DirectoryHandle {
+    /// Makes sure that nothing is mounted on this folder or below it.
+    ///
+    /// - Throws: ``PlanError/mount(path:)``, which names the first.
+    func checkMounts() throws(PlanError) {
+        guard let mount = try MountTable.own().first(within: realPath) else { return }
+        throw .mount(path: mount)
+    }
+
+    /// The folder's path without links, as the kernel has it.
+    private var realPath: String {
+        var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+        let count = readlink("/proc/self/fd/\(descriptor)", &buffer, buffer.count)
+        guard count > 0, count < buffer.count else { return path }
+        return String(decoding: buffer.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+}

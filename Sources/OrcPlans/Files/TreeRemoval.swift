@@ -1,0 +1,125 @@
+import Glibc
+
+/// Empties a folder, however deep it goes: with a few descriptors and sixteen bytes of memory a level.
+///
+/// The upper folders stay open, so that a wide one is read once. Below them the way back is `..`, held against the device and inode that were seen on the way down, as somebody else may move folders
+/// meanwhile. No path is built: a game can nest folders far past the kernel's longest one.
+struct TreeRemoval {
+    private struct Level: Equatable {
+        let device: dev_t
+        let inode: ino_t
+    }
+
+    /// The folders from the top to the one that is being emptied.
+    private var levels: [Level] = []
+    private var stream: OpaquePointer
+    /// The upper levels but the one that is being emptied, from the top, each with the name of the one below it.
+    private var open: [(stream: OpaquePointer, child: [CChar])] = []
+    private static let mostOpen = 16
+    /// The folder that was emptied last, and how often in a row it was not empty after all.
+    private var last: (level: Level, times: Int)?
+    /// What to call the tree in an error.
+    private let path: String
+
+    /// Asked now and then.
+    private let isOver: () -> Bool
+    private static let askedEach = 256
+
+    /// How often a folder into which somebody goes on writing is emptied again.
+    private static let mostRepeats = 16
+
+    /// Removes all that is in the folder `name` of `parent`, or what of it goes until `isOver`.
+    static func empty(
+        _ name: [CChar], in parent: Int32, path: String, until isOver: @escaping () -> Bool
+    ) throws(PlanError) {
+        guard let stream = TreeWalk.open(name, in: parent) else { throw failure(path) }
+        var removal = TreeRemoval(stream: stream, path: path, isOver: isOver)
+        defer { for stream in removal.open.map(\.stream) + [removal.stream] { closedir(stream) } }
+        try removal.run()
+    }
+
+    private init(stream: OpaquePointer, path: String, isOver: @escaping () -> Bool) {
+        self.stream = stream
+        self.path = path
+        self.isOver = isOver
+    }
+
+    private var descriptor: Int32 { dirfd(stream) }
+
+    private mutating func run() throws(PlanError) {
+        levels = [try level()]
+        for count in 1... {
+            if count.isMultiple(of: Self.askedEach), isOver() {
+                errno = EINTR
+                throw .last(path)
+            }
+            if let name = DirectoryHandle.nextName(stream) {
+                try remove(name)
+            } else {
+                guard levels.count > 1 else { return }
+                try leave()
+            }
+        }
+    }
+
+    private mutating func remove(_ name: [CChar]) throws(PlanError) {
+        if unlinkat(descriptor, name, 0) == 0 || errno == ENOENT { return }
+        let refusal = errno
+        guard refusal == EISDIR || refusal == EPERM else { throw Self.failure(path) }
+        // A folder that has been emptied, on the second reading of the one above it.
+        if unlinkat(descriptor, name, AT_REMOVEDIR) == 0 || errno == ENOENT { return }
+        switch errno {
+        case ENOTEMPTY, EEXIST: try enter(name)
+        case ENOTDIR:
+            errno = refusal
+            throw .last(path)
+        default: throw Self.failure(path)
+        }
+    }
+
+    private mutating func enter(_ name: [CChar]) throws(PlanError) {
+        guard let child = TreeWalk.open(name, in: descriptor) else { throw Self.failure(path) }
+        if open.count == levels.count - 1, open.count < Self.mostOpen {
+            open.append((stream, name))
+        } else {
+            closedir(stream)
+        }
+        stream = child
+        let level = try level()
+        let times = last?.level == level ? (last?.times ?? 0) + 1 : 0
+        guard times < Self.mostRepeats else {
+            errno = ENOTEMPTY
+            throw .last(path)
+        }
+        last = (level, times)
+        levels.append(level)
+    }
+
+    /// Goes back to the folder above: on from where it was left, or from its beginning where that is not known, or somebody has
+    /// put something into the one below meanwhile.
+    private mutating func leave() throws(PlanError) {
+        let left = levels.removeLast()
+        if last?.level != left { last = (left, 0) }
+        if open.count == levels.count, let (parent, child) = open.popLast() {
+            closedir(stream)
+            stream = parent
+            if unlinkat(descriptor, child, AT_REMOVEDIR) != 0, errno != ENOENT { rewinddir(stream) }
+            return
+        }
+        let above = openat(descriptor, "..", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        guard let parent = TreeWalk.stream(above) else { throw .last(path) }
+        closedir(stream)
+        stream = parent
+        guard try level() == levels.last else { throw .unsafePath(path) }
+    }
+
+    private func level() throws(PlanError) -> Level {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw .last(path) }
+        return Level(device: status.st_dev, inode: status.st_ino)
+    }
+
+    private static func failure(_ path: String) -> PlanError {
+        errno == EXDEV || errno == EBUSY ? .mount(path: path) : .last(path)
+    }
+}

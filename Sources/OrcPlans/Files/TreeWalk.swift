@@ -1,0 +1,68 @@
+import CKernel
+import Glibc
+
+/// The folders that are open on the way down a tree, each half read.
+///
+/// What lies behind a link or on another mount is not entered.
+struct TreeWalk {
+    private var streams: [OpaquePointer] = []
+
+    var depth: Int { streams.count }
+    /// Of the folder that was entered last.
+    var descriptor: Int32 { streams.last.map { dirfd($0) } ?? -1 }
+
+    /// Enters the folder `name` of `parent`.
+    ///
+    /// - Returns: false where it cannot be entered; `errno` says why, `EXDEV` for a mount.
+    mutating func enter(parent: Int32, name: [CChar]) -> Bool {
+        guard let stream = Self.open(name, in: parent) else { return false }
+        streams.append(stream)
+        return true
+    }
+
+    /// The next name in the folder that was entered last, with its NUL; leaves those that are read to their end.
+    mutating func nextName() -> [CChar]? {
+        while let stream = streams.last {
+            if let name = DirectoryHandle.nextName(stream) { return name }
+            closedir(stream)
+            streams.removeLast()
+        }
+        return nil
+    }
+
+    mutating func close() {
+        for stream in streams { closedir(stream) }
+        streams = []
+    }
+
+    /// Opens the folder `name` of `parent`, unless it is a link or another mount; nil with `errno`.
+    static func open(_ name: [CChar], in parent: Int32) -> OpaquePointer? {
+        let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
+        var descriptor = orc_openat2(parent, name, UInt64(flags), orc_resolve_no_xdev)
+        // Before Linux 5.6 there is no such call, and some sandboxes forbid what they do not know.
+        if descriptor < 0, errno == ENOSYS || errno == EPERM {
+            descriptor = openat(parent, name, flags)
+            if descriptor >= 0, device(of: descriptor) != device(of: parent) {
+                Glibc.close(descriptor)
+                errno = EXDEV
+                return nil
+            }
+        }
+        return stream(descriptor)
+    }
+
+    /// The names of an open folder, which is closed with them; nil with `errno`.
+    static func stream(_ descriptor: Int32) -> OpaquePointer? {
+        guard descriptor >= 0 else { return nil }
+        if let stream = fdopendir(descriptor) { return stream }
+        let code = errno
+        Glibc.close(descriptor)
+        errno = code
+        return nil
+    }
+
+    private static func device(of descriptor: Int32) -> dev_t? {
+        var status = stat()
+        return fstat(descriptor, &status) == 0 ? status.st_dev : nil
+    }
+}

@@ -1,0 +1,84 @@
+import OrcContract
+package import OrcCore
+
+extension Plan {
+    /// The setting that names the game to Steam; where the plan gives it, it is the plan's alone.
+    private static let steamID = "STEAM_ID"
+    /// What the owner may set whatever the plan has: the time zone, by which the C library of every game goes.
+    private static let always: Set<String> = ["TZ"]
+
+    /// A copy with the owner's settings in place: what its `environment` lacks must be given, what neither it nor its
+    /// ports know is refused by name.
+    package func applying(_ settings: JSON.Object) throws(PlanError) -> (environment: JSON.Object, ports: [String: Int])
+    {
+        let portNames = Set(portGroups.joined().map(\.name))
+        let unknown = settings.keys.filter {
+            environment[$0] == nil && !portNames.contains($0) && !Self.always.contains($0)
+        }
+        guard unknown.isEmpty else { throw .unknownSettings(unknown) }
+        let missing = environment.members.filter { $0.value.isNull && (settings[$0.key] ?? .null).isNull }
+        guard missing.isEmpty else { throw .missingSettings(missing.map(\.key)) }
+        var applied = environment
+        var ports: [String: Int] = [:]
+        for (name, value) in settings.members where !value.isNull {
+            if environment[name] != nil || Self.always.contains(name) { applied[name] = try accepted(value, for: name) }
+            if portNames.contains(name) { ports[name] = try port(value, name: name) }
+        }
+        return (applied, ports)
+    }
+
+    private func accepted(_ value: JSON, for name: String) throws(PlanError) -> JSON {
+        guard let text = value.environmentText else {
+            throw .badSetting(name: name, reason: "must be text, a number, true or false")
+        }
+        guard !text.utf8.contains(0) else { throw .badSetting(name: name, reason: "must not hold a NUL") }
+        if name == "TZ", !text.isEmpty, !TimeZoneName.allowsVariable(text) {
+            throw .badSetting(name: name, reason: "must be a time zone such as Europe/Berlin")
+        }
+        if name == Self.steamID, let own = environment[name], !own.isNull, own != value {
+            throw .badSetting(name: name, reason: "is \(own.environmentText ?? "") by the plan")
+        }
+        return value
+    }
+
+    private func port(_ value: JSON, name: String) throws(PlanError) -> Int {
+        guard let number = value.int ?? value.string.flatMap({ Int($0) }), (1...65535).contains(number) else {
+            throw .badSetting(name: name, reason: "must be a port number")
+        }
+        return number
+    }
+
+    /// The settings as PEON's REST answers them: those that are empty first, as "", then the others as text, then the
+    /// description.
+    ///
+    /// A STEAM_ID that the plan gives is left out.
+    package var settingsReport: JSON {
+        var report = JSON.Object()
+        for (name, value) in environment.members where value.isFalsy { report[name] = "" }
+        for (name, value) in environment.members where !value.isFalsy && name != Self.steamID {
+            report[name] = .string(value.environmentText ?? value.text())
+        }
+        report["description"] = .string(description.isEmpty ? "A PEON game server for \(game)." : description)
+        return .object(report)
+    }
+}
+
+extension JSON {
+    /// The value as a container's environment holds it; nil for what has no such form.
+    package var environmentText: String? {
+        switch self {
+        case .string(let text): text
+        case .number(let literal): literal
+        case .bool(let flag): flag ? "true" : "false"
+        case .null, .array, .object: nil
+        }
+    }
+
+    fileprivate var isFalsy: Bool {
+        switch self {
+        case .null, .string(""), .bool(false): true
+        case .number: double == 0
+        default: false
+        }
+    }
+}

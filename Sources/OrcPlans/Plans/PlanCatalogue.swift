@@ -1,0 +1,89 @@
+package import OrcContract
+import OrcCore
+
+/// The plans folder, as PEON's repository has it: `plans.json` and `<game>/plan.json`.
+package struct PlanCatalogue: Sendable {
+    package let path: String
+
+    /// The most bytes of a plan that are read.
+    static let maxBytes = 1 << 20
+
+    package init(path: String) { self.path = path }
+
+    /// The plan of `game`.
+    package func plan(_ game: String) throws(PlanError) -> Plan {
+        guard let folder = try folder(game) else { throw .unknownPlan(game: game) }
+        let file = "plans/\(game)/plan.json"
+        guard let bytes = try folder.read("plan.json", limit: Self.maxBytes) else { throw .unknownPlan(game: game) }
+        let plan = try Plan(Self.json(bytes, file: file), file: file)
+        if let unknown = plan.options.unknown.first { throw .malformed(file: file, what: unknown) }
+        return plan
+    }
+
+    /// The folder of `game`'s plan, with its action scripts and pictures.
+    package func folder(_ game: String) throws(PlanError) -> DirectoryHandle? {
+        guard NewName.allows(game) else { throw .unknownPlan(game: game) }
+        guard DirectoryHandle.exists(path) else { return nil }
+        return try DirectoryHandle(path: path).folder(game)
+    }
+
+    /// Every plan that is listed or has a folder, sorted by title; one that cannot be read is left out of the result
+    /// and named in `complaints`.
+    package func list() throws(PlanError) -> (entries: [PlansReport.Entry], complaints: [PlanError]) {
+        guard DirectoryHandle.exists(path) else { return ([], []) }
+        let root = try DirectoryHandle(path: path)
+        var complaints: [PlanError] = []
+        var listed: [String: Listing] = [:]
+        do { listed = try listings(root) } catch { complaints.append(error) }
+        var versions: [String: String] = [:]
+        var games = Set(listed.keys)
+        for entry in try root.entries() where entry.kind == .folder && NewName.allows(entry.name) {
+            do {
+                let plan = try plan(entry.name)
+                games.insert(entry.name)
+                versions[entry.name] = plan.version
+            } catch .unknownPlan {
+                continue
+            } catch {
+                complaints.append(error)
+            }
+        }
+        let entries = games.map { game in
+            let listing = listed[game]
+            return PlansReport.Entry(
+                game: game, title: listing?.title ?? game, version: versions[game], isListed: listing != nil,
+                url: listing?.url)
+        }
+        return (entries.sorted { ($0.title, $0.game) < ($1.title, $1.game) }, complaints)
+    }
+
+    /// What `plans.json` says of a plan.
+    private struct Listing {
+        let title: String
+        let url: String?
+    }
+
+    private func listings(_ root: DirectoryHandle) throws(PlanError) -> [String: Listing] {
+        guard let bytes = try root.read("plans.json", limit: Self.maxBytes) else { return [:] }
+        guard let list = try Self.json(bytes, file: "plans/plans.json").array else {
+            throw .malformed(file: "plans/plans.json", what: "is not a list")
+        }
+        var listings: [String: Listing] = [:]
+        for entry in list {
+            guard let game = entry["game_uid"]?.string, NewName.allows(game) else { continue }
+            listings[game] = Listing(title: entry["title"]?.string ?? game, url: entry["plan_url"]?.string)
+        }
+        return listings
+    }
+
+    static func json(_ bytes: [UInt8], file: String) throws(PlanError) -> JSON {
+        do { return try JSON.parse(bytes) } catch { throw .malformed(file: file, what: error.description(in: bytes)) }
+    }
+}
+
+extension DirectoryHandle {
+    /// Whether `path` is a folder that can be opened.
+    package static func exists(_ path: String) -> Bool {
+        (try? DirectoryHandle(path: path)) != nil  // why it cannot be opened shows where it is needed
+    }
+}

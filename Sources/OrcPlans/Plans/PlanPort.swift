@@ -1,0 +1,101 @@
+import Glibc
+import OrcContract
+import OrcCore
+
+/// One port of a plan: the variable that carries its number, and how it is published.
+package struct PlanPort: Sendable, Equatable {
+    package let name: String
+    package var number: Int
+    /// What the plan calls the protocol; `tcp` and `udp` mean themselves, every other word means both.
+    package let word: String
+    /// The machine's address that it is published at; nil for every one.
+    package var address: String?
+
+    package enum Transport: String, Sendable, Hashable, CaseIterable { case tcp, udp }
+
+    package var transports: [Transport] { Transport(rawValue: word).map { [$0] } ?? Transport.allCases }
+
+    /// How the groups of a plan are meant.
+    package enum PortGroupMode: String, Sendable { case alternatives, together }
+
+    /// Reads `ports`: a list of groups, or the one group of a `config.json`.
+    static func groups(_ value: JSON, arrangement: PortGroupMode?, file: String) throws(PlanError) -> [[PlanPort]] {
+        if value.isNull { return [] }
+        guard let list = value.array else { throw .malformed(file: file, what: "ports is not a list") }
+        var groups: [[PlanPort]] = []
+        if list.contains(where: { $0.object != nil }) {
+            groups = [try group(list, file: file)]
+        } else {
+            for element in list {
+                guard let group = element.array else {
+                    throw .malformed(file: file, what: "a port group is not a list")
+                }
+                groups.append(try self.group(group, file: file))
+            }
+        }
+        switch arrangement {
+        case .alternatives: return groups
+        case .together: return [joined(groups)]
+        case nil: return isOneServersRun(groups) ? [joined(groups)] : groups
+        }
+    }
+
+    private static func group(_ elements: [JSON], file: String) throws(PlanError) -> [PlanPort] {
+        var ports: [PlanPort] = []
+        for element in elements {
+            guard let members = element.object?.members else {
+                throw .malformed(file: file, what: "a port is not an object")
+            }
+            for (name, value) in members {
+                guard let words = value.array, (2...3).contains(words.count), let word = words[1].string,
+                    let number = words[0].int ?? words[0].string.flatMap({ Int($0) }), (1...65535).contains(number)
+                else { throw .malformed(file: file, what: "port \(name) needs [\"number\", \"protocol\"]") }
+                let address = words.count == 3 ? words[2].string : nil
+                guard words.count == 2 || address.map(isAddress) == true else {
+                    throw .malformed(file: file, what: "port \(name) has a third element that is no IP address")
+                }
+                ports.append(PlanPort(name: name, number: number, word: word, address: address))
+            }
+        }
+        return ports
+    }
+
+    private static func isAddress(_ text: String) -> Bool {
+        var address = in6_addr()
+        return inet_pton(AF_INET, text, &address) == 1 || inet_pton(AF_INET6, text, &address) == 1
+    }
+
+    /// Three and more groups of one port each, numbered in a row, are the ports of one server and not alternatives:
+    /// so Valheim's real plan has its 2456, 2457 and 2458.
+    private static func isOneServersRun(_ groups: [[PlanPort]]) -> Bool {
+        let singles = groups.compactMap { $0.count == 1 ? $0[0] : nil }
+        guard singles.count == groups.count, singles.count >= 3 else { return false }
+        return zip(singles, singles.dropFirst()).allSatisfy { $1.number == $0.number + 1 && $1.name == $0.name }
+    }
+
+    /// All groups as one.
+    ///
+    /// A name that comes again gets a number behind it, so that the first keeps its variable.
+    private static func joined(_ groups: [[PlanPort]]) -> [PlanPort] {
+        var joined: [PlanPort] = []
+        for (index, group) in groups.enumerated() {
+            for port in group {
+                let isTaken = index > 0 && joined.contains { $0.name == port.name }
+                joined.append(
+                    PlanPort(
+                        name: isTaken ? "\(port.name)_\(index + 1)" : port.name, number: port.number, word: port.word,
+                        address: port.address))
+            }
+        }
+        return joined
+    }
+
+    /// A group as `config.json` holds it.
+    static func json(_ group: [PlanPort]) -> JSON {
+        .array(
+            group.map { port in
+                let words = [String(port.number), port.word] + (port.address.map { [$0] } ?? [])
+                return .object([port.name: .array(words.map(JSON.string))])
+            })
+    }
+}

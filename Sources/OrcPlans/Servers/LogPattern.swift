@@ -1,0 +1,75 @@
+import CPCRE
+import OrcContract
+import OrcCore
+
+/// A regular expression (PCRE2, pcre2pattern(3)) that lines of a server's log are held against.
+///
+/// Games print the lines: what a match may cost is bounded, in steps and in memory, and a line that is past the bound does not
+/// match. The only file that calls the library.
+package final class LogPattern: Sendable {
+    /// Never changed once it is compiled; many threads may match by it (pcre2api(3), "Multithreading").
+    private nonisolated(unsafe) let code: OpaquePointer
+    private nonisolated(unsafe) let bounds: OpaquePointer
+
+    /// Bytes of a line that are looked at; what tells that a game is ready stands at a line's beginning.
+    package static let longest = 1024
+    /// Bytes of a pattern.
+    private static let longestPattern = 1024
+    /// Calls of the library's inner function for one line: some milliseconds.
+    private static let mostSteps: UInt32 = 100_000
+    private static let mostDepth: UInt32 = 1000
+    /// KiB.
+    private static let mostHeap: UInt32 = 512
+
+    /// Nil where the text is no regular expression.
+    package init?(_ text: String) {
+        var failure: Int32 = 0
+        var place = 0
+        let options = UInt32(PCRE2_UTF) | UInt32(PCRE2_NEVER_BACKSLASH_C)
+        let pattern = Array(text.utf8)
+        guard pattern.count <= Self.longestPattern,
+            let code = pcre2_compile_8(pattern, pattern.count, options, &failure, &place, nil)
+        else { return nil }
+        guard let bounds = pcre2_match_context_create_8(nil) else {
+            pcre2_code_free_8(code)
+            return nil
+        }
+        pcre2_set_match_limit_8(bounds, Self.mostSteps)
+        pcre2_set_depth_limit_8(bounds, Self.mostDepth)
+        pcre2_set_heap_limit_8(bounds, Self.mostHeap)
+        self.code = code
+        self.bounds = bounds
+    }
+
+    deinit {
+        pcre2_match_context_free_8(bounds)
+        pcre2_code_free_8(code)
+    }
+
+    /// `line`: without its end; colours and carriage returns are passed over.
+    package func matches(_ line: String) -> Bool {
+        guard let match = pcre2_match_data_create_8(1, nil) else { return false }
+        defer { pcre2_match_data_free_8(match) }
+        let subject = Array(Self.plain(line.prefix(bytes: Self.longest)).utf8)
+        // 0: it matches, and there was no room for groups, which nobody asks for; below: it does not, or past a bound.
+        return pcre2_match_8(code, subject, subject.count, 0, 0, match, bounds) >= 0
+    }
+
+    /// Without ANSI escape sequences (ECMA-48, CSI and OSC) and other control characters.
+    package static func plain(_ line: String) -> String {
+        var plain = String.UnicodeScalarView()
+        var rest = line.unicodeScalars[...]
+        while let scalar = rest.popFirst() {
+            guard scalar == "\u{1B}" else {
+                if scalar.value >= 0x20 || scalar == "\t" { plain.append(scalar) }
+                continue
+            }
+            switch rest.popFirst() {
+            case "["?: while let next = rest.popFirst(), !(0x40...0x7E).contains(next.value) {}
+            case "]"?: while let next = rest.popFirst(), next.value != 0x07, next != "\\" {}
+            default: break
+            }
+        }
+        return String(plain)
+    }
+}

@@ -1,0 +1,36 @@
+package import FoundationEssentials
+package import OrcContract
+import OrcCore
+
+/// `servers/schedule.json`, in which PEON's orchestrator keeps the stops that are to come.
+package enum PeonScheduleImport {
+    private static let file = "schedule.json"
+    private static let maxBytes = 4 << 20
+
+    /// `servers`: the folder of all servers, `<root>/servers`.
+    ///
+    /// - Returns: for each server its stop, of several the last, as PEON shows it; and why entries cannot be read.
+    package static func read(
+        in servers: String
+    ) throws(PlanError) -> (stops: [(server: ServerID, date: Date)], complaints: [String]) {
+        guard DirectoryHandle.exists(servers),
+            let bytes = try DirectoryHandle(path: servers).read(file, limit: maxBytes)
+        else {
+            return ([], [])
+        }
+        guard let entries = (try? JSON.parse(bytes))?.array else { return ([], ["\(file) is no list"]) }  // told
+        var stops: [ServerID: Date] = [:]
+        var complaints: [String] = []
+        for entry in entries {
+            guard entry["action"]?.string == "stop",
+                let server = entry["server_uid"]?.string.flatMap({ ServerID(uid: $0) }),
+                let date = entry["time"].flatMap(TimeArgument.date)
+            else {
+                complaints.append("\(file): \(entry.text().prefix(200))")
+                continue
+            }
+            stops[server] = date
+        }
+        return (stops.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }, complaints)
+    }
+}

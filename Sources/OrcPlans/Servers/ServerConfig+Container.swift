@@ -1,0 +1,93 @@
+package import OrcContract
+import OrcCore
+
+extension ServerConfig {
+    /// Where a server's folder is, and what of the machine goes into its container.
+    package struct Place: Sendable {
+        /// The server's folder as the engine's host names it.
+        package let folder: String
+        /// The agent's name on the bus.
+        package let host: HostName
+        /// Handed to the container as PUBLIC_IP.
+        package let publicIP: String?
+        /// The time zone of the agent's schedules, by which the game's own clock goes too; nil for the image's.
+        package let zone: String?
+
+        /// The user of the server's files, `uid:gid`, where it has one of its own.
+        package let user: String?
+
+        package init(
+            folder: String, host: HostName, publicIP: String?, zone: String? = nil, user: String? = nil
+        ) {
+            self.folder = folder
+            self.host = host
+            self.publicIP = publicIP
+            self.zone = zone
+            self.user = user
+        }
+    }
+
+    /// The container of this server.
+    ///
+    /// `hasFile`: whether a path below the server's folder exists; what the plan lists under `files` is mounted only then.
+    package func container(at place: Place, hasFile: (String) -> Bool) -> ContainerSpec {
+        let name = Self.containerName(server)
+        var spec = ContainerSpec(
+            name: name,
+            hostname: String(name.prefix(63)),  // the kernel's limit is 64 (gethostname(2))
+            image: plan.image, environment: variables(place), ports: publishedPorts,
+            mounts: mounts(place, hasFile: hasFile), network: Self.networkName(server), aliases: [name, "server"],
+            labels: [], resources: plan.options.resources, security: plan.options.security)
+        if plan.options.security.hasOwnUser, let user = place.user { spec.security.user = user }
+        spec.labels = labels(place, fingerprint: spec.fingerprint)
+        return spec
+    }
+
+    /// Targets that more than one of the plan's volumes claims: the last one gets it, as with Compose.
+    package var contestedTargets: [String] {
+        var seen: Set<String> = []
+        return plan.volumes.map(\.target).filter { !seen.insert($0).inserted }
+    }
+
+    /// Ports first, under their names in capitals, then the environment; of a name that comes twice the last counts.
+    private func variables(_ place: Place) -> [ContainerSpec.Variable] {
+        var values = JSON.Object()
+        for port in plan.portGroups.first ?? [] { values[port.name.uppercased()] = .string(String(port.number)) }
+        for (name, value) in plan.environment.members { values[name] = .string(value.environmentText ?? "") }
+        if let publicIP = place.publicIP { values["PUBLIC_IP"] = .string(publicIP) }
+        if let zone = place.zone, values["TZ"] == nil { values["TZ"] = .string(zone) }
+        return values.members.map { .init(name: $0.key, value: $0.value.string ?? "") }
+    }
+
+    private func mounts(_ place: Place, hasFile: (String) -> Bool) -> [ContainerSpec.Mount] {
+        let present = plan.files.filter { file in
+            file.source.hasPrefix("~!/") ? hasFile(String(file.source.dropFirst(3))) : true
+        }
+        var mounts: [ContainerSpec.Mount] = []
+        for mapping in plan.volumes + present {
+            mounts.removeAll { $0.target == mapping.target }
+            let isOwn = mapping.source.hasPrefix("~!")
+            let source = isOwn ? place.folder + mapping.source.dropFirst(2) : mapping.source
+            mounts.append(.init(source: source, target: mapping.target))
+        }
+        return mounts
+    }
+
+    /// Compose's labels, so that `docker compose -p <game>_<camp>` finds the server, and our own.
+    private func labels(_ place: Place, fingerprint: String) -> [ContainerSpec.Variable] {
+        [
+            ("com.docker.compose.config-hash", fingerprint),
+            ("com.docker.compose.container-number", "1"),
+            ("com.docker.compose.depends_on", ""),
+            ("com.docker.compose.oneoff", "False"),
+            ("com.docker.compose.project", Self.networkName(server)),
+            ("com.docker.compose.project.config_files", "\(place.folder)/\(ServerFolder.composeFile)"),
+            ("com.docker.compose.project.working_dir", place.folder),
+            ("com.docker.compose.service", "server"),
+            ("com.docker.compose.version", "2.26.1"),
+            (Label.fingerprint, fingerprint),
+            (Label.host, place.host.description),
+            (Label.uid, server.uid),
+        ].map { .init(name: $0.0, value: $0.1) }
+    }
+}

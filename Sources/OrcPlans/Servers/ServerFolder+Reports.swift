@@ -1,0 +1,92 @@
+package import FoundationEssentials
+package import OrcContract
+import OrcCore
+
+extension ServerFolder {
+    /// Bounds of what is reported of a `config` folder, which a game may write: files, and bytes that are read and told of each
+    /// and of all.
+    private static let maxReportedFiles = 64
+    private static let maxReadBytes = 4096
+    private static let maxReportedBytes = (each: 2048, all: 16 << 10)
+
+    /// The files of the server's `config` folder, name to trimmed text, secrets masked; what is not text is left out, and what
+    /// is past the bounds.
+    package func configReport(secrets: SecretRedactor) throws(PlanError) -> [StateReport.ConfigFile] {
+        guard let folder = try configFolder() else { return [] }
+        var report: [StateReport.ConfigFile] = []
+        var room = Self.maxReportedBytes.all
+        for entry in try folder.entries(limit: Self.maxReportedFiles) where entry.kind == .file {
+            guard let bytes = try folder.read(entry.name, limit: Self.maxReadBytes), let text = Self.text(bytes) else {
+                continue
+            }
+            let masked = secrets.masked(text.trimmingBlanks, named: entry.name).printableLines
+            let name = entry.name.printable
+            let value = masked.prefix(bytes: min(Self.maxReportedBytes.each, room - name.utf8.count))
+            room -= name.utf8.count + value.utf8.count
+            guard room > 0 else { break }
+            report.append(.init(name: name, value: value))
+        }
+        return report
+    }
+
+    /// Nil for what is no text; a character that is cut off at the end is left out.
+    private static func text(_ bytes: [UInt8]) -> String? {
+        for cut in 0...(bytes.count == maxReadBytes ? 3 : 0) {
+            if let text = String(validating: bytes.dropLast(cut), as: UTF8.self) { return text }
+        }
+        return nil
+    }
+
+    /// What PEON's images say of themselves in `config/state`, and when they said it; nil where they do not.
+    package func stateFile() throws(PlanError) -> (word: String, at: Date)? {
+        guard let folder = try configFolder(), let modified = folder.modified("state"),
+            let bytes = try folder.read("state", limit: 256)
+        else { return nil }
+        let word = String(decoding: bytes, as: UTF8.self).trimmingBlanks
+        return (word, Date(timeIntervalSince1970: modified))
+    }
+
+    private func configFolder() throws(PlanError) -> DirectoryHandle? {
+        guard exists else { return nil }
+        return try DirectoryHandle(path: path).folder("config")
+    }
+
+    /// Every server that has a `config.json` below `servers`; what cannot be read is named in `complaints`.
+    package static func all(in servers: String) throws(PlanError) -> (found: [ServerFolder], complaints: [PlanError]) {
+        guard DirectoryHandle.exists(servers) else { return ([], []) }
+        let root = try DirectoryHandle(path: servers)
+        var found: [ServerFolder] = []
+        var complaints: [PlanError] = []
+        for game in try root.entries() where game.kind == .folder {
+            do { found += try camps(of: game.name, in: root, servers: servers, complaints: &complaints) } catch {
+                complaints.append(error)
+            }
+        }
+        return (found, complaints)
+    }
+
+    private static func camps(
+        of game: String, in root: DirectoryHandle, servers: String, complaints: inout [PlanError]
+    ) throws(PlanError) -> [ServerFolder] {
+        guard let folder = try root.folder(game) else { return [] }
+        var found: [ServerFolder] = []
+        for camp in try folder.entries() where camp.kind == .folder {
+            guard let server = ServerID(game: game, camp: camp.name) else { continue }
+            do throws(PlanError) {
+                guard try folder.folder(camp.name)?.kind(of: configFile) == .file else { continue }
+                found.append(ServerFolder(server, in: servers))
+            } catch {
+                complaints.append(error)
+            }
+        }
+        return found
+    }
+}
+
+extension String {
+    /// Without blanks and line ends on either side.
+    fileprivate var trimmingBlanks: String {
+        let isBlank: (Character) -> Bool = { $0.isWhitespace || $0.isNewline }
+        return String(drop(while: isBlank).reversed().drop(while: isBlank).reversed())
+    }
+}

@@ -1,0 +1,72 @@
+import Glibc
+
+/// What of a server's folder is mounted into its container.
+extension ServerFolder {
+    /// Makes sure that what is mounted lies in the folder, behind no link, and where no game can put another thing in its
+    /// place; folders that are missing are made.
+    ///
+    /// The engine follows links of the host as it mounts, so that this is asked for before each start.
+    package func prepareSources(of config: ServerConfig, owner: DirectoryHandle.Owner) throws(PlanError) {
+        let volumes = config.plan.volumes.filter(\.isOwn)
+        for mapping in volumes + config.plan.files where mapping.isOwn {
+            let path = mapping.ownPath
+            guard !path.isEmpty else {
+                throw .unsafeMount(source: mapping.source, reason: "is the server's whole folder")
+            }
+            for outer in volumes where outer.ownPath.count < path.count && path.starts(with: outer.ownPath) {
+                throw .unsafeMount(source: mapping.source, reason: "lies in \(outer.source), which the game can write")
+            }
+        }
+        guard let folder = try open() else { throw .unknownServer(server) }
+        for volume in volumes {
+            var place = folder
+            for name in volume.ownPath { place = try place.folder(name, madeFor: owner) }
+        }
+    }
+
+    /// The server's own volumes in which a user of the container cannot write, with who owns them.
+    ///
+    /// `user` and `group`: their numbers, which are the same on the host; not root.
+    package func closedVolumes(of config: ServerConfig, to user: UInt32, _ group: UInt32) -> [(
+        path: String, owner: UInt32
+    )] {
+        config.plan.volumes.filter(\.isOwn).compactMap { volume in
+            // What cannot be opened stops the start, and says so there.
+            var place = (try? open()) ?? nil
+            for name in volume.ownPath { place = (try? place?.folder(name)) ?? nil }
+            guard let owner = place?.owner(closedTo: user, group) else { return nil }
+            return (volume.ownPath.joined(separator: "/"), owner)
+        }
+    }
+
+    /// Whether a regular file stands at a path below the folder, behind no link.
+    package func hasFile(_ relativePath: String) -> Bool {
+        let names = relativePath.utf8.split(separator: UInt8(ascii: "/")).map { String(Substring($0)) }
+        // What cannot be opened is none.
+        guard let last = names.last, var folder = (try? open()) ?? nil else { return false }
+        for name in names.dropLast() {
+            guard let next = (try? folder.folder(name)) ?? nil else { return false }
+            folder = next
+        }
+        return folder.kind(of: last) == .file
+    }
+}
+
+extension DirectoryHandle {
+    /// Who owns the folder, where a user cannot write in it.
+    fileprivate func owner(closedTo user: UInt32, _ group: UInt32) -> UInt32? {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { return nil }
+        let needed: mode_t =
+            status.st_uid == user ? S_IWUSR | S_IXUSR : status.st_gid == group ? S_IWGRP | S_IXGRP : S_IWOTH | S_IXOTH
+        return status.st_mode & needed == needed ? nil : status.st_uid
+    }
+
+    /// The folder called `name`; where there is none it is made, and given to `owner`.
+    fileprivate func folder(_ name: String, madeFor owner: Owner) throws(PlanError) -> DirectoryHandle {
+        if let folder = try folder(name) { return folder }
+        let folder = try makingFolder(name)
+        try give(name, to: owner)
+        return folder
+    }
+}

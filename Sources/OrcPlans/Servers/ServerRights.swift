@@ -1,0 +1,85 @@
+import OrcContract
+import OrcCore
+
+/// All that a server's configuration says of what its container may do on the machine.
+///
+/// Files in a server's folder may be written by others than the agent; what they ask for is held against what was granted.
+package struct ServerRights: Sendable, Equatable {
+    private let image: String
+    /// What of the host is mounted, beside the server's own folder.
+    private let mounts: Set<String>
+    private let security: PlanOptions.Security
+    private let resources: PlanOptions.Resources
+    /// Ports that only root may listen on.
+    private let privilegedPorts: Set<Int>
+    /// The machine's addresses that its ports are published at.
+    private let addresses: Set<String>
+
+    private static let firstOpenPort = 1024
+
+    package init(_ plan: Plan) {
+        image = plan.image
+        mounts = Set((plan.volumes + plan.files).filter { !$0.isOwn }.map { "\($0.source):\($0.target)" })
+        security = plan.options.security
+        resources = plan.options.resources
+        privilegedPorts = Set(plan.portGroups.joined().map(\.number).filter { $0 < Self.firstOpenPort })
+        addresses = Set(plan.portGroups.joined().map { $0.address ?? Self.everyAddress })
+    }
+
+    private static let everyAddress = "*"
+
+    /// As one text, the same for the same rights.
+    package var text: String {
+        let json: JSON = [
+            "image": .string(image), "mounts": Self.list(mounts), "user": .string(security.user),
+            "cap_add": Self.list(security.added), "cap_drop": security.dropped.map(Self.list) ?? .null,
+            "no_new_privileges": security.hasNoNewPrivileges.map(JSON.bool) ?? .null,
+            "read_only": .bool(security.isReadOnly), "tmp": .optional(security.temporary),
+            "memory": .optional(resources.memory), "disk": .optional(resources.disk),
+            "cpus": resources.cpus.map { .number("\($0)") } ?? .null, "pids": .optional(resources.pids),
+            "ports": .array(privilegedPorts.sorted().map { .optional($0) }), "addresses": Self.list(addresses),
+        ]
+        return json.text()
+    }
+
+    private static func list(_ words: some Sequence<String>) -> JSON { .array(Set(words).sorted().map(JSON.string)) }
+
+    /// What is asked for beyond `granted`, by the names that the configuration has for it.
+    package func excess(over granted: ServerRights) -> [String] {
+        var excess: [String] = []
+        func note(_ isExcess: Bool, _ name: String) { if isExcess { excess.append(name) } }
+        note(image != granted.image, "metadata.image")
+        note(!mounts.isSubset(of: granted.mounts), "volumes outside the server's folder")
+        note(security.user != granted.security.user, "orc.security.user")
+        note(!Set(security.added).isSubset(of: granted.security.added), "orc.security.cap_add")
+        note(!security.drops(atLeast: granted.security), "orc.security.cap_drop")
+        note(security.gains(beyond: granted.security), "orc.security.no_new_privileges")
+        note(granted.security.isReadOnly && !security.isReadOnly, "orc.security.read_only")
+        note(Self.isMore(security.temporaryBytes, granted.security.temporaryBytes), "orc.security.tmp")
+        note(Self.isMore(resources.memory, granted.resources.memory), "orc.resources.memory")
+        note(Self.isMore(resources.disk, granted.resources.disk), "orc.resources.disk")
+        note(Self.isMore(resources.cpus, granted.resources.cpus), "orc.resources.cpus")
+        note(resources.pids > granted.resources.pids, "orc.resources.pids")
+        note(!privilegedPorts.isSubset(of: granted.privilegedPorts), "ports below \(Self.firstOpenPort)")
+        note(
+            !granted.addresses.contains(Self.everyAddress) && !addresses.isSubset(of: granted.addresses),
+            "ports at other addresses")
+        return excess
+    }
+
+    /// Nil is without a limit.
+    private static func isMore<Amount: Comparable>(_ asked: Amount?, _ granted: Amount?) -> Bool {
+        guard let granted else { return false }
+        return asked.map { $0 > granted } ?? true
+    }
+}
+
+extension Plan.Mapping {
+    /// Whether it is of the server's own folder.
+    var isOwn: Bool { source.hasPrefix("~!/") }
+
+    /// The names below the server's folder that lead to it; by bytes, as the kernel parts them.
+    var ownPath: [String] {
+        source.utf8.dropFirst(3).split(separator: UInt8(ascii: "/")).map { String(Substring($0)) }.filter { $0 != "." }
+    }
+}

@@ -1,0 +1,237 @@
+import CSQLite
+import Synchronization
+
+/// Why the store could not be read or written.
+package enum StorageError: Error, CustomStringConvertible {
+    case sqlite(code: Int32, message: String)
+    /// The file is no database, or one that has been damaged.
+    case damaged(String)
+    /// The file was written by a later version.
+    case newer(version: Int)
+    /// There is no file, nor anything in its place.
+    case closed
+
+    /// Whether it may pass, and the disk or another process is to blame: it is full, read-only or failing, or locked
+    /// (sqlite.org/rescode.html).
+    package var isPassing: Bool {
+        guard case .sqlite(let code, _) = self else { return false }
+        return [
+            SQLITE_FULL, SQLITE_READONLY, SQLITE_IOERR, SQLITE_CANTOPEN, SQLITE_PERM, SQLITE_BUSY, SQLITE_LOCKED,
+            SQLITE_PROTOCOL,
+        ].contains(code & 0xFF)
+    }
+
+    /// Whether room on the disk may help; of an I/O error that is not sure.
+    package var isFull: Bool {
+        guard case .sqlite(let code, _) = self else { return false }
+        return [SQLITE_FULL, SQLITE_IOERR, SQLITE_CANTOPEN].contains(code & 0xFF)
+    }
+
+    /// One word, for reports.
+    package var word: String {
+        guard case .sqlite(let code, _) = self else { return "failed" }
+        switch code & 0xFF {
+        case SQLITE_FULL: return "full"
+        case SQLITE_READONLY, SQLITE_PERM: return "read_only"
+        case SQLITE_BUSY, SQLITE_LOCKED: return "locked"
+        default: return "failed"
+        }
+    }
+
+    package var description: String {
+        switch self {
+        case .damaged(let message): "the database is damaged: \(message)"
+        case .sqlite(_, let message): "the database says: \(message)"
+        case .closed: "the database cannot be opened"
+        case .newer(let version): "the database is of a later version (\(version)) than this agent knows"
+        }
+    }
+}
+
+/// A value of a row.
+enum Value: Sendable, Equatable {
+    case null
+    case integer(Int64)
+    case real(Double)
+    case text(String)
+
+    var text: String? { if case .text(let value) = self { value } else { nil } }
+    var real: Double? { if case .real(let value) = self { value } else { nil } }
+    var integer: Int64? { if case .integer(let value) = self { value } else { nil } }
+}
+
+/// One SQLite file (sqlite.org/c3ref): the only file that calls the library.
+///
+/// The connection is opened with `SQLITE_OPEN_NOMUTEX` and used only under this lock, as the library's multi-thread mode
+/// asks (sqlite.org/threadsafe.html).
+final class SQLiteDatabase: Sendable {
+    private let handle: Mutex<Connection>
+
+    @safe
+    private struct Connection: @unchecked Sendable {
+        let pointer: OpaquePointer
+    }
+
+    /// Opens or makes the file, in WAL mode; a commit is on the disk before it returns.
+    ///
+    /// `patience`: milliseconds that the lock of another process, such as `orc keys`, is waited for.
+    convenience init(path: String, patience: Int) throws(StorageError) {
+        try self.init(path)
+        try run("PRAGMA busy_timeout = \(patience)")
+        try run("PRAGMA journal_mode = WAL")
+        try run("PRAGMA synchronous = FULL")
+        try run("PRAGMA cache_size = -256")  // KiB, in place of 2000: the system's own cache has the rest
+        try run("PRAGMA secure_delete = ON")  // what commands asked for may hold passwords
+    }
+
+    /// Opens an existing file to read it, where there may be no room for the files that SQLite makes beside it: by an
+    /// exclusive lock it needs no shared memory (sqlite.org/wal.html, 6).
+    convenience init(reading path: String) throws(StorageError) {
+        try self.init(path)
+        try run("PRAGMA locking_mode = EXCLUSIVE")
+    }
+
+    private init(_ path: String) throws(StorageError) {
+        var pointer: OpaquePointer?
+        let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX
+        let code = unsafe sqlite3_open_v2(path, &pointer, flags, nil)
+        guard code == SQLITE_OK, let opened = unsafe pointer else {
+            let message = unsafe pointer.map { unsafe String(cString: sqlite3_errmsg($0)) } ?? "out of memory"
+            unsafe sqlite3_close_v2(pointer)
+            throw .sqlite(code: code, message: "\(path): \(message)")
+        }
+        handle = unsafe Mutex(Connection(pointer: opened))
+    }
+
+    deinit { handle.withLock { unsafe _ = sqlite3_close_v2($0.pointer) } }
+
+    /// Whether another file has its name by now, or none: what is written goes nowhere.
+    var hasMoved: Bool {
+        handle.withLock { connection in
+            var hasMoved: Int32 = 0
+            let code = unsafe sqlite3_file_control(connection.pointer, nil, SQLITE_FCNTL_HAS_MOVED, &hasMoved)
+            return code == SQLITE_OK && hasMoved != 0
+        }
+    }
+
+    /// Runs one statement and returns its rows.
+    @discardableResult
+    func run(_ sql: String, _ values: Value...) throws(StorageError) -> [[Value]] { try run(sql, values) }
+
+    /// As ``run(_:_:)``, with the values in a list.
+    func run(_ sql: String, _ values: [Value]) throws(StorageError) -> [[Value]] {
+        try handle.withLock { connection throws(StorageError) in try Self.run(sql, values, on: connection) }
+    }
+
+    /// Runs a statement whose change the end of the program cannot undo, but that of the machine can, for some seconds.
+    ///
+    /// What waits for the disk holds up all who use the store; where many things happen at once, what would be out of date after
+    /// a power failure anyway must not. The next full commit takes it along (sqlite.org/pragma.html, "synchronous").
+    func note(_ sql: String, _ values: [Value]) throws(StorageError) {
+        try handle.withLock { connection throws(StorageError) in
+            try Self.run("PRAGMA synchronous = NORMAL", [], on: connection)
+            let result = Result { () throws(StorageError) in try Self.run(sql, values, on: connection) }
+            try Self.run("PRAGMA synchronous = FULL", [], on: connection)
+            _ = try result.get()
+        }
+    }
+
+    /// Hands the rows of one statement to `body`, one at a time; `body` must not use the database.
+    func each(_ sql: String, _ body: ([Value]) -> Void) throws(StorageError) {
+        try handle.withLock { connection throws(StorageError) in try Self.step(sql, [], on: connection, each: body) }
+    }
+
+    /// As ``transaction(_:)``, for once waiting so many milliseconds for another process's lock.
+    func transaction(_ statements: [(sql: String, values: [Value])], patience: Int) throws(StorageError) {
+        let usual = try run("PRAGMA busy_timeout").first?.first?.integer ?? 0
+        try run("PRAGMA busy_timeout = \(patience)")
+        let result = Result { () throws(StorageError) in try transaction(statements) }
+        try run("PRAGMA busy_timeout = \(usual)")
+        _ = try result.get()
+    }
+
+    /// Runs statements so that all of them count, or none.
+    func transaction(_ statements: [(sql: String, values: [Value])]) throws(StorageError) {
+        try handle.withLock { connection throws(StorageError) in
+            try Self.run("BEGIN IMMEDIATE", [], on: connection)
+            do throws(StorageError) {
+                for (sql, values) in statements { try Self.run(sql, values, on: connection) }
+                try Self.run("COMMIT", [], on: connection)
+            } catch {
+                _ = try? Self.run("ROLLBACK", [], on: connection)  // the first error is the one to tell
+                throw error
+            }
+        }
+    }
+
+    /// Brings the file to the last of `migrations`; each stands for ever as it was first released.
+    func migrate(_ migrations: [String]) throws(StorageError) {
+        let version = Int(try run("PRAGMA user_version").first?.first?.integer ?? 0)
+        guard version <= migrations.count else { throw .newer(version: version) }
+        for (index, migration) in migrations.enumerated().dropFirst(version) {
+            let statements = migration.split(separator: ";").map { (sql: String($0), values: [Value]()) }
+            do throws(StorageError) {
+                try transaction(statements + [("PRAGMA user_version = \(index + 1)", [])])
+            } catch {
+                // Another process may have done it just now.
+                guard Int(try run("PRAGMA user_version").first?.first?.integer ?? 0) > index else { throw error }
+            }
+        }
+    }
+
+    @discardableResult
+    private static func run(_ sql: String, _ values: [Value], on connection: Connection) throws(StorageError)
+        -> [[Value]]
+    {
+        var rows: [[Value]] = []
+        try step(sql, values, on: connection) { rows.append($0) }
+        return rows
+    }
+
+    private static func step(
+        _ sql: String, _ values: [Value], on connection: Connection, each body: ([Value]) -> Void
+    ) throws(StorageError) {
+        var statement: OpaquePointer?
+        let prepared = unsafe sqlite3_prepare_v2(connection.pointer, sql, -1, &statement, nil)
+        guard prepared == SQLITE_OK, let statement = unsafe statement else { throw error(prepared, on: connection) }
+        defer { unsafe _ = sqlite3_finalize(statement) }  // repeats the error of the last step
+        for (index, value) in values.enumerated() {
+            let bound = unsafe bind(value, to: statement, at: Int32(index + 1))
+            guard bound == SQLITE_OK else { throw error(bound, on: connection) }
+        }
+        while true {
+            let stepped = unsafe sqlite3_step(statement)
+            if stepped == SQLITE_DONE { return }
+            guard stepped == SQLITE_ROW else { throw error(stepped, on: connection) }
+            body(unsafe (0..<sqlite3_column_count(statement)).map { unsafe column($0, of: statement) })
+        }
+    }
+
+    private static func bind(_ value: Value, to statement: OpaquePointer, at index: Int32) -> Int32 {
+        switch value {
+        case .null: unsafe sqlite3_bind_null(statement, index)
+        case .integer(let number): unsafe sqlite3_bind_int64(statement, index, number)
+        case .real(let number): unsafe sqlite3_bind_double(statement, index, number)
+        case .text(let text):
+            // SQLITE_TRANSIENT: the library copies the text before it returns.
+            // With its length, as it may hold a NUL.
+            unsafe sqlite3_bind_text(
+                statement, index, text, Int32(text.utf8.count), unsafeBitCast(-1, to: sqlite3_destructor_type.self))
+        }
+    }
+
+    private static func column(_ index: Int32, of statement: OpaquePointer) -> Value {
+        switch unsafe sqlite3_column_type(statement, index) {
+        case SQLITE_INTEGER: unsafe .integer(sqlite3_column_int64(statement, index))
+        case SQLITE_FLOAT: unsafe .real(sqlite3_column_double(statement, index))
+        case SQLITE_TEXT: unsafe .text(String(cString: sqlite3_column_text(statement, index)))
+        default: .null
+        }
+    }
+
+    private static func error(_ code: Int32, on connection: Connection) -> StorageError {
+        let message = unsafe String(cString: sqlite3_errmsg(connection.pointer))
+        let isDamaged = code & 0xFF == SQLITE_CORRUPT || code & 0xFF == SQLITE_NOTADB
+        return isDamaged ? .damaged(message) : .sqlite(code: code, message: message)
+    }
+}

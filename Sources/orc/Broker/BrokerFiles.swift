@@ -1,0 +1,178 @@
+import FoundationEssentials
+import Glibc
+import OrcContract
+import OrcCore
+import OrcMQTT
+import OrcPlans
+import Subprocess
+
+/// The files of Orc's own broker, below `<root>/orc/broker`.
+struct BrokerFiles: Sendable {
+    let folder: String
+    let host: HostName
+    let listen: (address: String, port: Int)
+
+    init(root: String, host: HostName, listen: (address: String, port: Int)) {
+        folder = "\(root)/orc/broker"
+        self.host = host
+        self.listen = listen
+    }
+
+    var configuration: String { "\(folder)/mosquitto.conf" }
+    var log: String { "\(folder)/mosquitto.log" }
+
+    /// The user of people and programs on this machine: reads all, and may send every command.
+    static let operatorUser = "operator"
+
+    enum Failure: Error, CustomStringConvertible {
+        case noTool(String)
+        case portTaken(String)
+        case noCredentials(String)
+
+        var description: String {
+            switch self {
+            case .noTool(let reason):
+                "mosquitto is not installed, or does not work: \(reason). Install it, or set ORC_MQTT_URL"
+            case .portTaken(let listen):
+                "\(listen) is taken by another program: set ORC_MQTT_URL to use that broker, or ORC_BROKER_LISTEN"
+            case .noCredentials(let path): "\(path) cannot be read: is the agent set up, and may you read its folder?"
+            }
+        }
+    }
+
+    /// Writes the configuration; the passwords stay as they were once made.
+    ///
+    /// Where the disk is full, what was written at an earlier start does.
+    func prepare() async throws {
+        do { try await write() } catch PlanError.noSpace {
+            let directory = try DirectoryHandle(path: folder)
+            let files = ["passwd", "acl", "mosquitto.conf", "\(host).password", "\(Self.operatorUser).password"]
+            guard files.allSatisfy({ directory.kind(of: $0) == .file }) else { throw PlanError.noSpace(path: folder) }
+        }
+    }
+
+    private func write() async throws {
+        let directory = try DirectoryHandle(path: folder)
+        let own = try password(of: "\(host)", in: directory)
+        let operators = try password(of: Self.operatorUser, in: directory)
+        try directory.write(
+            Array("\(host):\(own)\n\(Self.operatorUser):\(operators)\n".utf8), to: "passwd.new", mode: 0o600)
+        try await hashPasswords("passwd.new")
+        try directory.rename("passwd.new", to: "passwd")
+        try directory.write(Array(accessList.utf8), to: "acl", mode: 0o600)
+        try directory.write(Array(configurationText.utf8), to: "mosquitto.conf", mode: 0o600)
+        _ = try directory.makingFolder("store", mode: 0o700)
+        if let broker = Self.brokerUser { try directory.giveTree(to: broker) }
+    }
+
+    /// Waits until the port is free: a broker of an agent that was killed takes a moment to end.
+    func awaitFreePort() async throws {
+        for _ in 0..<100 {
+            if !LoopbackPort.answers(listen.address, listen.port) { return }
+            try await Task.sleep(for: .milliseconds(50))
+        }
+        throw Failure.portTaken("\(listen.address):\(listen.port)")
+    }
+
+    /// Waits until the broker answers, for five seconds at most.
+    func awaitAnswer() async {
+        let end = ContinuousClock.now + .seconds(5)
+        while !LoopbackPort.answers(listen.address, listen.port), ContinuousClock.now < end {
+            do { try await Task.sleep(for: .milliseconds(5)) } catch { return }
+        }
+    }
+
+    func url(user: String) throws -> BrokerURL {
+        // Why it cannot be read does not matter: the remedy is the same.
+        guard let bytes = try? DirectoryHandle(path: folder).read("\(user).password", limit: 256), !bytes.isEmpty,
+            var url = BrokerURL("mqtt://\(listen.address):\(listen.port)")
+        else { throw Failure.noCredentials("\(folder)/\(user).password") }
+        url.user = user
+        url.password = String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+        return url
+    }
+
+    private func password(of user: String, in directory: DirectoryHandle) throws -> String {
+        if let bytes = try directory.read("\(user).password", limit: 256), !bytes.isEmpty {
+            return String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+        }
+        let password = (0..<2).map { _ in String(UInt64.random(in: .min ... .max), radix: 36) }.joined()
+        try directory.write(Array("\(password)\n".utf8), to: "\(user).password", mode: 0o600)
+        return password
+    }
+
+    /// In a file of its own: passwords that are half written, or in clear, let nobody in.
+    private func hashPasswords(_ file: String) async throws {
+        do {
+            let result = try await Subprocess.run(
+                .name("mosquitto_passwd"), arguments: ["-U", "\(folder)/\(file)"], output: .discarded,
+                error: .string(limit: 4096))
+            guard result.terminationStatus.isSuccess else {
+                if result.standardError.contains("No space left") { throw PlanError.noSpace(path: folder) }
+                throw Failure.noTool(result.standardError)
+            }
+        } catch let error where error is Failure || error is PlanError {
+            throw error
+        } catch {
+            throw Failure.noTool("\(error)")
+        }
+    }
+
+    /// Whom mosquitto becomes when it is started as root; nil where it stays who it is.
+    private static var brokerUser: DirectoryHandle.Owner? {
+        guard geteuid() == 0, let user = getpwnam("mosquitto") else { return nil }
+        return DirectoryHandle.Owner(user: user.pointee.pw_uid, group: user.pointee.pw_gid)
+    }
+
+    private var configurationText: String {
+        """
+        # Written by orc at each start.
+        listener \(listen.port) \(listen.address)
+        allow_anonymous false
+        password_file \(folder)/passwd
+        acl_file \(folder)/acl
+        persistence true
+        persistence_location \(folder)/store/
+        autosave_interval 60
+        set_tcp_nodelay true
+        message_size_limit 1048576
+        log_dest stdout
+        log_type error
+        log_type warning
+        \(geteuid() == 0 && Self.brokerUser == nil ? "user root\n" : "")
+        """
+    }
+
+    private var accessList: String {
+        """
+        # Written by orc at each start.
+        user \(host)
+        topic readwrite peon/\(host)/#
+        topic write homeassistant/device/\(host)/+/config
+        topic read homeassistant/status
+
+        user \(Self.operatorUser)
+        topic read peon/#
+        topic write peon/+/cmd/#
+        topic readwrite homeassistant/#
+
+        """
+    }
+}
+
+/// Whether something listens on a TCP port of this machine.
+enum LoopbackPort {
+    static func answers(_ address: String, _ port: Int) -> Bool {
+        var hints = addrinfo()
+        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+        hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV
+        var found: UnsafeMutablePointer<addrinfo>?
+        guard getaddrinfo(address == "0.0.0.0" ? "127.0.0.1" : address, String(port), &hints, &found) == 0, let found
+        else { return false }
+        defer { freeaddrinfo(found) }
+        let descriptor = socket(found.pointee.ai_family, found.pointee.ai_socktype | Int32(SOCK_CLOEXEC.rawValue), 0)
+        guard descriptor >= 0 else { return false }
+        defer { close(descriptor) }
+        return connect(descriptor, found.pointee.ai_addr, found.pointee.ai_addrlen) == 0
+    }
+}

@@ -1,0 +1,204 @@
+import FoundationEssentials
+import OrcContract
+import OrcCore
+import OrcMQTT
+import Synchronization
+
+/// What the check finds out over the broker: whether the agent hears, is heard, and is well.
+struct AgentDiagnostics {
+    let wiring: ServiceWiring
+
+    /// Milliseconds above which an answer is slow: Nagle's algorithm alone takes forty.
+    private static let slow = 40
+    /// Of which the quickest counts: a busy machine is no slow broker.
+    private static let tries = 3
+    private static let limit: Duration = .seconds(3)
+    private static let list = "allow it in the broker's access list"
+    /// A server that is not there, as the agent says when it hears a command for it.
+    private static let nobody = "orc-check"
+    /// In which a broker tells what it retains.
+    private static let patience: Duration = .milliseconds(500)
+
+    func findings() async -> [Finding] {
+        do {
+            let options = try wiring.clientOptions()
+            let topics = Topics(host: try wiring.settings.host())
+            let place = "\(options.broker.host):\(options.broker.port)"
+            let answer = try await self.answer(topics, options, place)
+            guard answer.isHeard else { return [answer.finding] }
+            let reports = try await retained(topics, options)
+            return [answer.finding] + health(reports[topics.status(.health)]) + missing(topics, reports)
+        } catch {
+            let remedy = "start orc run, set ORC_MQTT_URL to a broker that runs, or mend user and password"
+            return [.bad("the broker: \(error)", remedy: remedy)]
+        }
+    }
+
+    /// What a client has heard so far.
+    private final class Heard: Sendable {
+        private let state = Mutex((agent: JSON?.none, replies: Set<String>()))
+        var agent: JSON? { state.withLock { $0.agent } }
+        func note(agent: JSON) { state.withLock { $0.agent = agent } }
+        func note(replyTo id: String) { state.withLock { _ = $0.replies.insert(id) } }
+        func hasReply(to id: String) -> Bool { state.withLock { $0.replies.contains(id) } }
+    }
+
+    /// How long the answer to a command without arguments takes; nil where none comes.
+    private static func ask(
+        _ topic: String, _ client: MQTTClient, as name: String, _ heard: Heard
+    ) async throws -> Duration? {
+        let id = UUID().uuidString.lowercased()
+        let payload: JSON = ["id": .string(id), "reply_to": .string(name), "from": "cli"]
+        let begun = ContinuousClock.now
+        guard client.publish(OutgoingMessage(topic, payload.bytes)) else { throw MQTTError.notConnected }
+        while !heard.hasReply(to: id) {
+            guard ContinuousClock.now - begun < limit else { return nil }
+            try await Task.sleep(for: .milliseconds(1))
+        }
+        return ContinuousClock.now - begun
+    }
+
+    /// Asks the agent a few times on one connection, and tells how long the quickest answer took.
+    private func answer(
+        _ topics: Topics, _ options: MQTTConfiguration, _ place: String
+    ) async throws -> (finding: Finding, isHeard: Bool) {
+        let name = "cli-\(UUID().uuidString.prefix(13).lowercased())"
+        return try await MQTTClient.with(options, logger: wiring.logger) { client in
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                let heard = Heard()
+                group.addTask {
+                    for await message in client.messages() {
+                        guard let json = try? JSON.parse(message.payload) else { continue }  // nobody's word
+                        if message.topic == topics.status(.agent) { heard.note(agent: json) }
+                        if message.topic == topics.reply(to: name), let id = json["id"]?.string {
+                            heard.note(replyTo: id)
+                        }
+                    }
+                }
+                defer { group.cancelAll() }
+                for topic in [topics.reply(to: name), topics.status(.agent)] {
+                    do { try await client.subscribe([topic]) } catch MQTTError.denied {
+                        return (.bad("this user may not read \(topic)", remedy: Self.list), false)
+                    }
+                }
+                var best: Duration?
+                for _ in 0..<Self.tries {
+                    guard let time = try await Self.ask(topics.command(.ping), client, as: name, heard) else {
+                        return (silence(heard.agent, topics, place, client.hasBeenDenied), false)
+                    }
+                    best = min(best ?? time, time)
+                }
+                let question = topics.command(.get, Self.nobody)
+                guard try await Self.ask(question, client, as: name, heard) != nil else {
+                    let finding =
+                        client.hasBeenDenied
+                        ? Finding.bad("this user may not publish \(question)", remedy: Self.list)
+                        : .bad(
+                            "the agent of \(topics.host) does not hear commands for servers",
+                            remedy: "let it read peon/\(topics.host)/cmd/# (the broker's access list)")
+                    return (finding, true)
+                }
+                let milliseconds = Int((best ?? .zero) / .milliseconds(1))
+                guard milliseconds < Self.slow else {
+                    let remedy = "on mosquitto set_tcp_nodelay true, on RabbitMQ mqtt.tcp_listen_options.nodelay = true"
+                    return (.bad("the broker at \(place) is slow: \(milliseconds) ms", remedy: remedy), true)
+                }
+                return (.good("the broker at \(place) and the agent answer in \(milliseconds) ms"), true)
+            }
+        }
+    }
+
+    /// Why no answer came, as far as that can be told.
+    private func silence(_ agent: JSON?, _ topics: Topics, _ place: String, _ isDenied: Bool) -> Finding {
+        if isDenied { return .bad("this user may not publish \(topics.command(.ping))", remedy: Self.list) }
+        guard let agent else {
+            let remedy =
+                "start it with orc run; where it runs, let it write, and this user read, \(topics.status(.agent)) (the broker's access list)"
+            return .bad("the broker at \(place) answers, the agent of \(topics.host) does not", remedy: remedy)
+        }
+        guard agent["state"]?.string == AgentReport.OnlineState.online.rawValue else {
+            let reason = agent["reason"]?.string ?? "offline"
+            return .bad(
+                "the broker at \(place) answers, the agent of \(topics.host) does not (\(reason))",
+                remedy: "start it with orc run")
+        }
+        return .bad(
+            "the agent of \(topics.host) says that it is there, and its answers do not come",
+            remedy:
+                "let it read peon/\(topics.host)/cmd/# and write peon/\(topics.host)/reply/#, and this user read his replies (the broker's access list)"
+        )
+    }
+
+    /// The agent's reports by their topics, as a newcomer is told them.
+    private func retained(_ topics: Topics, _ options: MQTTConfiguration) async throws -> [String: JSON] {
+        try await MQTTClient.with(options, logger: wiring.logger) { client in
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                let heard = Mutex<[String: JSON]>([:])
+                group.addTask {
+                    for await message in client.messages() {
+                        guard let report = try? JSON.parse(message.payload) else { continue }  // nobody's report
+                        heard.withLock { $0[message.topic] = report }
+                    }
+                }
+                // Some brokers tell what they retain to exact names alone.
+                try await client.subscribe(topics.exactStatus)
+                try await Task.sleep(for: Self.patience)
+                let servers = heard.withLock { Self.servers($0[topics.status(.servers)]) }
+                if !servers.isEmpty {
+                    try await client.subscribe(servers.map { topics.status($0, .state) })
+                    try await Task.sleep(for: Self.patience)
+                }
+                group.cancelAll()
+                return heard.withLock { $0 }
+            }
+        }
+    }
+
+    private static func servers(_ index: JSON?) -> [ServerID] {
+        (index?["servers"]?.array ?? []).compactMap { $0["sid"]?.string.flatMap { ServerID(sid: $0) } }
+    }
+
+    /// What the agent says of itself.
+    private func health(_ report: JSON?) -> [Finding] {
+        guard let report else { return [] }
+        var findings: [Finding] = []
+        let count = report["bus"]?["refused"]?.int ?? 0
+        if count > 0 {
+            findings.append(
+                .bad(
+                    "the broker does not let the agent use \(count) of its topics",
+                    remedy: "its log names each topic: let it write there (the broker's access list)"))
+        }
+        if let truncated = report["bus"]?["truncated"]?.int, truncated > 0 {
+            findings.append(
+                .bad(
+                    "\(truncated) reports were too large for the broker",
+                    remedy: "raise its limit (mosquitto: message_size_limit, max_packet_size)"))
+        }
+        if let store = report["store"]?.string, store != "ok" {
+            findings.append(
+                .bad("the agent's database takes nothing: \(store)", remedy: "make room, or let it be written"))
+        }
+        if report["engine_reachable"] == false {
+            findings.append(.bad("the agent does not reach the engine", remedy: "its log says why"))
+        }
+        return findings
+    }
+
+    /// What every agent reports, and the broker does not tell.
+    private func missing(_ topics: Topics, _ reports: [String: JSON]) -> [Finding] {
+        let servers = Self.servers(reports[topics.status(.servers)])
+        let expected =
+            [.agent, .info, .health, .servers, .plans].map { topics.status($0) }
+            + servers.map { topics.status($0, .state) }
+        let missing = expected.filter { reports[$0] == nil }
+        guard !missing.isEmpty else { return [] }
+        let named = missing.prefix(3).joined(separator: ", ") + (missing.count > 3 ? " and more" : "")
+        return [
+            .bad(
+                "the broker does not tell \(missing.count) of \(expected.count) reports: \(named)",
+                remedy: "let the agent write and this user read peon/\(topics.host)/status/# (the broker's access list)"
+            )
+        ]
+    }
+}

@@ -1,0 +1,146 @@
+import ArgumentParser
+import FoundationEssentials
+import OrcBridge
+import OrcContract
+import OrcCore
+import OrcStorage
+
+struct KeysCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "keys", abstract: "Makes, lists and revokes the keys of the REST bridge.",
+        subcommands: [Add.self, List.self, Revoke.self])
+
+    struct Add: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Makes a key and prints it, once: only its hash is kept.")
+
+        @OptionGroup var flags: SettingsFlags
+
+        @Option(help: "What it may: viewer, operator or admin.")
+        var role: Role = .viewer
+
+        @Option(
+            help: ArgumentHelp(
+                "Binds it to a server, such as valheim.alpha; may be given again.", valueName: "server"))
+        var server: [String] = []
+
+        @Option(
+            help: ArgumentHelp(
+                "Binds it to a verb, such as start; may be given again. State may be read in any case.",
+                valueName: "verb"))
+        var verb: [String] = []
+
+        @Option(help: "After how long it counts no more, such as 12h or 30d.")
+        var expires: String?
+
+        @Argument(help: "Whose it is: [A-Za-z0-9._-]{1,64}; it stands in the log and in a command's `by`.")
+        var name: String
+
+        func run() async throws {
+            guard KeyStore.allows(name) else { throw ValidationError("\(name) is no name: [A-Za-z0-9._-]{1,64}") }
+            let scope = try scope()
+            let end = try end()
+            let store = try KeyStore.open(try flags.settings())
+            guard let key = try KeyStore.add(name, role, to: store, scope, expires: end) else {
+                throw ValidationError("there is a key called \(name): revoke it first")
+            }
+            StandardOutput.print(key)
+        }
+
+        private func scope() throws -> AccessScope {
+            let servers = try server.map { name in
+                guard let server = ServerID(name) else { throw ValidationError("\(name) is no server's name") }
+                return server
+            }
+            let verbs = try verb.map { word in
+                guard let verb = ServerAction(rawValue: word) else {
+                    let known = ServerAction.allCases.map(\.rawValue)
+                    throw ValidationError(Suggestion.complaint(about: word, of: known))
+                }
+                return verb
+            }
+            return AccessScope(servers: Set(servers), verbs: Set(verbs))
+        }
+
+        private func end() throws -> Date? {
+            guard let expires else { return nil }
+            guard let seconds = DurationText.seconds(expires), seconds > 0 else {
+                throw ValidationError("--expires \(expires) is no span of time, such as 12h or 30d")
+            }
+            return Date().addingTimeInterval(Double(seconds))
+        }
+    }
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Lists the keys by name.")
+
+        @OptionGroup var flags: SettingsFlags
+
+        func run() async throws {
+            for key in try KeyStore.open(try flags.settings()).keys() {
+                let bounds = key.scope.servers.map(\.uid).sorted() + key.scope.verbs.map(\.rawValue).sorted()
+                let end = key.expires.map { "until \(Timestamp.text($0))" }
+                let columns =
+                    [key.name, key.role.rawValue, Timestamp.text(key.created)] + [
+                        bounds.joined(separator: ","), end ?? "",
+                    ]
+                StandardOutput.print(columns.joined(separator: "\t"))
+            }
+        }
+    }
+
+    struct Revoke: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Revokes a key: within a second it is let in no more.")
+
+        @OptionGroup var flags: SettingsFlags
+
+        @Argument(help: "Whose.")
+        var name: String
+
+        func run() async throws {
+            guard try KeyStore.open(try flags.settings()).revokeKey(name) else {
+                throw ValidationError("there is no key called \(name)")
+            }
+        }
+    }
+}
+
+extension Role: ExpressibleByArgument {}
+
+/// The keys in the store of this root.
+enum KeyStore {
+    static func allows(_ name: String) -> Bool {
+        (1...64).contains(name.utf8.count)
+            && name.utf8.allSatisfy { $0.isAlphanumeric || "._-".utf8.contains($0) }
+    }
+
+    static func open(_ settings: Settings) throws -> StateStore {
+        let root = try settings.root()
+        try DataDirectory.prepareOwn(root)
+        return try StateStore(path: "\(root)/orc/orc.db", needsDisk: true)
+    }
+
+    /// - Returns: the key; nil where the name is taken.
+    static func add(
+        _ name: String, _ role: Role, to store: StateStore, _ scope: AccessScope = .everything, expires: Date? = nil
+    ) throws -> String? {
+        let key = APIKey.draw()
+        var stored = StateStore.Key(name: name, role: role, digest: APIKey.digest(of: key), created: Date())
+        stored.scope = scope
+        stored.expires = expires
+        return try store.add(stored) ? key : nil
+    }
+}
+
+extension StateStore {
+    /// The keys as the bridge knows them.
+    func accessKeys() throws -> [APIKey] {
+        try keys().map { stored in
+            var key = APIKey(name: stored.name, role: stored.role, digest: stored.digest)
+            key.scope = stored.scope
+            key.expires = stored.expires
+            return key
+        }
+    }
+}

@@ -1,0 +1,108 @@
+import ArgumentParser
+import FoundationEssentials
+import Glibc
+import Logging
+import OrcContract
+import OrcCore
+import OrcMQTT
+import OrcPlans
+
+struct LogsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "logs",
+        abstract: "Prints what a server printed last, and with --follow what it prints from now on.")
+
+    @OptionGroup var flags: SettingsFlags
+
+    @Option(help: "How many lines.")
+    var tail = 100
+
+    @Flag(name: .shortAndLong, help: "Goes on until it is interrupted.")
+    var follow = false
+
+    @Argument(help: "The server.")
+    var server: String
+
+    /// Seconds for which the server is followed at a time; asked for again at half of that.
+    private static let lease = 60
+
+    func run() async throws {
+        guard let server = ServerID(self.server) else { throw ValidationError("\(self.server) is no server's name") }
+        let wiring = try ServiceWiring(try flags.settings(), isQuiet: true)
+        let topics = Topics(host: try wiring.settings.host())
+        let call = LogCall(
+            topics: topics, server: server,
+            caller: CommandSender(options: try wiring.clientOptions(), logger: wiring.logger))
+        let refusal = try await orUnreachable {
+            guard follow else { return try await call.ask(["tail": .optional(tail)]) }
+            return try await call.follow(tail: tail, lease: Self.lease, try wiring.clientOptions(), wiring.logger)
+        }
+        guard let refusal else { return }
+        StandardError.write("orc: \(refusal)\n")
+        throw ExitCode(1)
+    }
+}
+
+/// Asks for a server's log, and listens to its console.
+private struct LogCall: Sendable {
+    let topics: Topics
+    let server: ServerID
+    let caller: CommandSender
+
+    /// Prints the lines that are answered.
+    ///
+    /// - Returns: why the agent refused; nil where it did not.
+    func ask(_ arguments: JSON.Object) async throws -> String? {
+        let call = CommandSender.Call(
+            topics: topics, topic: topics.command(.logs, server.sid), arguments: arguments,
+            id: UUID().uuidString.lowercased())
+        let reply = try await caller.send(call, seconds: 15)
+        guard reply.status == .ok else { return reply.error ?? "refused" }
+        Self.print(lines: reply.data["lines"])
+        return nil
+    }
+
+    /// Goes on until the agent refuses, or the broker is lost.
+    func follow(tail: Int, lease: Int, _ options: MQTTConfiguration, _ logger: Logger) async throws -> String? {
+        try await MQTTClient.with(options, logger: logger) { client in
+            try await client.subscribe([topics.console(server)])
+            return try await withThrowingTaskGroup(of: String?.self) { group in
+                group.addTask {
+                    for await message in client.messages() { Self.print(message) }
+                    throw MQTTError.notConnected
+                }
+                group.addTask {
+                    var lines = tail
+                    while true {
+                        if let refusal = try await ask(["tail": .optional(lines), "follow": .optional(lease)]) {
+                            return refusal
+                        }
+                        lines = 0
+                        try await Task.sleep(for: .seconds(lease / 2))
+                    }
+                }
+                defer { group.cancelAll() }
+                return try await group.next() ?? nil
+            }
+        }
+    }
+
+    /// A terminal would obey what a game prints; a file or another program gets it as it is.
+    private static func print(lines: JSON?) {
+        let isTerminal = isatty(1) == 1
+        for line in (lines?.array ?? []).compactMap(\.string) {
+            StandardOutput.print(isTerminal ? Self.shown(line) : line)
+        }
+    }
+
+    private static func shown(_ line: String) -> String {
+        let scalars = LogPattern.plain(line).unicodeScalars.filter { $0.isPrintable || $0 == "\t" }
+        return String(String.UnicodeScalarView(scalars))
+    }
+
+    private static func print(_ message: MQTTMessage) {
+        guard let report = try? JSON.parse(message.payload) else { return }  // not a report of ours
+        if let dropped = report["dropped"]?.int, dropped > 0 { StandardOutput.print("[\(dropped) lines left out]") }
+        print(lines: report["lines"])
+    }
+}

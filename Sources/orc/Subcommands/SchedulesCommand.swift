@@ -1,0 +1,50 @@
+import ArgumentParser
+import FoundationEssentials
+import OrcContract
+import OrcCore
+
+struct SchedulesCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "schedules",
+        abstract: "Lists what is to happen later; orc send schedule makes it, orc send unschedule takes it away.")
+
+    @OptionGroup var flags: SettingsFlags
+
+    @Flag(help: "As JSON, one object a line.")
+    var json = false
+
+    @Argument(help: "Of this server alone.")
+    var server: String?
+
+    func run() async throws {
+        let asker = try AgentQuery(flags)
+        var after: String?
+        var found: [JSON] = []
+        repeat {
+            var arguments: JSON.Object = ["limit": 200]
+            if let server { arguments["server"] = .string(server) }
+            if let after { arguments["after"] = .string(after) }
+            let answer = try await asker.ask(.schedules, arguments)
+            found += answer["schedules"]?.array ?? []
+            after = answer["more"]?.bool == true ? found.last?["schedule"]?.string : nil
+        } while after != nil
+        guard !json else {
+            for schedule in found { StandardOutput.print(schedule.text()) }
+            return
+        }
+        StandardOutput.print(
+            TextTable.text([["SCHEDULE", "OF", "ACTIONS", "WHEN", "NEXT", "LAST"]] + found.map(Self.row)))
+    }
+
+    private static func row(_ schedule: JSON) -> [String] {
+        let actions = (schedule["actions"]?.array ?? []).compactMap(\.string)
+        let next = schedule["next_local"]?.string ?? schedule["problem"]?.string
+        return [
+            schedule["schedule"]?.string ?? "?",
+            schedule["server"]?.string ?? schedule["game"]?.string ?? "agent", actions.joined(separator: ","),
+            schedule["words"]?.string ?? "?",
+            next ?? (schedule["enabled"]?.bool == false ? "disabled" : "-"),
+            schedule["last"]?["outcome"]?.string ?? "-",
+        ]
+    }
+}

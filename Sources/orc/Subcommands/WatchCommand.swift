@@ -1,0 +1,55 @@
+import ArgumentParser
+import FoundationEssentials
+import Glibc
+import OrcContract
+import OrcCore
+import OrcMQTT
+
+struct WatchCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "watch", abstract: "Follows the servers: a live table in a terminal, one line a change in a pipe.")
+
+    @OptionGroup var flags: SettingsFlags
+
+    func run() async throws {
+        let wiring = try ServiceWiring(try flags.settings(), isQuiet: true)
+        let topics = Topics(host: try wiring.settings.host())
+        let isTerminal = isatty(1) == 1
+        try await orUnreachable {
+            try await MQTTClient.with(try wiring.clientOptions(), logger: wiring.logger) { client in
+                try await client.subscribe([topics.allStatus])
+                var table = WatchedTable(topics: topics)
+                for await message in client.messages() {
+                    guard let line = table.take(message) else { continue }
+                    StandardOutput.print(isTerminal ? "\u{1B}[H\u{1B}[2J" + table.text : line)
+                }
+            }
+        }
+    }
+}
+
+/// What has been heard of a host so far.
+private struct WatchedTable {
+    let topics: Topics
+    private var reports: [ServerID: JSON] = [:]
+    private var agent = "unknown"
+
+    init(topics: Topics) { self.topics = topics }
+
+    var text: String {
+        "host \(topics.host): agent \(agent)\n\n" + ServerTable.text(reports.sorted { $0.key < $1.key }.map(\.value))
+    }
+
+    /// - Returns: a line that tells of the change; nil where there is nothing to tell.
+    mutating func take(_ message: MQTTMessage) -> String? {
+        let json = (try? JSON.parse(message.payload)) ?? .null  // an empty payload: the report is gone
+        if message.topic == topics.status(.agent) {
+            agent = json["state"]?.string ?? "unknown"
+            return "agent \(agent)"
+        }
+        guard let (server, report) = topics.serverReport(in: message.topic), report == .state else { return nil }
+        reports[server] = json.isNull ? nil : json
+        guard !json.isNull else { return "\(server) gone" }
+        return "\(json["ts"]?.string ?? "") \(ServerTable.row(json).prefix(4).joined(separator: " "))"
+    }
+}
