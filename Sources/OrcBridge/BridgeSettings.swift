@@ -39,4 +39,15 @@ package struct BridgeSettings: Sendable {
     static let writePatience = 30
     /// PEON's bot gives up after ten seconds.
     static let peonPatience: Duration = .milliseconds(7500)
+
+    /// A certificate or its key that cannot be used.
+    package struct BadCertificate: Error, CustomStringConvertible {
+        let chain: String
+        let key: String
+        let reason: String
+
+        package var description: String {
+            "ORC_HTTP_CERT (\(chain)) and ORC_HTTP_KEY (\(key)) are no certificate and its key: \(reason)"
+        }
+    }
 }

@@ -43,7 +43,9 @@ package struct HTTPBridge: Sendable {
             ListenService(
                 settings: settings, channel: channel, feed: board.feed,
                 certificates: try settings.certificate.map {
-                    try CertificateReloader(chain: $0.chain, key: $0.key, logger: logger)
+                    do { return try CertificateReloader(chain: $0.chain, key: $0.key, logger: logger) } catch {
+                        throw BridgeSettings.BadCertificate(chain: $0.chain, key: $0.key, reason: "\(error)")
+                    }
                 },
                 logger: logger),
         ]

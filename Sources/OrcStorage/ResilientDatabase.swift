@@ -1,5 +1,3 @@
-import CSQLite
-import Glibc
 import Synchronization
 
 /// The store's database: on the disk, and for as long as the disk takes nothing, in memory.
@@ -24,9 +22,12 @@ final class ResilientDatabase: Sendable {
         /// What the disk lacks, in order.
         var unwritten: [Write] = []
         var unwrittenBytes = 0
-        /// Whether it can be told that the file was taken away; on a file system that gives a file another number each time it
-        /// cannot.
-        var tellsMoves = true
+        /// As they were at the last look.
+        var files: DatabaseFiles
+        /// Looks so far.
+        var looks = 0
+        /// Where files were put that had taken the place of the database's own.
+        var replaced: String?
     }
 
     private struct Write {
@@ -38,6 +39,8 @@ final class ResilientDatabase: Sendable {
     private static let mostUnwritten = 8 << 20
     /// Milliseconds that another process's lock is waited for: whoever waits here holds up commands.
     private static let patience = 500
+    /// Looks, of which there is one in some seconds, from one checkpoint to the next.
+    private static let looksACheckpoint = 12
     /// Whoever writes a single thing on the disk, and says so, can wait.
     private static let longPatience = 5000
 
@@ -59,10 +62,10 @@ final class ResilientDatabase: Sendable {
             guard error.isPassing, !needsDisk else { throw error }
             // An agent that remembers nothing is better than none.
             let memory = try Self.memory(of: try? SQLiteDatabase(reading: path), migrations)
-            state = Mutex(State(memory: memory, failure: error))
+            state = Mutex(State(memory: memory, failure: error, files: DatabaseFiles(path)))
             return
         }
-        state = Mutex(State(disk: disk))
+        state = Mutex(State(disk: disk, files: DatabaseFiles(path)))
         reserve.keep()
     }
 
@@ -103,7 +106,7 @@ final class ResilientDatabase: Sendable {
                 state.failure = error
                 return false
             }
-            state = State(disk: state.disk)
+            state = State(disk: state.disk, files: DatabaseFiles(path))
             reserve.keep()
             return true
         }
@@ -111,14 +114,12 @@ final class ResilientDatabase: Sendable {
 
     /// Makes sure that what is on the disk stays there.
     private func keep(_ state: inout State) -> Bool {
-        guard let disk = state.disk, state.tellsMoves, disk.hasMoved else {
-            reserve.keep()
-            return true
-        }
+        guard let disk = state.disk else { return true }
         do throws(StorageError) {
-            let anew = try writeAnew(disk)
-            state.tellsMoves = !anew.hasMoved
-            state.disk = anew
+            switch state.files.change() {
+            case nil, .written?: try look(at: disk, &state)
+            case .moved?, .truncated?: try writeAnew(disk, &state)
+            }
             state.failure = nil
         } catch {
             state.failure = error
@@ -126,19 +127,41 @@ final class ResilientDatabase: Sendable {
         return state.failure == nil
     }
 
-    /// Writes a database whose file was taken away while it was open; what is in its place now is set aside.
-    private func writeAnew(_ disk: SQLiteDatabase) throws(StorageError) -> SQLiteDatabase {
-        let new = "\(path).new"
-        for suffix in ["", "-wal", "-shm", "-journal"] { unsafe unlink(new + suffix) }
-        let file = unsafe Glibc.open(new, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        if file >= 0 { close(file) }
-        try disk.run("VACUUM INTO ?", .text(new))
-        let aside = "\(path).replaced-\(time(nil))"
-        for suffix in ["", "-wal", "-shm"] { unsafe rename(path + suffix, aside + suffix) }
-        guard unsafe rename(new, path) == 0 else {
-            throw .sqlite(code: SQLITE_CANTOPEN, message: "\(path) cannot be written")
+    /// Looks at a file that was written since the last look; now and then brings it up to date.
+    private func look(at disk: SQLiteDatabase, _ state: inout State) throws(StorageError) {
+        reserve.keep()
+        if state.files.change() != nil, try isDamaged() { return try writeAnew(disk, &state) }
+        state.looks += 1
+        if state.looks.isMultiple(of: Self.looksACheckpoint) { try disk.checkpoint() }
+        state.files.remember()
+    }
+
+    private func isDamaged() throws(StorageError) -> Bool {
+        do throws(StorageError) { return try SQLiteDatabase.complaint(about: path) != nil } catch {
+            guard case .damaged = error else { throw error }
+            return true
         }
-        return try Self.open(path, migrations, patience: Self.patience)
+    }
+
+    private func writeAnew(_ disk: SQLiteDatabase, _ state: inout State) throws(StorageError) {
+        state.replaced = try disk.writeAnew(to: path, migrations: migrations)
+        state.disk = try Self.open(path, migrations, patience: Self.patience)
+        state.files = DatabaseFiles(path)
+    }
+
+    /// Where files were put that had taken the place of this one's, the last time; told once.
+    func takeReplaced() -> String? {
+        state.withLock { state in
+            defer { state.replaced = nil }
+            return state.replaced
+        }
+    }
+
+    /// Brings all to the main file: what is left in a log may be lost with it.
+    func finish() {
+        _ = flush()
+        // What cannot be brought there is in the log still.
+        state.withLock { try? $0.disk?.checkpoint() }
     }
 
     /// Runs one statement and returns its rows.
@@ -220,27 +243,19 @@ final class ResilientDatabase: Sendable {
 
     /// What is left on the disk: of the audit, and of what was set aside, nothing is ever decided by.
     private static let uncopied: Set<String> = ["audit", "aside"]
-    /// Rows of one table that are copied, the newest.
-    private static let mostRows = 16_384
 
     private static func memory(of disk: SQLiteDatabase?, _ migrations: [String]) throws(StorageError) -> SQLiteDatabase
     {
         let memory = try SQLiteDatabase(path: ":memory:", patience: 0)
         try memory.migrate(migrations)
-        guard let disk else { return memory }
-        for row in try memory.run("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'") {
-            guard let table = row[0].text, !uncopied.contains(table) else { continue }
-            // One that an earlier version's file does not have holds nothing.
-            guard let rows = try? disk.run("SELECT * FROM \(table) ORDER BY rowid DESC LIMIT \(mostRows)") else {
-                continue
-            }
-            try memory.transaction(
-                rows.reversed().map { values in
-                    let places = values.map { _ in "?" }.joined(separator: ", ")
-                    return (sql: "INSERT OR IGNORE INTO \(table) VALUES (\(places))", values: values)
-                })
-        }
+        if let disk { try memory.copy(from: disk, except: uncopied, most: SQLiteDatabase.mostRows) }
         return memory
+    }
+
+    /// Takes in what can be read of a damaged file.
+    func salvage(from path: String) throws(StorageError) {
+        let source = try SQLiteDatabase(reading: path)
+        try state.withLock { state throws(StorageError) in try state.disk?.copy(from: source) }
     }
 }
 

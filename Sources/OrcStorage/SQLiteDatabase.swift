@@ -105,15 +105,6 @@ final class SQLiteDatabase: Sendable {
 
     deinit { handle.withLock { unsafe _ = sqlite3_close_v2($0.pointer) } }
 
-    /// Whether another file has its name by now, or none: what is written goes nowhere.
-    var hasMoved: Bool {
-        handle.withLock { connection in
-            var hasMoved: Int32 = 0
-            let code = unsafe sqlite3_file_control(connection.pointer, nil, SQLITE_FCNTL_HAS_MOVED, &hasMoved)
-            return code == SQLITE_OK && hasMoved != 0
-        }
-    }
-
     /// Runs one statement and returns its rows.
     @discardableResult
     func run(_ sql: String, _ values: Value...) throws(StorageError) -> [[Value]] { try run(sql, values) }

@@ -69,7 +69,15 @@ package final class StateStore: Sendable {
     package init(path: String, needsDisk: Bool = false, aside: String? = nil) throws(StorageError) {
         self.aside = aside
         database = try ResilientDatabase(path: path, migrations: Self.migrations, needsDisk: needsDisk)
+        // Of what was damaged as much as can be read; the rest is kept where it is.
+        if let aside { try? database.salvage(from: aside) }
     }
+
+    /// Where files were put that had taken the place of the database's own while it was open; told once.
+    package func takeReplaced() -> String? { database.takeReplaced() }
+
+    /// To be called at the end of the program.
+    package func finish() { database.finish() }
 
     /// Why what is written now is in memory alone; nil where it goes to the disk.
     package var failure: StorageError? { database.failure }

@@ -24,6 +24,27 @@ extension EndToEnd {
             return (result.terminationStatus.isSuccess, lines)
         }
 
+        /// A port at which something listens that is no bridge.
+        private struct TakenPort {
+            private let descriptor: Int32
+
+            init(_ port: Int) throws {
+                descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+                var address = sockaddr_in()
+                address.sin_family = sa_family_t(AF_INET)
+                address.sin_port = in_port_t(UInt16(port).bigEndian)
+                address.sin_addr.s_addr = inet_addr("127.0.0.1")
+                let bound = withUnsafePointer(to: &address) {
+                    $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                        bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+                    }
+                }
+                try #require(bound == 0 && listen(descriptor, 5) == 0)
+            }
+
+            func close() { Glibc.close(descriptor) }
+        }
+
         private func wrong(_ lines: [String]) -> [String] { lines.filter { $0.hasPrefix("wrong") } }
 
         /// Runs `body` where the broker allows everybody what the lines say, beside what a test itself needs.
@@ -122,6 +143,35 @@ extension EndToEnd {
                 }
                 let lines = wrong(try await check(rig).lines)
                 #expect(!lines.contains { $0.contains("access list") }, "\(lines)")
+            }
+        }
+
+        @Test func `a bridge that does not answer, and a server without its settings, are named`() async throws {
+            try await Rig.with { rig in
+                try rig.installGame()
+                let http = Testbed.freePort()
+                let settings = ["ORC_HTTP_LISTEN": "127.0.0.1:\(http)", "API_KEY": "0123456789abcdef"]
+                let taken = try TakenPort(http)
+                try await rig.startAgent(settings)
+                try await rig.withProbe { probe in
+                    try await probe.isOnline()
+                    #expect(try await probe.send(.create, "game.a", ["start_later": true]).status == .ok)
+                }
+                let config = rig.root.appending(path: "servers/game/a/config.json")
+                try FileManager.default.moveItem(at: config, to: config.appendingPathExtension("gone"))
+                let lines = wrong(try await check(rig, settings).lines)
+                #expect(
+                    lines.contains { $0.contains("the REST bridge does not answer at 127.0.0.1:\(http)") }, "\(lines)")
+                #expect(lines.contains { $0.contains("game.a has no config.json") }, "\(lines)")
+                try FileManager.default.moveItem(at: config.appendingPathExtension("gone"), to: config)
+                taken.close()
+                try await within(.seconds(10), "the bridge") {
+                    while try await !check(rig, settings).lines.contains(where: { $0.contains("bridge listens at") }) {
+                        try await Task.sleep(for: .milliseconds(200))
+                    }
+                }
+                #expect(wrong(try await check(rig, settings).lines).isEmpty)
+                try await rig.withProbe { probe in _ = try await probe.send(.eradicate, "game-a") }
             }
         }
 

@@ -95,6 +95,19 @@ import Testing
         #expect(throws: ActionError.self) { try book.choose(from: group("127.0.0.2"), numbers: [:]) }
     }
 
+    @Test func `the owner's own numbers do not make one port of two`() throws {
+        let both = [PlanPort(name: "PORT", number: 1, word: "udp"), PlanPort(name: "QUERY", number: 2, word: "udp")]
+        let book = PortAllocator()
+        for numbers in [["QUERY": 1], ["PORT": 2], ["PORT": 7, "QUERY": 7]] {
+            let error = #expect(throws: ActionError.self) { try book.choose(from: [both], numbers: numbers) }
+            #expect(error?.code == .badArguments)
+        }
+        #expect(try book.choose(from: [both], numbers: ["PORT": 2, "QUERY": 1]).map(\.number) == [2, 1])
+        #expect(try book.choose(from: groups, numbers: ["RCON": 1]).map(\.number) == [1, 1])
+        let same = [PlanPort(name: "PORT", number: 1, word: "udp"), PlanPort(name: "GAME", number: 1, word: "udp")]
+        #expect(try book.choose(from: [same], numbers: [:]) == same)
+    }
+
     @Test func `the owner's own numbers count`() throws {
         var book = PortAllocator()
         book.add(1, .udp, holder: "x")

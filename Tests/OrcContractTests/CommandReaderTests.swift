@@ -35,6 +35,17 @@ import Testing
         #expect(command.route.mirror == "peon/h1/result/server/valheim-alpha/stop")
     }
 
+    @Test func `one id is one command, however its server is spelled`() throws {
+        let keys = try ["valheim-alpha", "valheim.alpha", "valheim/alpha"].compactMap { server in
+            try reader.read(message("server/\(server)/console", #"{"id":"a","command":"x"}"#), now: now)?.key
+        }
+        #expect(keys == Array(repeating: "peon/h1/result/server/valheim-alpha/console a", count: 3))
+        let others = try ["server/valheim-beta/console", "server/valheim-alpha/restart"].map { path in
+            try reader.read(message(path, #"{"id":"a","command":"x"}"#), now: now)?.key
+        }
+        #expect(Set(others + [keys[0]]).count == 3)
+    }
+
     @Test(arguments: ["server/valheim-alpha/start", "server/valheim.alpha/start"])
     func `sid and uid name the same server`(path: String) throws {
         #expect(try reader.read(message(path, "{}"), now: now)?.server?.uid == "valheim.alpha")

@@ -88,7 +88,7 @@ import Testing
         ("PIN_PW", true),
     ])
     func `secrets are known by their names`(name: String, isSecret: Bool) {
-        #expect(SecretRedactor.isSecret(name) == isSecret)
+        #expect(SecretNames.isSecret(name) == isSecret)
     }
 
     @Test(arguments: [
@@ -142,6 +142,119 @@ import Testing
             "PASSWORD": "hunter2", "PIN_PW": "7", "SERVER_NAME": "fun", "REQUIRE_PASSWORD": "true",
         ])
         #expect(secrets.masked(content, named: "server.cfg") == masked)
+    }
+
+    @Test(arguments: [
+        "sv_setsteamaccount geheim",
+        "sv_licenseKey cfxk_geheim",
+        "sv_licenseKey \"geheim\"",
+        "rcon_pwd geheim",
+        "rconpass geheim",
+        "rcon-pass geheim",
+        "sv_pw geheim",
+        "serverpw geheim",
+        "ServerPwd \"geheim\"",
+        "adminpass geheim",
+        "webadminpass geheim",
+        "g_pass geheim",
+        "set rcon_pw geheim",
+        "masterkey geheim",
+        "hostname \"x\"; rcon_password \"geheim\"",
+        "rcon_password 0; sv_password geheim",
+        "bind F1 \"rcon_password geheim\"",
+        "alias a \"sv_password geheim\"",
+        "passwords:\n- geheim",
+        "admin_tokens:\n- geheim\n- geheim",
+        "password: # note\n  geheim",
+        "password: !!str\n  geheim",
+        "password: &a\n  geheim",
+        "password: abc\n  geheim",
+        "password: \"a\n geheim\"",
+        "password = \"\"\"\ngeheim\n\"\"\"",
+        "password = '''\ngeheim\n'''",
+        "password = \\\ngeheim",
+        "<setting name=\"ServerPassword\">geheim</setting>",
+        "<property value=\"geheim\" name=\"ServerPassword\"/>",
+        "<Password>\ngeheim\n</Password>",
+        "<key>Password</key>\n<string>geheim</string>",
+        "{\"value\":\"geheim\",\"name\":\"password\"}",
+        "{\"key\":\"password\",\n\"value\":\"geheim\"}",
+        "\"passwords\": [\n\"a\",\n\"geheim\"\n]",
+        "\"passwords\": [\"a\",\n\"geheim\"]",
+        "\"password\":\n\"geheim\"}",
+        "\"password\":\n{\"value\":\"geheim\"}",
+        "-----BEGIN RSA PRIVATE KEY-----\ngeheim\n-----END RSA PRIVATE KEY-----",
+        "-----BEGIN PRIVATE KEY-----\ngeheim",
+        "key: geheim # value from portal",
+        "{\"key\":\"geheim\",\"value_x\":1}",
+        "setting: password=geheim",
+        "mysqlpass=geheim",
+        "ftppass=geheim",
+        "mailpass=geheim",
+        "proxypass=geheim",
+        "operpass=geheim",
+        "redispass=geheim",
+        "sqlpw=geheim",
+        "mysqlpwd=geheim",
+        "servicekey=geheim",
+        "clusterkey=geheim",
+        "requirepass geheim",
+        "password=1,geheim",
+        "password=\"true\"geheim",
+        "password=no#geheim",
+        "discord.com/api/webhooks/12/geheim",
+        "hooks.slack.com/services/T/B/geheim",
+        "PSK=geheim",
+        "pin: geheim",
+        "otp: geheim",
+        "cookie: geheim",
+        "Passwort=geheim",
+        "mot_de_passe=geheim",
+        "wachtwoord=geheim",
+        "login admin geheim",
+        "rcon login geheim",
+        "set rcon_pw \"geheim\"",
+        "say hi; sv_password geheim",
+        "exec sv_setsteamaccount geheim",
+        "/login admin geheim",
+        "password1=geheim",
+        "admin_password2: geheim",
+    ])
+    func `no form of a secret leaks`(content: String) {
+        let masked = SecretRedactor(environment: [:]).masked(content, named: "server.cfg")
+        #expect(!masked.contains("geheim"), "\(masked)")
+    }
+
+    @Test(arguments: [
+        "max_tokens: 300",
+        "token_count=5",
+        "pass_count = 3",
+        "MinPasswordLength=8",
+        "authorization_mode=whitelist",
+        "GameKeyBinding=F",
+        "motd=Token Ring Night",
+        "Secret lair of the dragon: enter",
+        "Welcome! Password is on discord",
+        "rcon:\n  enabled: true\n  port: 27020",
+        "secret_room:\n  x: 5",
+        "hotkey=F",
+        "monkey: 5",
+        "<key>Port</key>\n<string>5</string>",
+        "name: Turkey\nvalue: 7",
+        "password: null\nport: 5",
+        "passwords: []\nport: 5",
+        "{\"password\": \"\", \"port\": 5}",
+        "{\"password\": false, \"port\": 5}",
+        "bind F1 \"say hello\"",
+        "the login server is up and running now",
+    ])
+    func `honest text stays as it is`(content: String) {
+        #expect(SecretRedactor(environment: [:]).masked(content, named: "server.cfg") == content)
+    }
+
+    @Test func `a secret is hidden also as JSON writes it`() {
+        let secrets = SecretRedactor(environment: ["PASSWORD": .string("hun\"ter22")])
+        #expect(secrets.hidden(in: #"{"p": "hun\"ter22"} hun"ter22"#) == #"{"p": "***"} ***"#)
     }
 
     @Test func `a file of a secret's name is masked whole`() {

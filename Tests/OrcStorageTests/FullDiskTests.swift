@@ -54,6 +54,68 @@ import Testing
         }
     }
 
+    @Test(arguments: ["-wal", "-shm", ""])
+    func `a database that loses one of its files is written anew`(suffix: String) async throws {
+        try await Testbed.withFolder { folder in
+            let path = folder.appending(path: "orc.db").path()
+            let store = try StateStore(path: path)
+            try store.set(.desired(.running), for: server)
+            #expect(store.flush() && store.takeReplaced() == nil)
+            unlink(path + suffix)
+            #expect(store.flush() && store.takeReplaced() != nil && store.takeReplaced() == nil)
+            try store.set(engineRun: "later")
+            let found = try StateStore(path: path, needsDisk: true)
+            #expect(try wish(found) == .desired(.running) && found.engineRun() == "later")
+        }
+    }
+
+    @Test func `a database that is cut short or written over is written anew`() async throws {
+        try await Testbed.withFolder { folder in
+            let path = folder.appending(path: "orc.db").path()
+            let store = try StateStore(path: path)
+            for number in 0..<40 { try store.set(.desired(.running), for: ServerID(uid: "valheim.s\(number)")!) }
+            for _ in 0..<12 { #expect(store.flush()) }
+            let size = try FileManager.default.attributesOfItem(atPath: path)[.size] as? Int ?? 0
+            #expect(size > 4096, "a checkpoint has been made")
+            truncate(path, 0)
+            #expect(store.flush() && store.takeReplaced() != nil)
+            #expect(try StateStore(path: path, needsDisk: true).kept().count == 40)
+            for _ in 0..<12 { #expect(store.flush()) }
+            let file = open(path, O_WRONLY)
+            let noise = [UInt8](repeating: 7, count: 3 * 4096)
+            pwrite(file, noise, noise.count, 4096)
+            close(file)
+            #expect(store.flush() && store.takeReplaced() != nil)
+            #expect(try StateStore(path: path, needsDisk: true).kept().count == 40)
+            #expect(store.flush() && store.takeReplaced() == nil)
+        }
+    }
+
+    @Test func `of a damaged file what can be read is taken over`() async throws {
+        try await Testbed.withFolder { folder in
+            let path = folder.appending(path: "orc.db").path()
+            do {
+                let store = try StateStore(path: path)
+                try store.set(.desired(.running), for: server)
+                for number in 0..<200 {
+                    var entry = AuditEntry(at: Date(), origin: .bus, action: "stop", outcome: "ok")
+                    entry.arguments = String(repeating: "\(number)", count: 200)
+                    try store.add([entry])
+                }
+                store.finish()
+            }
+            let size = try FileManager.default.attributesOfItem(atPath: path)[.size] as? Int ?? 0
+            let file = open(path, O_WRONLY)
+            let noise = [UInt8](repeating: 7, count: 4096)
+            pwrite(file, noise, noise.count, off_t(size - 4096))
+            close(file)
+            #expect(throws: StorageError.self) { try StateStore(path: path) }
+            rename(path, path + ".aside")
+            let store = try StateStore(path: path, aside: path + ".aside")
+            #expect(try wish(store) == .desired(.running))
+        }
+    }
+
     @Test(arguments: [true, false])
     func `a database whose file is taken away is written anew, and what was put in its place is kept`(isReplaced: Bool)
         async throws

@@ -30,7 +30,7 @@ struct ArgumentRedactor {
     }
 
     private mutating func masked(_ value: JSON, _ name: String) -> JSON {
-        if SecretRedactor.isSecret(name), !value.isNull { return .string(SecretRedactor.mask) }
+        if SecretNames.isSecret(name), !value.isNull { return .string(SecretRedactor.mask) }
         switch value {
         case .null, .bool: return value
         case .number(let text): return takes(text.utf8.count) ? value : .string("…")

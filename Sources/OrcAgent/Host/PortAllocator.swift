@@ -89,9 +89,21 @@ struct PortAllocator {
             }
         }
         guard let first = groups.first else { return [] }
+        try Self.refuseTwice(first, numbers)
         if let free = groups.first(where: { conflict(of: $0, in: [used, reserved]) == nil }) { return free }
         if let free = groups.first(where: { conflict(of: $0, in: [used]) == nil }) { return free }
         throw ActionError(.portInUse, conflict(of: first, in: [used])?.description ?? "no port group is free")
+    }
+
+    /// The owner's own numbers must not make one port of two.
+    private static func refuseTwice(_ group: [PlanPort], _ numbers: [String: Int]) throws {
+        for (index, port) in group.enumerated() where numbers[port.name] != nil {
+            for (place, other) in group.enumerated() where place != index && other.number == port.number {
+                let isShared = !Set(port.transports).isDisjoint(with: other.transports)
+                guard isShared, BoundAddress(port.address).meets(BoundAddress(other.address)) else { continue }
+                throw ActionError(.badArguments, "\(port.name) and \(other.name) cannot both be \(port.number)")
+            }
+        }
     }
 
     func holder(of ports: [ContainerSpec.PublishedPort]) -> Conflict? {

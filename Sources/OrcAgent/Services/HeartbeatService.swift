@@ -45,6 +45,12 @@ struct HeartbeatService: Service {
     /// - Parameter told: why it took nothing when that was told last; nil where it did.
     private func flushStore(_ told: inout String?) {
         store.flush()
+        if let kept = store.takeReplaced() {
+            logger.error(
+                "the database's files were taken away or written over: it is written anew",
+                metadata: ["kept": "\(kept)"])
+            fleet.announce(.storeDamaged, data: ["kept": .string(kept)])
+        }
         let failure = store.failure
         defer { told = failure?.word }
         guard failure?.word != told else { return }

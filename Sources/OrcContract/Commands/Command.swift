@@ -14,6 +14,8 @@ package struct Command: Sendable {
     /// Whether its sender only wants it so, however often he says it: he gave no id, or one that is for the replies alone.
     package var converges: Bool
     /// What tells this command from every other: its topic with its id, or with one of our own where it gave none.
+    ///
+    /// However its server is spelled in the topic, here it is the sid.
     package var key: String
     package var origin = Origin.bus
     /// Where it was sent from, as the sender says.
@@ -42,7 +44,15 @@ package struct Command: Sendable {
         self.by = by
         self.receivedAt = receivedAt
         converges = id == nil
-        key = "\(route.mirror) " + (id ?? "~\(UUID().uuidString)")
+        key = Self.place(of: target, mirror: route.mirror) + " " + (id ?? "~\(UUID().uuidString)")
+    }
+
+    private static func place(of target: Target, mirror: String) -> String {
+        let branch = "/result/server/"
+        guard case .server(let server, _) = target, let range = mirror.firstRange(of: branch),
+            let verb = mirror[range.upperBound...].lastIndex(of: "/")
+        else { return mirror }
+        return mirror[..<range.upperBound] + server.sid + mirror[verb...]
     }
 
     package var action: Action {

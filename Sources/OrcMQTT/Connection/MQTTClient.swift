@@ -1,6 +1,7 @@
 package import Logging
 import OrcContract
 import OrcCore
+import Synchronization
 
 /// A short-lived client of the bus: calls commands and reads what is retained.
 package struct MQTTClient: Sendable {
@@ -30,6 +31,9 @@ package struct MQTTClient: Sendable {
             throw MQTTError.notConnected
         }
     }
+
+    /// The broker that it is connected to, for people.
+    package var place: String { bus.state.withLock { $0.place } }
 
     package func subscribe(_ filters: [String]) async throws { try await bus.subscribe(filters) }
 

@@ -68,7 +68,7 @@ struct BrokerFiles: Sendable {
     /// Waits until the port is free: a broker of an agent that was killed takes a moment to end.
     func awaitFreePort() async throws {
         for _ in 0..<100 {
-            if !LoopbackPort.answers(listen.address, listen.port) { return }
+            if !TCPPort.answers(listen.address, listen.port) { return }
             try await Task.sleep(for: .milliseconds(50))
         }
         throw Failure.portTaken("\(listen.address):\(listen.port)")
@@ -77,7 +77,7 @@ struct BrokerFiles: Sendable {
     /// Waits until the broker answers, for five seconds at most.
     func awaitAnswer() async {
         let end = ContinuousClock.now + .seconds(5)
-        while !LoopbackPort.answers(listen.address, listen.port), ContinuousClock.now < end {
+        while !TCPPort.answers(listen.address, listen.port), ContinuousClock.now < end {
             do { try await Task.sleep(for: .milliseconds(5)) } catch { return }
         }
     }
@@ -157,22 +157,5 @@ struct BrokerFiles: Sendable {
         topic readwrite homeassistant/#
 
         """
-    }
-}
-
-/// Whether something listens on a TCP port of this machine.
-enum LoopbackPort {
-    static func answers(_ address: String, _ port: Int) -> Bool {
-        var hints = addrinfo()
-        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
-        hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV
-        var found: UnsafeMutablePointer<addrinfo>?
-        guard getaddrinfo(address == "0.0.0.0" ? "127.0.0.1" : address, String(port), &hints, &found) == 0, let found
-        else { return false }
-        defer { freeaddrinfo(found) }
-        let descriptor = socket(found.pointee.ai_family, found.pointee.ai_socktype | Int32(SOCK_CLOEXEC.rawValue), 0)
-        guard descriptor >= 0 else { return false }
-        defer { close(descriptor) }
-        return connect(descriptor, found.pointee.ai_addr, found.pointee.ai_addrlen) == 0
     }
 }

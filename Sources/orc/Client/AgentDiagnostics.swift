@@ -2,7 +2,10 @@ import FoundationEssentials
 import OrcContract
 import OrcCore
 import OrcMQTT
+import OrcPlans
 import Synchronization
+import OrcBridge
+import OrcAgent
 
 /// What the check finds out over the broker: whether the agent hears, is heard, and is well.
 struct AgentDiagnostics {
@@ -23,11 +26,11 @@ struct AgentDiagnostics {
         do {
             let options = try wiring.clientOptions()
             let topics = Topics(host: try wiring.settings.host())
-            let place = "\(options.broker.host):\(options.broker.port)"
-            let answer = try await self.answer(topics, options, place)
+            let answer = try await self.answer(topics, options)
             guard answer.isHeard else { return [answer.finding] }
             let reports = try await retained(topics, options)
             return [answer.finding] + health(reports[topics.status(.health)]) + missing(topics, reports)
+                + (try folders(Self.servers(reports[topics.status(.servers)]))) + (try bridge())
         } catch {
             let remedy = "start orc run, set ORC_MQTT_URL to a broker that runs, or mend user and password"
             return [.bad("the broker: \(error)", remedy: remedy)]
@@ -60,12 +63,13 @@ struct AgentDiagnostics {
 
     /// Asks the agent a few times on one connection, and tells how long the quickest answer took.
     private func answer(
-        _ topics: Topics, _ options: MQTTConfiguration, _ place: String
+        _ topics: Topics, _ options: MQTTConfiguration
     ) async throws -> (finding: Finding, isHeard: Bool) {
         let name = "cli-\(UUID().uuidString.prefix(13).lowercased())"
         return try await MQTTClient.with(options, logger: wiring.logger) { client in
             try await withThrowingTaskGroup(of: Void.self) { group in
                 let heard = Heard()
+                let place = client.place
                 group.addTask {
                     for await message in client.messages() {
                         guard let json = try? JSON.parse(message.payload) else { continue }  // nobody's word
@@ -156,6 +160,33 @@ struct AgentDiagnostics {
 
     private static func servers(_ index: JSON?) -> [ServerID] {
         (index?["servers"]?.array ?? []).compactMap { $0["sid"]?.string.flatMap { ServerID(sid: $0) } }
+    }
+
+    /// Servers that the agent knows and whose files are not as they should be.
+    private func folders(_ servers: [ServerID]) throws -> [Finding] {
+        let root = try wiring.settings.agent().servers
+        return servers.filter { !ServerFolder($0, in: root).hasConfig }.map { server in
+            .bad(
+                "\(server) has no config.json: its settings are gone",
+                remedy: "put it back from a backup into \(ServerFolder(server, in: root).path), or eradicate the server"
+            )
+        }
+    }
+
+    /// Whether the REST bridge of these settings listens.
+    private func bridge() throws -> [Finding] {
+        guard let settings = try wiring.settings.bridge() else { return [] }
+        let place = "\(settings.address):\(settings.port)"
+        let isThere =
+            settings.certificate == nil
+            ? TCPPort.answer(settings.address, settings.port, to: "GET /healthz HTTP/1.0\r\n\r\n")?
+                .hasSuffix("\r\n\r\nok\n") == true
+            : TCPPort.answers(settings.address, settings.port)
+        guard isThere else {
+            let remedy = "see its log: another program may have the address, or it was started with other settings"
+            return [.bad("the REST bridge does not answer at \(place)", remedy: remedy)]
+        }
+        return [.good("the REST bridge listens at \(place)")]
     }
 
     /// What the agent says of itself.

@@ -39,6 +39,7 @@ struct ServiceWiring {
         defer { lock.release() }
         let (broker, options) = try await broker(user: "\(agentSettings.host)")
         let store = try openStore(agentSettings.database)
+        defer { store.finish() }
         let agent = try Agent(
             agentSettings, bus: options, engine: DockerClient(try settings.engine()), store: store, logger: logger)
         let bridge = try settings.bridge().map { try self.bridge($0, options, store) }
@@ -185,8 +186,8 @@ enum DataDirectory {
     /// SQLite gives its other files the rights of the first.
     static func makePrivate(_ path: String) throws {
         let file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-        guard file >= 0 else { throw RootLock.Failure.unusable(path) }
-        close(file)
+        // Whoever opens it says what is wrong, or goes on without.
+        if file >= 0 { close(file) }
     }
 }
 
@@ -208,7 +209,9 @@ struct RootLock {
 
     /// Waits a little for an agent that is just ending.
     init(path: String) async throws {
-        descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        let file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        // On a disk that takes nothing it can be locked all the same.
+        descriptor = file >= 0 ? file : open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw Failure.unusable(path) }
         for _ in 0..<60 {
             if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return }
@@ -219,6 +222,14 @@ struct RootLock {
     }
 
     func release() { close(descriptor) }
+
+    /// Whether an agent works on the root just now.
+    static func isHeld(path: String) -> Bool {
+        let file = open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { return false }
+        defer { close(file) }
+        return flock(file, LOCK_SH | LOCK_NB) != 0
+    }
 }
 
 /// How many files and connections the process may hold.

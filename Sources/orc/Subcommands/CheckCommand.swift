@@ -58,8 +58,10 @@ private struct Diagnostics {
         while place.count > 1, access(place, F_OK) != 0, let slash = place.lastIndex(of: "/") {
             place = slash == place.startIndex ? "/" : String(place[..<slash])
         }
-        guard access(place, W_OK) == 0 else {
-            return .bad("\(root) cannot be written", remedy: "run as root, or give \(place) to this user")
+        for folder in [place, "\(root)/orc", "\(root)/servers"] where access(folder, W_OK) != 0 && errno != ENOENT {
+            return .bad(
+                "\(folder) cannot be written",
+                remedy: "run as root, or give it to this user, on a disk that takes files")
         }
         let rights =
             geteuid() == 0 || geteuid() == 1000

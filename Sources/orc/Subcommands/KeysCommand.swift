@@ -1,5 +1,6 @@
 import ArgumentParser
 import FoundationEssentials
+import Glibc
 import OrcBridge
 import OrcContract
 import OrcCore
@@ -117,6 +118,10 @@ enum KeyStore {
 
     static func open(_ settings: Settings) throws -> StateStore {
         let root = try settings.root()
+        // An agent whose database was taken away writes it anew within seconds; what is written into another is lost.
+        for _ in 0..<100 where access("\(root)/orc/orc.db", F_OK) != 0 && RootLock.isHeld(path: "\(root)/orc/lock") {
+            usleep(100_000)
+        }
         try DataDirectory.prepareOwn(root)
         return try StateStore(path: "\(root)/orc/orc.db", needsDisk: true)
     }

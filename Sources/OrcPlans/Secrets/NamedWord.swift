@@ -1,0 +1,137 @@
+/// A word of a line of settings that may be the name of one, and how it stands there.
+struct NamedWord {
+    let text: String
+    /// What follows it, up to the end of the line.
+    let value: Substring
+    /// Whether a value is given to it.
+    let isAssigned: Bool
+    /// Whether it is an element of XML: `<ServerPass>`.
+    let isElement: Bool
+    /// Whether it is the value of a `name`, a `key` or an `id`.
+    let isEntry: Bool
+    /// Whether it ends a start tag behind which a value stands: `<setting name="ServerPassword">…`.
+    let endsStartTag: Bool
+    let isVariable: Bool
+    /// Whether it stands as an option of a command line does: `+rcon_password`, `--password`.
+    let isOption: Bool
+    /// Whether it is a command that takes a secret: `sv_password x`, `set rcon_pw x`, `login x`.
+    let isCommand: Bool
+    /// Whether it may introduce another's name.
+    let isIntroducer: Bool
+    /// Whether it introduces another's name, and the line gives that one's value.
+    let introducesPair: Bool
+
+    private static let introducers: Set<String> = ["name", "key", "id", "setting", "property"]
+    private static let setters: Set<String> = [
+        "set", "seta", "sets", "setu", "setr", "export", "let", "cvar", "define", "exec", "bind", "alias", "say",
+        "rcon",
+    ]
+    private static let logins: Set<String> = ["login", "register", "auth", "identify"]
+
+    /// The words of `line`, in order.
+    static func all(in line: Substring) -> [NamedWord] {
+        var words: [NamedWord] = []
+        var rest = line
+        var place = Place()
+        var introducer: Substring?
+        let hasValue = Self.givesValue(line)
+        while let start = rest.firstIndex(where: isPart) {
+            let end = rest[start...].firstIndex { !isPart($0) } ?? rest.endIndex
+            let gap = rest[rest.startIndex..<start]
+            let text = rest[start..<end]
+            rest = rest[end...]
+            guard text.contains(where: { $0.isLetter || $0.isNumber }) else { continue }
+            place.move(over: gap, to: text)
+            let isIntroduced =
+                introducer.map { line[$0.endIndex..<start].allSatisfy { "\"'=: \t>".contains($0) } } ?? false
+            words.append(NamedWord(text, in: line, place, isEntry: isIntroduced, hasValue: hasValue))
+            introducer =
+                introducers.contains(text.lowercased()) && (isGiven(text, in: line) || isTag(text, in: line))
+                ? text : nil
+        }
+        return words
+    }
+
+    private init(_ text: Substring, in line: Substring, _ place: Place, isEntry: Bool, hasValue: Bool) {
+        let before = line[..<text.startIndex].last
+        let after = line[text.endIndex...]
+        let isIntroducer = Self.introducers.contains(text.lowercased())
+        let isGiven = Self.isGiven(text, in: line)
+        self.text = String(text)
+        self.isEntry = isEntry
+        isElement = Self.isTag(text, in: line) && !isIntroducer
+        isAssigned = isGiven || isElement
+        isVariable = before == "$"
+        isOption = before == "+" || text.first == "-" && before.map { $0.isWhitespace || "\"'".contains($0) } ?? true
+        introducesPair = isGiven && isIntroducer && hasValue
+        let closing = after.drop { $0 == "\"" || $0 == "'" }
+        endsStartTag = isEntry && closing.first == ">"
+        var value = closing.drop { $0.isWhitespace || $0 == "]" }
+        if isAssigned || endsStartTag { value = value.drop { "=:>".contains($0) }.drop(while: \.isWhitespace) }
+        self.value = value
+        self.isIntroducer = isIntroducer
+        isCommand =
+            before != "<" && !line[..<text.startIndex].hasSuffix("</") && after.first != ">"
+            && Self.takesSecret(self.text, value, place)
+    }
+
+    /// By the way of consoles: the words stand behind one another.
+    private static func takesSecret(_ name: String, _ value: Substring, _ place: Place) -> Bool {
+        let isSet = place.number == 2 && setters.contains(place.first)
+        guard place.number == 1 || place.number == 2 else { return false }
+        if logins.contains(name.lowercased()) {
+            return (place.number == 1 || place.first == "rcon") && !value.isEmpty
+                && value.split(separator: " ").count <= 3
+        }
+        guard SecretNames.isSecret(name) else { return false }
+        guard SecretNames.isPlain(name) else { return true }
+        if isSet { return true }
+        guard place.number == 1, !place.isQuoted else { return false }
+        return SecretNames.isPassword(name) || value.split(separator: " ").count == 1
+    }
+
+    /// Where a word stands among those of one command.
+    private struct Place {
+        /// From 1.
+        var number = 0
+        /// In small letters.
+        var first = ""
+        var isQuoted = false
+
+        mutating func move(over gap: Substring, to word: Substring) {
+            let isNew = gap.contains(";")
+            let opensQuote = (gap.last == "\"" || gap.last == "'") && gap.dropLast().last.map(\.isWhitespace) ?? false
+            if isNew || opensQuote && number >= 2 || opensQuote && SecretNames.isSecret(String(word)) && number == 1 {
+                number = 0
+                isQuoted = opensQuote
+            }
+            number += 1
+            if number == 1 { first = word.lowercased() }
+        }
+    }
+
+    private static func isPart(_ character: Character) -> Bool {
+        character.isLetter || character.isNumber || "._-".contains(character)
+    }
+
+    private static func isGiven(_ text: Substring, in line: Substring) -> Bool {
+        let next = line[text.endIndex...].first { !"\"' \t]".contains($0) }
+        return next == "=" || next == ":"
+    }
+
+    private static func isTag(_ text: Substring, in line: Substring) -> Bool {
+        line[..<text.startIndex].last == "<" && line[text.endIndex...].first == ">"
+    }
+
+    /// Whether something is called `value` in it.
+    private static func givesValue(_ line: Substring) -> Bool {
+        var rest = line
+        while let range = rest.firstRange(of: "value") {
+            let text = rest[range]
+            let isWhole = line[..<range.lowerBound].last.map { !isPart($0) } ?? true
+            if isWhole, isGiven(text, in: line) { return true }
+            rest = rest[range.upperBound...]
+        }
+        return false
+    }
+}

@@ -1,0 +1,40 @@
+/// Addresses that let in whoever knows them.
+enum SecretAddresses {
+    /// What is secret follows these; whoever has the address of a webhook can write in its place.
+    private static let hooks = ["/webhooks/", "/webhook/", "hooks.slack.com/services/", "api.telegram.org/bot"]
+
+    /// `line` without the users' parts of its addresses, and without what follows a webhook's.
+    static func masked(_ line: String) -> String {
+        guard line.contains("://") else { return self.hook(line[...]) }
+        var masked = ""
+        var rest = line[...]
+        while let scheme = rest.firstRange(of: "://") {
+            masked += rest[..<scheme.upperBound]
+            rest = rest[scheme.upperBound...]
+            let address = rest.prefix { !$0.isWhitespace && !"\"'<>`".contains($0) }
+            masked += self.address(address)
+            rest = rest[address.endIndex...]
+        }
+        return masked + rest
+    }
+
+    private static func address(_ address: Substring) -> String {
+        let authority = address.prefix { !"/?#".contains($0) }
+        var (shown, rest) = ("", address)
+        if let at = authority.lastIndex(of: "@") {
+            let user = authority[..<at]
+            shown = user.firstIndex(of: ":").map { user[...$0] + SecretRedactor.mask } ?? SecretRedactor.mask
+            rest = address[at...]
+        }
+        return shown + hook(rest)
+    }
+
+    private static func hook(_ text: Substring) -> String {
+        for hook in hooks {
+            guard let range = text.firstRange(of: hook) else { continue }
+            let rest = text[range.upperBound...].drop { !$0.isWhitespace && !"\"'<>`".contains($0) }
+            return text[..<range.upperBound] + SecretRedactor.mask + rest
+        }
+        return String(text)
+    }
+}

@@ -1,0 +1,56 @@
+import Glibc
+
+extension SQLiteDatabase {
+    /// Rows of one table that are copied into memory, the newest.
+    static let mostRows = 16_384
+
+    /// Copies the tables that this database has too; of a damaged `source` the rows that can be read.
+    ///
+    /// `most`: rows of each table; the last ones.
+    func copy(from source: SQLiteDatabase, except left: Set<String> = [], most: Int = .max) throws(StorageError) {
+        for row in try run("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'") {
+            guard let table = row[0].text, !left.contains(table) else { continue }
+            var rows: [[Value]] = []
+            // A table that an earlier version's file does not have holds nothing; what comes behind a damaged page is lost.
+            let columns = (try? source.run("PRAGMA table_info(\(table))"))?.compactMap { $0[1].text } ?? []
+            guard !columns.isEmpty else { continue }
+            let names = columns.joined(separator: ", ")
+            try? source.each("SELECT \(names) FROM \(table) ORDER BY rowid DESC LIMIT \(most)") { rows.append($0) }
+            let places = columns.map { _ in "?" }.joined(separator: ", ")
+            let insert = "INSERT OR IGNORE INTO \(table) (\(names)) VALUES (\(places))"
+            try transaction(rows.reversed().map { (sql: insert, values: $0) })
+        }
+    }
+
+    /// Writes what it holds into a file of that name; what has the name already is put aside.
+    ///
+    /// `migrations`: for a file whose tables are copied one by one, as they cannot be copied as a whole.
+    ///
+    /// - Returns: where the earlier file was put.
+    func writeAnew(to path: String, migrations: [String]) throws(StorageError) -> String {
+        let new = "\(path).new"
+        for suffix in DatabaseFiles.suffixes + ["-journal"] { unsafe unlink(new + suffix) }
+        let file = unsafe open(new, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        if file >= 0 { close(file) }
+        do throws(StorageError) { try run("VACUUM INTO ?", .text(new)) } catch {
+            guard case .damaged = error else { throw error }
+            let copy = try SQLiteDatabase(path: new, patience: 0)
+            try copy.migrate(migrations)
+            try copy.copy(from: self)
+            try copy.checkpoint()
+        }
+        let aside = "\(path).replaced-\(time(nil))"
+        for suffix in DatabaseFiles.suffixes { unsafe rename(path + suffix, aside + suffix) }
+        for suffix in DatabaseFiles.suffixes { unsafe rename(new + suffix, path + suffix) }
+        return aside
+    }
+
+    /// Brings what stands in the write-ahead log into the main file, as far as nobody reads it just now.
+    func checkpoint() throws(StorageError) { try run("PRAGMA wal_checkpoint(PASSIVE)") }
+
+    /// Returns nil where all of it can be read; looks at the files as another program would.
+    static func complaint(about path: String) throws(StorageError) -> String? {
+        let answer = try SQLiteDatabase(path: path, patience: 0).run("PRAGMA quick_check(1)").first?.first?.text
+        return answer == "ok" ? nil : answer ?? "no answer"
+    }
+}
