@@ -38,7 +38,7 @@ final class ResilientDatabase: Sendable {
     /// Bytes of writes that are kept for the disk; past them nothing more is taken.
     private static let mostUnwritten = 8 << 20
     /// Milliseconds that another process's lock is waited for: whoever waits here holds up commands.
-    private static let patience = 500
+    private static let patience = 40
     /// Looks, of which there is one in some seconds, from one checkpoint to the next.
     private static let looksACheckpoint = 12
     /// Whoever writes a single thing on the disk, and says so, can wait.

@@ -146,9 +146,9 @@ extension EndToEnd {
                 tally[reply.map { $0.code?.rawValue ?? "ok" } ?? "no reply", default: 0] += 1
             }
             for server in servers {
-                // A stop that was lost with the memory it was held in has ended its server all the same.
-                if round.isFull, try await isDown(server, probe) {
-                    #expect(try await probe.send(.start, server.sid).status == .ok, "\(server), \(place)")
+                // A stop or a start that was lost with the memory it was held in has been carried out all the same.
+                if round.isFull, let action = try await lostAction(server, probe) {
+                    #expect(try await probe.send(action, server.sid).status == .ok, "\(server), \(place)")
                 }
                 try await settle(server, probe, place)
             }
@@ -173,16 +173,20 @@ extension EndToEnd {
             try await sendAgain(again, replies[again.id], probe, place)
         }
 
-        /// Whether a server that is to run is down, and nothing is under way with it.
-        private func isDown(_ server: ServerID, _ probe: Probe) async throws -> Bool {
+        /// What makes a server again as its owner wants it, where it is not and nothing is under way with it.
+        private func lostAction(_ server: ServerID, _ probe: Probe) async throws -> ServerAction? {
+            var action: ServerAction?
             for _ in 0..<10 {
                 let state = try await probe.send(.get, server.sid).data
-                guard state["desired"] == "running", state["activity"] == .null, state["next_retry_at"] == .null,
-                    ["stopped", "crashed"].contains(state["state"]?.string ?? "")
-                else { return false }
+                guard state["activity"] == .null, state["next_retry_at"] == .null else { return nil }
+                switch (state["desired"], state["state"]) {
+                case ("running", "stopped"), ("running", "crashed"): action = .start
+                case ("stopped", "running"): action = .stop
+                default: return nil
+                }
                 try await Task.sleep(for: .milliseconds(100))
             }
-            return true
+            return action
         }
 
         /// Waits until a server is where its owner wants it, and its agent is done with it.

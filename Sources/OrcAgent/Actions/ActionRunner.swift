@@ -177,7 +177,10 @@ struct ActionRunner: Sendable {
     /// Why a command is not even begun; nil where it is.
     func refusal(of command: Command) -> ActionError? {
         if ending.hasBegun { return ActionError(.interrupted, "the agent is stopping") }
-        if command.isKeptForLater, let failure = store.failure { return ActionError(failure) }
+        // What held the database may have let go meanwhile.
+        if command.isKeptForLater, store.failure != nil, !store.flush(), let failure = store.failure {
+            return ActionError(failure)
+        }
         guard case .server(let server, let action) = command.target, action != .create, !knows(server) else {
             return nil
         }

@@ -70,22 +70,15 @@ struct ServerJob: Sendable {
     }
 
     /// Whether it ends the server, in one way or another.
-    var supersedes: Bool {
-        switch verb {
-        case .stop, .kill, .destroy, .eradicate: true
-        default: false
-        }
-    }
+    var supersedes: Bool { verb?.spec.effect == .supersedes }
+
+    /// What one that ends the server breaks off: it would only bring up what is to go down.
+    private static let interruptible: Set<ServerAction> = [.create, .start, .restart, .pause, .unpause]
 
     /// Whether this one, coming after `earlier`, takes its place; what the agent does unasked waits for its turn.
     func breaksOff(_ earlier: ServerJob) -> Bool {
-        guard command != nil else { return false }
-        return switch (verb, earlier.verb) {
-        case (.kill, .stop), (.kill, .restart): true
-        case (.stop, _), (.kill, _), (.destroy, _), (.eradicate, _):
-            [.create, .start, .restart, .pause, .unpause].contains(earlier.verb)
-        default: false
-        }
+        guard command != nil, supersedes, let earlier = earlier.verb else { return false }
+        return Self.interruptible.contains(earlier) || verb == .kill && earlier == .stop
     }
 }
 

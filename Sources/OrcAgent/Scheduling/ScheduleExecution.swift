@@ -114,8 +114,3 @@ final class ScheduleExecution: Sendable {
         state.withLock { $0.naps[ObjectIdentifier(nap)] = nil }
     }
 }
-
-extension Schedule.Step {
-    /// Whether it only tells players what is to come.
-    var isWarning: Bool { action == .server(.console) && offset ?? 0 < 0 }
-}

@@ -19,22 +19,25 @@ extension ScheduleTable {
         state.withLock { state in state.entries[id].map { standing($0, state) } }
     }
 
-    func outlook(of server: ServerID) -> Outlook {
+    func outlook(of server: ServerID) -> Reading {
         state.withLock { state in
+            state.readings += 1
             let own = state.outlooks[.server(server)] ?? Outlook()
-            return own.sooner(state.outlooks[.game(server.game)] ?? Outlook())
+            return Reading(number: state.readings, outlook: own.sooner(state.outlooks[.game(server.game)] ?? Outlook()))
         }
     }
 
-    /// The schedules that concern a server, the soonest first, and how many there are.
-    func standings(of server: ServerID, most: Int) -> (standings: [ScheduleReport], total: Int) {
+    /// The schedules that concern a server, the soonest first, and how many there are; `number` counts the readings.
+    func standings(of server: ServerID, most: Int) -> (standings: [ScheduleReport], total: Int, number: Int) {
         state.withLock { state in
+            state.readings += 1
             let owned = [Schedule.Owner.server(server), .game(server.game)].flatMap { state.owned[$0] ?? [] }
             let dates = owned.compactMap { id in
                 state.entries[id].map { (date: next($0, state)?.at ?? .distantFuture, id: id) }
             }
             let soonest = dates.sorted { ($0.date, $0.id) < ($1.date, $1.id) }.prefix(most)
-            return (soonest.compactMap { state.entries[$0.id] }.map { standing($0, state) }, dates.count)
+            let standings = soonest.compactMap { state.entries[$0.id] }.map { standing($0, state) }
+            return (standings, dates.count, state.readings)
         }
     }
 

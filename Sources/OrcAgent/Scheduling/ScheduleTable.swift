@@ -22,6 +22,8 @@ final class ScheduleTable: Sendable {
         /// What `status/scheduler` tells of the run that ended last.
         var last = JSON.null
         var outlooks: [Schedule.Owner: Outlook] = [:]
+        /// Counts the readings of what is to come, so that a later one is told from an earlier one.
+        var readings = 0
     }
 
     struct Entry {
@@ -40,6 +42,12 @@ final class ScheduleTable: Sendable {
         let id: String
 
         func isLater(than other: Queued) -> Bool { (start, id) > (other.start, other.id) }
+    }
+
+    /// What is to come of a server's schedules, as it was read at one moment.
+    struct Reading: Sendable {
+        var number = 0
+        var outlook = Outlook()
     }
 
     /// When a server is next started and stopped.

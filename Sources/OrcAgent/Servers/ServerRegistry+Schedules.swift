@@ -7,11 +7,12 @@ import Synchronization
 
 extension ServerRegistry {
     /// A server's state with what its schedules have before it.
+    ///
+    /// Asks the schedules nothing: whoever changes them may wait for the disk, and a report must not.
     func report(of server: ServerRecord) -> StateReport {
         var report = server.report
-        let outlook = timetable.outlook(of: server.id)
-        report.nextStart = outlook.start
-        report.nextStop = outlook.stop
+        report.nextStart = server.upcoming.outlook.start
+        report.nextStop = server.upcoming.outlook.stop
         report.address = publicIP.flatMap { host in
             report.ports.first.map { "\(host.contains(":") ? "[\(host)]" : host):\($0.number)" }
         }
@@ -19,14 +20,20 @@ extension ServerRegistry {
     }
 
     /// Has the states of an owner's servers follow a change of schedules.
-    func noteOutlook(of owner: Schedule.Owner) { for id in servers(of: owner) { update(id) { _ in } } }
+    func noteOutlook(of owner: Schedule.Owner) { for id in servers(of: owner) { noteOutlook(of: id) } }
+
+    func noteOutlook(of id: ServerID) {
+        let reading = timetable.outlook(of: id)
+        update(id) { server in if reading.number > server.upcoming.number { server.upcoming = reading } }
+    }
 
     /// Publishes what the schedules of a server are, where there is such a server.
     func publishSchedules(of id: ServerID) {
+        let (standings, total, number) = timetable.standings(of: id, most: ServerScheduleReport.most)
+        let payload = ServerScheduleReport.json(standings, total: total).bytes
         state.withLock { state in
-            guard state.servers[id] != nil else { return }
-            let (standings, total) = timetable.standings(of: id, most: ServerScheduleReport.most)
-            let payload = ServerScheduleReport.json(standings, total: total).bytes
+            guard let published = state.servers[id]?.publishedSchedules, number > published else { return }
+            state.servers[id]?.publishedSchedules = number
             reports.set(OutgoingMessage(topics.status(id, .schedule), payload, isRetained: true))
         }
     }

@@ -102,7 +102,7 @@ final class ServerRegistry: Sendable {
             state.servers[server.id] = server
             publishAvailability(of: server.id, isReachable: state.isEngineReachable)
         }
-        update(server.id) { _ in }
+        noteOutlook(of: server.id)
         publishSchedules(of: server.id)
         publishIndex()
     }

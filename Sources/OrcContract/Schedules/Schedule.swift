@@ -39,6 +39,15 @@ package final class Schedule: Sendable {
         package let arguments: JSON.Object
         /// Seconds after the time that it is due, before it where negative; nil: when the step before is done.
         package let offset: Int?
+        /// Whether it only tells players what is to come: left out where it would be late, and its failure stops nothing.
+        package let isWarning: Bool
+
+        package init(action: Action, arguments: JSON.Object, offset: Int?, isWarning: Bool = false) {
+            self.action = action
+            self.arguments = arguments
+            self.offset = offset
+            self.isWarning = isWarning
+        }
     }
 
     /// What becomes of a time that passed while nobody could see to it.

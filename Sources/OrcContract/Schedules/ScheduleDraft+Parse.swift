@@ -103,6 +103,7 @@ extension ScheduleDraft {
         }
         let context = Context(id: id, owner: owner, zone: "UTC", by: stored["by"]?.string, now: created)
         try self.init(stored, try Self.timing(stored, context), context)
+        if stored["v"] == nil { steps = steps.map(\.asWarningBefore) }
     }
 }
 
@@ -116,6 +117,7 @@ extension Schedule {
             definition["cron"] = .string(cron.text)
             definition["zone"] = .string(zone)
         }
+        definition["v"] = 2
         definition["steps"] = .array(steps.map(\.json))
         if !isEnabled { definition["enabled"] = false }
         switch missed {
@@ -191,7 +193,12 @@ private struct StepReader {
         {
             throw InvalidArgument("\(place): takes no interval and no epoch_time")
         }
-        return Schedule.Step(action: action, arguments: members, offset: try offset(value["at"], place))
+        let offset = try offset(value["at"], place)
+        let isWarning = value["warning"]?.flag ?? false
+        guard !isWarning || action == .server(.console) && offset ?? 0 < 0 else {
+            throw InvalidArgument("\(place): a warning is a line for the console before the time")
+        }
+        return Schedule.Step(action: action, arguments: members, offset: offset, isWarning: isWarning)
     }
 
     private func action(_ word: String) -> Action? {
@@ -240,16 +247,24 @@ private struct StepReader {
             if let complaint = ServerAction.console.spec.complaint(about: arguments) {
                 throw InvalidArgument("warn: \(complaint)")
             }
-            steps.append(Schedule.Step(action: .server(.console), arguments: arguments, offset: -length))
+            steps.append(
+                Schedule.Step(action: .server(.console), arguments: arguments, offset: -length, isWarning: true))
         }
         return steps
     }
 }
 
 extension Schedule.Step {
+    /// As the first version of the store meant it: every line for the console before the time was a warning.
+    fileprivate var asWarningBefore: Schedule.Step {
+        let isWarning = action == .server(.console) && offset ?? 0 < 0
+        return Schedule.Step(action: action, arguments: arguments, offset: offset, isWarning: isWarning)
+    }
+
     package var json: JSON {
         var json: JSON.Object = ["action": .string(action.name), "arguments": .object(arguments)]
         if let offset { json["at"] = .string((offset < 0 ? "-" : "") + DurationText.text(abs(offset))) }
+        if isWarning { json["warning"] = true }
         return .object(json)
     }
 }

@@ -1,4 +1,4 @@
-package import Glibc
+import Glibc
 
 extension DirectoryHandle {
     /// Removes `name` and all below it.
@@ -51,10 +51,10 @@ extension DirectoryHandle {
     }
 
     package struct Owner: Sendable, Equatable {
-        package let user: uid_t
-        package let group: gid_t
+        package let user: UInt32
+        package let group: UInt32
 
-        package init(user: uid_t, group: gid_t) {
+        package init(user: UInt32, group: UInt32) {
             self.user = user
             self.group = group
         }
@@ -79,7 +79,7 @@ extension DirectoryHandle {
     /// Writes a file below this folder, making the folders on its way.
     ///
     /// `relativePath`: folder names and a file's name, parted by slashes; none may be `..` or a link.
-    package func write(_ bytes: [UInt8], toPath relativePath: String, mode: mode_t) throws(PlanError) {
+    package func write(_ bytes: [UInt8], toPath relativePath: String, mode: UInt32) throws(PlanError) {
         // By bytes, as the kernel does: to Swift a slash before a combining mark is no slash.
         let names = relativePath.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).map {
             String(Substring($0))
@@ -92,7 +92,7 @@ extension DirectoryHandle {
         try folder.write(bytes, to: last, mode: mode)
     }
 
-    private func mode(of name: String) -> mode_t {
+    private func mode(of name: String) -> UInt32 {
         var status = stat()
         guard fstatat(descriptor, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else { return 0o644 }
         return status.st_mode & 0o755 | 0o644

@@ -1,4 +1,4 @@
-package import Glibc
+import Glibc
 
 /// An open folder whose entries are reached by name alone: no path from outside is ever followed through a link.
 ///
@@ -40,7 +40,7 @@ package final class DirectoryHandle: Sendable {
     }
 
     /// The folder called `name` in this one, made where there is none.
-    package func makingFolder(_ name: String, mode: mode_t = 0o755) throws(PlanError) -> DirectoryHandle {
+    package func makingFolder(_ name: String, mode: UInt32 = 0o755) throws(PlanError) -> DirectoryHandle {
         try check(name)
         guard mkdirat(descriptor, name, mode) == 0 || errno == EEXIST else { throw .last("\(path)/\(name)") }
         guard let folder = try folder(name) else { throw .last("\(path)/\(name)") }
@@ -143,7 +143,7 @@ package final class DirectoryHandle: Sendable {
     }
 
     /// Puts `bytes` under `name` so that a reader sees the old file or the new one, never a part, also after a crash.
-    package func write(_ bytes: [UInt8], to name: String, mode: mode_t) throws(PlanError) {
+    package func write(_ bytes: [UInt8], to name: String, mode: UInt32) throws(PlanError) {
         try check(name)
         let draft = ".\(name.prefix(200)).orc-\(getpid())"
         let file = openat(descriptor, draft, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode)
@@ -159,7 +159,7 @@ package final class DirectoryHandle: Sendable {
         guard fsync(descriptor) == 0 else { throw .last(path) }
     }
 
-    private func fill(_ file: Int32, with bytes: [UInt8], mode: mode_t, name: String) throws(PlanError) {
+    private func fill(_ file: Int32, with bytes: [UInt8], mode: UInt32, name: String) throws(PlanError) {
         var rest = bytes[...]
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes { Glibc.write(file, $0.baseAddress, $0.count) }

@@ -1,11 +1,11 @@
 import FoundationEssentials
+import OrcAgent
+import OrcBridge
 import OrcContract
 import OrcCore
 import OrcMQTT
 import OrcPlans
 import Synchronization
-import OrcBridge
-import OrcAgent
 
 /// What the check finds out over the broker: whether the agent hears, is heard, and is well.
 struct AgentDiagnostics {
