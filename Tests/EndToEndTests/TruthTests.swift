@@ -41,6 +41,48 @@ extension EndToEnd {
             return try #require(Int32(text.trimmingCharacters(in: .whitespacesAndNewlines)))
         }
 
+        @Test func `a state is reported while the database is held, a schedule falls due and commands come in`()
+            async throws
+        {
+            try await withOwnEngine { [server] rig, probe in
+                #expect(try await probe.send(.create, server.uid).status == .ok)
+                try await probe.state(of: server, "running")
+                let soon: JSON.Object = ["in": "2s", "action": "console", "arguments": ["command": "due"]]
+                #expect(try await probe.send(.schedule, server.sid, soon).status == .ok)
+                let database = rig.root.appending(path: "orc/orc.db").path()
+                let lock = """
+                    import sqlite3, sys, time
+                    held = sqlite3.connect(sys.argv[1], isolation_level=None)
+                    held.execute("BEGIN EXCLUSIVE")
+                    open(sys.argv[1] + ".held", "w").close()
+                    time.sleep(4)
+                    open(sys.argv[1] + ".free", "w").close()
+                    held.execute("ROLLBACK")
+                    """
+                async let holder = output("python3", ["-c", lock, database])
+                try await within(.seconds(5), "the lock") {
+                    while access(database + ".held", F_OK) != 0 { try await Task.sleep(for: .milliseconds(10)) }
+                }
+                let mark = probe.mark
+                for number in 0..<5 {
+                    let payload: JSON = ["id": .string("h\(number)"), "reply_to": "probe", "description": "held"]
+                    probe.publish(OutgoingMessage(probe.topics.command(.description, server.sid), payload.bytes))
+                }
+                let begun = ContinuousClock.now
+                try await rig.docker("pause", "peon.warcamp.\(server.uid)")
+                let paused = ContinuousClock.now
+                try await probe.state(of: server, "paused", after: mark)
+                print(
+                    "a pause was reported \(ContinuousClock.now - paused) after it, \(paused - begun) after it was asked"
+                )
+                #expect(access(database + ".free", F_OK) != 0, "the database is held still")
+                _ = try await probe.terminalReply(id: "h4", after: mark)
+                _ = try await holder
+                try await rig.docker("unpause", "peon.warcamp.\(server.uid)")
+                try await probe.state(of: server, "running", after: mark)
+            }
+        }
+
         @Test func `an engine that hangs is noticed within half a minute, and so is its return`() async throws {
             try await withOwnEngine { [server] rig, probe in
                 #expect(try await probe.send(.create, server.uid).status == .ok)

@@ -148,6 +148,30 @@ import Testing
                 .verdict(handled: made, now: date("25T13:00:00"), zone: .utc) == .never)
     }
 
+    @Test func `a step of one's own before the time is no warning, and each stays what it is in the store`() throws {
+        let console: JSON = ["action": "console", "at": "-5m", "arguments": ["command": "save"]]
+        let schedule = try schedule([
+            "cron": "0 6 * * *", "warn": ["command": "x", "before": ["15m", "10m"]],
+            "steps": [console, ["action": "restart"]],
+        ])
+        #expect(schedule.steps.map(\.isWarning) == [true, true, false, false])
+        let stored = try ScheduleDraft(stored: schedule.definition, id: "x", owner: schedule.owner)
+        #expect(stored.steps == schedule.steps)
+        var first = schedule.definition
+        first["v"] = nil
+        first["steps"] = [console, ["action": "restart"]]
+        let old = try ScheduleDraft(stored: first, id: "x", owner: schedule.owner)
+        #expect(old.steps.map(\.isWarning) == [true, false])
+        for step: JSON in [
+            ["action": "restart", "at": "-5m", "warning": true],
+            ["action": "console", "arguments": ["command": "x"], "warning": true],
+        ] {
+            #expect(throws: InvalidArgument.self) {
+                try self.schedule(["cron": "0 6 * * *", "steps": [step]])
+            }
+        }
+    }
+
     @Test func `warnings begin before the time, and the jitter is the same each time it is asked for`() throws {
         let warned = try schedule([
             "cron": "0 6 * * *", "action": "restart", "warn": ["command": "x", "before": ["15m", "1m"]],
