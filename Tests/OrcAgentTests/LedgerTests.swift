@@ -84,6 +84,35 @@ import Testing
         }
     }
 
+    @Test func `who sends a command again while it runs is told its end too`() async throws {
+        try await withStore { store in
+            let ledger = try ledger(store)
+            let first = try command("x")
+            #expect(isNew(ledger.take(first, message("x"))))
+            for name in ["one", "two"] {
+                var again = try command("x")
+                let route = ReplyRoute(mirror: first.route.mirror, topic: "peon/h/reply/\(name)", correlation: nil)
+                again = Command(
+                    target: again.target, id: again.id, arguments: again.arguments, route: route, by: nil,
+                    receivedAt: again.receivedAt)
+                guard case .running = ledger.take(again, message("x")) else { return #expect(Bool(false)) }
+            }
+            #expect(finish(first, in: ledger).map(\.topic) == ["peon/h/reply/one", "peon/h/reply/two"])
+            #expect(finish(first, in: ledger).isEmpty)
+        }
+    }
+
+    @Test func `what is forgotten is not taken up by the next run of the agent`() async throws {
+        try await withStore { store in
+            let ledger = try ledger(store)
+            for id in ["kept", "forgotten"] { _ = ledger.take(try command(id), message(id)) }
+            ledger.forget(try command("forgotten"))
+            ledger.flush()
+            let left = try self.ledger(store).takeLeft()
+            #expect(left.map { $0.key.split(separator: " ").last } == ["kept"])
+        }
+    }
+
     @Test func `what asks and changes nothing is not noted`() async throws {
         try await withStore { store in
             let ledger = try ledger(store)

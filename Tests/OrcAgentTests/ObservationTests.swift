@@ -86,6 +86,12 @@ import Testing
         #expect(observation.sign == .ended(.stopped("exited"), isNew: false))
     }
 
+    @Test func `a new end is judged anew`() throws {
+        var observation = ServerObservation(container: try container("exited", exit: 42), desired: .running)
+        observation.judged = .stopped("external_stop")
+        #expect(observation.sign == .ended(.crashed("exit_code"), isNew: true))
+    }
+
     @Test func `who gave up, and who may not start by himself, says so`() throws {
         var observation = ServerObservation(container: try container("exited", exit: 1), desired: .running)
         observation.stayReason = "crash_loop"

@@ -8,6 +8,7 @@ import Testing
 @testable import OrcAgent
 @testable import OrcMetrics
 @testable import OrcStorage
+import Synchronization
 
 @Suite struct TimetableTests {
     private static let server = ServerID(game: "valheim", camp: "alpha")!
@@ -74,6 +75,33 @@ import Testing
             #expect(timetable.count == 1)
             try timetable.end(new, .done, reason: nil)
             #expect(timetable.count == 0)
+        }
+    }
+
+    @Test func `of two that come at once each is found again in the queue`() async throws {
+        try await withTimetable { timetable, _, _ in
+            for id in ["b", "a", "c"] { try timetable.put(try schedule(id, ["in": "1h", "action": "stop"])) }
+            try timetable.put(try schedule("b", ["in": "1h", "action": "start"]))
+            #expect(timetable.state.withLock { $0.queue.map(\.id) } == ["c", "b", "a"])
+            #expect(try timetable.remove(["b"]) == [.server(Self.server)])
+            #expect(timetable.state.withLock { $0.queue.map(\.id) } == ["c", "a"])
+            let due = try timetable.takeDue(now: now.addingTimeInterval(3601))
+            #expect(due.count == 2 && timetable.state.withLock { $0.queue.isEmpty })
+        }
+    }
+
+    @Test func `a time that is called off does not come, warnings or not`() async throws {
+        try await withTimetable { timetable, _, _ in
+            let start = Date()
+            try timetable.put(
+                try schedule(
+                    "x", ["cron": "0 6 * * *", "action": "restart", "warn": ["command": "x", "before": ["15m"]]],
+                    at: start))
+            let first = try #require(timetable.standing("x")?.next)
+            #expect(try timetable.callOff("x"))
+            let second = try #require(timetable.standing("x")?.next)
+            #expect(second.due.timeIntervalSince(first.due) == 86_400)
+            #expect(second.start == second.at.addingTimeInterval(-900))
         }
     }
 

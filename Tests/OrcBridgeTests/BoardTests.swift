@@ -31,6 +31,18 @@ import Testing
         #expect(board.presence(of: host) == .unknown && board.hosts.isEmpty)
     }
 
+    @Test func `what is taken away has no weight any more`() {
+        let board = board()
+        let empty = board.size
+        for _ in 0..<3 {
+            take(board, "server/a-b/state", ["state": "running"])
+            take(board, "server/a-b/state", ["state": "stopped", "description": "longer than before"])
+            #expect(board.size.reports == empty.reports + 1 && board.size.bytes > empty.bytes)
+            take(board, "server/a-b/state", nil)
+            #expect(board.size.reports == empty.reports && board.size.bytes == empty.bytes)
+        }
+    }
+
     @Test func `the same report is no news, and its tag is of its bytes`() {
         let board = board()
         take(board, "info", ["orc": "1"])

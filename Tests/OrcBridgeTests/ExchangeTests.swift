@@ -64,6 +64,22 @@ import Testing
         #expect(exchange[call.key]?.reply?.data == ["x": 1])
     }
 
+    @Test(arguments: [ServerAction.get, .stats]) func `the mirror of a question is not its answer`(action: ServerAction)
+        async
+    {
+        let exchange = PendingReplies { _ in true }
+        let call = Self.call("1", "a.b", action)
+        _ = exchange.send(call)
+        var mirror = Self.reply("1", .ok)
+        mirror.action = action.rawValue
+        exchange.take(mirror: mirror, topic: "peon/h/result/server/a-b/\(action.rawValue)")
+        #expect(await exchange.outcome(of: call.key, within: .milliseconds(20))?.reply?.status.isTerminal != true)
+        var full = Self.reply("1", .ok, data: ["x": 1])
+        full.action = action.rawValue
+        exchange.take(full, from: Self.host)
+        #expect(await exchange.outcome(of: call.key, within: .seconds(1))?.reply?.data == ["x": 1])
+    }
+
     @Test func `two who wait for one id both get the answer`() async {
         let exchange = PendingReplies { _ in true }
         let call = Self.call("1")

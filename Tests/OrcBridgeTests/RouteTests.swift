@@ -41,6 +41,34 @@ import Testing
         #expect(open.allSatisfy(\.isOpen) && !closed.contains(where: \.isOpen))
     }
 
+    @Test func `an answer may be read by who may ask for it`() {
+        func role(_ command: String) -> Role { Route.result(host: "h", command: command, id: "1").role(.get) }
+        for action in ServerAction.allCases { #expect(role("server/a-b/\(action.rawValue)") == action.spec.role) }
+        for action in AgentAction.allCases { #expect(role("agent/\(action.rawValue)") == action.spec.role) }
+        #expect(role("server/a-b/nonsense") == .admin && role("agent/nonsense") == .admin && role("") == .admin)
+        // A verb of servers is none of the agent's, nor the reverse.
+        #expect(role("agent/start") == .admin && role("server/a-b/history") == .admin)
+    }
+
+    @Test func `each path takes its role`() {
+        #expect(Route.servers.role(.get) == .viewer && Route.servers.role(.put) == .admin)
+        #expect(Route.plans.role(.get) == .viewer && Route.plans.role(.put) == AgentAction.updatePlans.spec.role)
+        #expect(Route.schedules.role(.get) == AgentAction.schedules.spec.role)
+        for action in ServerAction.allCases {
+            let route = Route.serverCommand(host: "h", server: "a-b", action: action.rawValue)
+            #expect(route.role(.post) == action.spec.role)
+        }
+        for action in AgentAction.allCases {
+            #expect(Route.agentCommand(host: "h", action: action.rawValue).role(.post) == action.spec.role)
+        }
+        for action in ["start", "stop", "restart"] {
+            #expect(Route.server(action: action, uid: "a.b").role(.put) == .operator)
+        }
+        for open: Route in [.events, .hosts, .metrics, .tickets, .console(uid: "a.b"), .status(host: "h", path: "x")] {
+            #expect(open.role(.get) == .viewer)
+        }
+    }
+
     @Test func `a query is read by name, with escapes and lists`() {
         let query = Query("a=1&b=x%20y&c=p+q&kind=state,event&kind=report&empty")
         #expect(query?["a"] == "1" && query?["b"] == "x y" && query?["c"] == "p q" && query?["empty"] == "")

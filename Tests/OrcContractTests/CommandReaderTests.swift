@@ -103,6 +103,16 @@ import Testing
         #expect(refusal(message("agent/ping", deep)) == .badJSON)
     }
 
+    @Test(arguments: [0, 1]) func `members count, at the top and within args`(over: Int) {
+        for place in ["top", "args"] {
+            // The id, and where they are the args, count too.
+            let count = CommandParser.maxMembers - (place == "top" ? 1 : 2) + over
+            let members = (0..<count).map { "\"k\($0)\":1" }.joined(separator: ",")
+            let payload = place == "top" ? "{\"id\":\"a\",\(members)}" : "{\"id\":\"a\",\"args\":{\(members)}}"
+            #expect(refusal(message("server/a-b/create", payload)) == (over > 0 ? .tooLarge : nil), "\(place)")
+        }
+    }
+
     @Test func `a retained command is refused`() {
         #expect(refusal(message("server/valheim-alpha/start", "{}") { $0.isRetained = true }) == .retained)
     }

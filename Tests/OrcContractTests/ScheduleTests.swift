@@ -172,6 +172,14 @@ import Testing
         }
     }
 
+    @Test func `a first step after its time does not put off the start`() throws {
+        let late = try schedule([
+            "cron": "0 6 * * *", "steps": [["action": "stop", "at": "10m"], ["action": "start", "at": "20m"]],
+        ])
+        let due = try occurrence(late, "26T06:00:00")
+        #expect(due.start == due.at && due.at == date("26T06:00:00"))
+    }
+
     @Test func `warnings begin before the time, and the jitter is the same each time it is asked for`() throws {
         let warned = try schedule([
             "cron": "0 6 * * *", "action": "restart", "warn": ["command": "x", "before": ["15m", "1m"]],

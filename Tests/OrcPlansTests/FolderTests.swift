@@ -113,6 +113,26 @@ import Testing
         }
     }
 
+    @Test func `a file that is a link is not read, and none is written through`() async throws {
+        try await withServers { root, folder in
+            try create(folder, ServerFolder.Contents(config: try config(), files: [], owner: owner))
+            let outside = root.appending(path: "outside")
+            try "precious".write(to: outside, atomically: true, encoding: .utf8)
+            let place = URL(filePath: folder.path)
+            let handle = try DirectoryHandle(path: folder.path)
+            symlink(outside.path(), place.appending(path: "link").path())
+            #expect(try handle.read("link", limit: 100) == nil)
+            let settings = place.appending(path: "config.json")
+            try FileManager.default.moveItem(at: settings, to: root.appending(path: "elsewhere"))
+            symlink(root.appending(path: "elsewhere").path(), settings.path())
+            #expect((try? folder.config()) == nil)
+            let draft = place.appending(path: ".file.orc-\(getpid())")
+            symlink(outside.path(), draft.path())
+            #expect(throws: PlanError.self) { try handle.write(Array("new".utf8), to: "file", mode: 0o600) }
+            #expect(try String(contentsOf: outside, encoding: .utf8) == "precious")
+        }
+    }
+
     @Test func `names that are not UTF-8 are removed too`() async throws {
         try await withServers { root, folder in
             try create(folder, ServerFolder.Contents(config: try config(), files: [], owner: owner))

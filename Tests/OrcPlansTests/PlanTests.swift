@@ -252,6 +252,11 @@ import Testing
         #expect(SecretRedactor(environment: [:]).masked(content, named: "server.cfg") == content)
     }
 
+    @Test func `of two secrets the longer one is hidden first`() {
+        let secrets = SecretRedactor(environment: ["A_PASSWORD": "abcd", "B_PASSWORD": "abcd efgh"])
+        #expect(secrets.hidden(in: "x abcd efgh, abcd") == "x ***, ***")
+    }
+
     @Test func `a secret is hidden also as JSON writes it`() {
         let secrets = SecretRedactor(environment: ["PASSWORD": .string("hun\"ter22")])
         #expect(secrets.hidden(in: #"{"p": "hun\"ter22"} hun"ter22"#) == #"{"p": "***"} ***"#)

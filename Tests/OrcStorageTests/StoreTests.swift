@@ -13,6 +13,34 @@ import Testing
         try await Testbed.withFolder { folder in try body(folder.appending(path: "orc.db").path()) }
     }
 
+    @Test func `the newest runs of the agent are known, the oldest are forgotten`() async throws {
+        try await withPath { path in
+            let store = try StateStore(path: path)
+            var known: Set<String> = []
+            for number in 0..<18 {
+                known = try store.begin(instance: "run \(number)", at: Date(timeIntervalSince1970: Double(number)))
+            }
+            #expect(known == Set((1..<17).map { "run \($0)" }))
+        }
+    }
+
+    @Test func `a file with one damaged page is refused at once`() async throws {
+        try await withPath { path in
+            do {
+                let store = try StateStore(path: path)
+                for number in 0..<300 { try store.set(.desired(.running), for: ServerID(uid: "valheim.s\(number)")!) }
+                store.finish()
+            }
+            let size = try FileManager.default.attributesOfItem(atPath: path)[.size] as? Int ?? 0
+            let file = open(path, O_WRONLY)
+            let noise = [UInt8](repeating: 7, count: 2048)
+            pwrite(file, noise, noise.count, off_t(size - 4096))
+            close(file)
+            let error = #expect(throws: StorageError.self) { try StateStore(path: path) }
+            guard case .damaged? = error else { return #expect(Bool(false), "\(error as Any)") }
+        }
+    }
+
     @Test func `what was written is there after the store is opened again`() async throws {
         try await withPath { path in
             do {
