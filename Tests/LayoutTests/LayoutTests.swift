@@ -92,7 +92,7 @@ import Testing
     @Test func `a file bears the name of its main type, and no type that of a target`() throws {
         for source in try Self.sources() {
             let type = source.name.prefix { $0 != "+" }
-            let declarations = source.lines.compactMap { line in
+            let declarations = source.lines.filter { $0.first?.isLetter == true }.compactMap { line in
                 line.firstMatch(
                     of: /^(?:[a-z@][A-Za-z]* )*(?:struct|class|enum|actor|protocol|extension) ([A-Za-z0-9.]+)/)
             }.map { String($0.1) }

@@ -8,7 +8,7 @@ package enum Testbed {
     package static func engine() throws -> DockerClient { DockerClient(.unix(path: try engineSocket())) }
 
     package static func engineSocket() throws -> String {
-        guard let path = ProcessInfo.processInfo.environment["TESTBED_ENGINE"] else {
+        guard let path = ProcessInfo.processInfo.environment["TESTBED_ENGINE"], !path.isEmpty else {
             throw Missing("TESTBED_ENGINE, a Docker engine's socket: run scripts/test")
         }
         return path
@@ -129,5 +129,10 @@ extension Trait where Self == ConditionTrait {
     /// Skips the test where PEON's war plans and recordings are missing.
     package static var needsCorpus: Self {
         .enabled(if: Testbed.hasCorpus, "needs PEON's war plans and recordings: set TESTBED_CORPUS to their folder")
+    }
+
+    /// Skips the test where there is no Docker engine of the tests' own.
+    package static var needsEngine: Self {
+        .enabled(if: (try? Testbed.engineSocket()) != nil, "needs an engine of its own: run scripts/test")
     }
 }
