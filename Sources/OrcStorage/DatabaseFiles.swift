@@ -3,11 +3,11 @@ import Glibc
 /// The files of an open database, to notice that they were taken away or written over.
 ///
 /// SQLite compares the number of the main file alone, and only for some journals (sqlite.org/howtocorrupt.html, 4).
-struct DatabaseFiles: Sendable {
+package struct DatabaseFiles: Sendable {
     enum Change: Sendable {
         /// A file is gone, or another one has its name: what is written goes nowhere.
         case moved
-        /// The main file is shorter than it was: pages are missing.
+        /// The main file or the log is shorter than it was: pages are missing. SQLite itself shortens neither here.
         case truncated
         /// The main file was written, by SQLite or by somebody else.
         case written
@@ -30,6 +30,8 @@ struct DatabaseFiles: Sendable {
             nanoseconds = status.st_mtim.tv_nsec
         }
 
+        /// The same for the same file for as long as it is there.
+        var name: String { "\(device):\(number)" }
         func isSameFile(as other: Identity?) -> Bool { device == other?.device && number == other?.number }
         func isUnchanged(since other: Identity) -> Bool {
             size == other.size && seconds == other.seconds && nanoseconds == other.nanoseconds
@@ -50,14 +52,46 @@ struct DatabaseFiles: Sendable {
         for suffix in Self.suffixes { known[suffix] = Identity(path + suffix) }
     }
 
+    /// Whether the log has been written since ``remember()``.
+    var hasNews: Bool {
+        known["-wal"].map { before in Identity(path + "-wal").map { !$0.isUnchanged(since: before) } ?? true } ?? true
+    }
+
+    /// Writes down which files these are, so that another program can tell that it opens the same ones.
+    func announce() {
+        let text = Self.suffixes.map { known[$0]?.name ?? "-" }.joined(separator: " ")
+        let file = unsafe open(Self.announcement(path), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard file >= 0 else { return }
+        unsafe _ = write(file, text, text.utf8.count)  // where it cannot be written, nobody can tell
+        close(file)
+    }
+
+    /// Whether the files are those that the agent announced; one that is not there yet, or was never announced, is.
+    package static func areAnnounced(_ path: String) -> Bool {
+        let file = unsafe open(announcement(path), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+        guard file >= 0 else { return true }
+        defer { close(file) }
+        var buffer = [UInt8](repeating: 0, count: 256)
+        let count = unsafe read(file, &buffer, buffer.count)
+        let names = String(decoding: buffer.prefix(max(count, 0)), as: UTF8.self).split(separator: " ")
+        guard names.count == suffixes.count else { return true }
+        return zip(suffixes, names).allSatisfy { $1 == "-" || Identity(path + $0)?.name == String($1) }
+    }
+
+    private static func announcement(_ path: String) -> String { "\(path).open" }
+
     /// Returns what was done to them since ``remember()``; nil where nothing was.
     func change() -> Change? {
         for suffix in Self.suffixes {
             guard let before = known[suffix] else { continue }
             if !before.isSameFile(as: Identity(path + suffix)) { return .moved }
         }
+        for suffix in ["", "-wal"] {
+            if let before = known[suffix], let now = Identity(path + suffix), now.size < before.size {
+                return .truncated
+            }
+        }
         guard let before = known[""], let now = Identity(path) else { return nil }
-        if now.size < before.size { return .truncated }
         return now.isUnchanged(since: before) ? nil : .written
     }
 }

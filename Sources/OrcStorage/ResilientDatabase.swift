@@ -24,10 +24,8 @@ final class ResilientDatabase: Sendable {
         var unwrittenBytes = 0
         /// As they were at the last look.
         var files: DatabaseFiles
-        /// Looks so far.
-        var looks = 0
-        /// Where files were put that had taken the place of the database's own.
-        var replaced: String?
+        /// Files that were put aside as they had taken the place of the database's own; nil where none were.
+        var replaced: [String]?
     }
 
     private struct Write {
@@ -39,8 +37,6 @@ final class ResilientDatabase: Sendable {
     private static let mostUnwritten = 8 << 20
     /// Milliseconds that another process's lock is waited for: whoever waits here holds up commands.
     private static let patience = 40
-    /// Looks, of which there is one in some seconds, from one checkpoint to the next.
-    private static let looksACheckpoint = 12
     /// Whoever writes a single thing on the disk, and says so, can wait.
     private static let longPatience = 5000
 
@@ -65,7 +61,9 @@ final class ResilientDatabase: Sendable {
             state = Mutex(State(memory: memory, failure: error, files: DatabaseFiles(path)))
             return
         }
-        state = Mutex(State(disk: disk, files: DatabaseFiles(path)))
+        let files = DatabaseFiles(path)
+        if !needsDisk { files.announce() }
+        state = Mutex(State(disk: disk, files: files))
         reserve.keep()
     }
 
@@ -131,9 +129,11 @@ final class ResilientDatabase: Sendable {
     private func look(at disk: SQLiteDatabase, _ state: inout State) throws(StorageError) {
         reserve.keep()
         if state.files.change() != nil, try isDamaged() { return try writeAnew(disk, &state) }
-        state.looks += 1
-        if state.looks.isMultiple(of: Self.looksACheckpoint) { try disk.checkpoint() }
+        guard state.files.hasNews else { return }
+        // What stands in the log alone is lost with it.
+        try disk.checkpoint()
         state.files.remember()
+        if !needsDisk { state.files.announce() }
     }
 
     private func isDamaged() throws(StorageError) -> Bool {
@@ -144,13 +144,19 @@ final class ResilientDatabase: Sendable {
     }
 
     private func writeAnew(_ disk: SQLiteDatabase, _ state: inout State) throws(StorageError) {
-        state.replaced = try disk.writeAnew(to: path, migrations: migrations)
+        do throws(StorageError) {
+            state.replaced = try disk.writeAnew(to: path, migrations: migrations)
+        } catch {
+            guard case .truncated? = state.files.change() else { throw error }
+            state.replaced = SQLiteDatabase.dropLog(of: path)
+        }
         state.disk = try Self.open(path, migrations, patience: Self.patience)
         state.files = DatabaseFiles(path)
+        if !needsDisk { state.files.announce() }
     }
 
-    /// Where files were put that had taken the place of this one's, the last time; told once.
-    func takeReplaced() -> String? {
+    /// Files that were put aside as the database was written anew, told once; nil where it was not.
+    func takeReplaced() -> [String]? {
         state.withLock { state in
             defer { state.replaced = nil }
             return state.replaced

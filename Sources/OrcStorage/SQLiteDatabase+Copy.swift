@@ -26,8 +26,8 @@ extension SQLiteDatabase {
     ///
     /// `migrations`: for a file whose tables are copied one by one, as they cannot be copied as a whole.
     ///
-    /// - Returns: where the earlier file was put.
-    func writeAnew(to path: String, migrations: [String]) throws(StorageError) -> String {
+    /// - Returns: the names of the files that were put aside.
+    func writeAnew(to path: String, migrations: [String]) throws(StorageError) -> [String] {
         let new = "\(path).new"
         for suffix in DatabaseFiles.suffixes + ["-journal"] { unsafe unlink(new + suffix) }
         let file = unsafe open(new, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
@@ -40,9 +40,17 @@ extension SQLiteDatabase {
             try copy.checkpoint()
         }
         let aside = "\(path).replaced-\(time(nil))"
-        for suffix in DatabaseFiles.suffixes { unsafe rename(path + suffix, aside + suffix) }
+        let kept = DatabaseFiles.suffixes.filter { unsafe rename(path + $0, aside + $0) == 0 }
         for suffix in DatabaseFiles.suffixes { unsafe rename(new + suffix, path + suffix) }
-        return aside
+        return kept.map { aside + $0 }
+    }
+
+    /// Puts the log of a database aside that cannot be read any more: the main file is as it was at the last checkpoint.
+    ///
+    /// - Returns: the names of the files that were put aside.
+    static func dropLog(of path: String) -> [String] {
+        let aside = "\(path).replaced-\(time(nil))"
+        return ["-wal", "-shm"].filter { unsafe rename(path + $0, aside + $0) == 0 }.map { aside + $0 }
     }
 
     /// Brings what stands in the write-ahead log into the main file, as far as nobody reads it just now.

@@ -73,8 +73,8 @@ package final class StateStore: Sendable {
         if let aside { try? database.salvage(from: aside) }
     }
 
-    /// Where files were put that had taken the place of the database's own while it was open; told once.
-    package func takeReplaced() -> String? { database.takeReplaced() }
+    /// Files that were put aside as the database was written anew while it was open, told once; nil where it was not.
+    package func takeReplaced() -> [String]? { database.takeReplaced() }
 
     /// To be called at the end of the program.
     package func finish() { database.finish() }

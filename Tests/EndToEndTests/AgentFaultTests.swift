@@ -35,8 +35,13 @@ extension EndToEnd {
                 try await probe.state(of: server, "running", after: back, limit: .seconds(10))
                 let heard = try await probe.send(.console, server.sid, ["command": "hello"])
                 #expect(heard.status == .ok)
-                let logs = try await probe.send(.logs, server.sid, ["tail": 5])
-                #expect(logs.data["lines"]?.array?.contains("heard hello") == true)
+                try await within(.seconds(5), "the echo") {
+                    while try await probe.send(.logs, server.sid, ["tail": 5]).data["lines"]?.array?
+                        .contains("heard hello") != true
+                    {
+                        try await Task.sleep(for: .milliseconds(50))
+                    }
+                }
                 #expect(try await startedAt() == before)
                 #expect(probe.events(of: server, after: back).isEmpty)
                 #expect(probe.states(of: server, after: back) == ["running"])

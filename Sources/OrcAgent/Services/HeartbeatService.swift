@@ -48,8 +48,8 @@ struct HeartbeatService: Service {
         if let kept = store.takeReplaced() {
             logger.error(
                 "the database's files were taken away or written over: it is written anew",
-                metadata: ["kept": "\(kept)"])
-            fleet.announce(.storeDamaged, data: ["kept": .string(kept)])
+                metadata: ["kept": "\(kept.joined(separator: " "))"])
+            fleet.announce(.storeDamaged, data: ["kept": .string(kept.joined(separator: " "))])
         }
         let failure = store.failure
         defer { told = failure?.word }

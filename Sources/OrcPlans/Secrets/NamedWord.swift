@@ -5,6 +5,12 @@ struct NamedWord {
     let value: Substring
     /// Whether a value is given to it.
     let isAssigned: Bool
+    /// Whether by an equals sign.
+    let isEquated: Bool
+    /// Whether it is the first of two texts that a function takes: `define("DB_PASSWORD", "…")`.
+    let isArgument: Bool
+    /// Whether it is an option by which one logs in, to a user and his password.
+    let isLogin: Bool
     /// Whether it is an element of XML: `<ServerPass>`.
     let isElement: Bool
     /// Whether it is the value of a `name`, a `key` or an `id`.
@@ -24,9 +30,9 @@ struct NamedWord {
     private static let introducers: Set<String> = ["name", "key", "id", "setting", "property"]
     private static let setters: Set<String> = [
         "set", "seta", "sets", "setu", "setr", "export", "let", "cvar", "define", "exec", "bind", "alias", "say",
-        "rcon",
+        "rcon", "machine", "default",
     ]
-    private static let logins: Set<String> = ["login", "register", "auth", "identify"]
+    private static let logins: Set<String> = ["login", "register", "auth", "identify", "enablecheats", "adminlogin"]
 
     /// The words of `line`, in order.
     static func all(in line: Substring) -> [NamedWord] {
@@ -58,16 +64,26 @@ struct NamedWord {
         let isIntroducer = Self.introducers.contains(text.lowercased())
         let isGiven = Self.isGiven(text, in: line)
         self.text = String(text)
-        self.isEntry = isEntry
+        // The name of an element may say whose its `value` is: `<serverPassword value="…"/>`.
+        self.isEntry = isEntry || before == "<" && after.first?.isWhitespace == true && hasValue
         isElement = Self.isTag(text, in: line) && !isIntroducer
         isAssigned = isGiven || isElement
+        isEquated = after.first { !"\"' \t]".contains($0) } == "="
+        let isQuoted = before == after.first && (before == "\"" || before == "'")
+        let second = after.dropFirst().drop(while: \.isWhitespace)
+        let isFollowed =
+            second.first == "," && second.dropFirst().first { !$0.isWhitespace }.map { "\"'".contains($0) } ?? false
+        let isFirst = line[..<text.startIndex].dropLast().last { !$0.isWhitespace } == "("
+        isArgument = isQuoted && isFollowed && isFirst && SecretNames.isSecret(self.text)
         isVariable = before == "$"
         isOption = before == "+" || text.first == "-" && before.map { $0.isWhitespace || "\"'".contains($0) } ?? true
         introducesPair = isGiven && isIntroducer && hasValue
         let closing = after.drop { $0 == "\"" || $0 == "'" }
         endsStartTag = isEntry && closing.first == ">"
         var value = closing.drop { $0.isWhitespace || $0 == "]" }
+        isLogin = isOption && Self.logins.contains(self.text.drop { $0 == "-" }.lowercased())
         if isAssigned || endsStartTag { value = value.drop { "=:>".contains($0) }.drop(while: \.isWhitespace) }
+        if isArgument || isOption && !isAssigned { value = value.drop { $0 == "," || $0.isWhitespace } }
         self.value = value
         self.isIntroducer = isIntroducer
         isCommand =
@@ -78,9 +94,10 @@ struct NamedWord {
     /// By the way of consoles: the words stand behind one another.
     private static func takesSecret(_ name: String, _ value: Substring, _ place: Place) -> Bool {
         let isSet = place.number == 2 && setters.contains(place.first)
+        if ["machine", "default"].contains(place.first), SecretNames.isPassword(name) { return !value.isEmpty }
         guard place.number == 1 || place.number == 2 else { return false }
         if logins.contains(name.lowercased()) {
-            return (place.number == 1 || place.first == "rcon") && !value.isEmpty
+            return (place.number == 1 || ["rcon", "authme"].contains(place.first)) && !value.isEmpty
                 && value.split(separator: " ").count <= 3
         }
         guard SecretNames.isSecret(name) else { return false }

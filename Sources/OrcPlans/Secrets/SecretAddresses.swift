@@ -1,14 +1,19 @@
 /// Addresses that let in whoever knows them.
 enum SecretAddresses {
     /// What is secret follows these; whoever has the address of a webhook can write in its place.
-    private static let hooks = ["/webhooks/", "/webhook/", "hooks.slack.com/services/", "api.telegram.org/bot"]
+    private static let hooks = [
+        "/webhooks/", "/webhook/", "hooks.slack.com/services/", "hooks.slack.com/workflows/",
+        "hooks.slack.com/triggers/",
+        "api.telegram.org/bot", "webhook.office.com/", "/bot/v2/hook/",
+    ]
 
     /// `line` without the users' parts of its addresses, and without what follows a webhook's.
     static func masked(_ line: String) -> String {
-        guard line.contains("://") else { return self.hook(line[...]) }
+        let line = connection(line)
+        guard line.contains("//") else { return self.hook(line[...]) }
         var masked = ""
         var rest = line[...]
-        while let scheme = rest.firstRange(of: "://") {
+        while let scheme = rest.firstRange(of: "//") {
             masked += rest[..<scheme.upperBound]
             rest = rest[scheme.upperBound...]
             let address = rest.prefix { !$0.isWhitespace && !"\"'<>`".contains($0) }
@@ -16,6 +21,16 @@ enum SecretAddresses {
             rest = rest[address.endIndex...]
         }
         return masked + rest
+    }
+
+    /// `user:password@tcp(host)`, as drivers of databases have it.
+    private static func connection(_ line: String) -> String {
+        for marker in ["@tcp(", "@unix("] {
+            guard let range = line.firstRange(of: marker), let colon = line[..<range.lowerBound].lastIndex(of: ":")
+            else { continue }
+            return line[...colon] + SecretRedactor.mask + line[range.lowerBound...]
+        }
+        return line
     }
 
     private static func address(_ address: Substring) -> String {

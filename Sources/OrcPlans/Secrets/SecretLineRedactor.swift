@@ -87,14 +87,21 @@ struct SecretLineRedactor {
             return String(line)
         }
         if Self.isOpening(value) {
+            if word.isOption, !word.isAssigned {
+                rest = .oneLine
+                return String(line)
+            }
             guard word.isAssigned, word.text.lowercased() != "rcon" else { return nil }
             let open = Self.openedBrackets(in: value)
+            // Below `Name=` other settings stand, below `name:` its value.
+            guard open > 0 || !word.isEquated || !value.isEmpty else { return nil }
             rest = open > 0 ? .brackets(open) : .indented(by: indent, isEmpty: true)
             return String(line)
         }
         let quotes = value.prefix(value.count - start.count)
         let isLong = quotes.count == 3 && start.firstRange(of: quotes) == nil
         if start.isEmpty, !isLong || Self.isNothing(value) { return nil }
+        if word.text.lowercased() == "rcon", start.first == "{" { return nil }
         if ["[]", "{}", "[],", "{},"].contains(value.filter({ !$0.isWhitespace })) { return nil }
         if !isLong, Self.isFlag(value) { return nil }
         let open = Self.openedBrackets(in: value)
@@ -115,7 +122,8 @@ struct SecretLineRedactor {
         if text == "[" || text == "{" || text == "(" { return true }
         if first == ">" || first == "|" { return text.dropFirst().allSatisfy { "+-0123456789".contains($0) } }
         guard first == "&" || first == "!" else { return false }
-        return text.dropFirst().allSatisfy { $0.isLetter || $0.isNumber || "!_-:/".contains($0) }
+        let isOneWord = value.split(whereSeparator: \.isWhitespace).count == 1
+        return isOneWord && text.dropFirst().allSatisfy { $0.isLetter || $0.isNumber || "!_-:/".contains($0) }
     }
 
     /// An empty text.
@@ -126,7 +134,7 @@ struct SecretLineRedactor {
         let isQuoted = value.first == "\"" || value.first == "'"
         let inner = isQuoted ? value.dropFirst() : value
         let word = inner.prefix { $0.isLetter || $0.isNumber }
-        guard SecretNames.isFlag(word) else { return false }
+        guard SecretNames.isFlag(word), !word.isEmpty || isQuoted else { return false }
         var after = inner[word.endIndex...]
         if isQuoted {
             guard after.first == value.first else { return false }
@@ -149,9 +157,10 @@ struct SecretLineRedactor {
             }
             return !word.introducesPair && (SecretNames.isSecret(word.text) || word.text.lowercased() == "rcon")
         }
+        if word.isArgument { return true }
         if word.isEntry { return isEntryOpen && word.endsStartTag }
         if word.isVariable { return false }
-        if word.isOption { return SecretNames.isSecret(word.text) }
+        if word.isOption { return SecretNames.isSecret(word.text) || word.isLogin }
         return word.isCommand
     }
 

@@ -7,7 +7,8 @@ package enum SecretNames {
             return false
         }
         let joined = Substring(words.joined())
-        return words.contains(where: isSure) || isSure(joined) || isBrief(last) || isBrief(joined)
+        return words.contains(where: isSure) || isSure(joined) || words.count == 1 && isBrief(first)
+            || isBrief(last, behind: words.dropLast().last)
     }
 
     /// True for a word of plain language, which may stand in a sentence.
@@ -39,17 +40,28 @@ package enum SecretNames {
     /// Whether no honest word has it in it.
     private static func isSure(_ word: Substring) -> Bool { sure.contains { word.contains($0) } }
 
+    /// Whether the last word of a name is one of the brief ones, and the one before it does not say otherwise.
+    private static func isBrief(_ word: Substring, behind before: Substring?) -> Bool {
+        guard isBrief(word) else { return false }
+        guard let before, brief.contains(String(word)) else { return true }
+        if ["pass", "pw", "pwd"].contains(word) { return !passes.contains(before) }
+        return owners.contains(before) && !(word == "key" && players.contains(before))
+    }
+
     /// Whether it is one of the brief words, alone or behind whose it is.
     private static func isBrief(_ word: Substring) -> Bool {
         let word = word.last?.isNumber == true ? word.prefix { !$0.isNumber } : word
         return brief.contains { ending in
-            word.hasSuffix(ending) && (word.count == ending.count || owners.contains(word.dropLast(ending.count)))
+            guard word.hasSuffix(ending) else { return false }
+            let owner = word.dropLast(ending.count)
+            return owner.isEmpty || owners.contains(owner) && !(ending == "key" && players.contains(owner))
         }
     }
 
     private static let sure = [
         "password", "passwd", "passphrase", "secret", "token", "gslt", "steamaccount", "apikey", "credential",
-        "authorization", "webhook", "passwort", "kennwort", "motdepasse", "wachtwoord", "contrasena", "contraseña",
+        "authorization", "webhook", "passcode", "accesscode", "databaseinfo", "passwort", "kennwort", "motdepasse",
+        "wachtwoord", "contrasena", "contraseña",
         "senha", "passord", "lösenord", "haslo", "hasło", "пароль",
     ]
     private static let passwords: Set<String> = [
@@ -68,14 +80,20 @@ package enum SecretNames {
         "encryption", "ssh", "require", "mysql", "sql", "postgres", "pg", "redis", "mongo", "ftp", "sftp", "mail",
         "smtp",
         "imap", "pop", "ldap", "proxy", "http", "https", "socks", "irc", "discord", "service", "cluster", "samba",
-        "smb",
+        "smb", "privateclient", "priv", "ref", "mod", "vip", "guest", "tv", "team", "owner", "match",
     ]
+    /// What has keys on a keyboard, or of a map.
+    private static let players: Set<Substring> = ["game", "player", "world", "user", "console", "team", "map", "join"]
+    /// Of what there are passes that nobody keeps secret.
+    private static let passes: Set<Substring> = ["season", "battle", "render", "boarding", "high", "low", "band"]
     /// First words of names that count something.
     private static let amounts: Set<Substring> = ["max", "min", "num", "total"]
     /// Last words of names that say something about a secret.
     private static let neutral: Set<Substring> = [
         "length", "count", "size", "limit", "enabled", "required", "mode", "policy", "attempts", "timeout", "minutes",
-        "seconds", "expiry", "prompt", "room",
+        "seconds", "expiry", "prompt", "room", "message", "username", "events", "chance",
     ]
-    private static let flags: Set<String> = ["", "true", "false", "yes", "no", "on", "off", "null", "none", "0", "1"]
+    private static let flags: Set<String> = [
+        "", "true", "false", "yes", "no", "on", "off", "null", "none", "0", "1", "enabled", "disabled",
+    ]
 }

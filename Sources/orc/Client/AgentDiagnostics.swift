@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Glibc
 import OrcAgent
 import OrcBridge
 import OrcContract
@@ -177,6 +178,10 @@ struct AgentDiagnostics {
     private func bridge() throws -> [Finding] {
         guard let settings = try wiring.settings.bridge() else { return [] }
         let place = "\(settings.address):\(settings.port)"
+        let files: [String] = settings.certificate.map { [$0.chain, $0.key] } ?? []
+        if let file = files.first(where: { path in access(path, R_OK) != 0 }) {
+            return [.bad("\(file) cannot be read", remedy: "mend ORC_HTTP_CERT and ORC_HTTP_KEY, or the file's rights")]
+        }
         let isThere =
             settings.certificate == nil
             ? TCPPort.answer(settings.address, settings.port, to: "GET /healthz HTTP/1.0\r\n\r\n")?

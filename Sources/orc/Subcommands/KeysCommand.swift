@@ -119,7 +119,10 @@ enum KeyStore {
     static func open(_ settings: Settings) throws -> StateStore {
         let root = try settings.root()
         // An agent whose database was taken away writes it anew within seconds; what is written into another is lost.
-        for _ in 0..<100 where access("\(root)/orc/orc.db", F_OK) != 0 && RootLock.isHeld(path: "\(root)/orc/lock") {
+        let path = "\(root)/orc/orc.db"
+        for _ in 0..<150 {
+            let isRight = access(path, F_OK) == 0 && DatabaseFiles.areAnnounced(path)
+            if isRight || !RootLock.isHeld(path: "\(root)/orc/lock") { break }
             usleep(100_000)
         }
         try DataDirectory.prepareOwn(root)
