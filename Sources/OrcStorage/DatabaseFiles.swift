@@ -33,14 +33,13 @@ package struct DatabaseFiles: Sendable {
         /// The same for the same file for as long as it is there.
         var name: String { "\(device):\(number)" }
         func isSameFile(as other: Identity?) -> Bool { device == other?.device && number == other?.number }
-        func isUnchanged(since other: Identity) -> Bool {
-            size == other.size && seconds == other.seconds && nanoseconds == other.nanoseconds
-        }
     }
 
     static let suffixes = ["", "-wal", "-shm"]
     private let path: String
     private var known: [String: Identity] = [:]
+    /// The text of the last announcement.
+    private var announced: String?
 
     init(_ path: String) {
         self.path = path
@@ -53,13 +52,13 @@ package struct DatabaseFiles: Sendable {
     }
 
     /// Whether the log has been written since ``remember()``.
-    var hasNews: Bool {
-        known["-wal"].map { before in Identity(path + "-wal").map { !$0.isUnchanged(since: before) } ?? true } ?? true
-    }
+    var hasNews: Bool { Identity(path + "-wal") != known["-wal"] }
 
-    /// Writes down which files these are, so that another program can tell that it opens the same ones.
-    func announce() {
+    /// Writes down which files these are, where that has changed, so that another program can tell that it opens the same ones.
+    mutating func announce() {
         let text = Self.suffixes.map { known[$0]?.name ?? "-" }.joined(separator: " ")
+        guard text != announced else { return }
+        announced = text
         let file = unsafe open(Self.announcement(path), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard file >= 0 else { return }
         unsafe _ = write(file, text, text.utf8.count)  // where it cannot be written, nobody can tell
@@ -91,7 +90,6 @@ package struct DatabaseFiles: Sendable {
                 return .truncated
             }
         }
-        guard let before = known[""], let now = Identity(path) else { return nil }
-        return now.isUnchanged(since: before) ? nil : .written
+        return Identity(path) == known[""] ? nil : .written
     }
 }

@@ -61,7 +61,7 @@ final class ResilientDatabase: Sendable {
             state = Mutex(State(memory: memory, failure: error, files: DatabaseFiles(path)))
             return
         }
-        let files = DatabaseFiles(path)
+        var files = DatabaseFiles(path)
         if !needsDisk { files.announce() }
         state = Mutex(State(disk: disk, files: files))
         reserve.keep()
@@ -82,8 +82,7 @@ final class ResilientDatabase: Sendable {
     {
         let database = try SQLiteDatabase(path: path, patience: patience)
         // Damage further inside would show only later, in the middle of something.
-        let check = try database.run("PRAGMA quick_check(1)").first?.first?.text
-        guard check == "ok" else { throw .damaged(check ?? "no answer") }
+        try database.requireSound()
         try database.migrate(migrations)
         return database
     }
@@ -115,7 +114,8 @@ final class ResilientDatabase: Sendable {
         guard let disk = state.disk else { return true }
         do throws(StorageError) {
             switch state.files.change() {
-            case nil, .written?: try look(at: disk, &state)
+            case nil: try look(at: disk, &state)
+            case .written?: if try isDamaged() { try writeAnew(disk, &state) } else { try look(at: disk, &state) }
             case .moved?, .truncated?: try writeAnew(disk, &state)
             }
             state.failure = nil
@@ -125,19 +125,21 @@ final class ResilientDatabase: Sendable {
         return state.failure == nil
     }
 
-    /// Looks at a file that was written since the last look; now and then brings it up to date.
+    /// Brings the main file up to date where the log was written since the last look.
     private func look(at disk: SQLiteDatabase, _ state: inout State) throws(StorageError) {
         reserve.keep()
-        if state.files.change() != nil, try isDamaged() { return try writeAnew(disk, &state) }
-        guard state.files.hasNews else { return }
-        // What stands in the log alone is lost with it.
-        try disk.checkpoint()
+        // Data that is in the log alone is lost with the log.
+        if state.files.hasNews { try disk.checkpoint() }
         state.files.remember()
         if !needsDisk { state.files.announce() }
     }
 
     private func isDamaged() throws(StorageError) -> Bool {
-        do throws(StorageError) { return try SQLiteDatabase.complaint(about: path) != nil } catch {
+        do throws(StorageError) {
+            // As another program would see it: this one's own pages may be older.
+            try SQLiteDatabase(path: path, patience: 0).requireSound()
+            return false
+        } catch {
             guard case .damaged = error else { throw error }
             return true
         }

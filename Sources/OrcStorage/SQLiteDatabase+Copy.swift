@@ -39,26 +39,28 @@ extension SQLiteDatabase {
             try copy.copy(from: self)
             try copy.checkpoint()
         }
-        let aside = "\(path).replaced-\(time(nil))"
-        let kept = DatabaseFiles.suffixes.filter { unsafe rename(path + $0, aside + $0) == 0 }
+        let kept = Self.putAside(path, DatabaseFiles.suffixes)
         for suffix in DatabaseFiles.suffixes { unsafe rename(new + suffix, path + suffix) }
-        return kept.map { aside + $0 }
+        return kept
     }
 
     /// Puts the log of a database aside that cannot be read any more: the main file is as it was at the last checkpoint.
     ///
     /// - Returns: the names of the files that were put aside.
-    static func dropLog(of path: String) -> [String] {
+    static func dropLog(of path: String) -> [String] { putAside(path, ["-wal", "-shm"]) }
+
+    /// Returns the new names of those files that were there.
+    private static func putAside(_ path: String, _ suffixes: [String]) -> [String] {
         let aside = "\(path).replaced-\(time(nil))"
-        return ["-wal", "-shm"].filter { unsafe rename(path + $0, aside + $0) == 0 }.map { aside + $0 }
+        return suffixes.filter { unsafe rename(path + $0, aside + $0) == 0 }.map { aside + $0 }
     }
 
     /// Brings what stands in the write-ahead log into the main file, as far as nobody reads it just now.
     func checkpoint() throws(StorageError) { try run("PRAGMA wal_checkpoint(PASSIVE)") }
 
-    /// Returns nil where all of it can be read; looks at the files as another program would.
-    static func complaint(about path: String) throws(StorageError) -> String? {
-        let answer = try SQLiteDatabase(path: path, patience: 0).run("PRAGMA quick_check(1)").first?.first?.text
-        return answer == "ok" ? nil : answer ?? "no answer"
+    /// - Throws: ``StorageError/damaged(_:)`` where not all of it can be read.
+    func requireSound() throws(StorageError) {
+        let answer = try run("PRAGMA quick_check(1)").first?.first?.text
+        guard answer == "ok" else { throw .damaged(answer ?? "no answer") }
     }
 }

@@ -177,7 +177,7 @@ struct ActionRunner: Sendable {
     /// Why a command is not even begun; nil where it is.
     func refusal(of command: Command) -> ActionError? {
         if ending.hasBegun { return ActionError(.interrupted, "the agent is stopping") }
-        // What held the database may have let go meanwhile.
+        // The lock of another process may be gone meanwhile.
         if command.isKeptForLater, store.failure != nil, !store.flush(), let failure = store.failure {
             return ActionError(failure)
         }

@@ -72,7 +72,7 @@ struct ServerJob: Sendable {
     /// Whether it ends the server, in one way or another.
     var supersedes: Bool { verb?.spec.effect == .supersedes }
 
-    /// What one that ends the server breaks off: it would only bring up what is to go down.
+    /// Actions that a job which ends the server interrupts: they would bring up a server that is to go down.
     private static let interruptible: Set<ServerAction> = [.create, .start, .restart, .pause, .unpause]
 
     /// Whether this one, coming after `earlier`, takes its place; what the agent does unasked waits for its turn.

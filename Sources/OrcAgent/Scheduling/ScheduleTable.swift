@@ -44,7 +44,7 @@ final class ScheduleTable: Sendable {
         func isLater(than other: Queued) -> Bool { (start, id) > (other.start, other.id) }
     }
 
-    /// What is to come of a server's schedules, as it was read at one moment.
+    /// A server's next start and stop, as read at one moment.
     struct Reading: Sendable {
         var number = 0
         var outlook = Outlook()

@@ -60,12 +60,12 @@ struct ServerRecord: Sendable {
         let lostAt: Date?
     }
 
-    /// What its schedules have before it, as ``ServerRegistry`` was told last.
+    /// Its next start and stop, as ``ServerRegistry`` was told last.
     var upcoming = ScheduleTable.Reading()
     /// The number of the reading of its schedules that stands on the bus.
     var publishedSchedules = 0
 
-    /// What the last changes call for; taken by ``ServerRegistry``.
+    /// Follow-up work of the last changes; taken by ``ServerRegistry``.
     var effects: [ServerEffect] = []
 
     // What has been said.

@@ -17,7 +17,7 @@ final class CloseOnErrorHandler: ChannelDuplexHandler {
     /// Whether the last request has been read to its end.
     private var isWhole = true
     private var isAnswering = false
-    /// What is wrong with what came last, until it is answered.
+    /// The fault of the last input, until it is refused.
     private var fault: String?
     /// Whether nothing is taken any more.
     private var isOver = false
