@@ -37,8 +37,10 @@ let package = Package(
         .target(name: "OrcCore", swiftSettings: strict),
         .target(name: "OrcContract", dependencies: ["OrcCore"], swiftSettings: strict),
         .target(name: "OrcDocuments", dependencies: ["OrcCore", "OrcContract"], swiftSettings: strict),
+        .target(name: "OrcEngine", dependencies: ["OrcCore", "OrcContract"], swiftSettings: strict),
         .target(
-            name: "OrcPlans", dependencies: ["OrcCore", "OrcContract", "CKernel", "CPCRE"], swiftSettings: strict),
+            name: "OrcPlans", dependencies: ["OrcCore", "OrcContract", "OrcEngine", "CKernel", "CPCRE"],
+            swiftSettings: strict),
         .target(
             name: "OrcMQTT",
             dependencies: [
@@ -48,10 +50,13 @@ let package = Package(
         .target(
             name: "OrcDocker",
             dependencies: [
+                "OrcCore", "OrcContract", "OrcEngine",
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "Subprocess", package: "swift-subprocess"),
             ],
             swiftSettings: strict),
         .target(
@@ -62,7 +67,7 @@ let package = Package(
         .target(
             name: "OrcAgent",
             dependencies: [
-                "OrcCore", "OrcContract", "OrcPlans", "OrcMQTT", "OrcDocker", "OrcStorage", "OrcMetrics",
+                "OrcCore", "OrcContract", "OrcPlans", "OrcMQTT", "OrcEngine", "OrcStorage", "OrcMetrics",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
@@ -131,8 +136,16 @@ let package = Package(
         .testTarget(
             name: "OrcDockerTests",
             dependencies: [
-                "OrcDocker", "Testbed", .product(name: "NIOCore", package: "swift-nio"),
+                "OrcDocker", "OrcContract", "OrcCore", "OrcEngine", "OrcMetrics", "OrcPlans", "Testbed",
+                .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "Subprocess", package: "swift-subprocess"),
+            ], swiftSettings: strict),
+        .testTarget(name: "OrcEngineTests", dependencies: ["OrcEngine", "OrcCore"], swiftSettings: strict),
+        .testTarget(
+            name: "OrcMetricsTests",
+            dependencies: [
+                "OrcMetrics", "OrcContract", "OrcCore", "Testbed",
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ], swiftSettings: strict),
         .testTarget(
@@ -141,7 +154,7 @@ let package = Package(
         .testTarget(
             name: "OrcAgentTests",
             dependencies: [
-                "OrcAgent", "OrcCore", "OrcContract", "OrcPlans", "OrcMQTT", "OrcDocker", "OrcStorage", "OrcMetrics",
+                "OrcAgent", "OrcCore", "OrcContract", "OrcPlans", "OrcMQTT", "OrcEngine", "OrcStorage", "OrcMetrics",
                 "Testbed",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Subprocess", package: "swift-subprocess"),

@@ -2,7 +2,7 @@ import FoundationEssentials
 package import Logging
 import OrcContract
 import OrcCore
-package import OrcDocker
+package import OrcEngine
 package import OrcMQTT
 import OrcMetrics
 import OrcPlans
@@ -16,7 +16,7 @@ package struct Agent: Sendable {
 
     /// `options`: of the bus; client id, session and last will are set here.
     package init(
-        _ settings: AgentSettings, bus options: MQTTConfiguration, engine: DockerClient, store: StateStore,
+        _ settings: AgentSettings, bus options: MQTTConfiguration, engine: any ContainerEngine, store: StateStore,
         logger: Logger
     )
         throws

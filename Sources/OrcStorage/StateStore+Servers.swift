@@ -46,12 +46,12 @@ extension StateStore {
 
     /// What was found out about one run of a server.
     package struct Readiness: Sendable, Equatable {
-        /// The run, by the time of its start as the engine writes it.
-        package let run: String
+        /// The run, by the time of its start.
+        package let run: Date
         /// Why it is unready; nil where it is ready.
         package let reason: String?
 
-        package init(run: String, reason: String?) {
+        package init(run: Date, reason: String?) {
             self.run = run
             self.reason = reason
         }
@@ -110,7 +110,9 @@ extension StateStore {
     }
 
     private static func readiness(_ row: [Value]) -> (ServerID, Readiness)? {
-        guard let server = row[0].text.flatMap({ ServerID(uid: $0) }), let run = row[1].text else { return nil }
+        guard let server = row[0].text.flatMap({ ServerID(uid: $0) }),
+            let run = row[1].text.flatMap({ Timestamp.date($0) })
+        else { return nil }
         return (server, Readiness(run: run, reason: row[2].text))
     }
 
@@ -171,7 +173,8 @@ extension StateStore {
     /// Does not wait for the disk: a run does not outlive the machine's own.
     package func note(_ readiness: Readiness, for server: ServerID) throws(StorageError) {
         try database.note(
-            "INSERT OR REPLACE INTO readiness VALUES (?, ?, ?)", .text(server.uid), .text(readiness.run),
+            "INSERT OR REPLACE INTO readiness VALUES (?, ?, ?)", .text(server.uid),
+            .text(Timestamp.text(readiness.run)),
             readiness.reason.map(Value.text) ?? .null)
     }
 

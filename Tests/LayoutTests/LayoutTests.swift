@@ -16,13 +16,16 @@ import Testing
         "OrcCore": ["Dispatch"],
         "OrcContract": ["OrcCore"],
         "OrcDocuments": ["OrcCore", "OrcContract"],
-        "OrcPlans": ["OrcCore", "OrcContract", "CKernel", "CPCRE"],
+        "OrcEngine": ["OrcCore", "OrcContract"],
+        "OrcPlans": ["OrcCore", "OrcContract", "OrcEngine", "CKernel", "CPCRE"],
         "OrcMQTT": ["OrcCore", "OrcContract", "CMosquitto", "Logging"],
-        "OrcDocker": ["NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL"],
+        "OrcDocker": [
+            "OrcCore", "OrcContract", "OrcEngine", "Logging", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL", "Subprocess",
+        ],
         "OrcStorage": ["OrcCore", "OrcContract", "CSQLite"],
         "OrcMetrics": ["OrcCore", "OrcContract", "Dispatch"],
         "OrcAgent": [
-            "OrcCore", "OrcContract", "OrcPlans", "OrcMQTT", "OrcDocker", "OrcStorage", "OrcMetrics", "Logging",
+            "OrcCore", "OrcContract", "OrcPlans", "OrcMQTT", "OrcEngine", "OrcStorage", "OrcMetrics", "Logging",
             "ServiceLifecycle", "Subprocess", "Dispatch",
         ],
         "OrcBridge": [

@@ -1,5 +1,6 @@
 import Foundation
 import NIOCore
+import OrcCore
 import Testing
 
 @testable import OrcDocker

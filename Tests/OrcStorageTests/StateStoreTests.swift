@@ -42,6 +42,7 @@ import Testing
     }
 
     @Test func `what was written is there after the store is opened again`() async throws {
+        let run = Date(timeIntervalSince1970: 9)
         try await withPath { path in
             do {
                 let store = try StateStore(path: path)
@@ -56,7 +57,7 @@ import Testing
                 history.times = [Date(timeIntervalSince1970: 8)]
                 history.hasGivenUp = true
                 try store.set(history, for: server)
-                try store.note(StateStore.Readiness(run: "r", reason: "start_timeout"), for: server)
+                try store.note(StateStore.Readiness(run: run, reason: "start_timeout"), for: server)
                 history.restarts = 3
                 try store.note(history, for: server)
                 for (key, second) in [("k", 50.0), ("l", 51), ("m", 52)] {
@@ -73,7 +74,7 @@ import Testing
             #expect(kept[server]?.step?.kind == .stopping && kept[server]?.step?.grace == 60)
             #expect(kept[server]?.history?.hasGivenUp == true && kept[server]?.history?.times.count == 1)
             #expect(kept[server]?.history?.restarts == 3)
-            #expect(kept[server]?.readiness == StateStore.Readiness(run: "r", reason: "start_timeout"))
+            #expect(kept[server]?.readiness == StateStore.Readiness(run: run, reason: "start_timeout"))
             #expect(try store.announced() == [server])
             #expect(try store.begin(instance: "two", at: Date(timeIntervalSince1970: 2)) == ["one"])
             let commands = try store.journal(since: Date(timeIntervalSince1970: 50))

@@ -1,7 +1,7 @@
 import FoundationEssentials
 import OrcContract
 import OrcCore
-import OrcDocker
+import OrcEngine
 import OrcPlans
 
 /// What a server prints, and what is typed into it.
@@ -20,7 +20,7 @@ extension ActionRunner {
             return Outcome(data: ["lines": [], "truncated": false, "following": .bool((seconds ?? 0) > 0)])
         }
         let all = try await engine.lastLines(
-            of: container.id, count: arguments["tail"]?.int ?? 100, since: since)
+            of: container.id, count: arguments["tail"]?.int ?? 100, since: since, deadline: 10)
         let secrets = record.secrets
         let lines = all.last(bytes: Self.mostLogBytes)
         return Outcome(data: [
@@ -43,7 +43,7 @@ extension ActionRunner {
         guard let record = fleet[server], record.isRunning, let container = record.container else {
             throw ActionError(.conflict, "\(server) does not run")
         }
-        guard container.config.isStdinOpen == true else {
+        guard container.hasConsole else {
             throw ActionError(.conflict, "the console of \(server) takes no input: its container was made without one")
         }
         try await engine.write(Array("\(text)\n".utf8), toInputOf: container.id)

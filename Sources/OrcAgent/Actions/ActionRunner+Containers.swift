@@ -2,7 +2,7 @@ import FoundationEssentials
 import Logging
 import OrcContract
 import OrcCore
-import OrcDocker
+import OrcEngine
 import OrcPlans
 import OrcStorage
 
@@ -13,11 +13,9 @@ extension ActionRunner {
         let image = try await readyImage(spec.image, server: config.server, progress: progress)
         try Task.checkCancellation()
         try ServerFolder(config.server, in: settings.servers).writeCompose(spec, isPeons: image.isPeons)
-        let creation = ContainerCreateRequest(
-            spec, imageID: image.id, isPeons: image.isPeons, memory: settings.serverMemory)
         return try await shielded {
             try await makeNetwork(spec)
-            let id = try await engine.create(creation, name: spec.name)
+            let id = try await engine.create(spec, image: image, memory: settings.serverMemory)
             await reconciler.look(at: config.server)
             return id
         }
@@ -25,11 +23,11 @@ extension ActionRunner {
 
     /// Replaces a container that is no longer as it should be; where the new one cannot be made the old one stays.
     func remake(
-        _ old: ContainerInspect, as spec: ContainerSpec, for config: ServerConfig, progress: ProgressReporter
+        _ old: Container, as spec: ContainerSpec, for config: ServerConfig, progress: ProgressReporter
     ) async throws -> String {
         let aside = "\(spec.name).replaced"
         // A replacement that was cut off has put it aside already.
-        if old.plainName != aside {
+        if old.name != aside {
             try await shielded {
                 try await removeLeftover(aside, of: config.server)
                 try await engine.rename(old.id, to: aside)
@@ -56,20 +54,22 @@ extension ActionRunner {
     private func removeLeftover(_ name: String, of server: ServerID) async throws {
         do {
             let leftover = try await engine.inspect(name)
-            guard isOurs(leftover, of: server), !leftover.state.isUp else {
+            guard isOurs(leftover, of: server), !leftover.state.phase.isUp else {
                 throw ActionError(.nameConflict, "\(name) is in the way")
             }
             try await engine.remove(leftover.id)
-        } catch DockerError.refused(status: 404, _) {}
+        } catch EngineFailure.notFound {}
     }
 
     private func makeNetwork(_ spec: ContainerSpec) async throws {
         guard try await engine.networkLabels(spec.network) == nil else { return }
         let labels = [
-            "com.docker.compose.network": "zugnet", "com.docker.compose.project": spec.network, Label.uid: spec.uid,
+            "com.docker.compose.network": "zugnet", "com.docker.compose.project": spec.network,
+            ContainerLabel.uid: spec.uid,
         ]
-        do { try await engine.createNetwork(spec.network, labels: labels) } catch let error as DockerError {
-            guard EngineErrorClassifier.hasNoAddresses(error) else { throw error }
+        do { try await engine.createNetwork(spec.network, labels: labels, subnet: nil) } catch EngineFailure
+            .addressPoolsExhausted
+        {
             try await makeSmallNetwork(spec.network, labels: labels)
         }
     }
@@ -82,7 +82,7 @@ extension ActionRunner {
             guard let subnet = settings.networkRange?.firstFree(besides: taken + Subnet.routed()) else { break }
             do {
                 return try await engine.createNetwork(name, labels: labels, subnet: subnet.description)
-            } catch let error as DockerError where EngineErrorClassifier.overlaps(error) {
+            } catch EngineFailure.subnetInUse {
                 taken.append(subnet)
             }
         }
@@ -93,15 +93,14 @@ extension ActionRunner {
     }
 
     /// The image, pulled where it is not here yet.
-    func readyImage(_ name: String, server: ServerID, progress: ProgressReporter) async throws -> ImageInspect {
+    func readyImage(_ name: String, server: ServerID, progress: ProgressReporter) async throws -> ImageInfo {
         if let image = try await engine.image(name) { return image }
         fleet.update(server) { $0.activity = .pulling }
         do {
-            let login = await RegistryLogin(image: name, logger: logger).header()
-            try await engine.pull(name, login: login, silence: settings.pullSilence) { update in
+            try await engine.pull(name, silence: settings.pullSilence) { update in
                 progress.report([
-                    "step": "pulling", "layer": .optional(update.id), "status": .optional(update.status),
-                    "current": .optional(update.detail?.current), "total": .optional(update.detail?.total),
+                    "step": "pulling", "layer": .optional(update.layer), "status": .optional(update.status),
+                    "current": .optional(update.current), "total": .optional(update.total),
                 ])
             }
         } catch let error where !Task.isCancelled {
@@ -116,5 +115,5 @@ extension ActionRunner {
 }
 
 extension ContainerSpec {
-    fileprivate var uid: String { labels.first { $0.name == Label.uid }?.value ?? name }
+    fileprivate var uid: String { labels.first { $0.name == ContainerLabel.uid }?.value ?? name }
 }

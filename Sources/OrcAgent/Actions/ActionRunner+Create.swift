@@ -2,7 +2,7 @@ import FoundationEssentials
 import Logging
 import OrcContract
 import OrcCore
-import OrcDocker
+import OrcEngine
 import OrcPlans
 import OrcStorage
 
@@ -117,8 +117,8 @@ extension ActionRunner {
     /// Looks at a container that has the new server's name: our own or PEON's remains are removed, all else is left alone.
     private func replaceRemains(of server: ServerID) async throws {
         let name = ServerConfig.containerName(server)
-        let container: ContainerInspect
-        do { container = try await engine.inspect(name) } catch DockerError.refused(status: 404, _) {
+        let container: Container
+        do { container = try await engine.inspect(name) } catch EngineFailure.notFound {
             // What may still be known of one whose folder and container have gone.
             if fleet[server] != nil { drop(server) }
             return
@@ -126,7 +126,7 @@ extension ActionRunner {
         guard isOurs(container, of: server) else {
             throw ActionError(.nameConflict, "a container that is none of ours is called \(name)")
         }
-        guard !container.state.isUp else { throw PlanError.exists(server) }
+        guard !container.state.phase.isUp else { throw PlanError.exists(server) }
         try await engine.remove(container.id)
         drop(server)
     }
@@ -197,13 +197,11 @@ extension ActionRunner {
     func portBook(for server: ServerID) async throws -> PortAllocator {
         var book = PortAllocator()
         for container in try await engine.containers() where container.name != ServerConfig.containerName(server) {
-            for port in container.ports ?? [] {
-                guard let number = port.publicPort, let transport = PlanPort.Transport(rawValue: port.type) else {
-                    continue
-                }
+            for port in container.ports {
+                guard let transport = TransportProtocol(rawValue: port.transport) else { continue }
                 let own = fleet.all.first { ServerConfig.containerName($0.id) == container.name }
                 let holder = own.map { "the server \($0.id)" } ?? "the container \(container.name ?? container.id)"
-                book.add(number, transport, at: port.address, holder: holder)
+                book.add(port.number, transport, at: port.address, holder: holder)
             }
         }
         for other in fleet.all where other.id != server {
@@ -221,8 +219,4 @@ extension ActionRunner {
         }
         return book
     }
-}
-
-extension ContainerInspect.State {
-    var isUp: Bool { status == "running" || status == "paused" || status == "restarting" }
 }

@@ -1,7 +1,7 @@
 import FoundationEssentials
 import OrcContract
 import OrcCore
-import OrcDocker
+import OrcEngine
 
 extension ActionRunner {
     /// What a server uses of the machine.
@@ -16,17 +16,15 @@ extension ActionRunner {
         }
         guard isRaw else { return Outcome(data: Self.statsAnswer(await meter.now(record), record, nil)) }
         async let now = meter.now(record)
-        let document: [UInt8]
-        do { document = try await engine.statsDocument(of: container.id) } catch {
+        let document: UsageDocument
+        do { document = try await engine.usageDocument(of: container.id, run: record.runName ?? "") } catch {
             guard let metrics = await now else { throw error }
             return Outcome(data: Self.statsAnswer(metrics, record, .null))  // the kernel tells what the engine does not
         }
         let metrics = await now
-        // One that cannot be read is handed on as it is, where it is JSON, and says nothing.
-        let stats = try? JSONDecoder().decode(ContainerStats.self, from: Data(document))
-        let raw = try? JSON.parse(document)
+        let raw = try? JSON.parse(document.text)  // what is no JSON is left out
         // Of a pair the speeds are those that it shows; podman's holds one reading alone.
-        let pair = stats.flatMap { meter.report($0, of: record) }
+        let pair = meter.report(document, of: record)
         return Outcome(data: Self.statsAnswer(pair?.rates == nil ? metrics ?? pair : pair, record, raw ?? .null))
     }
 

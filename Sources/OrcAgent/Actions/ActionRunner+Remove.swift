@@ -2,7 +2,7 @@ import FoundationEssentials
 import Logging
 import OrcContract
 import OrcCore
-import OrcDocker
+import OrcEngine
 import OrcPlans
 import OrcStorage
 
@@ -54,13 +54,13 @@ extension ActionRunner {
         do {
             let container = try await engine.inspect(known ?? ServerConfig.containerName(server))
             if container.id == known || isOurs(container, of: server) {
-                if container.state.isUp {
+                if container.state.phase.isUp {
                     guard isNew else { throw ActionError(.conflict, "the container of \(server) has come up again") }
-                    try await engine.kill(container.id, signal: "KILL")
+                    try await engine.kill(container.id)
                 }
                 try await engine.remove(container.id)
             }
-        } catch DockerError.refused(status: 404, _) {}
+        } catch EngineFailure.notFound {}
         await removeNetwork(of: server)
     }
 
@@ -69,7 +69,7 @@ extension ActionRunner {
         let name = ServerConfig.networkName(server)
         do {
             guard let labels = try await engine.networkLabels(name) else { return }
-            let owner = labels[Label.uid]
+            let owner = labels[ContainerLabel.uid]
             guard owner == server.uid || owner == nil && labels["com.docker.compose.project"] == name else { return }
             try await engine.removeNetwork(name)
         } catch {

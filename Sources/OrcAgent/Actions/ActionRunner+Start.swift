@@ -2,17 +2,17 @@ import FoundationEssentials
 import Logging
 import OrcContract
 import OrcCore
-import OrcDocker
+import OrcEngine
 import OrcPlans
 import OrcStorage
 
 extension ActionRunner {
     func start(_ server: ServerID, _ job: ServerJob) async throws -> Outcome {
         try await adoptFolder(of: server)
-        let status = fleet[server]?.container?.state.status
-        guard status != "running", status != "paused" else {
+        let phase = fleet[server]?.container?.state.phase
+        guard phase?.isRunning != true else {
             try fleet.set(.running, for: server)
-            return status == "paused" ? try await unpause(server) : Outcome(changed: false, data: try report(server))
+            return phase == .paused ? try await unpause(server) : Outcome(changed: false, data: try report(server))
         }
         try fleet.set(.running, beginning: .init(.starting, since: Date()), for: server)
         try await run(server, job)
@@ -23,13 +23,13 @@ extension ActionRunner {
     func reportOfStart(_ server: ServerID) throws -> JSON {
         let report = try report(server)
         guard var data = report.object, let record = fleet[server], let config = record.config,
-            let user = record.container?.config.number
+            let user = record.container?.user
         else { return report }
-        let closed = ServerFolder(server, in: settings.servers).closedVolumes(of: config, to: user.user, user.group)
+        let closed = ServerFolder(server, in: settings.servers).closedVolumes(of: config, to: user.id, user.group)
         guard !closed.isEmpty else { return report }
         let names = closed.map { "\($0.path)/ (owner: \($0.owner))" }.joined(separator: ", ")
         data["warning"] = .string(
-            "the game runs as user \(user.user) and cannot write in \(names): chown -R \(user.user):\(user.group) it")
+            "the game runs as user \(user.id) and cannot write in \(names): chown -R \(user.id):\(user.group) it")
         return .object(data)
     }
 
@@ -147,7 +147,7 @@ extension ActionRunner {
         let catalogue = PlanCatalogue(path: settings.plans)
         // A plan that is broken gives nothing.
         if let plan = try? catalogue.plan(config.server.game) { return ServerRights(plan) }
-        let image = fleet[config.server]?.container?.config.image ?? "none"
+        let image = fleet[config.server]?.container?.image ?? "none"
         let document: JSON = ["metadata": ["game_uid": .string(config.server.game), "image": .string(image)]]
         return ServerRights(try Plan(document, file: "the container of \(config.server)"))
     }
@@ -163,7 +163,7 @@ extension ActionRunner {
     private func explained(_ error: any Error, _ server: ServerID) async -> ActionError {
         let failure = ActionError(Task.isCancelled ? CancellationError() : error)
         guard failure.code == .portInUse, let config = fleet[server]?.config else { return failure }
-        if EngineErrorClassifier.lacksAddress(failure.description.lowercased()) {
+        if case EngineFailure.addressMissing = error {
             let addresses = Set(config.publishedPorts.compactMap(\.address)).filter { failure.description.contains($0) }
             guard let address = addresses.first else { return failure }
             return ActionError(.portInUse, "this machine has no address \(address), to which the plan binds ports")
@@ -181,14 +181,5 @@ extension ActionRunner {
         fleet.add(ServerRecord(id: server, folder: folder, config: config, desired: .stopped))
         watch.follow(server, folder: folder.path)
         try await reconciler.find(server)
-    }
-}
-
-extension ContainerInspect.Config {
-    /// The user that its processes run as, and his group; nil for root, who may write everywhere, and for one known by name.
-    fileprivate var number: (user: UInt32, group: UInt32)? {
-        let parts = (user ?? "").split(separator: ":").map { UInt32($0) }
-        guard let first = parts.first, let user = first, user != 0 else { return nil }
-        return (user, (parts.count > 1 ? parts[1] : nil) ?? user)
     }
 }

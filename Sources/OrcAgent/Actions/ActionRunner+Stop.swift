@@ -1,7 +1,7 @@
 import FoundationEssentials
 import OrcContract
 import OrcCore
-import OrcDocker
+import OrcEngine
 import OrcPlans
 import OrcStorage
 
@@ -25,7 +25,7 @@ extension ActionRunner {
     func kill(_ server: ServerID, _ job: ServerJob) async throws -> Outcome {
         _ = try report(server)
         try dropSession(of: server, job)
-        guard let container = fleet[server]?.container, container.state.isUp else {
+        guard let container = fleet[server]?.container, container.state.phase.isUp else {
             try fleet.set(.stopped, for: server)
             // The stop that this kill broke off is over.
             if fleet[server]?.step != ServerObservation.Step.none { end(server) }
@@ -34,7 +34,7 @@ extension ActionRunner {
         try fleet.set(.stopped, beginning: .init(.stopping, since: Date(), grace: 0), for: server)
         fleet.update(server) { $0.begin(.stopping, cause: job.cause, ending: .killed) }
         do {
-            if container.state.status == "restarting" { try await engine.stop(container.id, grace: 0) }
+            if container.state.phase == .restarting { try await engine.stop(container.id, grace: 0) }
             try await killed(container.id)
         } catch {
             await breakOff(server)
@@ -58,13 +58,13 @@ extension ActionRunner {
     ///
     /// `desired`: what its owner wants of it now, to be kept before it is stopped; nil where that is kept already.
     func bringDown(_ server: ServerID, _ job: ServerJob, wanting desired: DesiredState? = nil) async throws -> Outcome {
-        guard let record = fleet[server], let container = record.container, container.state.isUp else {
+        guard let record = fleet[server], let container = record.container, container.state.phase.isUp else {
             if let desired { try fleet.set(desired, for: server) }
             return Outcome(changed: false, data: try report(server))
         }
         try refuseOtherVerbs(job, of: record)
         let recipe = StopMethod(
-            job.arguments, options: record.config?.plan.options.stop, image: container.traits,
+            job.arguments, options: record.config?.plan.options.stop, image: StopMethod.Traits(container),
             defaultGrace: settings.stopGrace)
         let operation = StateStore.PendingOperation(.stopping, since: Date(), grace: recipe.grace)
         if let desired {
@@ -74,7 +74,7 @@ extension ActionRunner {
         }
         fleet.update(server) { $0.begin(.stopping, cause: job.cause, ending: .stopped) }
         let stopping = Task {
-            if container.state.status == "paused" { try await engine.unpause(container.id) }
+            if container.state.phase == .paused { try await engine.unpause(container.id) }
             try await carryOut(recipe, on: container)
         }
         job.breaker.onBreak { stopping.cancel() }
@@ -119,18 +119,18 @@ extension ActionRunner {
         end(server)
     }
 
-    private func carryOut(_ recipe: StopMethod, on container: ContainerInspect) async throws {
+    private func carryOut(_ recipe: StopMethod, on container: Container) async throws {
         // Between two of the engine's own attempts there is nobody to ask.
-        if container.state.status == "restarting" { return try await engine.stop(container.id, grace: 0) }
+        if container.state.phase == .restarting { return try await engine.stop(container.id, grace: 0) }
         var rest = recipe.grace
         do {
             switch recipe.way {
             case .engine: return try await engine.stop(container.id, grace: recipe.grace)
-            case .signal(let signal): try await engine.kill(container.id, signal: signal.rawValue)
+            case .signal(let signal): try await engine.signal(signal, container.id)
             case .command(let text): try await engine.write(Array("\(text)\n".utf8), toInputOf: container.id)
             case .signalAll(let signal): rest -= try await signalAll(signal, grace: recipe.grace, container)
             }
-        } catch DockerError.refused(status: 409, _) {}  // it has ended by itself just now
+        } catch EngineFailure.conflict {}  // it has ended by itself just now
         if try await !hasEnded(container.id, within: rest) { try await killed(container.id) }
         // An engine that starts it again by itself leaves that off only after a stop of its own.
         if container.isRestartedByEngine { try await engine.stop(container.id, grace: recipe.grace) }
@@ -139,22 +139,11 @@ extension ActionRunner {
     /// Signals all but the first process; after half of the grace again with TERM, which not every game takes first.
     ///
     /// - Returns: the seconds of the grace that have passed.
-    private func signalAll(_ signal: StopSignal, grace: Int, _ container: ContainerInspect) async throws -> Int {
-        try await signalOthers(signal, in: container)
+    private func signalAll(_ signal: StopSignal, grace: Int, _ container: Container) async throws -> Int {
+        try await engine.signalAll(signal, in: container)
         guard signal != .term, try await !hasEnded(container.id, within: grace / 2) else { return 0 }
-        try await signalOthers(.term, in: container)
+        try await engine.signalAll(.term, in: container)
         return grace / 2
-    }
-
-    /// `kill(-1)` reaches every process of the container but its first and the caller (kill(2)).
-    ///
-    /// The text is constant. Root without its capabilities reaches nobody's processes but its own: then the game's own
-    /// user asks.
-    private func signalOthers(_ signal: StopSignal, in container: ContainerInspect) async throws {
-        let own = container.config.user.flatMap { $0.isEmpty ? nil : $0 }
-        let user = container.hostConfig.letsRootSignal ? nil : own
-        try await engine.execute(
-            ["/bin/sh", "-c", "kill -\(signal.rawValue) -1"], as: user ?? "0", in: container.id)
     }
 
     func hasEnded(_ container: String, within seconds: Int) async throws -> Bool {
@@ -164,8 +153,8 @@ extension ActionRunner {
 
     private func killed(_ container: String) async throws {
         do {
-            try await shielded { try await engine.kill(container, signal: "KILL") }
-        } catch DockerError.refused(status: 409, _) {
+            try await shielded { try await engine.kill(container) }
+        } catch EngineFailure.conflict {
             return  // it has ended by itself
         }
         guard try await engine.wait(container, seconds: 10) else {
@@ -177,7 +166,7 @@ extension ActionRunner {
         guard let container = fleet[server]?.container, fleet[server]?.isRunning == true else {
             throw ActionError(.conflict, "\(server) does not run")
         }
-        guard container.state.status != "paused" else { return Outcome(changed: false, data: try report(server)) }
+        guard container.state.phase != .paused else { return Outcome(changed: false, data: try report(server)) }
         try await shielded { try await engine.pause(container.id) }
         await reconciler.look(at: server)
         return Outcome(changed: true, data: try report(server))
@@ -187,17 +176,9 @@ extension ActionRunner {
         guard let container = fleet[server]?.container, fleet[server]?.isRunning == true else {
             throw ActionError(.conflict, "\(server) does not run")
         }
-        guard container.state.status == "paused" else { return Outcome(changed: false, data: try report(server)) }
+        guard container.state.phase == .paused else { return Outcome(changed: false, data: try report(server)) }
         try await shielded { try await engine.unpause(container.id) }
         await reconciler.look(at: server)
         return Outcome(changed: true, data: try report(server))
-    }
-}
-
-extension ContainerInspect {
-    /// What decides how the game in it can be asked to stop.
-    var traits: StopMethod.Traits {
-        // All of PEON's images set this variable.
-        StopMethod.Traits(isPeons: imageVariable("CONTAINER_TYPE") != nil, hasConsole: config.isStdinOpen == true)
     }
 }

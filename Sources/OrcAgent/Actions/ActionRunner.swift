@@ -2,7 +2,7 @@ import FoundationEssentials
 import Logging
 import OrcContract
 import OrcCore
-import OrcDocker
+import OrcEngine
 import OrcPlans
 import OrcStorage
 import Synchronization
@@ -12,7 +12,7 @@ import Synchronization
 /// One file an area; this one takes a job in and sends its one terminal reply out.
 struct ActionRunner: Sendable {
     let settings: AgentSettings
-    let engine: DockerClient
+    let engine: any ContainerEngine
     let store: StateStore
     let fleet: ServerRegistry
     let board: AgentReporter
@@ -188,12 +188,12 @@ struct ActionRunner: Sendable {
     }
 
     /// Whether a container is the server's and this agent's: by our labels, or by Compose's, as PEON's have them.
-    func isOurs(_ container: ContainerInspect, of server: ServerID) -> Bool {
-        let labels = container.config.labels ?? [:]
+    func isOurs(_ container: Container, of server: ServerID) -> Bool {
+        let labels = container.labels
         let isTheServers =
-            labels[Label.uid] == server.uid
+            labels[ContainerLabel.uid] == server.uid
             || labels["com.docker.compose.project"] == ServerConfig.networkName(server)
-        return isTheServers && Label.allows(labels, settings.host)
+        return isTheServers && ContainerLabel.allows(labels, settings.host)
     }
 
     /// Whether there is such a server: in the fleet, about to be made, or destroyed with its files kept.

@@ -1,7 +1,7 @@
 import Glibc
 package import OrcContract
 import OrcCore
-import OrcDocker
+import OrcEngine
 import OrcPlans
 import OrcStorage
 
@@ -20,7 +20,7 @@ package struct ActionError: Error, CustomStringConvertible {
         switch error {
         case let error as ActionError: self = error
         case let error as PlanError: self.init(Self.code(error), error.description)
-        case let error as DockerError: self.init(Self.code(error), Self.words(error))
+        case let error as EngineFailure: self.init(Self.code(error), Self.words(error))
         case is CancellationError: self.init(.superseded, "a later command took its place")
         case let error as StorageError: self.init(error.isFull ? .noSpace : .internal, error.description)
         default: self.init(.internal, "\(error)")
@@ -56,94 +56,24 @@ package struct ActionError: Error, CustomStringConvertible {
     }
 
     /// The engine's own words, and what to do where they would leave their reader at a loss.
-    private static func words(_ error: DockerError) -> String {
-        guard case .refused(_, let message) = error, EngineErrorClassifier.isStuck(message.lowercased()) else {
-            return error.description
-        }
+    private static func words(_ failure: EngineFailure) -> String {
+        guard case .stuck = failure else { return failure.description }
         return """
-            \(error.description): the engine was ended amid a start and can start this container no more; \
+            \(failure): the engine was ended amid a start and can start this container no more; \
             `destroy` and then `start` makes another of the same files
             """
     }
 
-    private static func code(_ error: DockerError) -> Reply.Code {
-        switch error {
+    private static func code(_ failure: EngineFailure) -> Reply.Code {
+        switch failure {
         case .unreachable, .unsupported: .engineUnreachable
         case .timeout: .timeout
-        case .failed, .unreadable: .internal
-        case .refused(let status, let message): EngineErrorClassifier.code(status: status, message: message)
+        case .portInUse, .addressMissing: .portInUse
+        case .noSpace: .noSpace
+        case .nameInUse: .nameConflict
+        case .stuck, .conflict, .denied, .addressPoolsExhausted, .subnetInUse: .conflict
+        case .invalid: .badPlan
+        case .unreadable, .notFound, .other: .internal
         }
-    }
-}
-
-/// What the engine's refusals mean.
-///
-/// It gives no codes beyond the HTTP status, so its words must do (Docker 20.10 to 28).
-enum EngineErrorClassifier {
-    static func code(status: Int, message: String) -> Reply.Code {
-        let words = message.lowercased()
-        if isPortInUse(words) || lacksAddress(words) { return .portInUse }
-        if words.contains("no space left on device") { return .noSpace }
-        if isStuck(words) { return .conflict }
-        if asksForWhatIsNot(words) { return .badPlan }
-        if status == 409 { return words.contains("already in use") ? .nameConflict : .conflict }
-        // Something before the engine, such as a proxy of its socket, does not let the call through.
-        if [401, 403, 405].contains(status) { return .conflict }
-        return status == 400 || cannotBeMade(words) ? .badPlan : .internal
-    }
-
-    /// The reason for a container that never came to run.
-    static func reason(ofStartError message: String) -> String {
-        let words = message.lowercased()
-        if isPortInUse(words) { return "port_in_use" }
-        if lacksAddress(words) { return "bad_bind_address" }
-        if isStuck(words) { return "conflict" }
-        if words.contains("no such file or directory") || words.contains("not found") { return "command_not_found" }
-        return "start_failed"
-    }
-
-    /// Whether what the engine began before it was ended is in the way of every later start (moby 39630).
-    ///
-    /// `words`: in small letters.
-    static func isStuck(_ words: String) -> Bool {
-        words.hasPrefix("task ") && words.hasSuffix("already exists") || words.contains("container with id exists")
-    }
-
-    /// Whether the engine has no room for another network in its address pools.
-    static func hasNoAddresses(_ error: DockerError) -> Bool {
-        guard case .refused(_, let message) = error else { return false }
-        return ["non-overlapping", "address pool", "no free subnet", "subnet pool", "pools have been fully subnetted"]
-            .contains { message.lowercased().contains($0) }
-    }
-
-    /// Whether another network has the addresses that were asked for.
-    static func overlaps(_ error: DockerError) -> Bool {
-        guard case .refused(_, let message) = error else { return false }
-        return ["overlaps", "already used", "already in use"].contains { message.lowercased().contains($0) }
-    }
-
-    /// Whether the image has no such program: the plan is to be mended, not the agent.
-    private static func asksForWhatIsNot(_ words: String) -> Bool {
-        words.contains("exec: ")
-            && ["no such file or directory", "not found", "permission denied"].contains { words.contains($0) }
-    }
-
-    /// Whether the machine has no such address as a port is to be bound to; it may come, as that of a tunnel does.
-    ///
-    /// `words`: in small letters.
-    static func lacksAddress(_ words: String) -> Bool { words.contains("cannot assign requested address") }
-
-    /// Whether the engine, or what runs its containers, calls what was asked for nonsense.
-    private static func cannotBeMade(_ words: String) -> Bool {
-        [
-            "runtime create failed", "invalid", "unable to find user", "must be in range", "unknown capability",
-            "cannot mkdir", "cannot mount", "range of cpus", "no command specified", "not a directory", "can't be",
-            "can't contain",
-            "is not supported",
-        ].contains { words.contains($0) }
-    }
-
-    private static func isPortInUse(_ words: String) -> Bool {
-        words.contains("port is already allocated") || words.contains("address already in use")
     }
 }

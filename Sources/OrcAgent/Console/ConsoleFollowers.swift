@@ -2,7 +2,7 @@ import FoundationEssentials
 import Logging
 import OrcContract
 import OrcCore
-import OrcDocker
+import OrcEngine
 import OrcMQTT
 import OrcPlans
 import Synchronization
@@ -12,7 +12,7 @@ import Synchronization
 /// The engine's log is read, never the game's own output: a broker or a client that is slow costs lines, which are
 /// counted, and never holds up a game.
 final class ConsoleFollowers: Sendable {
-    private let engine: DockerClient
+    private let engine: any ContainerEngine
     private let fleet: ServerRegistry
     private let bus: MQTTConnection
     private let topics: Topics
@@ -23,7 +23,7 @@ final class ConsoleFollowers: Sendable {
     /// How many servers can be followed at once.
     private static let most = 64
 
-    init(engine: DockerClient, fleet: ServerRegistry, bus: MQTTConnection, topics: Topics) {
+    init(engine: any ContainerEngine, fleet: ServerRegistry, bus: MQTTConnection, topics: Topics) {
         self.engine = engine
         self.fleet = fleet
         self.bus = bus
@@ -83,12 +83,11 @@ final class ConsoleFollowers: Sendable {
         while !Task.isCancelled {
             if let record = fleet[server], record.isRunning, let container = record.container {
                 let secrets = record.secrets
-                var reader = TimestampedLines(after: from)
                 // Lost with its engine, or ended with its container: it is gone on with after the last line.
-                try? await engine.followLog(of: container.id, since: from, isStamped: true) { bytes in
-                    batch.add(reader.lines(in: bytes)) { secrets.hidden(in: $0) }
+                try? await engine.followLines(of: container.id, since: from) { lines, last in
+                    batch.add(lines) { secrets.hidden(in: $0) }
+                    from = last
                 }
-                from = reader.last
             }
             do { try await Task.sleep(for: .milliseconds(250)) } catch { return }
         }

@@ -1,24 +1,25 @@
+import OrcEngine
 import OrcMetrics
 import OrcPlans
 
 /// The ports that processes of this network namespace are bound to, and those of the machine's own where they can be seen
 /// (proc(5)): an agent in a container with the host's processes sees them.
 enum BoundPorts {
-    private static let files: [(path: String, transport: PlanPort.Transport)] = ["/proc/net", "/proc/1/net"].flatMap {
+    private static let files: [(path: String, transport: TransportProtocol)] = ["/proc/net", "/proc/1/net"].flatMap {
         folder in
         [
             ("\(folder)/tcp", .tcp), ("\(folder)/tcp6", .tcp), ("\(folder)/udp", .udp), ("\(folder)/udp6", .udp),
         ]
     }
 
-    static func bound() -> [(number: Int, transport: PlanPort.Transport, address: BoundAddress)] {
+    static func bound() -> [(number: Int, transport: TransportProtocol, address: BoundAddress)] {
         files.flatMap { path, transport in
             ports(in: ProcFile.read(path) ?? "", transport: transport).map { ($0.number, transport, $0.address) }
         }
     }
 
     /// Listening TCP sockets (state 0A), and every UDP socket.
-    static func ports(in table: String, transport: PlanPort.Transport) -> [(number: Int, address: BoundAddress)] {
+    static func ports(in table: String, transport: TransportProtocol) -> [(number: Int, address: BoundAddress)] {
         table.split(separator: "\n").dropFirst().compactMap { line in
             let columns = line.split(separator: " ", maxSplits: 4, omittingEmptySubsequences: true)
             guard columns.count > 3, transport == .udp || columns[3] == "0A", let colon = columns[1].lastIndex(of: ":")

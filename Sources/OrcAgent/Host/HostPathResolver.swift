@@ -1,16 +1,16 @@
 import Glibc
 import OrcContract
-import OrcDocker
+import OrcEngine
 import OrcMetrics
 import Synchronization
 
 /// Where the agent's folders are on the engine's host, which is another place when the agent runs in a container.
 final class HostPathResolver: Sendable {
     private let settings: AgentSettings
-    private let engine: DockerClient
+    private let engine: any ContainerEngine
     private let found = Mutex<String?>(nil)
 
-    init(settings: AgentSettings, engine: DockerClient) {
+    init(settings: AgentSettings, engine: any ContainerEngine) {
         self.settings = settings
         self.engine = engine
     }
@@ -25,11 +25,11 @@ final class HostPathResolver: Sendable {
         if let known = found.withLock({ $0 }) { return known }
         guard access("/.dockerenv", F_OK) == 0 else { return settings.root }
         guard let own = Self.ownContainer else { return settings.root }
-        let container: ContainerInspect
-        do { container = try await engine.inspect(own) } catch DockerError.refused(status: 404, _) {
+        let container: Container
+        do { container = try await engine.inspect(own) } catch EngineFailure.notFound {
             return settings.root  // in some container, but in none of this engine's
         }
-        let mounts = (container.mounts ?? []).filter {
+        let mounts = container.mounts.filter {
             settings.root == $0.destination || settings.root.hasPrefix($0.destination + "/")
         }
         guard let mount = mounts.max(by: { $0.destination.count < $1.destination.count }), let source = mount.source

@@ -1,5 +1,6 @@
 import OrcContract
 import OrcCore
+import OrcEngine
 import OrcPlans
 import Synchronization
 
@@ -33,7 +34,7 @@ final class PortReservations: Sendable {
 struct PortAllocator {
     private struct Key: Hashable {
         let number: Int
-        let transport: PlanPort.Transport
+        let transport: TransportProtocol
     }
 
     private struct Holding {
@@ -49,21 +50,21 @@ struct PortAllocator {
     private var reserved: Book = [:]
 
     /// `address`: where the port is held; nil for every address of the machine.
-    mutating func add(_ number: Int, _ transport: PlanPort.Transport, at address: String? = nil, holder: String) {
+    mutating func add(_ number: Int, _ transport: TransportProtocol, at address: String? = nil, holder: String) {
         add(number, transport, at: BoundAddress(address), holder: holder)
     }
 
-    mutating func add(_ number: Int, _ transport: PlanPort.Transport, at address: BoundAddress, holder: String) {
+    mutating func add(_ number: Int, _ transport: TransportProtocol, at address: BoundAddress, holder: String) {
         used[Key(number: number, transport: transport), default: []].append(Holding(address: address, holder: holder))
     }
 
-    mutating func reserve(_ number: Int, _ transport: PlanPort.Transport, at address: String? = nil, holder: String) {
+    mutating func reserve(_ number: Int, _ transport: TransportProtocol, at address: String? = nil, holder: String) {
         reserved[Key(number: number, transport: transport), default: []].append(
             Holding(address: BoundAddress(address), holder: holder))
     }
 
     private static func holder(
-        of number: Int, _ transport: PlanPort.Transport, at address: String?, in book: Book
+        of number: Int, _ transport: TransportProtocol, at address: String?, in book: Book
     ) -> String? {
         let wanted = BoundAddress(address)
         return book[Key(number: number, transport: transport)]?.first { $0.address.meets(wanted) }?.holder
@@ -71,7 +72,7 @@ struct PortAllocator {
 
     struct Conflict: Error, CustomStringConvertible {
         let number: Int
-        let transport: PlanPort.Transport
+        let transport: TransportProtocol
         let holder: String
 
         var description: String { "port \(number)/\(transport.rawValue) is held by \(holder)" }

@@ -2,7 +2,7 @@ import FoundationEssentials
 import Logging
 import OrcContract
 import OrcCore
-import OrcDocker
+import OrcEngine
 import OrcMetrics
 import OrcPlans
 import Synchronization
@@ -12,7 +12,7 @@ import Synchronization
 /// What the kernel shows is read from the kernel, which costs the engine nothing; where it does not show (an engine on
 /// another machine, an agent in a container of its own) the engine is asked for one reading at a time.
 final class ServerMetricsCollector: Sendable {
-    private let engine: DockerClient
+    private let engine: any ContainerEngine
     private let fleet: ServerRegistry
     private let kernel = CgroupSampler()
     private let sizes = FolderSizeCache()
@@ -44,7 +44,7 @@ final class ServerMetricsCollector: Sendable {
         var asked: Set<ServerID> = []
     }
 
-    init(engine: DockerClient, fleet: ServerRegistry, interval: Int, logger: Logger) {
+    init(engine: any ContainerEngine, fleet: ServerRegistry, interval: Int, logger: Logger) {
         self.engine = engine
         self.fleet = fleet
         diskLimit = DiskLimitWatcher(fleet: fleet)
@@ -180,7 +180,7 @@ final class ServerMetricsCollector: Sendable {
     private func ask(for server: ServerRecord) async -> ResourceUsage? {
         guard let container = server.container, let run = server.runName else { return nil }
         do {
-            return ResourceUsage(try await engine.stats(of: container.id), run: run, readAt: MonotonicClock.seconds)
+            return try await engine.usage(of: container.id, run: run)
         } catch {
             logger.debug("no metrics of a server", metadata: ["server.id": "\(server.id)", "error": "\(error)"])
             return nil
@@ -223,18 +223,24 @@ final class ServerMetricsCollector: Sendable {
     }
 
     /// The same of a document of the engine's that holds two readings.
-    func report(_ stats: ContainerStats, of server: ServerRecord) -> MetricsReport? {
-        guard server.isRunning, let run = server.runName else { return nil }
-        let readAt = MonotonicClock.seconds
-        guard let usage = ResourceUsage(stats, run: run, readAt: readAt) else { return nil }
-        return report(usage, since: ResourceUsage.earlier(in: stats, run: run, readAt: readAt), of: server)
+    func report(_ document: UsageDocument, of server: ServerRecord) -> MetricsReport? {
+        guard server.isRunning, let usage = document.now else { return nil }
+        return report(usage, since: document.earlier, of: server)
     }
 }
 
 extension ServerRecord {
     /// What tells the counters of this run from those of another.
-    fileprivate var runName: String? {
+    var runName: String? {
         guard let container, let run else { return nil }
         return "\(container.id) \(run.timeIntervalSinceReferenceDate)"
+    }
+}
+
+extension Container {
+    /// Nil where no process of it is known.
+    var sampled: CgroupSampler.Container? {
+        guard let process = state.processID, process > 0 else { return nil }
+        return CgroupSampler.Container(id: id, process: process, hasOwnNetwork: hasOwnNetwork)
     }
 }

@@ -1,11 +1,11 @@
 import OrcContract
 import OrcCore
-import OrcDocker
+import OrcEngine
 
 /// What is known of a server, from which it follows what it gives to see: pure.
 struct ServerObservation: Equatable {
     /// The container as the engine shows it; nil where there is none.
-    var container: ContainerInspect.State?
+    var container: ContainerState?
     var desired: DesiredState
     /// What the agent is in the middle of.
     var step: Step = .none
@@ -42,14 +42,14 @@ struct ServerObservation: Equatable {
     /// has been asked to stop still runs.
     var sign: ServerInput? {
         guard let container else { return withoutContainer }
-        switch container.status {
-        case "running": return step == .stopping ? nil : running
-        case "paused": return step == .stopping ? nil : .isPaused
-        case "restarting": return .comesUp(isNew: isNewRun)
-        case "removing": return step == .none ? .stops : nil
-        case "created": return step == .starting ? nil : created(container)
-        case "exited", "dead": return step == .starting ? nil : .ended(verdict(container), isNew: isNewEnd)
-        default: return .isUnseen(container.status)
+        switch container.phase {
+        case .running: return step == .stopping ? nil : running
+        case .paused: return step == .stopping ? nil : .isPaused
+        case .restarting: return .comesUp(isNew: isNewRun)
+        case .removing: return step == .none ? .stops : nil
+        case .created: return step == .starting ? nil : created(container)
+        case .exited, .dead: return step == .starting ? nil : .ended(verdict(container), isNew: isNewEnd)
+        case .other(let word): return .isUnseen(word)
         }
     }
 
@@ -69,15 +69,13 @@ struct ServerObservation: Equatable {
     }
 
     /// A container that the engine could not start stays `created`, with the reason in its error.
-    private func created(_ container: ContainerInspect.State) -> ServerInput {
-        if let error = container.error, !error.isEmpty {
-            return .startFails(EngineErrorClassifier.reason(ofStartError: error))
-        }
+    private func created(_ container: ContainerState) -> ServerInput {
+        if let reason = container.startFailure { return .startFails(reason.rawValue) }
         if let failure { return .startFails(failure) }
         return container.exitCode == 0 ? .isIdle("never_started") : .startFails("start_failed")
     }
 
-    private func verdict(_ container: ContainerInspect.State) -> ServerInput.Verdict {
+    private func verdict(_ container: ContainerState) -> ServerInput.Verdict {
         if let failure { return .failed(failure) }
         if !isNewEnd, let judged, ending != .engineRestarted {
             // What it was told as stands, also when the signals that led to it are forgotten.
@@ -91,10 +89,8 @@ struct ServerObservation: Equatable {
         case .engineRestarted: return .stopped(stayReason ?? "engine_restarted")
         case nil: break
         }
-        if container.status == "dead" { return .failed("dead") }
-        if let error = container.error, !error.isEmpty {
-            return .failed(EngineErrorClassifier.reason(ofStartError: error))
-        }
+        if container.phase == .dead { return .failed("dead") }
+        if let reason = container.startFailure { return .failed(reason.rawValue) }
         switch externalSignal {
         case 9: return .stopped("external_kill")
         case .some: return .stopped("external_stop")
@@ -105,8 +101,8 @@ struct ServerObservation: Equatable {
         return .crashed(stayReason ?? crashReason(container))
     }
 
-    private func crashReason(_ container: ContainerInspect.State) -> String {
-        if container.isOOMKilled == true, container.exitCode == 137 { return "out_of_memory" }
+    private func crashReason(_ container: ContainerState) -> String {
+        if container.isOutOfMemory == true, container.exitCode == 137 { return "out_of_memory" }
         return container.exitCode > 128 ? "signal \(container.exitCode - 128)" : "exit_code"
     }
 }

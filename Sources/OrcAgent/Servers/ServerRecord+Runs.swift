@@ -1,7 +1,7 @@
 import FoundationEssentials
 import OrcContract
 import OrcCore
-import OrcDocker
+import OrcEngine
 import OrcPlans
 import OrcStorage
 
@@ -17,12 +17,12 @@ extension ServerRecord {
     /// Takes over the container's state from an event, where it tells one; looks that began before count no more.
     ///
     /// `look`: a number as for a look that is taken now.
-    mutating func take(_ event: DockerEvent, look: Int) -> Bool {
+    mutating func take(_ event: ContainerEvent, look: Int) -> Bool {
         guard let state = container?.state.after(event, sawOutOfMemory: sawOutOfMemory) else { return false }
         container?.state = state
         unseen = nil
         // A signal that the game outlived for so long is not what ended it.
-        if state.status == "exited", let signal = externalSignal, event.date.timeIntervalSince(signal.at) > 600 {
+        if state.phase == .exited, let signal = externalSignal, event.at.timeIntervalSince(signal.at) > 600 {
             externalSignal = nil
         }
         noteWish()
@@ -32,7 +32,7 @@ extension ServerRecord {
     }
 
     /// Takes what an inspect found.
-    mutating func observe(_ found: ContainerInspect?) {
+    mutating func observe(_ found: Container?) {
         if found == nil, container != nil, step == .none {
             lostContainer = true
             history.retryAt = nil  // who took it away does not want it back in a minute
@@ -57,7 +57,7 @@ extension ServerRecord {
     /// Of a server whose owner has never said what he wants, that it was once found running is what he wants.
     private mutating func noteWish() {
         guard storedDesired == nil, step == .none else { return }
-        if container?.state.isUp == true {
+        if container?.state.phase.isUp == true {
             desired = .running
         } else if !isObserved {
             desired = .stopped
@@ -66,8 +66,8 @@ extension ServerRecord {
 
     /// Notices that another run than the one before is under way, or has come and gone.
     private mutating func noteRun() {
-        guard let state = container?.state, let started = Timestamp.engineDate(state.startedAt) else { return }
-        if let run, abs(started.timeIntervalSince(run)) <= Self.slack, !(state.isUp && isEndJudged) { return }
+        guard let state = container?.state, let started = state.startedAt else { return }
+        if let run, abs(started.timeIntervalSince(run)) <= Self.slack, !(state.phase.isUp && isEndJudged) { return }
         let isFirst = run == nil
         run = started
         isRunWatched = false
@@ -75,23 +75,19 @@ extension ServerRecord {
         readiness = isFirst ? keptReadiness(of: started) : .awaited
         readinessBesideHealth = nil
         keptReadiness = nil
-        guard state.isUp else { return }
+        guard state.phase.isUp else { return }
         failure = nil
         history.retryAt = nil
         if step == .none { ending = nil }
     }
 
-    private func isKeptEnd(_ finishedAt: String) -> Bool {
-        guard let kept = history.judgedEnd.flatMap(Timestamp.engineDate),
-            let finished = Timestamp.engineDate(finishedAt)
-        else { return false }
-        return abs(kept.timeIntervalSince(finished)) <= Self.slack
+    private func isKeptEnd(_ finishedAt: Date?) -> Bool {
+        guard let kept = history.judgedEnd, let finishedAt else { return false }
+        return abs(kept.timeIntervalSince(finishedAt)) <= Self.slack
     }
 
     private func keptReadiness(of started: Date) -> ServerObservation.Readiness {
-        guard let kept = keptReadiness, let run = Timestamp.engineDate(kept.run),
-            abs(run.timeIntervalSince(started)) <= Self.slack
-        else { return .awaited }
+        guard let kept = keptReadiness, abs(kept.run.timeIntervalSince(started)) <= Self.slack else { return .awaited }
         return kept.reason.map(ServerObservation.Readiness.lacking) ?? .ready
     }
 
@@ -102,22 +98,22 @@ extension ServerRecord {
         guard desired == .running, step == .none, !history.hasGivenUp,
             failure == nil || failure == Reply.Code.engineUnreachable.rawValue
         else { return }
-        switch container?.state.status {
-        case "exited"?:
+        switch container?.state.phase {
+        case .exited?:
             guard let state = container?.state, isTheEngines(state, restart) else { return }
             ending = .engineRestarted
-        case nil, "created"?: break
-        default: return
+        case nil, .created?: break
+        case .running?, .paused?, .restarting?, .removing?, .dead?, .other?: return
         }
         needsRestore = options.autostarts
     }
 
-    private func isTheEngines(_ state: ContainerInspect.State, _ restart: EngineRestart) -> Bool {
+    private func isTheEngines(_ state: ContainerState, _ restart: EngineRestart) -> Bool {
         let wasAsked = externalSignal != nil || Self.engineEnds.contains(state.exitCode)
         // Nobody saw what became of it: one that ignores TERM is killed when the engine ends.
-        let wasKilled = restart.lostAt == nil && state.exitCode == 137 && state.isOOMKilled != true
+        let wasKilled = restart.lostAt == nil && state.exitCode == 137 && state.isOutOfMemory != true
         guard wasAsked || wasKilled, ending == nil || ending == .engineRestarted else { return false }
-        if let lostAt = restart.lostAt, let finished = Timestamp.engineDate(state.finishedAt),
+        if let lostAt = restart.lostAt, let finished = state.finishedAt,
             finished.timeIntervalSince(lostAt) >= -Self.goingDown
         {
             return true
@@ -140,15 +136,15 @@ extension ServerRecord {
     /// A health check that fails goes before all else that is known of its readiness; one that holds makes ready what has
     /// nothing else to tell by.
     mutating func noteHealth() {
-        guard isRunning, let health = container?.state.health?.status else { return }
+        guard isRunning, let health = container?.state.health else { return }
         let unhealthy = ServerObservation.Readiness.lacking("unhealthy")
         switch health {
-        case "unhealthy" where readiness != unhealthy:
+        case .unhealthy where readiness != unhealthy:
             readinessBesideHealth = readiness
             readiness = unhealthy
-        case "healthy" where options.ready.pattern == nil: readiness = .ready
-        case "healthy" where readiness == unhealthy: readiness = readinessBesideHealth ?? .awaited
-        default: break
+        case .healthy where options.ready.pattern == nil: readiness = .ready
+        case .healthy where readiness == unhealthy: readiness = readinessBesideHealth ?? .awaited
+        case .starting, .healthy, .unhealthy: break
         }
     }
 }

@@ -2,7 +2,7 @@ import FoundationEssentials
 import Logging
 import OrcContract
 import OrcCore
-import OrcDocker
+import OrcEngine
 import OrcPlans
 import OrcStorage
 
@@ -12,7 +12,7 @@ struct ServerRecord: Sendable {
     let folder: ServerFolder
     /// Nil for a container without a `config.json`, or with one that cannot be read.
     var config: ServerConfig?
-    var container: ContainerInspect?
+    var container: Container?
     var desired: DesiredState
     /// What the store has of it.
     var storedDesired: DesiredState?
@@ -105,7 +105,7 @@ struct ServerRecord: Sendable {
         }
     }
 
-    var isRunning: Bool { container?.state.status == "running" || container?.state.status == "paused" }
+    var isRunning: Bool { container?.state.phase.isRunning == true }
     var secrets: SecretRedactor { SecretRedactor(environment: config?.plan.environment ?? [:]) }
     var options: PlanOptions { config?.plan.options ?? PlanOptions() }
 
@@ -150,7 +150,7 @@ struct ServerRecord: Sendable {
     mutating func end(failure: String?) {
         step = .none
         activity = nil
-        let isUp = container?.state.isUp == true
+        let isUp = container?.state.phase.isUp == true
         self.failure = isUp ? nil : failure
         if isUp { ending = nil }  // however this run ends, it is not by the stop that did not end it
     }
@@ -172,27 +172,27 @@ struct ServerRecord: Sendable {
         report.reason = condition.reason
         report.activity = activity
         report.description = config?.description
-        report.image = container?.config.image ?? config?.plan.image
+        report.image = container?.image ?? config?.plan.image
         report.config = configReport
         report.ports = ports
         report.restarts = history.restarts
         report.nextRetryAt = history.retryAt
         guard let container else { return report }
-        report.containerState = container.state.status
-        report.health = container.state.health?.status
-        report.containerType = container.imageVariable("CONTAINER_TYPE")
-        report.buildVersion = container.imageVariable("VERSION")
-        report.since = steady(container.since, container.state.status)
-        if container.state.status == "exited" || container.state.status == "created" && container.state.exitCode != 0 {
+        report.containerState = container.state.phase.description
+        report.health = container.state.health?.rawValue
+        report.containerType = container.variable("CONTAINER_TYPE")
+        report.buildVersion = container.variable("VERSION")
+        report.since = steady(container.state.since, container.state.phase.description)
+        if container.state.phase == .exited || container.state.phase == .created && container.state.exitCode != 0 {
             report.exitCode = container.state.exitCode
-            report.isOutOfMemory = container.state.isOOMKilled
+            report.isOutOfMemory = container.state.isOutOfMemory
         }
         return report
     }
 
     /// The time as it was reported before, where it is the same to within what event and inspect differ by.
-    private func steady(_ since: Date?, _ status: String) -> Date? {
-        guard let since, let before = published?.since, published?.containerState == status,
+    private func steady(_ since: Date?, _ state: String) -> Date? {
+        guard let since, let before = published?.since, published?.containerState == state,
             abs(since.timeIntervalSince(before)) < 2
         else { return since }
         return before
@@ -204,35 +204,6 @@ struct ServerRecord: Sendable {
                 .init(name: $0.name, number: $0.number, transport: $0.transport.rawValue)
             }
         }
-        return container?.publishedPorts ?? []
-    }
-}
-
-extension ContainerInspect {
-    /// Whether the engine itself starts it again; only a container that somebody else made leaves that to it.
-    var isRestartedByEngine: Bool {
-        ["always", "unless-stopped", "on-failure"].contains(hostConfig.restartPolicy?.name ?? "")
-    }
-
-    /// A variable of the container's environment, which holds the image's.
-    func imageVariable(_ name: String) -> String? {
-        let prefix = "\(name)="
-        return config.environment?.last { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) }
-    }
-
-    /// When it last started, or ended where it does not run.
-    var since: Date? {
-        let text = state.status == "running" || state.status == "paused" ? state.startedAt : state.finishedAt
-        return Timestamp.engineDate(text)
-    }
-
-    fileprivate var publishedPorts: [StateReport.Port] {
-        (hostConfig.portBindings ?? [:]).sorted { $0.key < $1.key }.flatMap { key, bindings in
-            (bindings ?? []).compactMap { binding in
-                guard let number = Int(binding.hostPort), let slash = key.firstIndex(of: "/") else { return nil }
-                return StateReport.Port(
-                    name: "PORT", number: number, transport: String(key[key.index(after: slash)...]))
-            }
-        }
+        return (container?.ports ?? []).map { .init(name: "PORT", number: $0.number, transport: $0.transport) }
     }
 }

@@ -1,6 +1,6 @@
 import FoundationEssentials
 import OrcContract
-import OrcDocker
+import OrcEngine
 import OrcPlans
 import OrcStorage
 import Synchronization
@@ -25,7 +25,7 @@ extension ServerRegistry {
     func failStart(of id: ServerID, now: Date) {
         var isRetried = false
         update(id) { server in
-            guard server.desired == .running, server.container?.state.isUp != true else { return }
+            guard server.desired == .running, server.container?.state.phase.isUp != true else { return }
             let end = RestartPolicy.End(isFailure: true, lasted: 0)
             let (decision, history) = server.options.restart.decide(on: end, after: server.history, now: now)
             server.history = history

@@ -1,7 +1,7 @@
 import FoundationEssentials
 import OrcContract
 import OrcCore
-import OrcDocker
+import OrcEngine
 import OrcMQTT
 import OrcMetrics
 import Synchronization

@@ -2,7 +2,7 @@ import FoundationEssentials
 import Logging
 import OrcContract
 import OrcCore
-import OrcDocker
+import OrcEngine
 import OrcMQTT
 import OrcPlans
 import OrcStorage
@@ -230,7 +230,7 @@ final class ServerRegistry: Sendable {
     }
 
     /// Takes what a look found, unless a later one has been taken already.
-    func endLook(_ id: ServerID, number: Int, found container: ContainerInspect?) {
+    func endLook(_ id: ServerID, number: Int, found container: Container?) {
         update(id) { server in
             guard number > server.lastLook else { return }
             server.lastLook = number

@@ -2,7 +2,7 @@ import FoundationEssentials
 import Logging
 import OrcContract
 import OrcCore
-import OrcDocker
+import OrcEngine
 import OrcPlans
 import OrcStorage
 
@@ -40,7 +40,7 @@ extension ActionRunner {
     }
 
     private func retry(_ server: ServerID, _ job: ServerJob) async throws {
-        guard let record = fleet[server], record.desired == .running, record.container?.state.isUp != true,
+        guard let record = fleet[server], record.desired == .running, record.container?.state.phase.isUp != true,
             record.history.retryAt != nil
         else { return }
         fleet.update(server) { $0.history.retryAt = nil }
@@ -51,7 +51,11 @@ extension ActionRunner {
     private func restore(_ server: ServerID, _ job: ServerJob) async throws {
         guard let record = fleet[server], record.desired == .running else { return }
         fleet.update(server) { $0.needsRestore = false }
-        if record.container?.state.isUp == true { try store.set(nil, for: server) } else { try await run(server, job) }
+        if record.container?.state.phase.isUp == true {
+            try store.set(nil, for: server)
+        } else {
+            try await run(server, job)
+        }
     }
 
     /// Sees a stop through that had been begun: the game may be saving right now, and must not be asked twice.
@@ -60,7 +64,7 @@ extension ActionRunner {
     private func finishStop(_ server: ServerID, _ job: ServerJob, _ step: StateStore.PendingOperation) async throws {
         guard let record = fleet[server] else { return }
         let isLater = record.run.map { $0 > step.since } ?? false  // somebody has started it since
-        if let container = record.container, container.state.isUp, !isLater {
+        if let container = record.container, container.state.phase.isUp, !isLater {
             fleet.update(server) { $0.begin(.stopping, cause: job.cause, ending: .stopped) }
             let rest = step.since.addingTimeInterval(Double(step.grace ?? 0)).timeIntervalSinceNow
             let hasEnded = try await hasEnded(container.id, within: min(max(Int(rest.rounded(.up)), 0), 3600))
@@ -80,7 +84,7 @@ extension ActionRunner {
 
     /// Cleans up after a creation of which there never was a game: one that has run once may hold a world.
     private func discard(_ server: ServerID, inPlace: Bool) async throws {
-        let started = fleet[server]?.container.flatMap { Timestamp.engineDate($0.state.startedAt) }
+        let started = fleet[server]?.container?.state.startedAt
         guard started == nil else { return try store.set(nil, for: server) }
         logger.warning("a creation was cut off: it is cleaned up", metadata: ["server.id": "\(server)"])
         await cleanUp(server, folder: ServerFolder(server, in: settings.servers), isNew: !inPlace)

@@ -1,6 +1,7 @@
 import FoundationEssentials
 import OrcContract
 import OrcCore
+import OrcEngine
 import OrcPlans
 import Synchronization
 

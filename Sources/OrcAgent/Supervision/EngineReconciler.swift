@@ -2,21 +2,20 @@ import FoundationEssentials
 import Logging
 import OrcContract
 import OrcCore
-import OrcDocker
+import OrcEngine
 import OrcPlans
 import OrcStorage
 
 /// Keeps what the fleet knows in step with the engine: events are hints, inspecting is the truth.
 struct EngineReconciler: Sendable {
-    let engine: DockerClient
+    let engine: any ContainerEngine
     let fleet: ServerRegistry
     let settings: AgentSettings
     let board: AgentReporter
     let store: StateStore
     let logger: Logger
 
-    /// Events that tell all that matters at once; what an inspect adds can wait.
-    private static let tellsAll: Set<String> = ["die", "pause", "unpause"]
+    /// How long the inspect waits after an event that tells all that matters.
     private static let leisure = Duration.milliseconds(300)
     /// INT, QUIT, KILL and TERM: what is meant to end a server.
     private static let endingSignals: Set<Int> = [2, 3, 9, 15]
@@ -28,11 +27,11 @@ struct EngineReconciler: Sendable {
         var wait = Wait()
         while !Task.isCancelled {
             do {
-                let version = try await engine.negotiate()
-                board.setEngine(version: version.version, api: engine.apiVersion)
-                let (run, isSure) = try await engineRun()
-                let isAnother = try store.engineRun().map { $0 != run } ?? false
-                if isAnother || !isSure && wait.hasFailed { fleet.noteEngineRestart(lostAt: lostAt) }
+                let version = try await engine.connect()
+                board.setEngine(version: version.version, api: version.api)
+                let instance = try await engine.instance()
+                let isAnother = try store.engineRun().map { $0 != instance.id } ?? false
+                if isAnother || !instance.isCertain && wait.hasFailed { fleet.noteEngineRestart(lostAt: lostAt) }
                 let opened = AtomicFlag()
                 defer {
                     if opened.isSet {
@@ -41,8 +40,8 @@ struct EngineReconciler: Sendable {
                     }
                 }
                 try await whileAnswering {
-                    try await follow {
-                        try store.set(engineRun: run)
+                    try await follow(version) {
+                        try store.set(engineRun: instance.id)
                         opened.set()
                     }
                 }
@@ -71,26 +70,17 @@ struct EngineReconciler: Sendable {
         }
     }
 
-    /// What tells this run of the engine from others, as far as that can be told.
-    ///
-    /// Its default network is made anew whenever it starts with no container running; where it has none, the machine's own
-    /// start must do, and that is not sure to tell.
-    private func engineRun() async throws -> (run: String, isSure: Bool) {
-        if let made = try await engine.defaultNetworkMade() { return (made, true) }
-        return ((try? String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8)) ?? "", false)
-    }
-
-    private func follow(onOpen: () throws -> Void) async throws {
+    private func follow(_ version: EngineVersion, onOpen: () throws -> Void) async throws {
         try await withThrowingDiscardingTaskGroup { group in
             group.addTask { try await lookAgain() }
             try await engine.events {
                 try await lookAtAll()
                 try onOpen()
                 fleet.setEngineReachable(true)
-                logger.info("following the container engine", metadata: ["engine.api": "\(engine.apiVersion ?? "")"])
+                logger.info("following the container engine", metadata: ["engine.api": "\(version.api ?? "")"])
             } each: { event in
                 guard let id = server(of: event), note(event, of: id) else { return }
-                let canWait = Self.tellsAll.contains(event.action)
+                let canWait = event.kind.tellsAll
                 group.addTask(executorPreference: globalConcurrentExecutor) {
                     // In a burst of ends the engine is busy enough, and the report is out.
                     if canWait { try? await Task.sleep(for: Self.leisure) }  // cancelled: the stream has ended
@@ -107,8 +97,7 @@ struct EngineReconciler: Sendable {
             group.addTask {
                 while true {
                     try await Task.sleep(for: Self.pingInterval)
-                    // A refusal is an answer too.
-                    do { try await engine.ping() } catch DockerError.refused {}
+                    try await engine.ping()
                 }
             }
             defer { group.cancelAll() }
@@ -163,8 +152,8 @@ struct EngineReconciler: Sendable {
     /// Why an engine that answers otherwise does not say how one server is; nil where it does not answer at all.
     private static func silence(_ error: any Error) -> String? {
         switch error {
-        case DockerError.timeout: "inspect_timeout"
-        case DockerError.unreadable: "inspect_unreadable"
+        case EngineFailure.timeout: "inspect_timeout"
+        case EngineFailure.unreadable: "inspect_unreadable"
         default: nil
         }
     }
@@ -181,19 +170,18 @@ struct EngineReconciler: Sendable {
 
     /// By the id that is known, since the name may have been changed; else by the name, since the container may have
     /// been replaced.
-    private func inspect(_ id: ServerID, listedAs container: String?) async throws -> ContainerInspect? {
+    private func inspect(_ id: ServerID, listedAs container: String?) async throws -> Container? {
         for candidate in [container ?? fleet[id]?.container?.id, ServerConfig.containerName(id)].compactMap(\.self) {
-            do { return try await engine.inspect(candidate) } catch DockerError.refused(status: 404, _) { continue }
+            do { return try await engine.inspect(candidate) } catch EngineFailure.notFound { continue }
         }
         return nil
     }
 
     /// Makes a container's server known where it is not yet.
-    private func adopt(_ container: ContainerSummary) throws -> ServerID? {
-        let labels = container.labels ?? [:]
-        guard let id = Self.server(name: container.name, labels: labels) else { return nil }
+    private func adopt(_ container: ListedContainer) throws -> ServerID? {
+        guard let id = Self.server(name: container.name, labels: container.labels) else { return nil }
         if fleet[id] == nil {
-            guard Label.allows(labels, settings.host) else { return nil }
+            guard ContainerLabel.allows(container.labels, settings.host) else { return nil }
             fleet.add(try adopted(id))
         }
         return id
@@ -203,13 +191,12 @@ struct EngineReconciler: Sendable {
         ServerRecord(found: ServerFolder(id, in: settings.servers), kept: try store.kept()[id], logger: logger)
     }
 
-    private func server(of event: DockerEvent) -> ServerID? {
-        let labels = event.actor.attributes ?? [:]
-        guard let id = fleet.server(ofContainer: event.actor.id) ?? Self.server(name: event.name, labels: labels) else {
-            return nil
-        }
-        if fleet[id] == nil, Label.allows(labels, settings.host),
-            event.action == "create" || event.action == "start" || event.action == "rename"
+    private func server(of event: ContainerEvent) -> ServerID? {
+        guard
+            let id = fleet.server(ofContainer: event.container) ?? Self.server(name: event.name, labels: event.labels)
+        else { return nil }
+        if fleet[id] == nil, ContainerLabel.allows(event.labels, settings.host),
+            [.created, .started, .renamed].contains(event.kind)
         {
             // Without the store its wish is not known yet; the next full look adds it.
             guard let server = try? adopted(id) else { return nil }
@@ -221,13 +208,13 @@ struct EngineReconciler: Sendable {
     /// Takes over what an event tells.
     ///
     /// Answers whether the container should be inspected too; an action that is under way does that at its own end.
-    private func note(_ event: DockerEvent, of id: ServerID) -> Bool {
+    private func note(_ event: ContainerEvent, of id: ServerID) -> Bool {
         var needsLook = true
         let number = fleet.beginLook()
         fleet.update(id) { server in
-            guard server.container == nil || server.container?.id == event.actor.id else { return }
-            switch event.action {
-            case "start":
+            guard server.container == nil || server.container?.id == event.container else { return }
+            switch event.kind {
+            case .started:
                 server.externalSignal = nil
                 server.sawOutOfMemory = false
                 server.failure = nil
@@ -235,21 +222,20 @@ struct EngineReconciler: Sendable {
                     server.ending = nil
                     server.cause = .external
                 }
-            case "pause", "unpause", "destroy": if server.step == .none { server.cause = .external }
-            case "die": if server.step != .stopping, server.externalSignal == nil { server.cause = .engine }
-            case "oom":
+            case .paused, .unpaused, .removed: if server.step == .none { server.cause = .external }
+            case .died: if server.step != .stopping, server.externalSignal == nil { server.cause = .engine }
+            case .outOfMemory:
                 server.sawOutOfMemory = true
                 server.effects.append(.announce(.outOfMemory))
-            case "kill":
-                let signal = event.actor.attributes?["signal"].flatMap { Int($0) }
+            case .signalled(let signal):
                 // Of a TERM and the KILL after its grace the first says what was meant.
-                let isFirst = server.externalSignal.map { event.date.timeIntervalSince($0.at) > 600 } ?? true
+                let isFirst = server.externalSignal.map { event.at.timeIntervalSince($0.at) > 600 } ?? true
                 if isFirst, server.step == .none, let signal, Self.endingSignals.contains(signal) {
-                    server.externalSignal = (signal, event.date)
+                    server.externalSignal = (signal, event.at)
                     server.cause = .external
                 }
                 needsLook = false
-            default: break
+            case .created, .renamed, .healthChanged, .updated: break
             }
             // An action that is under way looks at its own end; that a look before this event told which process it is
             // is lost with that look.
@@ -262,6 +248,17 @@ struct EngineReconciler: Sendable {
 
     /// Which server a container belongs to: by our label, else by PEON's way of naming.
     static func server(name: String?, labels: [String: String]) -> ServerID? {
-        labels[Label.uid].flatMap { ServerID(uid: $0) } ?? name.flatMap { ServerConfig.server(ofContainer: $0) }
+        labels[ContainerLabel.uid].flatMap { ServerID(uid: $0) }
+            ?? name.flatMap { ServerConfig.server(ofContainer: $0) }
+    }
+}
+
+extension ContainerEvent.Kind {
+    /// True if it tells all that matters at once, so that what an inspect adds can wait.
+    fileprivate var tellsAll: Bool {
+        switch self {
+        case .died, .paused, .unpaused: true
+        case .created, .started, .signalled, .outOfMemory, .renamed, .removed, .healthChanged, .updated: false
+        }
     }
 }

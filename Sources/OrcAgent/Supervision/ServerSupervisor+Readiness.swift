@@ -2,7 +2,7 @@ import FoundationEssentials
 import Logging
 import OrcContract
 import OrcCore
-import OrcDocker
+import OrcEngine
 import OrcPlans
 import OrcStorage
 
@@ -34,7 +34,7 @@ extension ServerSupervisor {
         // Where the engine does not say, what is known will have to do.
         let state = (try? await engine.inspect(container.id))?.state ?? container.state
         return ReadinessRule(
-            server.options.ready, hasHealthCheck: state.health != nil, isPeons: container.traits.isPeons)
+            server.options.ready, hasHealthCheck: state.health != nil, isPeons: container.isPeons)
     }
 
     private func watch(_ id: ServerID, _ run: Date, by way: ReadinessRule.Way) async {
@@ -57,7 +57,7 @@ extension ServerSupervisor {
     private func watchLog(_ id: ServerID, _ run: Date, for pattern: LogPattern) async {
         while let server = fleet[id], server.run == run, server.isRunning, let container = server.container {
             // The engine notes the time of a start a little after the first lines; those of the run before are not this one's.
-            let end = Timestamp.engineDate(container.state.finishedAt) ?? .distantPast
+            let end = container.state.finishedAt ?? .distantPast
             let since = max(run.addingTimeInterval(-5), min(end.addingTimeInterval(0.001), run))
             var lines = LineSplitter()
             do {
@@ -109,7 +109,7 @@ extension ServerSupervisor {
         guard let server = fleet[id], let run = server.run, server.readiness != .ready,
             let word = server.freshStateFile,
             ReadinessRule.isReady(stateFile: word), server.options.ready.pattern == nil,
-            server.container?.state.health == nil, server.container?.traits.isPeons == true
+            server.container?.state.health == nil, server.container?.isPeons == true
         else { return }
         note(.ready, id, run)
     }

@@ -2,7 +2,7 @@ import FoundationEssentials
 import Logging
 import OrcContract
 import OrcCore
-import OrcDocker
+import OrcEngine
 import OrcPlans
 import OrcStorage
 
@@ -11,7 +11,7 @@ import OrcStorage
 ///
 /// What it does to a server goes down that server's lane, as a command would.
 struct ServerSupervisor: Sendable {
-    let engine: DockerClient
+    let engine: any ContainerEngine
     let fleet: ServerRegistry
     let lanes: ServerQueues
     let meter: ServerMetricsCollector
@@ -100,9 +100,9 @@ struct ServerSupervisor: Sendable {
 
     private func details(of server: ServerRecord, _ event: ServerEvent) async -> JSON.Object {
         guard let state = server.container?.state, event != .stopped || state.exitCode != 0 else { return [:] }
-        var data: JSON.Object = ["exit_code": .optional(state.exitCode), "oom": .optional(state.isOOMKilled)]
+        var data: JSON.Object = ["exit_code": .optional(state.exitCode), "oom": .optional(state.isOutOfMemory)]
         guard event == .crashed, let id = server.container?.id else { return data }
-        let since = Timestamp.engineDate(state.startedAt).map { $0.addingTimeInterval(-Self.lead) }
+        let since = state.startedAt?.addingTimeInterval(-Self.lead)
         // Where the engine does not give them the crash is told without.
         let lines =
             (try? await engine.lastLines(
@@ -174,11 +174,9 @@ extension ServerRecord {
     /// The end of its last run, where neither the agent nor its owner had asked for it.
     var unaskedEnd: RestartPolicy.End? {
         guard desired == .running, ending == nil, let state = container?.state, container?.isRestartedByEngine != true,
-            state.status == "exited", externalSignal == nil || externalSignal?.number == 9
+            state.phase == .exited, externalSignal == nil || externalSignal?.number == 9
         else { return nil }
-        let lasted = run.flatMap { run in
-            Timestamp.engineDate(state.finishedAt).map { $0.timeIntervalSince(run) }
-        }
+        let lasted = run.flatMap { run in state.finishedAt?.timeIntervalSince(run) }
         return RestartPolicy.End(isFailure: condition.state == .crashed || state.exitCode != 0, lasted: lasted ?? 0)
     }
 }

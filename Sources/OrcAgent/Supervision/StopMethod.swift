@@ -1,5 +1,6 @@
 import OrcContract
 import OrcCore
+import OrcEngine
 import OrcPlans
 
 /// How one server is asked to stop, and how long it gets: pure.
@@ -23,6 +24,15 @@ struct StopMethod: Equatable {
         let isPeons: Bool
         /// Whether its standard input is open; a console command would go nowhere else.
         let hasConsole: Bool
+
+        init(isPeons: Bool, hasConsole: Bool) {
+            self.isPeons = isPeons
+            self.hasConsole = hasConsole
+        }
+
+        init(_ container: Container) {
+            self.init(isPeons: container.isPeons, hasConsole: container.hasConsole)
+        }
     }
 
     /// What the command says goes before what the plan says, and that before what suits the image.

@@ -81,8 +81,8 @@ package struct RestartHistory: Sendable, Equatable {
     package var times: [Date] = []
     package var hasGivenUp = false
     package var retryAt: Date?
-    /// The end that was judged last, by its time as the engine writes it, and what it came to.
-    package var judgedEnd: String?
+    /// The end that was judged last, by its time, and what it came to.
+    package var judgedEnd: Date?
     package var verdict: ServerInput.Verdict?
 
     package init() {}
@@ -98,7 +98,8 @@ package struct RestartHistory: Sendable, Equatable {
     package var json: JSON {
         [
             "restarts": .optional(restarts), "times": .array(times.map(Timestamp.json)), "given_up": .bool(hasGivenUp),
-            "retry_at": Timestamp.json(retryAt), "judged_end": .optional(judgedEnd), "verdict": verdict?.json ?? .null,
+            "retry_at": Timestamp.json(retryAt), "judged_end": Timestamp.json(judgedEnd),
+            "verdict": verdict?.json ?? .null,
         ]
     }
 
@@ -110,7 +111,7 @@ package struct RestartHistory: Sendable, Equatable {
         self.times = times.compactMap(Timestamp.date)
         self.hasGivenUp = hasGivenUp
         retryAt = json["retry_at"].flatMap(Timestamp.date)
-        judgedEnd = json["judged_end"]?.string
+        judgedEnd = json["judged_end"].flatMap(Timestamp.date)
         verdict = json["verdict"].flatMap(ServerInput.Verdict.init)
     }
 }

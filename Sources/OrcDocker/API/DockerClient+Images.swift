@@ -25,7 +25,7 @@ package struct ImageInspect: Decodable, Sendable {
 }
 
 /// One line of a pull's progress.
-package struct PullProgress: Decodable, Sendable {
+package struct PullLine: Decodable, Sendable {
     package let status: String?
     package let id: String?
     package let detail: Detail?
@@ -62,14 +62,14 @@ extension DockerClient {
     ///
     /// `login`: what the registry of the image asks for, as the engine wants it in `X-Registry-Auth`.
     package func pull(
-        _ reference: String, login: String? = nil, silence: Int, progress: (PullProgress) async throws -> Void
+        _ reference: String, login: String? = nil, silence: Int, progress: (PullLine) async throws -> Void
     ) async throws {
         let (name, tag) = Self.split(reference)
         var request = DockerRequest(.POST, "images", "create", query: [("fromImage", name), ("tag", tag)])
         request.deadline = .seconds(Int64(silence))
         if let login { request.headers.append(("X-Registry-Auth", login)) }
         try await lines(request, idle: .seconds(Int64(silence))) { line in
-            guard let update = try? JSONDecoder().decode(PullProgress.self, from: Data(line.readableBytesView)) else {
+            guard let update = try? JSONDecoder().decode(PullLine.self, from: Data(line.readableBytesView)) else {
                 return  // a line in a form that is not known yet is no failure
             }
             if let error = update.error { throw DockerError.failed(error) }

@@ -1,4 +1,5 @@
 package import FoundationEssentials
+import OrcCore
 
 /// Lines that the engine has put their time before, without it; those of an earlier stream are passed over.
 package struct TimestampedLines {

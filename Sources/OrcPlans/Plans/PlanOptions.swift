@@ -1,11 +1,12 @@
 package import OrcContract
 import OrcCore
+package import OrcEngine
 
 /// What a plan's `orc` object adds to a war plan.
 package struct PlanOptions: Sendable, Equatable {
     package var stop = StopOptions()
-    package var resources = Resources()
-    package var security = Security()
+    package var resources = ContainerResources()
+    package var security = ContainerSecurity()
     package var ports: PlanPort.PortGroupMode?
     package var ready = Ready()
     package var restart = RestartPolicy()
@@ -33,17 +34,6 @@ package struct PlanOptions: Sendable, Equatable {
         package var timeout: Int?
 
         package init() {}
-    }
-
-    package struct Resources: Sendable, Equatable {
-        /// Bytes; nil for most of the machine's.
-        package var memory: Int?
-        /// Bytes that its folder may take on the disk before it is stopped; nil without a limit.
-        package var disk: Int?
-        /// Cores; nil without a limit.
-        package var cpus: Double?
-        /// Processes and threads.
-        package var pids = 4096
     }
 
     package init() {}

@@ -1,5 +1,6 @@
 import OrcContract
 import OrcCore
+import OrcEngine
 
 /// Reads the members of a plan's `orc` object; what is malformed is refused by name.
 struct PlanOptionsParser {
@@ -14,7 +15,7 @@ struct PlanOptionsParser {
         stop.grace = try whole(value?["grace"], "orc.stop.grace", 0...3600)
     }
 
-    func resources(_ value: JSON?, into resources: inout PlanOptions.Resources) throws(PlanError) {
+    func resources(_ value: JSON?, into resources: inout ContainerResources) throws(PlanError) {
         resources.memory = try bytes(value?["memory"], "orc.resources.memory", least: Self.leastMemory)
         resources.disk = try bytes(value?["disk"], "orc.resources.disk", least: Self.leastDisk)
         if let cpus = value?["cpus"], !cpus.isNull {
@@ -26,7 +27,7 @@ struct PlanOptionsParser {
         resources.pids = try whole(value?["pids"], "orc.resources.pids", 1...4_194_304) ?? resources.pids
     }
 
-    func security(_ value: JSON?, into security: inout PlanOptions.Security) throws(PlanError) {
+    func security(_ value: JSON?, into security: inout ContainerSecurity) throws(PlanError) {
         security.user = try text(value?["user"], "orc.security.user") ?? security.user
         security.dropped = try words(value?["cap_drop"], "orc.security.cap_drop")
         security.added = try words(value?["cap_add"], "orc.security.cap_add") ?? security.added

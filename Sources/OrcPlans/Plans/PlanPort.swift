@@ -1,6 +1,7 @@
 import Glibc
 import OrcContract
 import OrcCore
+package import OrcEngine
 
 /// One port of a plan: the variable that carries its number, and how it is published.
 package struct PlanPort: Sendable, Equatable {
@@ -11,9 +12,9 @@ package struct PlanPort: Sendable, Equatable {
     /// The machine's address that it is published at; nil for every one.
     package var address: String?
 
-    package enum Transport: String, Sendable, Hashable, CaseIterable { case tcp, udp }
-
-    package var transports: [Transport] { Transport(rawValue: word).map { [$0] } ?? Transport.allCases }
+    package var transports: [TransportProtocol] {
+        TransportProtocol(rawValue: word).map { [$0] } ?? TransportProtocol.allCases
+    }
 
     /// How the groups of a plan are meant.
     package enum PortGroupMode: String, Sendable { case alternatives, together }

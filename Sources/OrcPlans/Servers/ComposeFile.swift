@@ -1,5 +1,6 @@
 import OrcContract
 import OrcCore
+package import OrcEngine
 
 /// A `docker-compose.yml` that makes the same server with plain Docker.
 ///
@@ -33,7 +34,7 @@ package enum ComposeFile {
     private static func confinement(_ spec: ContainerSpec, isPeons: Bool) -> [String] {
         let security = spec.security
         var lines: [String] = []
-        if !isPeons || security != PlanOptions.Security(user: security.user) {
+        if !isPeons || security != ContainerSecurity(user: security.user) {
             lines += list("cap_drop", security.dropped(isPeons: isPeons)) + list("cap_add", security.added)
             if security.hasNoNewPrivileges(isPeons: isPeons) {
                 lines += list("security_opt", ["no-new-privileges:true"])

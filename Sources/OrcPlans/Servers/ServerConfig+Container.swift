@@ -1,5 +1,6 @@
 package import OrcContract
 import OrcCore
+package import OrcEngine
 
 extension ServerConfig {
     /// Where a server's folder is, and what of the machine goes into its container.
@@ -85,9 +86,9 @@ extension ServerConfig {
             ("com.docker.compose.project.working_dir", place.folder),
             ("com.docker.compose.service", "server"),
             ("com.docker.compose.version", "2.26.1"),
-            (Label.fingerprint, fingerprint),
-            (Label.host, place.host.description),
-            (Label.uid, server.uid),
+            (ContainerLabel.fingerprint, fingerprint),
+            (ContainerLabel.host, place.host.description),
+            (ContainerLabel.uid, server.uid),
         ].map { .init(name: $0.0, value: $0.1) }
     }
 }

@@ -1,5 +1,6 @@
 package import OrcContract
 package import OrcCore
+package import OrcEngine
 
 /// One server's `config.json`: its plan with the owner's settings, the chosen ports, and its name.
 package struct ServerConfig: Sendable {

@@ -1,6 +1,7 @@
 import Glibc
 package import OrcContract
 import OrcCore
+package import OrcEngine
 
 /// One server's folder: `<root>/servers/<game>/<camp>`.
 package struct ServerFolder: Sendable {

@@ -1,5 +1,6 @@
 import OrcContract
 import OrcCore
+import OrcEngine
 
 /// All that a server's configuration says of what its container may do on the machine.
 ///
@@ -8,8 +9,8 @@ package struct ServerRights: Sendable, Equatable {
     private let image: String
     /// What of the host is mounted, beside the server's own folder.
     private let mounts: Set<String>
-    private let security: PlanOptions.Security
-    private let resources: PlanOptions.Resources
+    private let security: ContainerSecurity
+    private let resources: ContainerResources
     /// Ports that only root may listen on.
     private let privilegedPorts: Set<Int>
     /// The machine's addresses that its ports are published at.

@@ -41,7 +41,8 @@ struct ServiceWiring {
         let store = try openStore(agentSettings.database)
         defer { store.finish() }
         let agent = try Agent(
-            agentSettings, bus: options, engine: DockerClient(try settings.engine()), store: store, logger: logger)
+            agentSettings, bus: options, engine: DockerEngine(DockerClient(try settings.engine()), logger: logger),
+            store: store, logger: logger)
         let bridge = try settings.bridge().map { try self.bridge($0, options, store) }
         logger.info(
             "starting",

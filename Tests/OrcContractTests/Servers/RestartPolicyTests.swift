@@ -63,7 +63,7 @@ import Testing
         history.times = [start]
         history.hasGivenUp = true
         history.retryAt = start.addingTimeInterval(5)
-        history.judgedEnd = "2026-01-01T00:00:00Z"
+        history.judgedEnd = Timestamp.date("2026-01-01T00:00:00Z")
         history.verdict = .crashed("signal 9")
         #expect(RestartHistory(history.json) == history)
         #expect(RestartHistory([:]) == nil)

@@ -1,6 +1,7 @@
 import Foundation
 import OrcContract
 import OrcCore
+import OrcEngine
 import Testbed
 import Testing
 

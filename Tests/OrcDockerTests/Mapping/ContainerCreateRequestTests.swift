@@ -1,13 +1,12 @@
 import Foundation
 import OrcContract
 import OrcCore
-import OrcDocker
+import OrcEngine
 import OrcPlans
 import Testbed
 import Testing
 
-@testable import OrcAgent
-@testable import OrcMetrics
+@testable import OrcDocker
 
 /// Every war plan that is here, as a container that a real engine makes.
 @Suite(.serialized, .needsEngine) struct ContainerCreateRequestTests {
@@ -72,7 +71,7 @@ import Testing
             })
         #expect(ports == Set(spec.ports.map { "\($0.number)/\($0.transport.rawValue)>\($0.number)" }), "\(spec.name)")
         #expect(
-            detail.config.labels?[Label.uid] != nil
+            detail.config.labels?[ContainerLabel.uid] != nil
                 && detail.config.labels?["com.docker.compose.project"] == spec.network)
     }
 }

@@ -1,12 +1,11 @@
 import FoundationEssentials
 import OrcContract
 import OrcCore
-import OrcDocker
 
 extension ResourceUsage {
     /// What the engine's document tells; nil where the container did not run.
     init?(_ stats: ContainerStats, run: String, readAt: Double) {
-        guard let counted = Timestamp.engineSeconds(stats.read), let cpu = stats.cpu, cpu.usage.total > 0 else {
+        guard let counted = DockerTime.seconds(stats.read), let cpu = stats.cpu, cpu.usage.total > 0 else {
             return nil
         }
         self.init(source: .engine, run: run, readAt: readAt)
@@ -27,8 +26,8 @@ extension ResourceUsage {
 
     /// The reading before, of a document that holds two; of it the CPU alone is told.
     static func earlier(in stats: ContainerStats, run: String, readAt: Double) -> ResourceUsage? {
-        guard let now = Timestamp.engineSeconds(stats.read),
-            let counted = stats.preread.flatMap(Timestamp.engineSeconds), let cpu = stats.earlierCPU,
+        guard let now = DockerTime.seconds(stats.read),
+            let counted = stats.preread.flatMap(DockerTime.seconds), let cpu = stats.earlierCPU,
             cpu.usage.total > 0
         else { return nil }
         var usage = ResourceUsage(source: .engine, run: run, readAt: readAt - (now - counted))
@@ -39,12 +38,5 @@ extension ResourceUsage {
 
     private static func sum(_ numbers: [UInt64]) -> Int {
         Int(clamping: numbers.reduce(UInt64(0)) { $0.addingReportingOverflow($1).partialValue })
-    }
-}
-
-extension Timestamp {
-    /// A time as the engine writes it, in seconds since 2001, with all its decimals and in any zone; nil for its zero time.
-    static func engineSeconds(_ text: String) -> Double? {
-        text.hasPrefix("0001-") ? nil : date(text)?.timeIntervalSinceReferenceDate
     }
 }

@@ -1,5 +1,4 @@
-import OrcDocker
-import OrcPlans
+import OrcEngine
 
 extension ContainerCreateRequest {
     /// The engine's words for a specification.
@@ -29,12 +28,5 @@ extension ContainerCreateRequest {
             hostConfig.temporary["/tmp"] = "rw,nosuid,nodev,mode=1777,size=\(bytes)"
         }
         networking = Networking(endpoints: [spec.network: .init(aliases: spec.aliases)])
-    }
-}
-
-extension ContainerInspect {
-    /// Whether it was made here, and would be made otherwise now.
-    func isOutdated(by spec: ContainerSpec) -> Bool {
-        config.labels?[Label.fingerprint].map { $0 != spec.fingerprint } ?? false
     }
 }

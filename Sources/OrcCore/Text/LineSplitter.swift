@@ -1,0 +1,50 @@
+/// Cuts bytes into lines of bounded length.
+package struct LineSplitter {
+    /// Bytes of a line that are kept.
+    package static let longest = 8192
+
+    private var line: [UInt8] = []
+    private var isCut = false
+
+    package init() {}
+
+    /// The lines that end in `bytes`, without their ends; what is too long is cut, and says so.
+    ///
+    /// `withRest`: also the beginning of the line that has not ended yet.
+    package mutating func lines(in bytes: ArraySlice<UInt8>, withRest: Bool = false) -> [String] {
+        var lines: [String] = []
+        var rest = bytes
+        while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
+            append(rest[..<end])
+            lines.append(text)
+            line = []
+            isCut = false
+            rest = rest[rest.index(after: end)...]
+        }
+        append(rest)
+        if withRest, !line.isEmpty { lines.append(text) }
+        return lines
+    }
+
+    /// What has come of a line that has not ended.
+    package var rest: String? { line.isEmpty ? nil : text }
+
+    private mutating func append(_ bytes: ArraySlice<UInt8>) {
+        let room = Self.longest - line.count
+        line += bytes.prefix(room)
+        isCut = isCut || bytes.count > room
+    }
+
+    private var text: String {
+        if isCut { return String(decoding: wholeScalars, as: UTF8.self) + " […]" }
+        let end = line.last == UInt8(ascii: "\r") ? line.dropLast() : line[...]
+        return String(decoding: end, as: UTF8.self)
+    }
+
+    /// The line without the beginning of a scalar whose end was cut off (RFC 3629, 3).
+    private var wholeScalars: ArraySlice<UInt8> {
+        guard let start = line.lastIndex(where: { $0 & 0xC0 != 0x80 }) else { return line[...] }
+        let width = (~line[start]).leadingZeroBitCount
+        return width > 1 && line.count - start < width ? line[..<start] : line[...]
+    }
+}

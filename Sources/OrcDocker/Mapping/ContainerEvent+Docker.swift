@@ -1,0 +1,36 @@
+import FoundationEssentials
+import OrcEngine
+
+extension ContainerEvent {
+    /// Nil for a kind that says nothing of a container's state.
+    init?(_ event: DockerEvent) {
+        guard let kind = Kind(event) else { return nil }
+        self.init(
+            kind, container: event.actor.id, name: event.name, labels: event.actor.attributes ?? [:], at: event.date)
+    }
+}
+
+extension ContainerEvent.Kind {
+    fileprivate init?(_ event: DockerEvent) {
+        func number(_ name: String) -> Int? { event.actor.attributes?[name].flatMap { Int($0) } }
+        switch event.action {
+        case "create": self = .created
+        case "start": self = .started
+        case "kill": self = .signalled(number("signal"))
+        case "die": self = .died(exitCode: number("exitCode"))
+        case "oom": self = .outOfMemory
+        case "pause": self = .paused
+        case "unpause": self = .unpaused
+        case "rename": self = .renamed
+        case "destroy": self = .removed
+        case "update": self = .updated
+        case let word where word.hasPrefix("health_status"): self = .healthChanged
+        default: return nil
+        }
+    }
+}
+
+extension DockerEvent {
+    /// By the engine's clock; rounded up to the millisecond that the engine's other times are cut to.
+    fileprivate var date: Date { Date(timeIntervalSince1970: (Double(timeNano) / 1e6).rounded(.up) / 1e3) }
+}

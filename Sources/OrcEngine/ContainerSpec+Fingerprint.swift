@@ -1,0 +1,43 @@
+import OrcCore
+
+extension ContainerSpec {
+    /// A digest of all that would make another container: FNV-1a, 64 bit, in hexadecimal.
+    ///
+    /// Of this text alone, so that no change of the code's own names has containers made anew.
+    package var fingerprint: String {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        for byte in JSON.object(identity).text().utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+        return String(hash, radix: 16)
+    }
+
+    private var identity: JSON.Object {
+        [
+            "name": .string(name), "hostname": .string(hostname), "image": .string(image),
+            "environment": Self.list(environment.map { "\($0.name)=\($0.value)" }),
+            "ports": Self.list(ports.map { "\($0.name) \($0.number)/\($0.transport.rawValue) \($0.address ?? "*")" }),
+            "mounts": Self.list(mounts.map { "\($0.source):\($0.target)" }), "network": .string(network),
+            "aliases": Self.list(aliases), "resources": resources.json, "security": security.json,
+        ]
+    }
+
+    private static func list(_ words: [String]) -> JSON { .array(words.map(JSON.string)) }
+}
+
+extension ContainerResources {
+    fileprivate var json: JSON {
+        [
+            "memory": .optional(memory), "cpus": cpus.map { .number("\($0)") } ?? .null, "pids": .optional(pids),
+        ]
+    }
+}
+
+extension ContainerSecurity {
+    fileprivate var json: JSON {
+        [
+            "user": .string(user), "cap_drop": dropped.map { .array($0.map(JSON.string)) } ?? .null,
+            "cap_add": .array(added.map(JSON.string)),
+            "no_new_privileges": hasNoNewPrivileges.map(JSON.bool) ?? .null, "read_only": .bool(isReadOnly),
+            "tmp": .optional(temporary),
+        ]
+    }
+}

@@ -1,0 +1,28 @@
+/// An image that is on the engine's host.
+package struct ImageInfo: Sendable {
+    package let id: String
+    /// True if it is one of PEON's.
+    package let isPeons: Bool
+
+    package init(id: String, isPeons: Bool) {
+        self.id = id
+        self.isPeons = isPeons
+    }
+}
+
+/// How far one layer of a pull is.
+package struct PullProgress: Sendable {
+    package let layer: String?
+    package let status: String?
+    /// Bytes.
+    package let current: Int?
+    /// Bytes.
+    package let total: Int?
+
+    package init(layer: String?, status: String?, current: Int?, total: Int?) {
+        self.layer = layer
+        self.status = status
+        self.current = current
+        self.total = total
+    }
+}
