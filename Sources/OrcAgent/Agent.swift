@@ -50,18 +50,21 @@ package struct Agent: Sendable {
         let ledger = try CommandJournal(store: store, now: started, logger: logger)
         let responder = ReplySender(bus: bus, reports: reports)
         let plans = PlanUpdater(settings: settings, board: board, logger: logger)
+        let completion = CommandCompletion(
+            ledger: ledger, responder: responder, audit: audit, store: store, fleet: fleet)
+        let ending = AgentEnding()
         let actions = ActionRunner(
-            settings: settings, engine: engine, store: store, fleet: fleet, board: board, reconciler: reconciler,
-            hostPaths: HostPathResolver(settings: settings, engine: engine), watch: watch, ledger: ledger,
-            responder: responder, followers: followers, meter: meter, scheduler: scheduler, audit: audit,
-            plans: plans, ending: ActionRunner.Ending(), logger: logger)
+            .init(
+                settings: settings, engine: engine, store: store, fleet: fleet, board: board, reconciler: reconciler,
+                watch: watch, completion: completion, followers: followers, meter: meter, scheduler: scheduler,
+                audit: audit, plans: plans, ending: ending, logger: logger))
         let lanes = ServerQueues(isLasting: { fleet[$0] != nil }) { job in await actions.perform(job) }
-        let dispatch = CommandDispatcher(actions: actions, lanes: lanes, responder: responder)
+        let dispatch = CommandDispatcher(actions: actions, completion: completion, lanes: lanes, responder: responder)
         let inbox = CommandIntake(
             bus: bus, reader: CommandParser(topics: settings.topics), ledger: ledger, responder: responder,
             dispatch: dispatch, audit: audit, logger: logger)
         let runner = DueScheduleLoop(
-            scheduler: scheduler, dispatch: dispatch, outcomes: actions.outcomes, topics: settings.topics,
+            scheduler: scheduler, dispatch: dispatch, completion: completion, ending: ending, topics: settings.topics,
             logger: logger)
         let session = BrokerSession(
             bus: bus, reports: reports, presence: presence, board: board, fleet: fleet, inbox: inbox,
@@ -80,7 +83,7 @@ package struct Agent: Sendable {
             LoopService(name: "meter") { await meter.run() },
             LoopService(name: "machine") { await watcher.run() }, LoopService(name: "plans") { await plans.run() },
             WatchService(watch: watch, fleet: fleet, keeper: keeper, logger: logger),
-            ServerQueueService(lanes: lanes, ending: actions.ending),
+            ServerQueueService(lanes: lanes, ending: ending),
             LoopService(name: "scheduler") { await runner.run() },
             HeartbeatService(
                 session: session, board: board, fleet: fleet, reports: reports, ledger: ledger, audit: audit,

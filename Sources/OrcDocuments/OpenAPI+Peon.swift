@@ -49,7 +49,10 @@ extension OpenAPI {
             ("/api/v1/plan/{game}", ["get": settings(missing: none)]),
             ("/api/v1/server/create", ["post": create(byBody: true)]),
             ("/api/v1/ws/console/{uid}", ["get": console]),
-        ] + ServerAction.allCases.map { ("/api/v1/server/\($0.rawValue)/{uid}", item($0)) }
+        ]
+            + ServerAction.allCases.compactMap { action in
+                item(action).map { ("/api/v1/server/\(action.rawValue)/{uid}", $0) }
+            }
     }
 
     private static var plan: JSON {
@@ -108,27 +111,27 @@ extension OpenAPI {
         failures([400, 401, 403, 404, 409, 413, 422, 429, 500, 503, 504])
     }
 
-    private static func item(_ action: ServerAction) -> JSON {
-        let operation = action == .create ? create(byBody: false) : server(action)
-        return .object([PeonShapes.method(action).rawValue: operation])
+    private static func item(_ action: ServerAction) -> JSON? {
+        guard let call = action.spec.peon else { return nil }
+        let operation = call == .creation ? create(byBody: false) : server(action, call)
+        return .object([call.method.rawValue: operation])
     }
 
-    private static func server(_ action: ServerAction) -> JSON {
+    private static func server(_ action: ServerAction, _ call: ActionSpec.PeonCall) -> JSON {
         let spec = action.spec
-        let method = PeonShapes.method(action)
+        let method = call.method
         var parameters = [uid, hostQuery]
-        if action == .logs {
+        if call == .logs {
             parameters.append(
                 parameter("lines", in: "query", "How many lines.", ["type": "integer", "minimum": 0, "maximum": 2000]))
         }
         let schema: JSON =
-            switch action {
-            case .destroy, .eradicate: reference("PeonDone")
+            switch call {
+            case .removal: reference("PeonDone")
             case .logs:
                 Field.objectSchema([Field("logs", .array(.string), "The last lines that it printed.")])
             case .stats: reference("PeonStats")
-            case .create, .start, .stop, .restart, .kill, .power, .pause, .unpause, .description, .get, .console,
-                .schedule, .unschedule, .cancel:
+            case .creation, .change, .state:
                 ["anyOf": [reference("PeonServer"), reference("PeonDone")]]
             }
         return Operation(

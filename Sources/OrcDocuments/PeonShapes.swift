@@ -39,20 +39,4 @@ package enum PeonShapes {
         Field("status", .oneOf(["success", "accepted"]), "accepted: it goes on."),
         Field("info", .string, "What was done."),
     ]
-
-    /// Which method an action takes below `/api/v1/server/`: what is removed is deleted, what is only read is got.
-    package static func method(_ action: ServerAction) -> Method {
-        switch action {
-        case .destroy, .eradicate: return .delete
-        case .create, .start, .stop, .restart, .kill, .power, .pause, .unpause, .description, .get, .stats, .logs,
-            .console, .schedule, .unschedule, .cancel:
-            break
-        }
-        switch action.spec.effect {
-        case .reads, .asks: return .get
-        case .changes, .arranges, .supersedes: return .put
-        }
-    }
-
-    package enum Method: String, Sendable { case get, put, delete }
 }

@@ -135,7 +135,10 @@ extension EndToEnd {
             case .agent(let action): [("POST", "/api/v2/\(host)/cmd/agent/\(action.rawValue)")]
             case .server(let action):
                 [
-                    (PeonShapes.method(action).rawValue.uppercased(), "/api/v1/server/\(action.rawValue)/none.none"),
+                    (
+                        (action.spec.peon?.method.rawValue ?? "").uppercased(),
+                        "/api/v1/server/\(action.rawValue)/none.none"
+                    ),
                     ("POST", "/api/v2/\(host)/cmd/server/none-none/\(action.rawValue)"),
                 ]
             }

@@ -76,7 +76,7 @@ struct CommandIntake: Sendable {
         let sighting = ledger.sighting(of: command)
         guard case .new = sighting else { return .command(command, sighting) }
         if let refusal { return .unfit(command, refusal) }
-        dispatch.actions.expected.begin(command)
+        dispatch.completion.expected.begin(command)
         ledger.admit(command, message)
         return .command(command, .new)
     }
@@ -90,7 +90,7 @@ struct CommandIntake: Sendable {
             // What had to wait for so long that its sender has given up must not happen out of the blue.
             if Date().timeIntervalSince(command.receivedAt) > CommandJournal.patience {
                 bus.count { $0.expired += 1 }
-                dispatch.actions.finish(command, with: ActionError(.expired, "the agent could not take it in time"))
+                dispatch.completion.finish(command, with: ActionError(.expired, "the agent could not take it in time"))
             } else {
                 await start(dispatch.actions.named(command))
             }
@@ -121,7 +121,7 @@ struct CommandIntake: Sendable {
             responder.sendAhead(command.reply(ActionError(.busy, reason)), to: command.route)
             if case .new = sighting {
                 ledger.forget(command)
-                dispatch.actions.expected.end(command)
+                dispatch.completion.expected.end(command)
             }
         }
     }
@@ -131,8 +131,8 @@ struct CommandIntake: Sendable {
         let reply = command.reply(ActionError(.busy, reason))
         responder.send(reply, to: command.route)
         ledger.forget(command)
-        dispatch.actions.expected.end(command)
-        audit.keep { AuditLog.entry(command, reply, secrets: dispatch.actions.secrets(of: command)) }
+        dispatch.completion.expected.end(command)
+        audit.keep { AuditLog.entry(command, reply, secrets: dispatch.completion.secrets(of: command)) }
     }
 
     /// Deals with the commands that an earlier run of the agent left without a reply, or with one that was not sent.
@@ -149,10 +149,10 @@ struct CommandIntake: Sendable {
                     ledger.noteSent(command)
                 } else if !left.hasBegun, now.timeIntervalSince(left.received) < CommandJournal.patience {
                     logger.info("takes up a command again", metadata: ["command.id": "\(command.id ?? "")"])
-                    dispatch.actions.expected.begin(command)
+                    dispatch.completion.expected.begin(command)
                     await start(dispatch.actions.named(command))
                 } else {
-                    dispatch.actions.finish(
+                    dispatch.completion.finish(
                         command, with: ActionError(.interrupted, "the agent ended before this was done"))
                 }
             } catch {
@@ -168,7 +168,7 @@ struct CommandIntake: Sendable {
         repeated.id = command.id
         responder.send(repeated, to: command.route)
         audit.keep {
-            var entry = AuditLog.entry(command, repeated, secrets: dispatch.actions.secrets(of: command))
+            var entry = AuditLog.entry(command, repeated, secrets: dispatch.completion.secrets(of: command))
             entry.outcome = Reply.Code.duplicate.rawValue
             return entry
         }
@@ -177,18 +177,17 @@ struct CommandIntake: Sendable {
     private func refuse(_ command: Command, _ refusal: ActionError) {
         let reply = responder.numbered(command.reply(refusal))
         responder.deliver(reply, to: command.route)
-        audit.keep { AuditLog.entry(command, reply, secrets: dispatch.actions.secrets(of: command)) }
+        audit.keep { AuditLog.entry(command, reply, secrets: dispatch.completion.secrets(of: command)) }
     }
 
     private func refuse(_ refusal: CommandRejection, topic: String) {
         var isNews = true
-        switch refusal.code {
-        case .retained:
+        if refusal.code == .retained {
             bus.count { $0.retainedRefused += 1 }
             bus.publish(OutgoingMessage(topic, [], isRetained: true))
             isNews = told.isFirst(topic)
-        case .expired: bus.count { $0.expired += 1 }
-        default: break
+        } else if refusal.code == .expired {
+            bus.count { $0.expired += 1 }
         }
         let reply = reply(to: refusal, topic: topic)
         responder.send(reply, to: refusal.route)

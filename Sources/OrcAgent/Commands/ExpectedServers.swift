@@ -31,8 +31,3 @@ final class ExpectedServers: Sendable {
         }
     }
 }
-
-extension ActionRunner {
-    /// Whether a server's creation has come in, and nothing is known of the server yet.
-    func isStillExpected(_ server: ServerID) -> Bool { fleet[server] == nil && expected.contains(server) }
-}

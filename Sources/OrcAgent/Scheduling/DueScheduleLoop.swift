@@ -7,7 +7,8 @@ import OrcCore
 struct DueScheduleLoop: Sendable {
     let scheduler: Scheduler
     let dispatch: CommandDispatcher
-    let outcomes: CompletionWaiters
+    let completion: CommandCompletion
+    let ending: AgentEnding
     let topics: Topics
     let logger: Logger
 

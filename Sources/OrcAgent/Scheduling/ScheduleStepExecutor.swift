@@ -33,7 +33,7 @@ struct ScheduleStepExecutor: Sendable {
     private static let patience = 120
 
     private var fleet: ServerRegistry { runner.fleet }
-    private var isEnding: Bool { Task.isCancelled || runner.dispatch.actions.ending.hasBegun }
+    private var isEnding: Bool { Task.isCancelled || runner.ending.hasBegun }
 
     /// Why nothing is to be begun there; where players are warned first it is looked at when the time has come.
     var firstObstacle: String? {
@@ -129,7 +129,7 @@ struct ScheduleStepExecutor: Sendable {
     private func cutOff(_ step: Schedule.Step) -> CutOff {
         if step.isWarning || isSeenThrough(step) { return .over }
         if step.isRepeatable || isWanted(step) { return .again }
-        if let command = command(step) { runner.dispatch.actions.noteCutOff(command) }
+        if let command = command(step) { runner.completion.noteCutOff(command) }
         return .failed("interrupted: the agent ended during \(step.action.name)")
     }
 
@@ -156,7 +156,7 @@ struct ScheduleStepExecutor: Sendable {
             try runner.timetable.note([place.key: .begun(index)], of: run)
         }
         if let reply, reply.status == .error {
-            let secrets = runner.dispatch.actions.secrets(of: command)
+            let secrets = runner.completion.secrets(of: command)
             let reason = "\(step.action.name): \(reply.code?.rawValue ?? ""): \(reply.error ?? "")"
             return secrets.hidden(in: reason).printable.prefix(bytes: 256)
         }
@@ -189,11 +189,11 @@ struct ScheduleStepExecutor: Sendable {
 
     /// The last word on a command, which waits where its server has too much to do just then.
     private func reply(to command: Command, begin: @escaping @Sendable () throws -> Void) async -> Reply? {
-        let replies = runner.outcomes.expect(command, begin: begin)
+        let replies = runner.completion.waiters.expect(command, begin: begin)
         for attempt in 0... {
             if await runner.dispatch.take(command) { break }
             guard attempt < Self.patience, !isEnding else {
-                runner.dispatch.actions.finish(command, with: ActionError(.busy, "too many commands wait"))
+                runner.completion.finish(command, with: ActionError(.busy, "too many commands wait"))
                 break
             }
             await AsyncSignal().wait(.milliseconds(500))
@@ -246,32 +246,20 @@ extension ScheduleStepExecutor.End {
 extension Schedule.Step {
     /// What is wanted of the server from when it is begun; nil where it changes nothing about that.
     fileprivate var desired: DesiredState? {
-        guard case .server(let action) = action else { return nil }
-        switch action {
-        case .start, .restart: return .running
-        case .stop, .kill: return .stopped
-        case .power:
-            switch arguments["state"]?.string.flatMap(PowerWord.init) {
-            case .off?, .stop?: return .stopped
-            case .on?, .start?, .restart?, nil: return .running
-            }
-        case .create, .pause, .unpause, .description, .destroy, .eradicate, .get, .stats, .logs, .console, .schedule,
-            .unschedule, .cancel:
-            return nil
+        guard let spec = resolved?.spec, !spec.isRemoval else { return nil }
+        return switch spec.run {
+        case .begins?, .renews?: .running
+        case .ends?: .stopped
+        case nil: nil
         }
     }
 
-    fileprivate var isRestart: Bool {
-        action == .server(.restart)
-            || action == .server(.power) && arguments["state"]?.string.flatMap(PowerWord.init) == .restart
+    private var resolved: ServerAction? {
+        if case .server(let action) = action { action.resolved(arguments) } else { nil }
     }
+
+    fileprivate var isRestart: Bool { resolved?.spec.run == .renews }
 
     /// Whether taking it twice does no harm, whatever is wanted.
-    fileprivate var isRepeatable: Bool {
-        switch action.spec.effect {
-        case .reads, .asks: true
-        case .changes, .arranges, .supersedes:
-            [.server(.pause), .server(.unpause), .server(.description)].contains(action)
-        }
-    }
+    fileprivate var isRepeatable: Bool { action.spec.isRepeatable }
 }

@@ -1,7 +1,6 @@
 import HTTPTypes
 import OrcContract
 import OrcCore
-import OrcDocuments
 
 extension PeonAPI {
     /// A call about one server: `/api/v1/server/<action>/<uid>`.
@@ -13,11 +12,13 @@ extension PeonAPI {
         let host: HostName
     }
 
-    static func method(_ action: ServerAction) -> HTTPRequest.Method {
-        switch PeonShapes.method(action) {
-        case .get: .get
-        case .put: .put
-        case .delete: .delete
+    /// Nil for what PEON's paths do not have.
+    static func method(_ action: ServerAction) -> HTTPRequest.Method? {
+        switch action.spec.peon?.method {
+        case .get?: .get
+        case .put?: .put
+        case .delete?: .delete
+        case nil: nil
         }
     }
 
@@ -28,14 +29,14 @@ extension PeonAPI {
     }
 
     func serverCall(_ asked: ServerCall) async throws -> BridgeResponse {
-        guard let action = Self.action(asked.action, asked.method) else {
+        guard let action = Self.action(asked.action, asked.method), let call = action.spec.peon else {
             let reason =
                 asked.method == .delete
                 ? "Incorrect action [\(asked.action.prefix(64))] provided"
                 : "There is no action [\(asked.action.prefix(64))]."
             throw Problem(.unknownAction, reason)
         }
-        if action == .create { return try await create(asked) }
+        if call == .creation { return try await create(asked) }
         guard let server = ServerID(uid: asked.uid) else {
             guard asked.method == .put else { throw Self.noServer }
             throw Problem(
@@ -43,12 +44,13 @@ extension PeonAPI {
                 "For the requested action [\(action.rawValue)] a warcamp name is required. You only provided [\(asked.uid.prefix(255))]"
             )
         }
-        switch action {
-        case .get: return try get(server, asked.host)
+        switch call {
+        case .creation: return try await create(asked)
+        case .state: return try get(server, asked.host)
         case .stats: return try await stats(server, asked)
         case .logs: return try await logs(server, asked)
-        case .destroy, .eradicate: return try await remove(action, server, asked)
-        default: return try await change(action, server, asked)
+        case .removal: return try await remove(action, server, asked)
+        case .change: return try await change(action, server, asked)
         }
     }
 

@@ -113,7 +113,7 @@ enum Route: Equatable {
         case .server(_, nil), .tickets: [.post]
         case .server("info", _?), .server("skip", _?): [.put]
         case .server(let action, _?):
-            ServerAction(rawValue: action).map { [PeonAPI.method($0)] } ?? [.get, .put, .delete]
+            ServerAction(rawValue: action).flatMap(PeonAPI.method).map { [$0] } ?? [.get, .put, .delete]
         case .serverCommand(_, _, let action): Self.methods(ServerAction(rawValue: action)?.spec.effect)
         case .agentCommand(_, let action): Self.methods(AgentAction(rawValue: action)?.spec.effect)
         }

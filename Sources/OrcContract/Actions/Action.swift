@@ -38,15 +38,11 @@ package enum Action: Sendable, Hashable, CaseIterable {
     }
 
     /// Whether it makes, ends or calls off schedules; no schedule may.
-    package var isScheduling: Bool {
-        switch spec.effect {
-        case .arranges: true
-        case .reads, .asks, .changes, .supersedes: false
-        }
-    }
+    package var isScheduling: Bool { spec.effect == .arranges }
 }
 
-/// One row of the catalogue: all that topics, payload checks, command line and documents derive from.
+/// One row of the catalogue: all that topics, payload checks, queues, schedules, PEON's paths, the command line and the
+/// documents know of an action.
 package struct ActionSpec: Sendable {
     package let summary: String
     package let role: Role
@@ -56,6 +52,63 @@ package struct ActionSpec: Sendable {
     package let otherArguments: String?
     /// Arguments of a call that would work.
     package let example: JSON.Object
+    /// What it does to the server's run; nil if nothing, or if its arguments say it (``ServerAction/resolved(_:)``).
+    package let run: RunChange?
+    /// True if it removes the server.
+    package let isRemoval: Bool
+    /// What breaks it off.
+    package let yieldsTo: Interruption
+    /// True if taking it twice does no harm, whatever has become of the server meanwhile.
+    package let isRepeatable: Bool
+    /// True if a second one within seconds, without an id of its own, belongs to the first: a button pressed twice.
+    package let isDebounced: Bool
+    /// What a time for the server's one scheduled stop means among its arguments.
+    package let stopTime: StopTime
+    /// Its place in PEON's contract; nil for the agent's actions.
+    package let peon: PeonCall?
+
+    package enum RunChange: Sendable { case begins, renews, ends }
+
+    package enum Interruption: Sendable {
+        case nothing
+        /// Commands that end the server: this one would bring it up.
+        case endings
+        /// A kill alone: a game that saves is given its time.
+        case kill
+    }
+
+    package enum StopTime: Sendable {
+        case taken
+        /// It may stand there, and does nothing: PEON's clients send it along.
+        case ignored
+        case refused
+    }
+
+    /// How PEON's clients call it, and what they expect as the answer.
+    package enum PeonCall: Sendable {
+        /// The server, or where it is not to be started yet, a word that it was made.
+        case creation
+        /// The server as it was last reported.
+        case state
+        /// The server with the engine's own figures.
+        case stats
+        /// The last lines that it printed.
+        case logs
+        /// A word that it was removed.
+        case removal
+        /// The server.
+        case change
+
+        package enum Method: String, Sendable { case get, put, delete }
+
+        package var method: Method {
+            switch self {
+            case .state, .stats, .logs: .get
+            case .creation, .change: .put
+            case .removal: .delete
+            }
+        }
+    }
 
     package enum Effect: Sendable {
         /// Changes nothing, and is answered from what is known: repeating it does no harm.
@@ -80,7 +133,9 @@ package struct ActionSpec: Sendable {
 
     init(
         _ summary: String, role: Role, effect: Effect, arguments: [ActionArgument] = [], otherArguments: String? = nil,
-        example: JSON.Object = [:]
+        example: JSON.Object = [:], run: RunChange? = nil, isRemoval: Bool = false,
+        yieldsTo: Interruption = .nothing, isRepeatable: Bool = false, isDebounced: Bool = false,
+        stopTime: StopTime = .refused, peon: PeonCall? = nil
     ) {
         self.summary = summary
         self.role = role
@@ -88,6 +143,13 @@ package struct ActionSpec: Sendable {
         self.arguments = arguments
         self.otherArguments = otherArguments
         self.example = example
+        self.run = run
+        self.isRemoval = isRemoval
+        self.yieldsTo = yieldsTo
+        self.isRepeatable = isRepeatable || effect.isHarmless
+        self.isDebounced = isDebounced
+        self.stopTime = stopTime
+        self.peon = peon
     }
 
     /// What is wrong with `arguments`, by name; nil where the action can be tried.

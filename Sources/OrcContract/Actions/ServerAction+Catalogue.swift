@@ -6,18 +6,22 @@ extension ServerAction {
         case .create: Self.creation
         case .start:
             ActionSpec(
-                "Starts the server; makes its container first where there is none.", role: .operator, effect: .changes)
+                "Starts the server; makes its container first where there is none.", role: .operator, effect: .changes,
+                run: .begins, yieldsTo: .endings, stopTime: .taken, peon: .change)
         case .stop:
             ActionSpec(
                 "Stops the server so that it can save; kills it only after the grace.", role: .operator,
-                effect: .supersedes, arguments: Self.stopping, example: ["grace": 60])
+                effect: .supersedes, arguments: Self.stopping, example: ["grace": 60], run: .ends, yieldsTo: .kill,
+                stopTime: .taken, peon: .change)
         case .restart:
             ActionSpec(
                 "Stops the server, then starts it.", role: .operator, effect: .changes, arguments: Self.stopping,
-                example: ["grace": 60])
+                example: ["grace": 60], run: .renews, yieldsTo: .endings, isDebounced: true, stopTime: .ignored,
+                peon: .change)
         case .kill:
             ActionSpec(
-                "Ends the server at once, without saving.", role: .operator, effect: .supersedes)
+                "Ends the server at once, without saving.", role: .operator, effect: .supersedes, run: .ends,
+                peon: .change)
         case .power:
             ActionSpec(
                 "Starts, stops or restarts by a word; the payload may also be the bare word.", role: .operator,
@@ -25,24 +29,29 @@ extension ServerAction {
                 arguments: [
                     ActionArgument("state", .word(PowerWord.allCases.map(\.rawValue)), required: true, "What to do.")
                 ],
-                example: ["state": "ON"])
+                example: ["state": "ON"], peon: .change)
         case .pause:
-            ActionSpec("Freezes the server's processes.", role: .operator, effect: .changes)
+            ActionSpec(
+                "Freezes the server's processes.", role: .operator, effect: .changes, yieldsTo: .endings,
+                isRepeatable: true, peon: .change)
         case .unpause:
-            ActionSpec("Lets a paused server go on.", role: .operator, effect: .changes)
+            ActionSpec(
+                "Lets a paused server go on.", role: .operator, effect: .changes, yieldsTo: .endings,
+                isRepeatable: true, peon: .change)
         case .description:
             ActionSpec(
                 "Sets the text that describes the server.", role: .operator, effect: .changes,
                 arguments: [ActionArgument("description", .text(maxBytes: 4096), required: true, "The new text.")],
-                example: ["description": "Friday nights"])
+                example: ["description": "Friday nights"], isRepeatable: true, stopTime: .ignored, peon: .change)
         case .destroy: Self.destruction
         case .eradicate:
             ActionSpec(
                 "Removes the server and all of its files, for good.", role: .admin, effect: .supersedes,
                 arguments: [ActionArgument("eradicate", .flag, "False takes it back: nothing is done.")],
-                example: ["eradicate": true])
+                example: ["eradicate": true], run: .ends, isRemoval: true, peon: .removal)
         case .get:
-            ActionSpec("Answers the server's state report.", role: .viewer, effect: .reads)
+            ActionSpec(
+                "Answers the server's state report.", role: .viewer, effect: .reads, stopTime: .ignored, peon: .state)
         case .stats:
             ActionSpec(
                 "Answers what the server uses of the machine; with watch, its metrics come each second.", role: .viewer,
@@ -53,7 +62,7 @@ extension ServerAction {
                         "watch", .whole(0...600),
                         "Seconds for which its metrics are published each second; asking again prolongs it, 0 ends it."),
                 ],
-                example: ["watch": 60])
+                example: ["watch": 60], stopTime: .ignored, peon: .stats)
         case .logs: Self.reading
         case .console:
             ActionSpec(
@@ -61,23 +70,24 @@ extension ServerAction {
                 arguments: [
                     ActionArgument("command", .line(maxBytes: 4096), required: true, "The line, without its end.")
                 ],
-                example: ["command": "save-all"])
+                example: ["command": "save-all"], stopTime: .ignored, peon: .change)
         case .schedule:
             ActionSpec(
                 "Has something done to the server later, once or again and again; the same id replaces.",
                 role: .operator, effect: .arranges, arguments: ActionArgument.schedule,
-                example: ["schedule": "friday", "cron": "0 18 * * fri", "zone": "Europe/Berlin", "action": "start"])
+                example: ["schedule": "friday", "cron": "0 18 * * fri", "zone": "Europe/Berlin", "action": "start"],
+                stopTime: .ignored, peon: .change)
         case .unschedule:
             ActionSpec(
                 "Takes a schedule of the server away; without an id, all of them.", role: .operator, effect: .arranges,
                 arguments: [ActionArgument("schedule", .text(maxBytes: 300), "The schedule's id.")],
-                example: ["schedule": "friday"])
+                example: ["schedule": "friday"], stopTime: .ignored, peon: .change)
         case .cancel:
             ActionSpec(
                 "Calls off what a schedule is doing to the server; with an id, where it does nothing now, its next time.",
                 role: .operator, effect: .arranges,
                 arguments: [ActionArgument("schedule", .text(maxBytes: 300), "The schedule's id.")],
-                example: ["schedule": "friday"])
+                example: ["schedule": "friday"], stopTime: .ignored, peon: .change)
         }
     }
 
@@ -95,7 +105,8 @@ extension ServerAction {
                 ActionArgument("image", .image, "An image in place of the plan's."),
             ] + ActionArgument.session,
             otherArguments: "A setting of the plan.",
-            example: ["SERVER_NAME": "Friday", "WORLD_NAME": "Midgard", "PASSWORD": "not-telling"])
+            example: ["SERVER_NAME": "Friday", "WORLD_NAME": "Midgard", "PASSWORD": "not-telling"],
+            yieldsTo: .endings, stopTime: .taken, peon: .creation)
     }
 
     private static var reading: ActionSpec {
@@ -109,14 +120,14 @@ extension ServerAction {
                     "follow", .whole(0...600),
                     "Seconds for which its lines come on console/server/<sid>; asking again prolongs it, 0 ends it."),
             ],
-            example: ["tail": 50])
+            example: ["tail": 50], stopTime: .ignored, peon: .logs)
     }
 
     private static var destruction: ActionSpec {
         ActionSpec(
             "Stops the server and removes its container and network; its files stay.", role: .admin,
             effect: .supersedes,
-            arguments: stopping, example: ["grace": 60])
+            arguments: stopping, example: ["grace": 60], run: .ends, isRemoval: true, peon: .removal)
     }
 
     /// How to stop, in place of what the plan says.

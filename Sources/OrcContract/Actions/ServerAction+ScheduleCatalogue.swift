@@ -1,4 +1,4 @@
-import OrcCore
+package import OrcCore
 
 extension ActionArgument {
     /// PEON's way to have a server stopped later.
@@ -44,21 +44,13 @@ extension ActionArgument {
 }
 
 extension ServerAction {
-    /// Whether it takes the time of the server's one stop, as PEON has it.
-    package var takesSession: Bool {
-        switch self {
-        case .create, .start, .stop: true
-        case .restart, .kill, .power, .pause, .unpause, .description, .destroy, .eradicate, .get, .stats, .logs,
-            .console, .schedule, .unschedule, .cancel:
-            false
-        }
-    }
-
-    /// Whether such a time may stand in its arguments and is passed over: a restart has always been done at once.
-    package var ignoresSession: Bool {
-        switch self {
-        case .restart, .description, .get, .stats, .logs, .console, .schedule, .unschedule, .cancel: true
-        case .create, .start, .stop, .kill, .power, .pause, .unpause, .destroy, .eradicate: false
+    /// The action that `power` stands for with these arguments; any other is itself.
+    package func resolved(_ arguments: JSON.Object) -> ServerAction {
+        guard self == .power else { return self }
+        return switch arguments["state"]?.string.flatMap(PowerWord.init) {
+        case .off?, .stop?: .stop
+        case .restart?: .restart
+        case .on?, .start?, nil: .start
         }
     }
 }

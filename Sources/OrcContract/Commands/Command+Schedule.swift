@@ -4,7 +4,7 @@ package import OrcCore
 extension Command {
     /// Whether it sets the time of the server's one stop.
     package var hasSession: Bool {
-        guard case .server(let action) = action, action.takesSession else { return false }
+        guard action.spec.stopTime == .taken else { return false }
         return ["interval", "epoch_time"].contains { arguments.given($0) != nil }
     }
 
@@ -45,7 +45,7 @@ extension Command {
 
     /// What is wrong with the times that it asks for; nil where nothing is.
     var scheduleComplaint: String? {
-        if case .server(let action) = action, !action.takesSession, !action.ignoresSession {
+        if case .server(let action) = action, action.spec.stopTime == .refused {
             for name in ["interval", "epoch_time"] where arguments.given(name) != nil {
                 return "\(name): only create, start and stop take it; for all else there is schedule"
             }

@@ -3,9 +3,14 @@ package enum Role: String, Sendable, CaseIterable, Comparable {
     case viewer, `operator`, admin
 
     package static func < (left: Role, right: Role) -> Bool {
-        switch (left, right) {
-        case (.viewer, .operator), (.viewer, .admin), (.operator, .admin): true
-        default: false
+        left.rank < right.rank
+    }
+
+    private var rank: Int {
+        switch self {
+        case .viewer: 0
+        case .operator: 1
+        case .admin: 2
         }
     }
 }

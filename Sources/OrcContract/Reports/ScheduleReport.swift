@@ -193,15 +193,10 @@ extension Schedule {
     package func has(_ sought: StepKind) -> Bool {
         steps.contains { step in
             guard case .server(let action) = step.action else { return false }
-            switch (action, sought) {
-            case (.start, .start), (.stop, .stop), (.destroy, .stop), (.eradicate, .stop), (.kill, .stop): return true
-            case (.power, _):
-                switch step.arguments["state"]?.string.flatMap(PowerWord.init) {
-                case .on?, .start?: return sought == .start
-                case .off?, .stop?: return sought == .stop
-                case .restart?, nil: return false
-                }
-            default: return false
+            return switch action.resolved(step.arguments).spec.run {
+            case .begins?: sought == .start
+            case .ends?: sought == .stop
+            case .renews?, nil: false
             }
         }
     }

@@ -188,7 +188,7 @@ private struct StepReader {
         let arguments = value.object?.given("arguments") ?? [:]
         guard let members = arguments.object else { throw InvalidArgument("\(place): arguments must be an object") }
         if let complaint = action.spec.complaint(about: members) { throw InvalidArgument("\(place): \(complaint)") }
-        if case .server(let action) = action, action.takesSession,
+        if action.spec.stopTime == .taken,
             members["interval"] != nil || members["epoch_time"] != nil
         {
             throw InvalidArgument("\(place): takes no interval and no epoch_time")

@@ -86,7 +86,9 @@ package enum ServerStateMachine {
         // An end that nobody saw come, as the agent was away, is still told, and still judged.
         case .ended(let verdict, isNew: true): [.announce(verdict.event), .considerRestart]
         case .comesUp(isNew: true): arrival(from: old, to: new) + [.awaitReadiness]
-        default: arrival(from: old, to: new)
+        case .ended, .comesUp, .starts, .startFails, .stops, .isReady, .isUnready, .isPaused, .isIdle, .isGone,
+            .isUnseen:
+            arrival(from: old, to: new)
         }
     }
 

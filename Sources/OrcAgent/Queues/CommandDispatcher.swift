@@ -4,13 +4,14 @@ import OrcCore
 /// Sends a command to where its action is carried out: at once, beside all else, or down its server's lane.
 struct CommandDispatcher: Sendable {
     let actions: ActionRunner
+    let completion: CommandCompletion
     let lanes: ServerQueues
     let responder: ReplySender
 
     /// - Returns: false where there is no room for it; nobody has been told then.
     func take(_ command: Command) async -> Bool {
         if let refusal = actions.refusal(of: command) {
-            actions.finish(command, with: refusal)
+            completion.finish(command, with: refusal)
             return true
         }
         let job = ServerJob(command)

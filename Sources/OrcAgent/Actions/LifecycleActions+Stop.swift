@@ -5,31 +5,31 @@ import OrcEngine
 import OrcPlans
 import OrcStorage
 
-extension ActionRunner {
-    func stop(_ server: ServerID, _ job: ServerJob) async throws -> Outcome {
-        _ = try report(server)
+extension LifecycleActions {
+    func stop(_ server: ServerID, _ job: ServerJob) async throws -> ActionOutcome {
+        _ = try servers.report(server)
         try dropSession(of: server, job)
         return try await bringDown(server, job, wanting: .stopped)
     }
 
-    func restart(_ server: ServerID, _ job: ServerJob) async throws -> Outcome {
-        try await adoptFolder(of: server)
+    func restart(_ server: ServerID, _ job: ServerJob) async throws -> ActionOutcome {
+        try await servers.adoptFolder(of: server)
         // A game that could not be started again is not stopped.
-        try await checkStart(of: server, ProgressReporter(job.command, responder: responder))
+        try await provisioner.checkStart(of: server, ProgressReporter(job.command, responder: responder))
         _ = try await bringDown(server, job, wanting: .running)
         try Task.checkCancellation()
         try await run(server, job)
-        return Outcome(changed: true, data: try reportOfStart(server))
+        return ActionOutcome(changed: true, data: try reportOfStart(server))
     }
 
-    func kill(_ server: ServerID, _ job: ServerJob) async throws -> Outcome {
-        _ = try report(server)
+    func kill(_ server: ServerID, _ job: ServerJob) async throws -> ActionOutcome {
+        _ = try servers.report(server)
         try dropSession(of: server, job)
         guard let container = fleet[server]?.container, container.state.phase.isUp else {
             try fleet.set(.stopped, for: server)
             // The stop that this kill broke off is over.
-            if fleet[server]?.step != ServerObservation.Step.none { end(server) }
-            return Outcome(changed: false, data: try report(server))
+            if fleet[server]?.step != ServerObservation.Step.none { servers.end(server) }
+            return ActionOutcome(changed: false, data: try servers.report(server))
         }
         try fleet.set(.stopped, beginning: .init(.stopping, since: Date(), grace: 0), for: server)
         fleet.update(server) { $0.begin(.stopping, cause: job.cause, ending: .killed) }
@@ -41,8 +41,8 @@ extension ActionRunner {
             throw error
         }
         await reconciler.look(at: server)
-        end(server)
-        return Outcome(changed: true, data: try report(server))
+        servers.end(server)
+        return ActionOutcome(changed: true, data: try servers.report(server))
     }
 
     /// Who stops the server now need not have it stopped at the time that was set before; a schedule takes no word back.
@@ -57,10 +57,12 @@ extension ActionRunner {
     /// stop on top of the first would have the shorter grace win.
     ///
     /// `desired`: what its owner wants of it now, to be kept before it is stopped; nil where that is kept already.
-    func bringDown(_ server: ServerID, _ job: ServerJob, wanting desired: DesiredState? = nil) async throws -> Outcome {
+    func bringDown(_ server: ServerID, _ job: ServerJob, wanting desired: DesiredState? = nil) async throws
+        -> ActionOutcome
+    {
         guard let record = fleet[server], let container = record.container, container.state.phase.isUp else {
             if let desired { try fleet.set(desired, for: server) }
-            return Outcome(changed: false, data: try report(server))
+            return ActionOutcome(changed: false, data: try servers.report(server))
         }
         try refuseOtherVerbs(job, of: record)
         let recipe = StopMethod(
@@ -87,10 +89,10 @@ extension ActionRunner {
             throw error
         }
         await reconciler.look(at: server)
-        end(server)
-        guard var data = try report(server).object else { return Outcome(changed: true) }
+        servers.end(server)
+        guard var data = try servers.report(server).object else { return ActionOutcome(changed: true) }
         if data["reason"] == "killed_after_grace" { data["warning"] = "killed_after_grace" }
-        return Outcome(changed: true, data: .object(data))
+        return ActionOutcome(changed: true, data: .object(data))
     }
 
     /// Seconds of grace that any sender may ask for, whatever the plan says: while they last nobody else stops the server.
@@ -116,7 +118,7 @@ extension ActionRunner {
         guard !ending.hasBegun else { return }
         fleet.update(server) { $0.ending = nil }
         await reconciler.look(at: server)
-        end(server)
+        servers.end(server)
     }
 
     private func carryOut(_ recipe: StopMethod, on container: Container) async throws {
@@ -131,7 +133,7 @@ extension ActionRunner {
             case .signalAll(let signal): rest -= try await signalAll(signal, grace: recipe.grace, container)
             }
         } catch EngineFailure.conflict {}  // it has ended by itself just now
-        if try await !hasEnded(container.id, within: rest) { try await killed(container.id) }
+        if try await !servers.hasEnded(container.id, within: rest) { try await killed(container.id) }
         // An engine that starts it again by itself leaves that off only after a stop of its own.
         if container.isRestartedByEngine { try await engine.stop(container.id, grace: recipe.grace) }
     }
@@ -141,19 +143,14 @@ extension ActionRunner {
     /// - Returns: the seconds of the grace that have passed.
     private func signalAll(_ signal: StopSignal, grace: Int, _ container: Container) async throws -> Int {
         try await engine.signalAll(signal, in: container)
-        guard signal != .term, try await !hasEnded(container.id, within: grace / 2) else { return 0 }
+        guard signal != .term, try await !servers.hasEnded(container.id, within: grace / 2) else { return 0 }
         try await engine.signalAll(.term, in: container)
         return grace / 2
     }
 
-    func hasEnded(_ container: String, within seconds: Int) async throws -> Bool {
-        guard seconds > 0 else { return false }
-        return try await engine.wait(container, seconds: seconds)
-    }
-
     private func killed(_ container: String) async throws {
         do {
-            try await shielded { try await engine.kill(container) }
+            try await UncancelledWork.run { try await engine.kill(container) }
         } catch EngineFailure.conflict {
             return  // it has ended by itself
         }
@@ -162,23 +159,27 @@ extension ActionRunner {
         }
     }
 
-    func pause(_ server: ServerID) async throws -> Outcome {
+    func pause(_ server: ServerID) async throws -> ActionOutcome {
         guard let container = fleet[server]?.container, fleet[server]?.isRunning == true else {
             throw ActionError(.conflict, "\(server) does not run")
         }
-        guard container.state.phase != .paused else { return Outcome(changed: false, data: try report(server)) }
-        try await shielded { try await engine.pause(container.id) }
+        guard container.state.phase != .paused else {
+            return ActionOutcome(changed: false, data: try servers.report(server))
+        }
+        try await UncancelledWork.run { try await engine.pause(container.id) }
         await reconciler.look(at: server)
-        return Outcome(changed: true, data: try report(server))
+        return ActionOutcome(changed: true, data: try servers.report(server))
     }
 
-    func unpause(_ server: ServerID) async throws -> Outcome {
+    func unpause(_ server: ServerID) async throws -> ActionOutcome {
         guard let container = fleet[server]?.container, fleet[server]?.isRunning == true else {
             throw ActionError(.conflict, "\(server) does not run")
         }
-        guard container.state.phase == .paused else { return Outcome(changed: false, data: try report(server)) }
-        try await shielded { try await engine.unpause(container.id) }
+        guard container.state.phase == .paused else {
+            return ActionOutcome(changed: false, data: try servers.report(server))
+        }
+        try await UncancelledWork.run { try await engine.unpause(container.id) }
         await reconciler.look(at: server)
-        return Outcome(changed: true, data: try report(server))
+        return ActionOutcome(changed: true, data: try servers.report(server))
     }
 }

@@ -3,29 +3,36 @@ import OrcContract
 import OrcCore
 import OrcEngine
 
-extension ActionRunner {
+/// Tells what a server uses of the host.
+struct MetricsActions: Sendable {
+    let servers: ServerOperations
+    let meter: ServerMetricsCollector
+    let engine: any ContainerEngine
+    let fleet: ServerRegistry
+
     /// What a server uses of the machine.
-    func stats(_ server: ServerID, _ arguments: JSON.Object) async throws -> Outcome {
-        _ = try report(server)
+    func stats(_ server: ServerID, _ arguments: JSON.Object) async throws -> ActionOutcome {
+        _ = try servers.report(server)
         if let seconds = arguments["watch"]?.int, !meter.watch(server, seconds: seconds) {
             throw ActionError(.busy, "too many servers are watched")
         }
         let isRaw = arguments["raw"]?.flag == true
         guard let record = fleet[server], let container = record.container else {
-            return Outcome(data: Self.statsAnswer(nil, nil, isRaw ? .null : nil))
+            return ActionOutcome(data: Self.statsAnswer(nil, nil, isRaw ? .null : nil))
         }
-        guard isRaw else { return Outcome(data: Self.statsAnswer(await meter.now(record), record, nil)) }
+        guard isRaw else { return ActionOutcome(data: Self.statsAnswer(await meter.now(record), record, nil)) }
         async let now = meter.now(record)
         let document: UsageDocument
         do { document = try await engine.usageDocument(of: container.id, run: record.runName ?? "") } catch {
             guard let metrics = await now else { throw error }
-            return Outcome(data: Self.statsAnswer(metrics, record, .null))  // the kernel tells what the engine does not
+            // The kernel tells what the engine does not.
+            return ActionOutcome(data: Self.statsAnswer(metrics, record, .null))
         }
         let metrics = await now
         let raw = try? JSON.parse(document.text)  // what is no JSON is left out
         // Of a pair the speeds are those that it shows; podman's holds one reading alone.
         let pair = meter.report(document, of: record)
-        return Outcome(data: Self.statsAnswer(pair?.rates == nil ? metrics ?? pair : pair, record, raw ?? .null))
+        return ActionOutcome(data: Self.statsAnswer(pair?.rates == nil ? metrics ?? pair : pair, record, raw ?? .null))
     }
 
     private static func statsAnswer(_ metrics: MetricsReport?, _ server: ServerRecord?, _ raw: JSON?) -> JSON {

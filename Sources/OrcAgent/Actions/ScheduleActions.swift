@@ -2,12 +2,17 @@ import FoundationEssentials
 import OrcContract
 import OrcCore
 import OrcPlans
-import OrcStorage
 
-/// What is to happen later.
-extension ActionRunner {
+/// Sets, shows and takes away what is to happen later.
+struct ScheduleActions: Sendable {
+    let servers: ServerOperations
+    let scheduler: Scheduler
+    let board: AgentReporter
+    let fleet: ServerRegistry
+    let ending: AgentEnding
+
     /// Makes a schedule, of a server, a game or the agent.
-    func schedule(_ command: Command) throws -> Outcome {
+    func schedule(_ command: Command) throws -> ActionOutcome {
         let id = command.arguments["schedule"]?.string ?? Self.drawnID(command)
         let draft: ScheduleDraft?
         do { draft = try command.scheduleDraft(id: id, zone: scheduler.timetable.zone) } catch {
@@ -21,7 +26,7 @@ extension ActionRunner {
             throw ActionError(.unknownPlan, "there is no game \(game.printable)")
         }
         try scheduler.put(Schedule(draft))
-        return Outcome(changed: true, data: standing(id))
+        return ActionOutcome(changed: true, data: standing(id))
     }
 
     /// The same for the same command, should the agent's death have it taken up again.
@@ -31,14 +36,14 @@ extension ActionRunner {
 
     private func standing(_ id: String) -> JSON { scheduler.timetable.standing(id)?.wholeJSON ?? .null }
 
-    func unschedule(_ owner: Schedule.Owner?, _ arguments: JSON.Object) throws -> Outcome {
-        Outcome(changed: try scheduler.remove(try ids(owner, arguments)))
+    func unschedule(_ owner: Schedule.Owner?, _ arguments: JSON.Object) throws -> ActionOutcome {
+        ActionOutcome(changed: try scheduler.remove(try ids(owner, arguments)))
     }
 
     /// Calls off what is under way; where an id is given and nothing is, the next time.
-    func cancel(_ owner: Schedule.Owner?, _ arguments: JSON.Object) throws -> Outcome {
+    func cancel(_ owner: Schedule.Owner?, _ arguments: JSON.Object) throws -> ActionOutcome {
         let isNamed = arguments["schedule"]?.string != nil
-        return Outcome(changed: try scheduler.callOff(try ids(owner, arguments), alsoNext: isNamed))
+        return ActionOutcome(changed: try scheduler.callOff(try ids(owner, arguments), alsoNext: isNamed))
     }
 
     /// The schedules that are meant: the one that is named, or all of the owner's.
@@ -52,22 +57,13 @@ extension ActionRunner {
         return [id]
     }
 
-    func schedules(_ arguments: JSON.Object) throws -> Outcome {
-        let server = try server(named: arguments)
+    func schedules(_ arguments: JSON.Object) throws -> ActionOutcome {
+        let server = try ServerID.named(in: arguments)
         let limit = arguments["limit"]?.int ?? 50
         let (standings, total) = scheduler.timetable.standings(
             of: server, after: arguments["after"]?.string, limit: limit)
-        let (page, more) = Self.page(standings.map(shown), limit: limit)
-        return Outcome(data: ["schedules": .array(page), "total": .optional(total), "more": .bool(more)])
-    }
-
-    /// The server whose entries alone are asked for; it need not be there any more.
-    private func server(named arguments: JSON.Object) throws -> ServerID? {
-        guard let name = arguments["server"]?.string else { return nil }
-        guard let server = ServerID(name) else {
-            throw ActionError(.unknownServer, "there is no server \(name.prefix(bytes: 64).printable)")
-        }
-        return server
+        let (page, more) = ActionOutcome.page(standings.map(shown), limit: limit)
+        return ActionOutcome(data: ["schedules": .array(page), "total": .optional(total), "more": .bool(more)])
     }
 
     /// With all that it does, but for what its server keeps secret.
@@ -80,45 +76,21 @@ extension ActionRunner {
         return .object(shown)
     }
 
-    func history(_ arguments: JSON.Object) throws -> Outcome {
-        _ = try self.server(named: arguments)
-        audit.flush()
-        let filter = AuditFilter(arguments)
-        let (page, more) = Self.page(try store.history(filter).map(\.json), limit: filter.limit)
-        return Outcome(data: ["entries": .array(page), "more": .bool(more)])
-    }
-
-    /// As many of the first as a reply has room for, the first in any case; and whether there may be more.
-    ///
-    /// `limit`: how many were looked for.
-    private static func page(_ items: [JSON], limit: Int) -> (page: [JSON], more: Bool) {
-        var size = 0
-        let end = items.firstIndex { item in
-            defer { size += item.text().utf8.count }
-            return size > mostPageBytes
-        }
-        let page = Array(items[..<max(end ?? items.count, min(items.count, 1))])
-        return (page, page.count < items.count || items.count == limit)
-    }
-
-    /// Bytes of one page of an answer: it must come through bridges and brokers that take little.
-    private static let mostPageBytes = 128 << 10
-
     // PEON's one stop of a server.
 
     /// Does not stop the server now, but at the time that the command says.
-    func stopLater(_ server: ServerID, _ command: Command) throws -> Outcome {
-        _ = try report(server)
+    func stopLater(_ server: ServerID, _ command: Command) throws -> ActionOutcome {
+        _ = try servers.report(server)
         guard let end = command.sessionEnd else { throw ActionError(.badArguments, "interval: cannot be read") }
         let isSet = try scheduler.setSession(of: server, endingAt: end, by: command) != nil
-        return Outcome(changed: isSet, data: reporting(try report(server), end))
+        return ActionOutcome(changed: isSet, data: reporting(try servers.report(server), end))
     }
 
     /// Carries out `body`; a time that the command says at which the server is to be stopped is set before, and taken back
     /// where it fails.
     func untilSessionEnd(
-        _ server: ServerID, _ command: Command, _ body: () async throws -> Outcome
-    ) async throws -> Outcome {
+        _ server: ServerID, _ command: Command, _ body: () async throws -> ActionOutcome
+    ) async throws -> ActionOutcome {
         guard let end = command.sessionEnd else { return try await body() }
         let id = Schedule.sessionID(of: server)
         let earlier = scheduler.timetable.isPending(id) ? scheduler.timetable.schedule(id) : nil

@@ -9,7 +9,7 @@ import ServiceLifecycle
 
 struct ServerQueueService: Service {
     let lanes: ServerQueues
-    let ending: ActionRunner.Ending
+    let ending: AgentEnding
 
     func run() async {
         await withGracefulShutdownHandler {

@@ -1,4 +1,3 @@
-import FoundationEssentials
 import Logging
 import OrcContract
 import OrcCore
@@ -6,14 +5,23 @@ import OrcEngine
 import OrcPlans
 import OrcStorage
 
-/// Makes containers, with their networks and images.
-extension ActionRunner {
+/// Makes, replaces and removes servers' containers, with their networks and images.
+struct ContainerProvisioner: Sendable {
+    let servers: ServerOperations
+    let engine: any ContainerEngine
+    let store: StateStore
+    let fleet: ServerRegistry
+    let settings: AgentSettings
+    let reconciler: EngineReconciler
+    let hostPaths: HostPathResolver
+    let logger: Logger
+
     /// Makes the network and the container of a specification.
     func make(_ spec: ContainerSpec, for config: ServerConfig, progress: ProgressReporter) async throws -> String {
         let image = try await readyImage(spec.image, server: config.server, progress: progress)
         try Task.checkCancellation()
         try ServerFolder(config.server, in: settings.servers).writeCompose(spec, isPeons: image.isPeons)
-        return try await shielded {
+        return try await UncancelledWork.run {
             try await makeNetwork(spec)
             let id = try await engine.create(spec, image: image, memory: settings.serverMemory)
             await reconciler.look(at: config.server)
@@ -28,7 +36,7 @@ extension ActionRunner {
         let aside = "\(spec.name).replaced"
         // A replacement that was cut off has put it aside already.
         if old.name != aside {
-            try await shielded {
+            try await UncancelledWork.run {
                 try await removeLeftover(aside, of: config.server)
                 try await engine.rename(old.id, to: aside)
             }
@@ -38,13 +46,13 @@ extension ActionRunner {
             fleet.update(config.server) { $0.container = nil }
             id = try await make(spec, for: config, progress: progress)
         } catch {
-            try await shielded {
+            try await UncancelledWork.run {
                 try await engine.rename(old.id, to: spec.name)
                 await reconciler.look(at: config.server)
             }
             throw error
         }
-        do { try await shielded { try await engine.remove(old.id) } } catch {
+        do { try await UncancelledWork.run { try await engine.remove(old.id) } } catch {
             logger.warning("a replaced container stays", metadata: ["container": "\(aside)", "error": "\(error)"])
         }
         return id
@@ -54,7 +62,7 @@ extension ActionRunner {
     private func removeLeftover(_ name: String, of server: ServerID) async throws {
         do {
             let leftover = try await engine.inspect(name)
-            guard isOurs(leftover, of: server), !leftover.state.phase.isUp else {
+            guard servers.isOurs(leftover, of: server), !leftover.state.phase.isUp else {
                 throw ActionError(.nameConflict, "\(name) is in the way")
             }
             try await engine.remove(leftover.id)
@@ -111,6 +119,39 @@ extension ActionRunner {
             throw ActionError(.pullFailed, "\(name) is not there after its pull")
         }
         return image
+    }
+
+    /// Removes a server's container, which must not run, and its network.
+    ///
+    /// `isNew`: of a creation that failed; whatever has come of it is ended.
+    func removeContainer(of server: ServerID, isNew: Bool = false) async throws {
+        let known = fleet[server]?.container?.id
+        fleet.update(server) { $0.step = .stopping }
+        defer { fleet.update(server) { $0.step = .none } }
+        do {
+            let container = try await engine.inspect(known ?? ServerConfig.containerName(server))
+            if container.id == known || servers.isOurs(container, of: server) {
+                if container.state.phase.isUp {
+                    guard isNew else { throw ActionError(.conflict, "the container of \(server) has come up again") }
+                    try await engine.kill(container.id)
+                }
+                try await engine.remove(container.id)
+            }
+        } catch EngineFailure.notFound {}
+        await removeNetwork(of: server)
+    }
+
+    /// Removes the server's network; one that others use, or made, stays.
+    private func removeNetwork(of server: ServerID) async {
+        let name = ServerConfig.networkName(server)
+        do {
+            guard let labels = try await engine.networkLabels(name) else { return }
+            let owner = labels[ContainerLabel.uid]
+            guard owner == server.uid || owner == nil && labels["com.docker.compose.project"] == name else { return }
+            try await engine.removeNetwork(name)
+        } catch {
+            logger.warning("a network stays", metadata: ["network": "\(name)", "error": "\(error)"])
+        }
     }
 }
 

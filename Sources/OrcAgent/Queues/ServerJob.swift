@@ -40,13 +40,7 @@ struct ServerJob: Sendable {
         switch command.action {
         case .agent: verb = nil
         case .server(.stop) where command.effect == .arranges: verb = .schedule
-        case .server(.power):
-            switch command.arguments["state"]?.string.flatMap(PowerWord.init) {
-            case .off?, .stop?: verb = .stop
-            case .restart?: verb = .restart
-            case .on?, .start?, nil: verb = .start
-            }
-        case .server(let action): verb = action
+        case .server(let action): verb = action.resolved(command.arguments)
         }
     }
 
@@ -72,13 +66,14 @@ struct ServerJob: Sendable {
     /// Whether it ends the server, in one way or another.
     var supersedes: Bool { verb?.spec.effect == .supersedes }
 
-    /// Actions that a job which ends the server interrupts: they would bring up a server that is to go down.
-    private static let interruptible: Set<ServerAction> = [.create, .start, .restart, .pause, .unpause]
-
     /// Whether this one, coming after `earlier`, takes its place; what the agent does unasked waits for its turn.
     func breaksOff(_ earlier: ServerJob) -> Bool {
         guard command != nil, supersedes, let earlier = earlier.verb else { return false }
-        return Self.interruptible.contains(earlier) || verb == .kill && earlier == .stop
+        return switch earlier.spec.yieldsTo {
+        case .nothing: false
+        case .endings: true
+        case .kill: verb == .kill
+        }
     }
 }
 

@@ -1,17 +1,26 @@
 import FoundationEssentials
 import Logging
 import OrcContract
-import OrcCore
 import OrcEngine
 import OrcPlans
 import OrcStorage
 
-/// What the agent does to a server without being asked just then.
-extension ActionRunner {
+/// Carries out what the agent does to a server without being asked just then.
+struct RecoveryTasks: Sendable {
+    let servers: ServerOperations
+    let lifecycle: LifecycleActions
+    let creation: CreateActions
+    let store: StateStore
+    let fleet: ServerRegistry
+    let settings: AgentSettings
+    let reconciler: EngineReconciler
+    let ending: AgentEnding
+    let logger: Logger
+
     func perform(_ upkeep: ServerJob.Upkeep, of server: ServerID, _ job: ServerJob) async {
         do {
             try Task.checkCancellation()
-            try await settle(server)
+            try await servers.settle(server)
             switch upkeep {
             case .retry: try await retry(server, job)
             case .restore: try await restore(server, job)
@@ -33,9 +42,10 @@ extension ActionRunner {
                 "upkeep failed",
                 metadata: ["server.id": "\(server)", "upkeep": "\(upkeep)", "error": "\(failure)"])
         }
-        switch failure.code {
-        case .engineUnreachable, .timeout: fleet.tryAgain(upkeep == .retry ? .restore : upkeep, of: server)
-        default: if case .finishStop = upkeep { end(server) }
+        if [.engineUnreachable, .timeout].contains(failure.code) {
+            fleet.tryAgain(upkeep == .retry ? .restore : upkeep, of: server)
+        } else if case .finishStop = upkeep {
+            servers.end(server)
         }
     }
 
@@ -45,7 +55,7 @@ extension ActionRunner {
         else { return }
         fleet.update(server) { $0.history.retryAt = nil }
         if let history = fleet[server]?.history { try store.set(history, for: server) }
-        try await run(server, job)
+        try await lifecycle.run(server, job)
     }
 
     private func restore(_ server: ServerID, _ job: ServerJob) async throws {
@@ -54,7 +64,7 @@ extension ActionRunner {
         if record.container?.state.phase.isUp == true {
             try store.set(nil, for: server)
         } else {
-            try await run(server, job)
+            try await lifecycle.run(server, job)
         }
     }
 
@@ -67,19 +77,19 @@ extension ActionRunner {
         if let container = record.container, container.state.phase.isUp, !isLater {
             fleet.update(server) { $0.begin(.stopping, cause: job.cause, ending: .stopped) }
             let rest = step.since.addingTimeInterval(Double(step.grace ?? 0)).timeIntervalSinceNow
-            let hasEnded = try await hasEnded(container.id, within: min(max(Int(rest.rounded(.up)), 0), 3600))
-            if !hasEnded { _ = try await bringDown(server, job) }
+            let hasEnded = try await servers.hasEnded(container.id, within: min(max(Int(rest.rounded(.up)), 0), 3600))
+            if !hasEnded { _ = try await lifecycle.bringDown(server, job) }
             await reconciler.look(at: server)
         }
-        end(server)
-        if fleet[server]?.desired == .running, fleet[server]?.isRunning != true { try await run(server, job) }
+        servers.end(server)
+        if fleet[server]?.desired == .running, fleet[server]?.isRunning != true { try await lifecycle.run(server, job) }
     }
 
     /// Stops a server that takes more of the disk than it may; it stays down until somebody starts it.
     private func stopForRoom(_ server: ServerID, _ job: ServerJob) async throws {
         guard fleet[server]?.isRunning == true else { return }
         logger.warning("a server's folder is full: it is stopped", metadata: ["server.id": "\(server)"])
-        _ = try await bringDown(server, job, wanting: .stopped)
+        _ = try await lifecycle.bringDown(server, job, wanting: .stopped)
     }
 
     /// Cleans up after a creation of which there never was a game: one that has run once may hold a world.
@@ -87,6 +97,6 @@ extension ActionRunner {
         let started = fleet[server]?.container?.state.startedAt
         guard started == nil else { return try store.set(nil, for: server) }
         logger.warning("a creation was cut off: it is cleaned up", metadata: ["server.id": "\(server)"])
-        await cleanUp(server, folder: ServerFolder(server, in: settings.servers), isNew: !inPlace)
+        await creation.cleanUp(server, folder: ServerFolder(server, in: settings.servers), isNew: !inPlace)
     }
 }

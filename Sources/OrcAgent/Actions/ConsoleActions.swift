@@ -4,26 +4,31 @@ import OrcCore
 import OrcEngine
 import OrcPlans
 
-/// What a server prints, and what is typed into it.
-extension ActionRunner {
+/// Reads what a server prints, and types into it.
+struct ConsoleActions: Sendable {
+    let servers: ServerOperations
+    let followers: ConsoleFollowers
+    let engine: any ContainerEngine
+    let fleet: ServerRegistry
+
     /// The most bytes of lines in one reply.
     private static let mostLogBytes = 32 << 10
 
-    func logs(_ server: ServerID, _ arguments: JSON.Object) async throws -> Outcome {
-        _ = try report(server)
+    func logs(_ server: ServerID, _ arguments: JSON.Object) async throws -> ActionOutcome {
+        _ = try servers.report(server)
         let since = try Self.time(arguments["since"])
         let seconds = arguments["follow"]?.int
         if let seconds, !followers.follow(server, seconds: seconds) {
             throw ActionError(.busy, "too many servers are followed")
         }
         guard let record = fleet[server], let container = record.container else {
-            return Outcome(data: ["lines": [], "truncated": false, "following": .bool((seconds ?? 0) > 0)])
+            return ActionOutcome(data: ["lines": [], "truncated": false, "following": .bool((seconds ?? 0) > 0)])
         }
         let all = try await engine.lastLines(
             of: container.id, count: arguments["tail"]?.int ?? 100, since: since, deadline: 10)
         let secrets = record.secrets
         let lines = all.last(bytes: Self.mostLogBytes)
-        return Outcome(data: [
+        return ActionOutcome(data: [
             "lines": .array(lines.map { .string(secrets.hidden(in: $0)) }),
             "truncated": .bool(lines.count < all.count), "following": .bool((seconds ?? 0) > 0),
         ])
@@ -38,8 +43,8 @@ extension ActionRunner {
     }
 
     /// Types one line; what the catalogue lets through holds no line end.
-    func type(_ text: String, to server: ServerID) async throws -> Outcome {
-        _ = try report(server)
+    func type(_ text: String, to server: ServerID) async throws -> ActionOutcome {
+        _ = try servers.report(server)
         guard let record = fleet[server], record.isRunning, let container = record.container else {
             throw ActionError(.conflict, "\(server) does not run")
         }
@@ -47,7 +52,7 @@ extension ActionRunner {
             throw ActionError(.conflict, "the console of \(server) takes no input: its container was made without one")
         }
         try await engine.write(Array("\(text)\n".utf8), toInputOf: container.id)
-        return Outcome(changed: true)
+        return ActionOutcome(changed: true)
     }
 }
 

@@ -15,7 +15,7 @@ final class RestartDebouncer: Sendable {
         guard let command = job.command, !command.isHarmless else { return false }
         return times.withLock { times in
             let last = times.removeValue(forKey: server)
-            guard job.verb == .restart, command.converges, let last,
+            guard job.verb?.spec.isDebounced == true, command.converges, let last,
                 command.receivedAt.timeIntervalSince(last) < Self.window
             else { return false }
             times[server] = last

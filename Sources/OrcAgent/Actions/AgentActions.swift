@@ -1,0 +1,40 @@
+import FoundationEssentials
+import OrcContract
+import OrcCore
+import OrcPlans
+import OrcStorage
+
+/// Tells what the agent knows, and has its plans fetched.
+struct AgentActions: Sendable {
+    let settings: AgentSettings
+    let store: StateStore
+    let fleet: ServerRegistry
+    let board: AgentReporter
+    let plans: PlanUpdater
+    let audit: AuditLog
+
+    func list() -> ActionOutcome {
+        ActionOutcome(data: [
+            "servers": .array(fleet.all.map { fleet.report(of: $0).json(seq: $0.seq, at: Date()) })
+        ])
+    }
+
+    func plan(_ game: String) throws -> ActionOutcome {
+        ActionOutcome(data: try PlanCatalogue(path: settings.plans).plan(game).settingsReport)
+    }
+
+    func updatePlans() async throws -> ActionOutcome {
+        let before = Set(board.plans.map(\.game))
+        let isNews = try await plans.update()
+        let new = board.plans.filter { !before.contains($0.game) }
+        return ActionOutcome(changed: isNews, data: ["new": PlansReport.json(new)["plans"] ?? []])
+    }
+
+    func history(_ arguments: JSON.Object) throws -> ActionOutcome {
+        _ = try ServerID.named(in: arguments)
+        audit.flush()
+        let filter = AuditFilter(arguments)
+        let (page, more) = ActionOutcome.page(try store.history(filter).map(\.json), limit: filter.limit)
+        return ActionOutcome(data: ["entries": .array(page), "more": .bool(more)])
+    }
+}

@@ -1,0 +1,95 @@
+import FoundationEssentials
+import OrcContract
+import OrcCore
+import OrcEngine
+import OrcPlans
+import OrcStorage
+
+/// Starts, stops, pauses and kills servers.
+struct LifecycleActions: Sendable {
+    let servers: ServerOperations
+    let provisioner: ContainerProvisioner
+    let portSurvey: PortSurvey
+    let scheduler: Scheduler
+    let responder: ReplySender
+    let engine: any ContainerEngine
+    let store: StateStore
+    let fleet: ServerRegistry
+    let settings: AgentSettings
+    let reconciler: EngineReconciler
+    let ending: AgentEnding
+
+    func start(_ server: ServerID, _ job: ServerJob) async throws -> ActionOutcome {
+        try await servers.adoptFolder(of: server)
+        let phase = fleet[server]?.container?.state.phase
+        guard phase?.isRunning != true else {
+            try fleet.set(.running, for: server)
+            return phase == .paused
+                ? try await unpause(server) : ActionOutcome(changed: false, data: try servers.report(server))
+        }
+        try fleet.set(.running, beginning: .init(.starting, since: Date()), for: server)
+        try await run(server, job)
+        return ActionOutcome(changed: true, data: try reportOfStart(server))
+    }
+
+    /// The report of a server that has come up, with a warning where its game cannot save.
+    func reportOfStart(_ server: ServerID) throws -> JSON {
+        let report = try servers.report(server)
+        guard var data = report.object, let record = fleet[server], let config = record.config,
+            let user = record.container?.user
+        else { return report }
+        let closed = ServerFolder(server, in: settings.servers).closedVolumes(of: config, to: user.id, user.group)
+        guard !closed.isEmpty else { return report }
+        let names = closed.map { "\($0.path)/ (owner: \($0.owner))" }.joined(separator: ", ")
+        data["warning"] = .string(
+            "the game runs as user \(user.id) and cannot write in \(names): chown -R \(user.id):\(user.group) it")
+        return .object(data)
+    }
+
+    /// Brings the server's container up, making it first where it is not there or no longer as it should be.
+    ///
+    /// `kind`: what is kept of it on the disk until it is done.
+    func run(_ server: ServerID, _ job: ServerJob, as kind: StateStore.PendingOperation.Kind = .starting) async throws {
+        try store.set(StateStore.PendingOperation(kind, since: Date()), for: server)
+        fleet.update(server) { $0.begin(.starting, cause: job.cause) }
+        do {
+            let container = try await provisioner.readyContainer(
+                server, progress: ProgressReporter(job.command, responder: responder))
+            try Task.checkCancellation()
+            try await UncancelledWork.run {
+                try await engine.start(container)
+                // From now on there may be a game to lose: what is cut off here is no half-made server any more.
+                if kind != .starting {
+                    try store.set(StateStore.PendingOperation(.starting, since: Date()), for: server)
+                }
+            }
+            await reconciler.look(at: server)
+            servers.end(server)
+        } catch {
+            let failure = await explained(error, server)
+            await reconciler.look(at: server)
+            servers.end(server, failure: Task.isCancelled ? nil : failure.code.rawValue)
+            // What its owner wants comes true once the engine is back.
+            if failure.code == .engineUnreachable, kind == .starting, job.command != nil {
+                fleet.tryAgain(.restore, of: server)
+            } else if failure.mayPass, kind == .starting {
+                fleet.failStart(of: server, now: Date())
+            }
+            throw failure
+        }
+    }
+
+    /// Names the holder of a port where the engine says no more than that it is taken.
+    private func explained(_ error: any Error, _ server: ServerID) async -> ActionError {
+        let failure = ActionError(Task.isCancelled ? CancellationError() : error)
+        guard failure.code == .portInUse, let config = fleet[server]?.config else { return failure }
+        if case EngineFailure.addressMissing = error {
+            let addresses = Set(config.publishedPorts.compactMap(\.address)).filter { failure.description.contains($0) }
+            guard let address = addresses.first else { return failure }
+            return ActionError(.portInUse, "this machine has no address \(address), to which the plan binds ports")
+        }
+        // Where the holder cannot be found the engine's words stay.
+        let holder = try? await portSurvey.allocator(for: server).holder(of: config.publishedPorts)
+        return holder.map { ActionError(.portInUse, $0.description) } ?? failure
+    }
+}

@@ -1,0 +1,80 @@
+import OrcContract
+import OrcCore
+import OrcEngine
+import OrcPlans
+import OrcStorage
+
+/// What a server's container is to be, and what it may be.
+extension ContainerProvisioner {
+    /// The id of a container that can be started.
+    func readyContainer(_ server: ServerID, progress: ProgressReporter) async throws -> String {
+        guard let config = try servers.refreshedConfig(of: server) else {
+            guard let container = fleet[server]?.container else { throw servers.noConfig(server) }
+            return container.id  // a container that was adopted without a config.json is started as it is
+        }
+        let spec = try await specification(of: config)
+        try grantRights(of: config)
+        guard let container = fleet[server]?.container else {
+            return try await make(spec, for: config, progress: progress)
+        }
+        guard container.isOutdated(by: spec) else { return container.id }
+        return try await remake(container, as: spec, for: config, progress: progress)
+    }
+
+    /// Makes sure that the server's container can be made as it should be, with its image here.
+    func checkStart(of server: ServerID, _ progress: ProgressReporter) async throws {
+        guard let config = try servers.refreshedConfig(of: server) else { return }
+        let spec = try await specification(of: config)
+        try grantRights(of: config)
+        guard fleet[server]?.container?.isOutdated(by: spec) ?? true else { return }
+        do { _ = try await readyImage(spec.image, server: server, progress: progress) } catch {
+            fleet.update(server) { $0.activity = nil }
+            throw error
+        }
+    }
+
+    func specification(of config: ServerConfig) async throws -> ContainerSpec {
+        let folder = ServerFolder(config.server, in: settings.servers)
+        let owner = try owner(of: config)
+        try folder.prepareSources(of: config, owner: owner)
+        let path = try await hostPaths.path(ofServer: config.server)
+        let place = ServerConfig.Place(
+            folder: path, host: settings.host, publicIP: settings.publicIP, zone: settings.zone,
+            user: "\(owner.user):\(owner.group)")
+        return config.container(at: place, hasFile: folder.hasFile)
+    }
+
+    /// The user whose files the game works on.
+    func owner(of config: ServerConfig) throws -> DirectoryHandle.Owner {
+        guard config.plan.options.security.hasOwnUser else { return settings.owner }
+        let number = settings.firstOwnUser + UInt32(try store.account(of: config.server))
+        return DirectoryHandle.Owner(user: number, group: number)
+    }
+
+    /// Makes sure that a configuration which others can write gives its container no more than the plan does, or than was
+    /// granted before.
+    func grantRights(of config: ServerConfig) throws {
+        let server = config.server
+        let folder = ServerFolder(server, in: settings.servers)
+        let rights = ServerRights(config.plan)
+        if try store.rights(of: server) != rights.text {
+            let isTrusted = try folder.isConfigTrusted(owner: settings.owner)
+            let excess = isTrusted ? [] : rights.excess(over: try planRights(of: config))
+            guard excess.isEmpty else {
+                throw PlanError.excess(file: "servers/\(server.game)/\(server.camp)/config.json", what: excess)
+            }
+            try store.grant(rights.text, to: server)
+        }
+        try folder.secure()
+    }
+
+    /// The rights that the plan gives; without a plan, those that any plan gives to the image of the server's container.
+    private func planRights(of config: ServerConfig) throws -> ServerRights {
+        let catalogue = PlanCatalogue(path: settings.plans)
+        // A plan that is broken gives nothing.
+        if let plan = try? catalogue.plan(config.server.game) { return ServerRights(plan) }
+        let image = fleet[config.server]?.container?.image ?? "none"
+        let document: JSON = ["metadata": ["game_uid": .string(config.server.game), "image": .string(image)]]
+        return ServerRights(try Plan(document, file: "the container of \(config.server)"))
+    }
+}
