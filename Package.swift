@@ -65,8 +65,15 @@ let package = Package(
             swiftSettings: strict + [.strictMemorySafety()]),
         .target(name: "OrcMetrics", dependencies: ["OrcCore", "OrcContract"], swiftSettings: strict),
         .target(
+            name: "OrcScheduling",
+            dependencies: [
+                "OrcCore", "OrcContract", "OrcStorage", .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict),
+        .target(
             name: "OrcAgent",
             dependencies: [
+                "OrcScheduling",
                 "OrcCore", "OrcContract", "OrcPlans", "OrcMQTT", "OrcEngine", "OrcStorage", "OrcMetrics",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -147,6 +154,12 @@ let package = Package(
             dependencies: [
                 "OrcMetrics", "OrcContract", "OrcCore", "Testbed",
                 .product(name: "Subprocess", package: "swift-subprocess"),
+            ], swiftSettings: strict),
+        .testTarget(
+            name: "OrcSchedulingTests",
+            dependencies: [
+                "OrcScheduling", "OrcContract", "OrcCore", "OrcStorage", "Testbed",
+                .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: strict),
         .testTarget(
             name: "OrcStorageTests", dependencies: ["OrcStorage", "OrcContract", "OrcCore", "Testbed"],

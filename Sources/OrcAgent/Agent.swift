@@ -6,6 +6,7 @@ package import OrcEngine
 package import OrcMQTT
 import OrcMetrics
 import OrcPlans
+import OrcScheduling
 package import OrcStorage
 package import ServiceLifecycle
 
@@ -26,17 +27,18 @@ package struct Agent: Sendable {
         let presence = AgentPresence(
             instance: instance, started: started, earlier: try store.begin(instance: instance, at: started))
         let bus = MQTTConnection(Self.options(options, settings, presence), logger: logger)
-        let reports = RetainedPublisher(bus: bus)
+        let link = RetainedPublisher(bus: bus)
+        let reports = ReportPublisher(topics: settings.topics, link: link)
         let board = AgentReporter(
             settings: settings, bus: bus, reports: reports, presence: presence, store: store, logger: logger)
         let audit = AuditLog(store: store, keeps: settings.history, logger: logger)
-        let timetable = ScheduleTable(store: store, zones: settings.zones, zone: settings.zone)
-        try timetable.load(now: started)
         let fleet = ServerRegistry(
-            topics: settings.topics, reports: reports, store: store, timetable: timetable, audit: audit,
-            publicIP: settings.publicIP, logger: logger)
+            reports: reports, store: store, audit: audit, publicIP: settings.publicIP, logger: logger)
+        let ending = AgentEnding()
         let scheduler = Scheduler(
-            timetable: timetable, fleet: fleet, reports: reports, topics: settings.topics, logger: logger)
+            table: try Self.loadedTable(store, settings, at: started),
+            context: Self.schedulingContext(fleet, reports), logger: logger)
+        fleet.onAdd(scheduler.noteServer)
         let reconciler = EngineReconciler(
             engine: engine, fleet: fleet, settings: settings, board: board, store: store, logger: logger)
         let followers = ConsoleFollowers(engine: engine, fleet: fleet, bus: bus, topics: settings.topics)
@@ -44,35 +46,34 @@ package struct Agent: Sendable {
             engine: engine, fleet: fleet, interval: settings.metricsInterval, logger: logger)
         let watcher = HostMetricsCollector(
             meter: HostSampler(folders: [("servers", settings.servers), ("backups", settings.backups)]),
-            limits: settings.limits, interval: settings.metricsInterval, fleet: fleet, reports: reports,
-            topics: settings.topics, logger: logger)
+            limits: settings.limits, interval: settings.metricsInterval, fleet: fleet, reports: reports, logger: logger)
         let watch = ConfigFolderWatcher()
         let ledger = try CommandJournal(store: store, now: started, logger: logger)
-        let responder = ReplySender(bus: bus, reports: reports)
+        let responder = ReplySender(bus: bus, reports: link)
         let plans = PlanUpdater(settings: settings, board: board, logger: logger)
         let completion = CommandCompletion(
             ledger: ledger, responder: responder, audit: audit, store: store, fleet: fleet)
-        let ending = AgentEnding()
         let actions = ActionRunner(
             .init(
                 settings: settings, engine: engine, store: store, fleet: fleet, board: board, reconciler: reconciler,
                 watch: watch, completion: completion, followers: followers, meter: meter, scheduler: scheduler,
                 audit: audit, plans: plans, ending: ending, logger: logger))
         let lanes = ServerQueues(isLasting: { fleet[$0] != nil }) { job in await actions.perform(job) }
-        let dispatch = CommandDispatcher(actions: actions, completion: completion, lanes: lanes, responder: responder)
+        let dispatch = CommandDispatcher(
+            actions: actions, completion: completion, lanes: lanes, responder: responder, ending: ending)
         let inbox = CommandIntake(
             bus: bus, reader: CommandParser(topics: settings.topics), ledger: ledger, responder: responder,
             dispatch: dispatch, audit: audit, logger: logger)
         let runner = DueScheduleLoop(
-            scheduler: scheduler, dispatch: dispatch, completion: completion, ending: ending, topics: settings.topics,
-            logger: logger)
+            scheduler: scheduler, commands: Self.scheduledCommands(dispatch, completion, ending),
+            topics: settings.topics, logger: logger)
         let session = BrokerSession(
-            bus: bus, reports: reports, presence: presence, board: board, fleet: fleet, inbox: inbox,
+            bus: bus, reports: link, presence: presence, board: board, fleet: fleet, inbox: inbox,
             settings: settings,
             logger: logger)
         session.attach()
         let keeper = ServerSupervisor(engine: engine, fleet: fleet, lanes: lanes, meter: meter, logger: logger)
-        scheduler.adoptPeons(from: settings.servers, now: started)
+        Self.adoptPeonsSchedules(settings, scheduler, at: started, logger: logger)
         try Muster(settings: settings, store: store, fleet: fleet, watch: watch, logger: logger).call()
         scheduler.begin()
         services = [
@@ -86,7 +87,7 @@ package struct Agent: Sendable {
             ServerQueueService(lanes: lanes, ending: ending),
             LoopService(name: "scheduler") { await runner.run() },
             HeartbeatService(
-                session: session, board: board, fleet: fleet, reports: reports, ledger: ledger, audit: audit,
+                session: session, board: board, fleet: fleet, reports: link, ledger: ledger, audit: audit,
                 store: store, servers: settings.servers, logger: logger),
         ]
     }
@@ -101,6 +102,55 @@ package struct Agent: Sendable {
         options.will = { session in presence.will(session: session, topic: topic) }
         options.keptPayload = CommandParser.maxBytes + 1
         return options
+    }
+}
+
+extension Agent {
+    private static func loadedTable(
+        _ store: StateStore, _ settings: AgentSettings, at date: Date
+    ) throws -> ScheduleTable {
+        let table = ScheduleTable(store: store, zones: settings.zones, zone: settings.zone)
+        try table.load(now: date)
+        return table
+    }
+
+    private static func schedulingContext(_ fleet: ServerRegistry, _ reports: ReportPublisher) -> SchedulingContext {
+        SchedulingContext(
+            server: { fleet[$0]?.scheduled },
+            serversOfGame: { game in fleet.all.map(\.id).filter { $0.game == game } },
+            isEngineReachable: { fleet.isEngineReachable }, noteUpcoming: { fleet.noteUpcoming($0, $1) },
+            report: { news in
+                switch news {
+                case .scheduler(let report): reports.publish(.scheduler(report))
+                case .server(let server, let report, let number): fleet.publish(report, of: server, number: number)
+                case .event(let event): reports.announce(.scheduler(event))
+                }
+            })
+    }
+
+    private static func scheduledCommands(
+        _ dispatch: CommandDispatcher, _ completion: CommandCompletion, _ ending: AgentEnding
+    ) -> ScheduledCommands {
+        ScheduledCommands(
+            perform: { await dispatch.perform($0, begin: $1) }, noteInterrupted: { completion.noteCutOff($0) },
+            redact: { text, command in completion.secrets(of: command).hidden(in: text) },
+            isStopping: { ending.hasBegun })
+    }
+
+    private static func adoptPeonsSchedules(
+        _ settings: AgentSettings, _ scheduler: Scheduler, at date: Date, logger: Logger
+    ) {
+        do {
+            try scheduler.adoptPeons(now: date) {
+                let (stops, complaints) = try PeonScheduleImport.read(in: settings.servers)
+                for complaint in complaints {
+                    logger.error("a schedule of PEON's cannot be taken over", metadata: ["error": "\(complaint)"])
+                }
+                return stops
+            }
+        } catch {
+            logger.error("PEON's schedules cannot be taken over", metadata: ["error": "\(error)"])
+        }
     }
 }
 

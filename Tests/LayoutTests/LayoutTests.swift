@@ -24,9 +24,10 @@ import Testing
         ],
         "OrcStorage": ["OrcCore", "OrcContract", "CSQLite"],
         "OrcMetrics": ["OrcCore", "OrcContract", "Dispatch"],
+        "OrcScheduling": ["OrcCore", "OrcContract", "OrcStorage", "Logging"],
         "OrcAgent": [
-            "OrcCore", "OrcContract", "OrcPlans", "OrcMQTT", "OrcEngine", "OrcStorage", "OrcMetrics", "Logging",
-            "ServiceLifecycle", "Subprocess", "Dispatch",
+            "OrcCore", "OrcContract", "OrcPlans", "OrcMQTT", "OrcEngine", "OrcStorage", "OrcMetrics",
+            "OrcScheduling", "Logging", "ServiceLifecycle", "Subprocess", "Dispatch",
         ],
         "OrcBridge": [
             "OrcCore", "OrcContract", "OrcDocuments", "OrcMQTT", "CCrypto", "HTTPTypes", "HummingbirdCore",

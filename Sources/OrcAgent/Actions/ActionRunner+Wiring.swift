@@ -1,5 +1,6 @@
 import Logging
 import OrcEngine
+import OrcScheduling
 import OrcStorage
 
 extension ActionRunner {

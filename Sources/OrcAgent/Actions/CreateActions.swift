@@ -4,6 +4,7 @@ import OrcContract
 import OrcCore
 import OrcEngine
 import OrcPlans
+import OrcScheduling
 import OrcStorage
 
 /// Makes servers from their plans.

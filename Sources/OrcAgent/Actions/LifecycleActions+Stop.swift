@@ -3,6 +3,7 @@ import OrcContract
 import OrcCore
 import OrcEngine
 import OrcPlans
+import OrcScheduling
 import OrcStorage
 
 extension LifecycleActions {

@@ -1,6 +1,7 @@
 import OrcContract
 import OrcCore
 import OrcPlans
+import OrcScheduling
 import OrcStorage
 
 /// Removes servers, with or without their files.

@@ -2,6 +2,7 @@ import FoundationEssentials
 import OrcContract
 import OrcCore
 import OrcPlans
+import OrcScheduling
 
 /// Sets, shows and takes away what is to happen later.
 struct ScheduleActions: Sendable {
@@ -15,11 +16,11 @@ struct ScheduleActions: Sendable {
     func schedule(_ command: Command) throws -> ActionOutcome {
         let id = command.arguments["schedule"]?.string ?? Self.drawnID(command)
         let draft: ScheduleDraft?
-        do { draft = try command.scheduleDraft(id: id, zone: scheduler.timetable.zone) } catch {
+        do { draft = try command.scheduleDraft(id: id, zone: scheduler.table.zone) } catch {
             throw ActionError(.badArguments, "\(error)")
         }
         guard let draft else { throw ActionError(.unknownAction, "this schedules nothing") }
-        if let zone = command.arguments["zone"]?.string { try scheduler.timetable.requireZone(zone) }
+        if let zone = command.arguments["zone"]?.string { try scheduler.table.requireZone(zone) }
         if let game = draft.owner.game, !board.plans.contains(where: { $0.game == game }),
             !fleet.all.contains(where: { $0.id.game == game })
         {
@@ -34,7 +35,7 @@ struct ScheduleActions: Sendable {
         "s-\(String(command.key.utf8.fnv1a & 0xFFFF_FFFF_FFFF, radix: 36))"
     }
 
-    private func standing(_ id: String) -> JSON { scheduler.timetable.standing(id)?.wholeJSON ?? .null }
+    private func standing(_ id: String) -> JSON { scheduler.table.standing(id)?.wholeJSON ?? .null }
 
     func unschedule(_ owner: Schedule.Owner?, _ arguments: JSON.Object) throws -> ActionOutcome {
         ActionOutcome(changed: try scheduler.remove(try ids(owner, arguments)))
@@ -50,8 +51,8 @@ struct ScheduleActions: Sendable {
     ///
     /// - Throws: where the one that is named is not there, or another's.
     private func ids(_ owner: Schedule.Owner?, _ arguments: JSON.Object) throws -> [String] {
-        guard let id = arguments["schedule"]?.string else { return owner.map(scheduler.timetable.ids) ?? [] }
-        guard let schedule = scheduler.timetable.schedule(id), owner == nil || schedule.owner == owner else {
+        guard let id = arguments["schedule"]?.string else { return owner.map(scheduler.table.ids) ?? [] }
+        guard let schedule = scheduler.table.schedule(id), owner == nil || schedule.owner == owner else {
             throw ActionError(.unknownSchedule, "there is no schedule \(id.printable.prefix(bytes: 64))")
         }
         return [id]
@@ -60,7 +61,7 @@ struct ScheduleActions: Sendable {
     func schedules(_ arguments: JSON.Object) throws -> ActionOutcome {
         let server = try ServerID.named(in: arguments)
         let limit = arguments["limit"]?.int ?? 50
-        let (standings, total) = scheduler.timetable.standings(
+        let (standings, total) = scheduler.table.standings(
             of: server, after: arguments["after"]?.string, limit: limit)
         let (page, more) = ActionOutcome.page(standings.map(shown), limit: limit)
         return ActionOutcome(data: ["schedules": .array(page), "total": .optional(total), "more": .bool(more)])
@@ -93,7 +94,7 @@ struct ScheduleActions: Sendable {
     ) async throws -> ActionOutcome {
         guard let end = command.sessionEnd else { return try await body() }
         let id = Schedule.sessionID(of: server)
-        let earlier = scheduler.timetable.isPending(id) ? scheduler.timetable.schedule(id) : nil
+        let earlier = scheduler.table.isPending(id) ? scheduler.table.schedule(id) : nil
         guard let session = try scheduler.setSession(of: server, endingAt: end, by: command) else {
             return try await body()
         }

@@ -3,6 +3,7 @@ package import OrcContract
 import OrcCore
 import OrcEngine
 import OrcPlans
+import OrcScheduling
 import OrcStorage
 
 /// Why an action did not do what was asked: one wire code, and words for people.
@@ -19,6 +20,7 @@ package struct ActionError: Error, CustomStringConvertible {
     init(_ error: any Error) {
         switch error {
         case let error as ActionError: self = error
+        case let error as ScheduleError: self.init(error.code, error.description)
         case let error as PlanError: self.init(Self.code(error), error.description)
         case let error as EngineFailure: self.init(Self.code(error), Self.words(error))
         case is CancellationError: self.init(.superseded, "a later command took its place")

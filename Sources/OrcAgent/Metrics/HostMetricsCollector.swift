@@ -12,8 +12,7 @@ struct HostMetricsCollector: Sendable {
     /// Seconds between two reports.
     let interval: Int
     let fleet: ServerRegistry
-    let reports: RetainedPublisher
-    let topics: Topics
+    let reports: ReportPublisher
     let logger: Logger
 
     /// Works until cancelled.
@@ -25,8 +24,7 @@ struct HostMetricsCollector: Sendable {
             for change in watch.take(usage, limits: limits) { tell(change) }
             let warnings = HostWarning.allCases.filter(watch.standing.contains)
             let report = HostReport(usage, since: earlier, warnings: warnings, at: Date())
-            reports.set(
-                OutgoingMessage(topics.status(.host), report.json.bytes, quality: .atMostOnce, isRetained: true))
+            reports.publish(.host(report))
             // The second report follows soon, since the first has no speeds.
             let pause = earlier == nil ? min(1, interval) : interval
             earlier = usage

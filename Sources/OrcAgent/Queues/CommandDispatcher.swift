@@ -7,6 +7,25 @@ struct CommandDispatcher: Sendable {
     let completion: CommandCompletion
     let lanes: ServerQueues
     let responder: ReplySender
+    let ending: AgentEnding
+
+    /// Half-seconds for which a schedule's command waits while its server's queue is full.
+    private static let retries = 120
+
+    /// Performs a command of the agent's own and returns its last reply; nil if the agent is stopping.
+    func perform(_ command: Command, begin: @escaping @Sendable () throws -> Void) async -> Reply? {
+        let replies = completion.waiters.expect(command, begin: begin)
+        for attempt in 0... {
+            if await take(command) { break }
+            guard attempt < Self.retries, !Task.isCancelled, !ending.hasBegun else {
+                completion.finish(command, with: ActionError(.busy, "too many commands wait"))
+                break
+            }
+            await AsyncSignal().wait(.milliseconds(500))
+        }
+        for await reply in replies { return reply }
+        return nil
+    }
 
     /// - Returns: false where there is no room for it; nobody has been told then.
     func take(_ command: Command) async -> Bool {

@@ -12,7 +12,7 @@ import Synchronization
 final class AgentReporter: Sendable {
     private let settings: AgentSettings
     private let bus: MQTTConnection
-    private let reports: RetainedPublisher
+    private let reports: ReportPublisher
     private let presence: AgentPresence
     private let store: StateStore
     private let logger: Logger
@@ -30,7 +30,7 @@ final class AgentReporter: Sendable {
     }
 
     init(
-        settings: AgentSettings, bus: MQTTConnection, reports: RetainedPublisher, presence: AgentPresence,
+        settings: AgentSettings, bus: MQTTConnection, reports: ReportPublisher, presence: AgentPresence,
         store: StateStore, logger: Logger
     ) {
         self.settings = settings
@@ -66,7 +66,7 @@ final class AgentReporter: Sendable {
     }
 
     func publishInfo() {
-        reports.set(OutgoingMessage(settings.topics.status(.info), info.json.bytes, isRetained: true))
+        reports.publish(.info(info))
     }
 
     /// Reads the plans folder anew and publishes what it holds.
@@ -75,8 +75,7 @@ final class AgentReporter: Sendable {
             let (entries, complaints) = try PlanCatalogue(path: settings.plans).list()
             for complaint in complaints { logger.warning("a plan cannot be read", metadata: ["error": "\(complaint)"]) }
             state.withLock { $0.plans = entries }
-            reports.set(
-                OutgoingMessage(settings.topics.status(.plans), PlansReport.json(entries).bytes, isRetained: true))
+            reports.publish(.plans(entries))
         } catch {
             logger.error("the plans folder cannot be read", metadata: ["error": "\(error)"])
         }
@@ -113,7 +112,6 @@ final class AgentReporter: Sendable {
         let report = HealthReport(
             residentBytes: usage?.residentBytes, cpuPercent: percent, cpuSeconds: usage?.cpuSeconds,
             isEngineReachable: isEngineReachable, storeFailure: failure, bus: counters)
-        reports.set(
-            OutgoingMessage(settings.topics.status(.health), report.json.bytes, quality: .atMostOnce, isRetained: true))
+        reports.publish(.health(report))
     }
 }

@@ -15,20 +15,18 @@ extension ServerRegistry {
         server.published = report
         server.seq += 1
         state.servers[id] = server
-        let payload = report.json(seq: server.seq, at: Date()).bytes
-        reports.set(OutgoingMessage(topics.status(id, .state), payload, isRetained: true))
+        reports.publish(.state(report, number: server.seq))
         // Also what an earlier run of the agent may have said of it.
         if server.isObserved, !server.isRunning { clearMetrics(of: id, in: &state) }
     }
 
     func publishAvailability(of id: ServerID, isReachable: Bool) {
-        let payload = AvailabilityReport.json(isReachable ? .online : .offline).bytes
-        reports.set(OutgoingMessage(topics.status(id, .availability), payload, isRetained: true))
+        reports.publish(.availability(id, isReachable ? .online : .offline))
     }
 
     func publishIndex() {
         let index = state.withLock { $0.servers.keys.sorted() }
-        reports.set(OutgoingMessage(topics.status(.servers), ServersReport.json(index).bytes, isRetained: true))
+        reports.publish(.servers(index))
     }
 
     // Metrics.
@@ -53,10 +51,7 @@ extension ServerRegistry {
             else { return }
             state.metrics[server.id] = Metrics(report: metrics, readAt: MonotonicClock.seconds)
             state.quiet.remove(server.id)
-            var message = OutgoingMessage(
-                topics.status(server.id, .metrics), metrics.json.bytes, quality: .atMostOnce, isRetained: true)
-            message.expiry = expiry
-            reports.set(message)
+            reports.publish(.metrics(server.id, metrics, expiry: expiry))
         }
     }
 
@@ -71,6 +66,6 @@ extension ServerRegistry {
     private func clearMetrics(of id: ServerID, in state: inout State) {
         state.metrics[id] = nil
         guard state.quiet.insert(id).inserted else { return }
-        reports.clear(topics.status(id, .metrics))
+        reports.clear(.metrics, of: id)
     }
 }

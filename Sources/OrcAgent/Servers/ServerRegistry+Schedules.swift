@@ -3,6 +3,7 @@ import OrcContract
 import OrcCore
 import OrcMQTT
 import OrcPlans
+import OrcScheduling
 import Synchronization
 
 extension ServerRegistry {
@@ -19,33 +20,26 @@ extension ServerRegistry {
         return report
     }
 
-    /// Has the states of an owner's servers follow a change of schedules.
-    func noteOutlook(of owner: Schedule.Owner) { for id in servers(of: owner) { noteOutlook(of: id) } }
-
-    func noteOutlook(of id: ServerID) {
-        let reading = timetable.outlook(of: id)
+    func noteUpcoming(_ id: ServerID, _ reading: ScheduleTable.Reading) {
         update(id) { server in if reading.number > server.upcoming.number { server.upcoming = reading } }
     }
 
-    /// Publishes what the schedules of a server are, where there is such a server.
-    func publishSchedules(of id: ServerID) {
-        let (standings, total, number) = timetable.standings(of: id, most: ServerScheduleReport.most)
-        let payload = ServerScheduleReport.json(standings, total: total).bytes
+    /// Publishes the schedules of a server, if it is known, and unless a newer reading has been published.
+    func publish(_ schedules: ServerScheduleReport, of id: ServerID, number: Int) {
         state.withLock { state in
             guard let published = state.servers[id]?.publishedSchedules, number > published else { return }
             state.servers[id]?.publishedSchedules = number
-            reports.set(OutgoingMessage(topics.status(id, .schedule), payload, isRetained: true))
+            reports.publish(.schedules(id, schedules))
         }
     }
+}
 
-    /// Publishes what the schedules of an owner's servers are.
-    func publishSchedules(of owner: Schedule.Owner) { for id in servers(of: owner) { publishSchedules(of: id) } }
-
-    private func servers(of owner: Schedule.Owner) -> [ServerID] {
-        switch owner {
-        case .server(let server): [server]
-        case .game(let game): all.map(\.id).filter { $0.game == game }
-        case .agent: []
-        }
+extension ServerRecord {
+    /// The state that schedules depend on; nil for a server that was destroyed.
+    var scheduled: ScheduledServer? {
+        guard !isDestroyed else { return nil }
+        return ScheduledServer(
+            isUp: condition.state.isUp, desired: desired,
+            isChanging: step != .none || leftStep != nil || needsRestore, runStarted: run)
     }
 }

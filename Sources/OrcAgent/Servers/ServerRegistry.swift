@@ -30,10 +30,8 @@ final class ServerRegistry: Sendable {
         case recover
     }
 
-    let topics: Topics
-    let reports: RetainedPublisher
+    let reports: ReportPublisher
     let store: StateStore
-    let timetable: ScheduleTable
     private let audit: AuditLog
     /// At which players reach this machine.
     let publicIP: String?
@@ -41,6 +39,7 @@ final class ServerRegistry: Sendable {
     let duty: AsyncStream<Duty>.Continuation
     let state = Mutex(State())
     private let looks = Atomic(0)
+    private let added = Mutex<(@Sendable (ServerID) -> Void)?>(nil)
 
     struct State {
         var servers: [ServerID: ServerRecord] = [:]
@@ -63,14 +62,10 @@ final class ServerRegistry: Sendable {
     }
 
     init(
-        topics: Topics, reports: RetainedPublisher, store: StateStore, timetable: ScheduleTable, audit: AuditLog,
-        publicIP: String?,
-        logger: Logger
+        reports: ReportPublisher, store: StateStore, audit: AuditLog, publicIP: String?, logger: Logger
     ) {
-        self.topics = topics
         self.reports = reports
         self.store = store
-        self.timetable = timetable
         self.audit = audit
         self.publicIP = publicIP
         self.logger = logger
@@ -102,10 +97,12 @@ final class ServerRegistry: Sendable {
             state.servers[server.id] = server
             publishAvailability(of: server.id, isReachable: state.isEngineReachable)
         }
-        noteOutlook(of: server.id)
-        publishSchedules(of: server.id)
+        added.withLock { $0 }?(server.id)
         publishIndex()
     }
+
+    /// Has `body` called with each server that becomes known from now on.
+    func onAdd(_ body: @escaping @Sendable (ServerID) -> Void) { added.withLock { $0 = body } }
 
     /// Forgets a server; nothing of it stays on the broker.
     func remove(_ id: ServerID) {
@@ -114,7 +111,7 @@ final class ServerRegistry: Sendable {
             state.setContainer(of: id, from: server?.container?.id, to: nil)
             state.metrics[id] = nil
             state.quiet.remove(id)
-            for report in Topics.ServerReportKind.allCases { reports.clear(topics.status(id, report)) }
+            reports.clearAll(of: id)
         }
         publishIndex()
         forgetGone()
@@ -170,14 +167,11 @@ final class ServerRegistry: Sendable {
     }
 
     func announce(_ event: ServerEvent, of id: ServerID, cause: Cause, data: JSON = [:]) {
-        var message = OutgoingMessage(topics.event(id), EventReport(event, cause: cause, data: data).json.bytes)
-        message.expiry = 300
-        reports.emit(message)
+        reports.announce(.server(id, EventReport(event, cause: cause, data: data)))
     }
 
     func announce(_ event: AgentEvent, data: JSON = [:]) {
-        reports.emit(
-            OutgoingMessage(topics.agentEvent, EventReport(event, cause: .engine, data: data).json.bytes))
+        reports.announce(.agent(EventReport(event, cause: .engine, data: data)))
     }
 
     /// Has what could not be done to a server tried again later.

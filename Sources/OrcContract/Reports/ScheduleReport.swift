@@ -133,7 +133,10 @@ package struct ScheduleRun: Sendable, Equatable {
 }
 
 /// `status/server/<sid>/schedule`: a server's schedules, the soonest first.
-package enum ServerScheduleReport {
+package struct ServerScheduleReport: Sendable {
+    package let schedules: [ScheduleReport]
+    package let total: Int
+
     /// Entries of one report; `schedules` answers all.
     package static let most = 20
 
@@ -143,15 +146,23 @@ package enum ServerScheduleReport {
         Field("total", .integer(), "How many there are."),
     ]
 
-    package static func json(_ standings: [ScheduleReport], total: Int) -> JSON {
-        [
-            "v": 1, "schedules": .array(standings.map { .object($0.json) }), "total": .optional(total),
-        ]
+    package init(_ schedules: [ScheduleReport], total: Int) {
+        self.schedules = schedules
+        self.total = total
+    }
+
+    package var json: JSON {
+        ["v": 1, "schedules": .array(schedules.map { .object($0.json) }), "total": .optional(total)]
     }
 }
 
 /// `status/scheduler`: what came last, and what comes next.
-package enum SchedulerReport {
+package struct SchedulerReport: Sendable {
+    package let zone: String
+    package let total: Int
+    package let last: JSON
+    package let next: [ScheduleReport]
+
     /// Entries of `next`.
     package static let most = 20
 
@@ -168,14 +179,22 @@ package enum SchedulerReport {
         ),
     ]
 
-    package static func json(zone: String, total: Int, last: JSON, next: [ScheduleReport]) -> JSON {
+    /// `last`: from ``last(_:_:)``, or null.
+    package init(zone: String, total: Int, last: JSON, next: [ScheduleReport]) {
+        self.zone = zone
+        self.total = total
+        self.last = last
+        self.next = next
+    }
+
+    package var json: JSON {
         [
             "v": 1, "zone": .string(zone), "total": .optional(total), "last": last,
             "next": .array(next.map(\.upcomingJSON)),
         ]
     }
 
-    /// What ``json(zone:total:last:next:)`` takes as the last.
+    /// The run that ended last, as the report has it.
     package static func last(_ schedule: Schedule, _ run: ScheduleRun) -> JSON {
         var last: JSON.Object = [
             "schedule": .string(schedule.id), "server": .optional(schedule.owner.server?.sid),

@@ -1,43 +1,48 @@
 import FoundationEssentials
-import Logging
-import OrcContract
+package import Logging
+package import OrcContract
 import OrcCore
 
 /// Carries schedules out: one timer for the soonest, and for each that is due its run.
-struct DueScheduleLoop: Sendable {
+package struct DueScheduleLoop: Sendable {
     let scheduler: Scheduler
-    let dispatch: CommandDispatcher
-    let completion: CommandCompletion
-    let ending: AgentEnding
+    let commands: ScheduledCommands
     let topics: Topics
     let logger: Logger
+
+    package init(scheduler: Scheduler, commands: ScheduledCommands, topics: Topics, logger: Logger) {
+        self.scheduler = scheduler
+        self.commands = commands
+        self.topics = topics
+        self.logger = logger
+    }
 
     /// Seconds after which the clock on the wall is looked at again, should it have been set.
     static let longestSleep: TimeInterval = 20
     /// Seconds for which a run waits for the container engine, as after a start of the machine.
     private static let enginePatience: TimeInterval = 60
 
-    var timetable: ScheduleTable { scheduler.timetable }
-    var fleet: ServerRegistry { scheduler.fleet }
+    var table: ScheduleTable { scheduler.table }
+    var context: SchedulingContext { scheduler.context }
 
     /// Works until cancelled.
-    func run() async {
+    package func run() async {
         await withDiscardingTaskGroup { group in
             group.addTask { await scheduler.report() }
             var clock = WallClock()
             var isBegun = false
             while !Task.isCancelled {
                 if clock.wasSet() {
-                    timetable.lookAnew(now: Date())
-                    scheduler.noteChange(of: Set(timetable.owners))
+                    table.lookAnew(now: Date())
+                    scheduler.noteChange(of: Set(table.owners))
                 }
                 do {
-                    if !isBegun { for run in try timetable.takeLeft() { group.addTask { await resume(run) } } }
+                    if !isBegun { for run in try table.takeLeft() { group.addTask { await resume(run) } } }
                     isBegun = true
-                    let due = try timetable.takeDue(now: Date())
+                    let due = try table.takeDue(now: Date())
                     for due in due { group.addTask { await see(to: due) } }
                     if !due.isEmpty { continue }
-                    await scheduler.alarm.wait(timetable.nextStart.map(Self.pause))
+                    await scheduler.alarm.wait(table.nextStart.map(Self.pause))
                 } catch {
                     // What is not on the disk is not begun: it could be begun again by the next run of the agent.
                     logger.error("schedules cannot be read or written", metadata: ["error": "\(error)"])
@@ -107,7 +112,7 @@ struct DueScheduleLoop: Sendable {
     private func end(_ run: ScheduleExecution, _ outcome: ScheduleRun.Outcome, _ reason: String?) async {
         while true {
             do {
-                try timetable.end(run, outcome, reason: reason)
+                try table.end(run, outcome, reason: reason)
                 break
             } catch {
                 logger.error("the end of a run cannot be written", metadata: ["error": "\(error)"])
@@ -134,7 +139,7 @@ struct DueScheduleLoop: Sendable {
         case .server(let server): return [.server(server)]
         case .game(let game):
             let known = run.places.compactMap { ServerID(uid: $0) }
-            return (known.isEmpty ? fleet.all.map(\.id).filter { $0.game == game } : known).map { .server($0) }
+            return (known.isEmpty ? context.serversOfGame(game) : known).map { .server($0) }
         case .agent: return [.agent]
         }
     }
@@ -144,12 +149,12 @@ struct DueScheduleLoop: Sendable {
         let new = takers.map(\.place.key).filter { run[$0] == nil }
         guard run.schedule.owner.game != nil, !new.isEmpty else { return }
         let waiting: [(String, ScheduleExecution.Progress)] = new.map { ($0, .waits) }
-        try timetable.note(Dictionary(waiting) { first, _ in first }, of: run)
+        try table.note(Dictionary(waiting) { first, _ in first }, of: run)
     }
 
     private func engineIsThere() async {
         let limit = ContinuousClock.now + .seconds(Self.enginePatience)
-        while !fleet.isEngineReachable, ContinuousClock.now < limit, !Task.isCancelled {
+        while !context.isEngineReachable(), ContinuousClock.now < limit, !Task.isCancelled {
             await AsyncSignal().wait(.milliseconds(200))
         }
     }

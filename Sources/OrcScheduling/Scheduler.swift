@@ -1,46 +1,48 @@
-import FoundationEssentials
-import Logging
-import OrcContract
+package import FoundationEssentials
+package import Logging
+package import OrcContract
 import OrcCore
-import OrcMQTT
-import OrcPlans
 import OrcStorage
 import Synchronization
 
 /// What owners and the agent change about schedules: kept, reported, and heeded at once.
-struct Scheduler: Sendable {
-    let timetable: ScheduleTable
-    let fleet: ServerRegistry
-    let reports: RetainedPublisher
-    let topics: Topics
+package struct Scheduler: Sendable {
+    package let table: ScheduleTable
+    let context: SchedulingContext
     let alarm = AsyncSignal()
     let changes = Changes()
     let logger: Logger
 
+    package init(table: ScheduleTable, context: SchedulingContext, logger: Logger) {
+        self.table = table
+        self.context = context
+        self.logger = logger
+    }
+
     /// Puts a schedule in the place of the one of its id; what that one is doing is called off.
-    func put(_ schedule: Schedule) throws {
-        try timetable.put(schedule)
+    package func put(_ schedule: Schedule) throws {
+        try table.put(schedule)
         noteChange(of: [schedule.owner])
     }
 
     /// Takes schedules away; what they are doing is called off.
     ///
     /// - Returns: whether there were any.
-    func remove(_ ids: [String]) throws -> Bool {
-        let owners = try timetable.remove(ids)
+    package func remove(_ ids: [String]) throws -> Bool {
+        let owners = try table.remove(ids)
         noteChange(of: owners)
         return !owners.isEmpty
     }
 
-    func removeAll(of server: ServerID) throws -> Bool { try remove(timetable.ids(of: .server(server))) }
+    package func removeAll(of server: ServerID) throws -> Bool { try remove(table.ids(of: .server(server))) }
 
     /// - Returns: false where there was nothing to be called off.
-    func callOff(_ ids: [String], alsoNext: Bool) throws -> Bool {
+    package func callOff(_ ids: [String], alsoNext: Bool) throws -> Bool {
         var isAny = false
         var owners: Set<Schedule.Owner> = []
         for id in ids {
-            if let owner = timetable.schedule(id)?.owner { owners.insert(owner) }
-            if try alsoNext ? timetable.callOff(id) : timetable.callOffRun(id) { isAny = true }
+            if let owner = table.schedule(id)?.owner { owners.insert(owner) }
+            if try alsoNext ? table.callOff(id) : table.callOffRun(id) { isAny = true }
         }
         noteChange(of: owners)
         return isAny
@@ -51,10 +53,10 @@ struct Scheduler: Sendable {
     /// Sets when a server is to be stopped, in place of an earlier such time.
     ///
     /// - Returns: nil where a command that came later has set it already.
-    func setSession(of server: ServerID, endingAt date: Date, by command: Command) throws -> Schedule? {
-        let standing = timetable.schedule(Schedule.sessionID(of: server))
+    package func setSession(of server: ServerID, endingAt date: Date, by command: Command) throws -> Schedule? {
+        let standing = table.schedule(Schedule.sessionID(of: server))
         if let standing, min(standing.created, Date()) > command.receivedAt,
-            timetable.isPending(standing.id)
+            table.isPending(standing.id)
         {
             return nil
         }
@@ -66,8 +68,8 @@ struct Scheduler: Sendable {
     }
 
     /// Takes a time back that was set by a command which failed; what was set since stays.
-    func takeBack(_ schedule: Schedule, for earlier: Schedule?) throws {
-        guard timetable.schedule(schedule.id) === schedule else { return }
+    package func takeBack(_ schedule: Schedule, for earlier: Schedule?) throws {
+        guard table.schedule(schedule.id) === schedule else { return }
         if let earlier, let date = earlier.onceDate, date > Date() {
             try put(earlier)
         } else {
@@ -76,38 +78,32 @@ struct Scheduler: Sendable {
     }
 
     /// Takes back a time that was set before `date`.
-    func dropSession(of server: ServerID, setBefore date: Date) throws {
+    package func dropSession(of server: ServerID, setBefore date: Date) throws {
         let id = Schedule.sessionID(of: server)
         // A clock that was ahead when it was set says nothing.
-        guard let schedule = timetable.schedule(id), min(schedule.created, Date()) <= date, timetable.isPending(id)
+        guard let schedule = table.schedule(id), min(schedule.created, Date()) <= date, table.isPending(id)
         else { return }
-        noteChange(of: try timetable.remove([id]))
+        noteChange(of: try table.remove([id]))
     }
 
-    /// Takes over, once, what PEON's orchestrator was to do; what cannot be read is left and told.
-    func adoptPeons(from servers: String, now: Date) {
-        do {
-            guard try !timetable.store.hasPeonsSchedules() else { return }
-            let (stops, complaints) = try PeonScheduleImport.read(in: servers)
-            for complaint in complaints {
-                logger.error("a schedule of PEON's cannot be taken over", metadata: ["error": "\(complaint)"])
-            }
-            for (server, date) in stops {
-                let draft = ScheduleDraft.session(
-                    of: server, endingAt: date, by: "peon", at: min(now, date.addingTimeInterval(-1)))
-                try timetable.put(Schedule(draft))
-            }
-            try timetable.store.notePeonsSchedules()
-        } catch {
-            logger.error("PEON's schedules cannot be taken over", metadata: ["error": "\(error)"])
+    /// Takes over the stops that PEON's orchestrator was to carry out, once.
+    ///
+    /// `read`: reads them; called if they have not been taken over before.
+    package func adoptPeons(now: Date, _ read: () throws -> [(server: ServerID, date: Date)]) throws {
+        guard try !table.store.hasPeonsSchedules() else { return }
+        for (server, date) in try read() {
+            let draft = ScheduleDraft.session(
+                of: server, endingAt: date, by: "peon", at: min(now, date.addingTimeInterval(-1)))
+            try table.put(Schedule(draft))
         }
+        try table.store.notePeonsSchedules()
     }
 
     // What is told.
 
     /// Tells, at the agent's start, of all that there is, and of what cannot come.
-    func begin() {
-        for (id, problem) in timetable.problems {
+    package func begin() {
+        for (id, problem) in table.problems {
             logger.error("a schedule cannot come", metadata: ["schedule.id": "\(id)", "problem": "\(problem)"])
         }
         publish()
@@ -117,7 +113,7 @@ struct Scheduler: Sendable {
     func noteChange(of owners: Set<Schedule.Owner>) {
         alarm.ring()
         for owner in owners {
-            fleet.noteOutlook(of: owner)
+            for server in servers(of: owner) { noteUpcoming(of: server) }
             changes.note(owner)
         }
     }
@@ -128,7 +124,7 @@ struct Scheduler: Sendable {
             await changes.alarm.wait(nil)
             await AsyncSignal().wait(Self.moment)
             let owners = changes.take()
-            for owner in owners { fleet.publishSchedules(of: owner) }
+            for server in Set(owners.flatMap(servers)) { publishSchedules(of: server) }
             if !owners.isEmpty { publish() }
         }
     }
@@ -154,10 +150,34 @@ struct Scheduler: Sendable {
     }
 
     private func publish() {
-        let report = SchedulerReport.json(
-            zone: timetable.zone, total: timetable.count, last: timetable.last,
-            next: timetable.upcoming(most: SchedulerReport.most))
-        reports.set(OutgoingMessage(topics.status(.scheduler), report.bytes, isRetained: true))
+        context.report(
+            .scheduler(
+                SchedulerReport(
+                    zone: table.zone, total: table.count, last: table.last,
+                    next: table.upcoming(most: SchedulerReport.most))))
+    }
+
+    /// Reports the schedules of a server that has just become known.
+    package func noteServer(_ server: ServerID) {
+        noteUpcoming(of: server)
+        publishSchedules(of: server)
+    }
+
+    /// Tells a server's record its next start and stop: a state report asks for nothing, as who changes schedules may wait
+    /// for the disk.
+    private func noteUpcoming(of server: ServerID) { context.noteUpcoming(server, table.outlook(of: server)) }
+
+    private func publishSchedules(of server: ServerID) {
+        let (schedules, total, number) = table.standings(of: server, most: ServerScheduleReport.most)
+        context.report(.server(server, ServerScheduleReport(schedules, total: total), number: number))
+    }
+
+    private func servers(of owner: Schedule.Owner) -> [ServerID] {
+        switch owner {
+        case .server(let server): [server]
+        case .game(let game): context.serversOfGame(game)
+        case .agent: []
+        }
     }
 
     /// Tells of what happens to a run.
@@ -169,10 +189,7 @@ struct Scheduler: Sendable {
             "due": Timestamp.json(run.occurrence.due), "fired": Timestamp.json(run.fired),
         ]
         data.merge(more)
-        let report = EventReport(event, cause: .schedule(id: schedule.id), data: .object(data))
-        var message = OutgoingMessage(topics.schedulerEvent, report.json.bytes)
-        message.expiry = 300
-        reports.emit(message)
+        context.report(.event(EventReport(event, cause: .schedule(id: schedule.id), data: .object(data))))
         logger.info(
             "schedule \(event.rawValue)",
             metadata: [

@@ -1,4 +1,4 @@
-import FoundationEssentials
+package import FoundationEssentials
 import OrcContract
 import OrcCore
 import OrcStorage
@@ -145,7 +145,7 @@ extension ScheduleTable {
     // The agent's start.
 
     /// Reads what is kept.
-    func load(now: Date) throws {
+    package func load(now: Date) throws {
         try state.withLock { state in
             try store.schedules { kept in
                 guard let entry = Entry(kept) else { return false }

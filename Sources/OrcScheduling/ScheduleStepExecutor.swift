@@ -1,7 +1,6 @@
 import FoundationEssentials
 import OrcContract
 import OrcCore
-import OrcPlans
 
 /// Takes the steps of a run at one place, as commands, one after the other.
 struct ScheduleStepExecutor: Sendable {
@@ -29,11 +28,9 @@ struct ScheduleStepExecutor: Sendable {
 
     /// Seconds by which a warning may be late; a later one is left out.
     private static let lateness: TimeInterval = 5
-    /// Half-seconds for which a command waits whose server has too much to do.
-    private static let patience = 120
 
-    private var fleet: ServerRegistry { runner.fleet }
-    private var isEnding: Bool { Task.isCancelled || runner.ending.hasBegun }
+    private var context: SchedulingContext { runner.context }
+    private var isEnding: Bool { Task.isCancelled || runner.commands.isStopping() }
 
     /// Why nothing is to be begun there; where players are warned first it is looked at when the time has come.
     var firstObstacle: String? {
@@ -42,14 +39,14 @@ struct ScheduleStepExecutor: Sendable {
     }
 
     private var unknownServer: String? {
-        if case .server(let id) = place, fleet[id].map(\.isDestroyed) ?? true { "unknown_server" } else { nil }
+        if case .server(let id) = place, context.server(id) == nil { "unknown_server" } else { nil }
     }
 
     /// Why nothing is to be done there now; nil where something is.
     private var obstacle: String? {
         guard case .server(let id) = place else { return nil }
-        guard let server = fleet[id], !server.isDestroyed else { return "unknown_server" }
-        if run.schedule.onlyIf.contains(.running), !server.condition.state.isUp { return "not_running" }
+        guard let server = context.server(id) else { return "unknown_server" }
+        if run.schedule.onlyIf.contains(.running), !server.isUp { return "not_running" }
         // As long as nobody counts them it is not known that there are none.
         if run.schedule.onlyIf.contains(.empty) { return "players_unknown" }
         return nil
@@ -60,7 +57,7 @@ struct ScheduleStepExecutor: Sendable {
         let end = await takeLeftSteps()
         guard end != .agentEnds, run.schedule.owner.game != nil else { return end }
         // Others may take long: the next run of the agent must not begin here anew.
-        do { try runner.timetable.note([place.key: .ended(end)], of: run) } catch { return .failed("\(error)") }
+        do { try runner.table.note([place.key: .ended(end)], of: run) } catch { return .failed("\(error)") }
         return end
     }
 
@@ -81,7 +78,7 @@ struct ScheduleStepExecutor: Sendable {
                 guard await isTime(for: step) else { return isEnding ? .agentEnds : .calledOff }
                 if !isBegun, let obstacle { return .skipped(obstacle) }
                 if !isBegun {
-                    runner.timetable.noteBegun(run)
+                    runner.table.noteBegun(run)
                     runner.scheduler.noteChange(of: [run.schedule.owner])
                 }
                 isBegun = true
@@ -129,39 +126,37 @@ struct ScheduleStepExecutor: Sendable {
     private func cutOff(_ step: Schedule.Step) -> CutOff {
         if step.isWarning || isSeenThrough(step) { return .over }
         if step.isRepeatable || isWanted(step) { return .again }
-        if let command = command(step) { runner.completion.noteCutOff(command) }
+        if let command = command(step) { runner.commands.noteInterrupted(command) }
         return .failed("interrupted: the agent ended during \(step.action.name)")
     }
 
     /// Whether the owner wants just now what the step is to bring about: then taking it again does no harm.
     private func isWanted(_ step: Schedule.Step) -> Bool {
         guard case .server(let id) = place, let desired = step.desired else { return false }
-        return fleet[id]?.desired == desired
+        return context.server(id)?.desired == desired
     }
 
     /// Whether a restart has come about, or the agent brings it to its end by itself.
     private func isSeenThrough(_ step: Schedule.Step) -> Bool {
-        guard step.isRestart, case .server(let id) = place, let server = fleet[id] else { return false }
-        let isUnderWay = server.step != .none || server.leftStep != nil || server.needsRestore
-        return isUnderWay || server.run.map { $0 > run.fired } ?? false
+        guard step.isRestart, case .server(let id) = place, let server = context.server(id) else { return false }
+        return server.isChanging || server.runStarted.map { $0 > run.fired } ?? false
     }
 
     /// - Returns: why it failed; nil where it did not.
     private func take(_ step: Schedule.Step, _ index: Int) async -> String? {
         guard let command = command(step) else { return nil }
-        let reply = await self.reply(to: command) {
+        let reply = await runner.commands.perform(command) {
             if step.isWarning, run.isCalledOff || isLate(step) {
-                throw ActionError(.expired, "it would have come too late")
+                throw ScheduleError(.expired, "it would have come too late")
             }
-            try runner.timetable.note([place.key: .begun(index)], of: run)
+            try runner.table.note([place.key: .begun(index)], of: run)
         }
         if let reply, reply.status == .error {
-            let secrets = runner.completion.secrets(of: command)
             let reason = "\(step.action.name): \(reply.code?.rawValue ?? ""): \(reply.error ?? "")"
-            return secrets.hidden(in: reason).printable.prefix(bytes: 256)
+            return runner.commands.redact(reason, command).printable.prefix(bytes: 256)
         }
         guard reply != nil, index + 1 < run.schedule.steps.count, !isEnding else { return nil }
-        do { try runner.timetable.note([place.key: .over(index)], of: run) } catch { return "\(error)" }
+        do { try runner.table.note([place.key: .over(index)], of: run) } catch { return "\(error)" }
         return nil
     }
 
@@ -185,21 +180,6 @@ struct ScheduleStepExecutor: Sendable {
             route: ReplyRoute(mirror: mirror, topic: nil, correlation: nil), by: nil, receivedAt: Date())
         command.origin = .schedule(run.schedule.id)
         return command
-    }
-
-    /// The last word on a command, which waits where its server has too much to do just then.
-    private func reply(to command: Command, begin: @escaping @Sendable () throws -> Void) async -> Reply? {
-        let replies = runner.completion.waiters.expect(command, begin: begin)
-        for attempt in 0... {
-            if await runner.dispatch.take(command) { break }
-            guard attempt < Self.patience, !isEnding else {
-                runner.completion.finish(command, with: ActionError(.busy, "too many commands wait"))
-                break
-            }
-            await AsyncSignal().wait(.milliseconds(500))
-        }
-        for await reply in replies { return reply }
-        return nil
     }
 }
 

@@ -1,16 +1,15 @@
-import FoundationEssentials
-import OrcContract
-import OrcCore
-import OrcPlans
-import OrcStorage
+package import FoundationEssentials
+package import OrcContract
+package import OrcCore
+package import OrcStorage
 import Synchronization
 
 /// Every schedule, and when each comes next; a change is on the disk before it counts.
-final class ScheduleTable: Sendable {
+package final class ScheduleTable: Sendable {
     let store: StateStore
     let zones: TimeZoneDatabase
     /// The zone of cron lines that name none.
-    let zone: String
+    package let zone: String
     let state = Mutex(State())
 
     struct State {
@@ -45,15 +44,22 @@ final class ScheduleTable: Sendable {
     }
 
     /// A server's next start and stop, as read at one moment.
-    struct Reading: Sendable {
-        var number = 0
-        var outlook = Outlook()
+    package struct Reading: Sendable {
+        package var number = 0
+        package var outlook = Outlook()
+
+        package init() {}
+
+        init(number: Int, outlook: Outlook) {
+            self.number = number
+            self.outlook = outlook
+        }
     }
 
     /// When a server is next started and stopped.
-    struct Outlook: Sendable, Equatable {
-        var start: Date?
-        var stop: Date?
+    package struct Outlook: Sendable, Equatable {
+        package var start: Date?
+        package var stop: Date?
 
         func sooner(_ other: Outlook) -> Outlook {
             Outlook(
@@ -64,9 +70,9 @@ final class ScheduleTable: Sendable {
     /// How many schedules there may be, and how many of one server, game or agent.
     static let most = (all: 10_000, owner: 1000)
     /// Bytes of what one does, as JSON.
-    static let mostBytes = 8192
+    package static let mostBytes = 8192
 
-    init(store: StateStore, zones: TimeZoneDatabase, zone: String) {
+    package init(store: StateStore, zones: TimeZoneDatabase, zone: String) {
         self.store = store
         self.zones = zones
         self.zone = zone
@@ -80,8 +86,8 @@ final class ScheduleTable: Sendable {
 
     /// - Throws: where the machine knows none of that name.
     @discardableResult
-    func requireZone(_ name: String) throws -> TimeZoneRules {
-        do { return try zones.rules(name) } catch { throw ActionError(.badArguments, "zone: \(error)") }
+    package func requireZone(_ name: String) throws -> TimeZoneRules {
+        do { return try zones.rules(name) } catch { throw ScheduleError(.badArguments, "zone: \(error)") }
     }
 
     // Changes.
@@ -94,22 +100,22 @@ final class ScheduleTable: Sendable {
         if case .again(_, let name) = schedule.timing {
             let zone = try requireZone(name)
             guard schedule.occurrence(after: handled, zone: zone) != nil else {
-                throw ActionError(.badArguments, "cron: never comes")
+                throw ScheduleError(.badArguments, "cron: never comes")
             }
         }
         try state.withLock { state in
             let old = state.entries[schedule.id]
             if let old, old.schedule.owner != schedule.owner {
-                throw ActionError(.exists, "another schedule has the id \(schedule.id)")
+                throw ScheduleError(.exists, "another schedule has the id \(schedule.id)")
             }
             let owned = state.owned[schedule.owner]?.count ?? 0
             guard old != nil || state.entries.count < Self.most.all && owned < Self.most.owner else {
-                throw ActionError(.busy, "there are too many schedules already")
+                throw ScheduleError(.busy, "there are too many schedules already")
             }
             let entry = Entry(schedule: schedule, handled: handled, last: old?.last)
             let kept = entry.kept
             guard kept.definition.utf8.count <= Self.mostBytes else {
-                throw ActionError(.tooLarge, "a schedule may have \(Self.mostBytes) bytes")
+                throw ScheduleError(.tooLarge, "a schedule may have \(Self.mostBytes) bytes")
             }
             // What the one before is doing is over with the step that it is at.
             try store.put(kept)
@@ -133,7 +139,7 @@ final class ScheduleTable: Sendable {
         }
     }
 
-    func ids(of owner: Schedule.Owner) -> [String] { state.withLock { Array($0.owned[owner] ?? []) } }
+    package func ids(of owner: Schedule.Owner) -> [String] { state.withLock { Array($0.owned[owner] ?? []) } }
 
     /// Makes an entry count, with the time that it comes next.
     func set(_ entry: Entry, in state: inout State, now: Date = Date()) {

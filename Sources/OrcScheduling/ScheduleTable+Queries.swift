@@ -1,21 +1,21 @@
 import FoundationEssentials
-import OrcContract
+package import OrcContract
 import OrcCore
 import Synchronization
 
-/// What the timetable is asked.
+/// What the table is asked.
 extension ScheduleTable {
     var count: Int { state.withLock { $0.entries.count } }
     var nextStart: Date? { state.withLock { $0.queue.last?.start } }
     var last: JSON { state.withLock { $0.last } }
     var owners: [Schedule.Owner] { state.withLock { Array($0.owned.keys) } }
 
-    func schedule(_ id: String) -> Schedule? { state.withLock { $0.entries[id]?.schedule } }
+    package func schedule(_ id: String) -> Schedule? { state.withLock { $0.entries[id]?.schedule } }
 
     /// Whether a schedule is there, and is to come yet.
-    func isPending(_ id: String) -> Bool { state.withLock { $0.entries[id]?.next != nil } }
+    package func isPending(_ id: String) -> Bool { state.withLock { $0.entries[id]?.next != nil } }
 
-    func standing(_ id: String) -> ScheduleReport? {
+    package func standing(_ id: String) -> ScheduleReport? {
         state.withLock { state in state.entries[id].map { standing($0, state) } }
     }
 
@@ -42,7 +42,9 @@ extension ScheduleTable {
     }
 
     /// Those behind an id, in the order of their ids.
-    func standings(of server: ServerID?, after id: String?, limit: Int) -> (standings: [ScheduleReport], total: Int) {
+    package func standings(of server: ServerID?, after id: String?, limit: Int) -> (
+        standings: [ScheduleReport], total: Int
+    ) {
         state.withLock { state in
             let owned = server.map { server in
                 [Schedule.Owner.server(server), .game(server.game)].flatMap { state.owned[$0] ?? [] }

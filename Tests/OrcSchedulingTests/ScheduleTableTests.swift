@@ -6,15 +6,14 @@ import Synchronization
 import Testbed
 import Testing
 
-@testable import OrcAgent
-@testable import OrcMetrics
+@testable import OrcScheduling
 @testable import OrcStorage
 
 @Suite struct ScheduleTableTests {
     private static let server = ServerID(game: "valheim", camp: "alpha")!
     private let now = Timestamp.date("2026-11-25T12:00:00Z")!
 
-    func withTimetable(_ body: (ScheduleTable, StateStore, URL) throws -> Void) async throws {
+    func withTable(_ body: (ScheduleTable, StateStore, URL) throws -> Void) async throws {
         try await Testbed.withFolder { folder in
             let store = try StateStore(path: folder.appending(path: "orc.db").path())
             try body(ScheduleTable(store: store, zones: TimeZoneDatabase(), zone: "UTC"), store, folder)
@@ -27,149 +26,149 @@ import Testing
                 arguments, .init(id: id, owner: .server(Self.server), zone: "UTC", by: "me", now: date ?? now)))
     }
 
-    func again(_ timetable: ScheduleTable, at date: Date? = nil) throws -> ScheduleTable {
-        let other = ScheduleTable(store: timetable.store, zones: TimeZoneDatabase(), zone: "UTC")
+    func again(_ table: ScheduleTable, at date: Date? = nil) throws -> ScheduleTable {
+        let other = ScheduleTable(store: table.store, zones: TimeZoneDatabase(), zone: "UTC")
         try other.load(now: date ?? now)
         return other
     }
 
     @Test func `a run is on the disk before it begins, and gone when it has ended`() async throws {
-        try await withTimetable { timetable, store, _ in
-            // Times that the machine's clock has not reached, as the timetable asks it, too.
+        try await withTable { table, store, _ in
+            // Times that the machine's clock has not reached, as the table asks it, too.
             let soon = Date().addingTimeInterval(3600)
-            try timetable.put(try schedule("a", ["in": "1h", "action": "stop"], at: Date()))
-            try timetable.put(try schedule("b", ["in": "2h", "action": "stop"], at: Date()))
-            #expect(try timetable.takeDue(now: soon.addingTimeInterval(-1)).isEmpty)
-            let due = try timetable.takeDue(now: soon.addingTimeInterval(1))
+            try table.put(try schedule("a", ["in": "1h", "action": "stop"], at: Date()))
+            try table.put(try schedule("b", ["in": "2h", "action": "stop"], at: Date()))
+            #expect(try table.takeDue(now: soon.addingTimeInterval(-1)).isEmpty)
+            let due = try table.takeDue(now: soon.addingTimeInterval(1))
             guard due.count == 1, case .run(let run, after: nil)? = due.first else { return #expect(Bool(false)) }
             #expect(run.schedule.id == "a")
             #expect(try store.runs().map(\.schedule) == ["a"])
-            #expect(try timetable.takeDue(now: soon.addingTimeInterval(2)).isEmpty, "it has been taken")
+            #expect(try table.takeDue(now: soon.addingTimeInterval(2)).isEmpty, "it has been taken")
             // The agent dies: the next one finds the run, and nothing else due.
-            let next = try again(timetable)
+            let next = try again(table)
             #expect(try next.takeLeft().map(\.schedule.id) == ["a"])
             #expect(try next.takeDue(now: soon.addingTimeInterval(3)).isEmpty)
-            try timetable.end(run, .done, reason: nil)
-            #expect(try store.runs().isEmpty && timetable.count == 1)
-            #expect(try again(timetable).takeLeft().isEmpty)
-            #expect(timetable.last["outcome"] == "done")
-            #expect(try again(timetable).last == timetable.last)
+            try table.end(run, .done, reason: nil)
+            #expect(try store.runs().isEmpty && table.count == 1)
+            #expect(try again(table).takeLeft().isEmpty)
+            #expect(table.last["outcome"] == "done")
+            #expect(try again(table).last == table.last)
         }
     }
 
     @Test func `a schedule that has been replaced is not run as the one before`() async throws {
-        try await withTimetable { timetable, _, _ in
+        try await withTable { table, _, _ in
             let start = Date()
-            try timetable.put(try schedule("x", ["in": "1m", "action": "stop"], at: start))
-            let due = try timetable.takeDue(now: start.addingTimeInterval(61))
+            try table.put(try schedule("x", ["in": "1m", "action": "stop"], at: start))
+            let due = try table.takeDue(now: start.addingTimeInterval(61))
             guard case .run(let old, _)? = due.first else { return #expect(Bool(false)) }
-            try timetable.put(try schedule("x", ["in": "2m", "action": "kill"], at: start))
+            try table.put(try schedule("x", ["in": "2m", "action": "kill"], at: start))
             #expect(old.isCalledOff)
             // The agent dies while the old one still winds down.
-            #expect(try again(timetable).takeLeft().isEmpty)
+            #expect(try again(table).takeLeft().isEmpty)
             // Due while the old one winds down, the new one is begun all the same.
-            let next = try timetable.takeDue(now: start.addingTimeInterval(121))
+            let next = try table.takeDue(now: start.addingTimeInterval(121))
             guard case .run(let new, _)? = next.first else { return #expect(Bool(false)) }
             #expect(new.schedule.actions == ["kill"])
-            try timetable.end(old, .cancelled, reason: nil)
-            #expect(timetable.count == 1)
-            try timetable.end(new, .done, reason: nil)
-            #expect(timetable.count == 0)
+            try table.end(old, .cancelled, reason: nil)
+            #expect(table.count == 1)
+            try table.end(new, .done, reason: nil)
+            #expect(table.count == 0)
         }
     }
 
     @Test func `of two that come at once each is found again in the queue`() async throws {
-        try await withTimetable { timetable, _, _ in
-            for id in ["b", "a", "c"] { try timetable.put(try schedule(id, ["in": "1h", "action": "stop"])) }
-            try timetable.put(try schedule("b", ["in": "1h", "action": "start"]))
-            #expect(timetable.state.withLock { $0.queue.map(\.id) } == ["c", "b", "a"])
-            #expect(try timetable.remove(["b"]) == [.server(Self.server)])
-            #expect(timetable.state.withLock { $0.queue.map(\.id) } == ["c", "a"])
-            let due = try timetable.takeDue(now: now.addingTimeInterval(3601))
-            #expect(due.count == 2 && timetable.state.withLock { $0.queue.isEmpty })
+        try await withTable { table, _, _ in
+            for id in ["b", "a", "c"] { try table.put(try schedule(id, ["in": "1h", "action": "stop"])) }
+            try table.put(try schedule("b", ["in": "1h", "action": "start"]))
+            #expect(table.state.withLock { $0.queue.map(\.id) } == ["c", "b", "a"])
+            #expect(try table.remove(["b"]) == [.server(Self.server)])
+            #expect(table.state.withLock { $0.queue.map(\.id) } == ["c", "a"])
+            let due = try table.takeDue(now: now.addingTimeInterval(3601))
+            #expect(due.count == 2 && table.state.withLock { $0.queue.isEmpty })
         }
     }
 
     @Test func `a time that is called off does not come, warnings or not`() async throws {
-        try await withTimetable { timetable, _, _ in
+        try await withTable { table, _, _ in
             let start = Date()
-            try timetable.put(
+            try table.put(
                 try schedule(
                     "x", ["cron": "0 6 * * *", "action": "restart", "warn": ["command": "x", "before": ["15m"]]],
                     at: start))
-            let first = try #require(timetable.standing("x")?.next)
-            #expect(try timetable.callOff("x"))
-            let second = try #require(timetable.standing("x")?.next)
+            let first = try #require(table.standing("x")?.next)
+            #expect(try table.callOff("x"))
+            let second = try #require(table.standing("x")?.next)
             #expect(second.due.timeIntervalSince(first.due) == 86_400)
             #expect(second.start == second.at.addingTimeInterval(-900))
         }
     }
 
     @Test func `one that still runs is not begun a second time`() async throws {
-        try await withTimetable { timetable, _, _ in
+        try await withTable { table, _, _ in
             let start = Date(timeIntervalSince1970: (Date().timeIntervalSince1970 / 3600).rounded(.down) * 3600)
-            try timetable.put(try schedule("x", ["cron": "* * * * *", "action": "stop"], at: start))
+            try table.put(try schedule("x", ["cron": "* * * * *", "action": "stop"], at: start))
             var kinds: [String] = []
             var first: ScheduleExecution?
-            let at = timetable.nextStart ?? start
+            let at = table.nextStart ?? start
             for minute in 0..<3 {
-                for due in try timetable.takeDue(now: at.addingTimeInterval(Double(minute) * 60 + 1)) {
+                for due in try table.takeDue(now: at.addingTimeInterval(Double(minute) * 60 + 1)) {
                     if case .run(let run, _) = due { first = first ?? run }
                     kinds.append(String("\(due)".prefix { $0 != "(" }))
-                    if case .overlaps(let run) = due { try timetable.end(run, .skipped, reason: "x") }
+                    if case .overlaps(let run) = due { try table.end(run, .skipped, reason: "x") }
                 }
             }
             #expect(kinds == ["run", "overlaps", "overlaps"])
-            try timetable.end(try #require(first), .done, reason: nil)
-            guard case .run? = try timetable.takeDue(now: at.addingTimeInterval(181)).first else {
+            try table.end(try #require(first), .done, reason: nil)
+            guard case .run? = try table.takeDue(now: at.addingTimeInterval(181)).first else {
                 return #expect(Bool(false))
             }
         }
     }
 
     @Test func `of ten that are kept one is corrupt, and nine come`() async throws {
-        try await withTimetable { timetable, store, _ in
+        try await withTable { table, store, _ in
             for number in 0..<10 {
-                try timetable.put(try schedule("n\(number)", ["cron": "@daily", "action": "stop"], at: Date()))
+                try table.put(try schedule("n\(number)", ["cron": "@daily", "action": "stop"], at: Date()))
             }
             for (number, change) in [
                 "definition = 'no JSON'", "handled = 1e300", "owner = 'nobody'", "definition = '{}'",
                 "called_off = -1e300",
             ].enumerated() {
                 try store.database.run("UPDATE schedule SET \(change) WHERE id = 'n\(number)'")
-                let read = try again(timetable)
+                let read = try again(table)
                 #expect(read.count == 9 - number, "\(change)")
                 #expect(read.upcoming(most: 20).count == 9 - number)
             }
             #expect(store.rowsAside == 5)
             try store.database.run("INSERT INTO run VALUES ('n9', 1e300, 0, '{}')")
-            #expect(try again(timetable).takeLeft().isEmpty)
+            #expect(try again(table).takeLeft().isEmpty)
         }
     }
 
     @Test func `a zone that is damaged is told, and holds up no other`() async throws {
-        try await withTimetable { timetable, store, folder in
+        try await withTable { table, store, folder in
             let zones = folder.appending(path: "zones/Europe")
             try FileManager.default.createDirectory(at: zones, withIntermediateDirectories: true)
             let berlin = zones.appending(path: "Berlin")
             try FileManager.default.copyItem(at: URL(filePath: "/usr/share/zoneinfo/Europe/Berlin"), to: berlin)
-            func timetable() throws -> ScheduleTable {
+            func table() throws -> ScheduleTable {
                 let made = ScheduleTable(
                     store: store, zones: TimeZoneDatabase(folder: folder.appending(path: "zones").path()), zone: "UTC")
                 try made.load(now: Date())
                 return made
             }
-            let sound = try timetable()
+            let sound = try table()
             try sound.put(
                 try schedule("zoned", ["cron": "@daily", "zone": "Europe/Berlin", "action": "stop"], at: Date()))
             try sound.put(try schedule("utc", ["cron": "@daily", "zone": "UTC", "action": "stop"], at: Date()))
             try sound.put(try schedule("once", ["in": "1h", "action": "stop"], at: Date()))
-            #expect(throws: ActionError.self) {
+            #expect(throws: ScheduleError.self) {
                 try sound.put(
                     try schedule("no", ["cron": "@daily", "zone": "Europe/Rome", "action": "stop"], at: Date()))
             }
             try Data("TZif2".utf8).write(to: berlin)
-            let damaged = try timetable()
+            let damaged = try table()
             #expect(damaged.problems.map(\.id) == ["zoned"])
             #expect(damaged.upcoming(most: 9).map(\.schedule.id).sorted() == ["once", "utc"])
             #expect(damaged.standing("zoned")?.problem?.contains("Europe/Berlin") == true)
@@ -177,46 +176,46 @@ import Testing
     }
 
     @Test func `nothing that is called off comes, however often that is said`() async throws {
-        try await withTimetable { timetable, _, _ in
-            try timetable.put(try schedule("w", ["cron": "0 0 * * fri", "zone": "UTC", "action": "stop"], at: Date()))
-            var dates = [try #require(timetable.standing("w")?.next?.due)]
+        try await withTable { table, _, _ in
+            try table.put(try schedule("w", ["cron": "0 0 * * fri", "zone": "UTC", "action": "stop"], at: Date()))
+            var dates = [try #require(table.standing("w")?.next?.due)]
             for _ in 0..<3 {
-                #expect(try timetable.callOff("w"))
-                dates.append(try #require(timetable.standing("w")?.next?.due))
+                #expect(try table.callOff("w"))
+                dates.append(try #require(table.standing("w")?.next?.due))
             }
             #expect(zip(dates, dates.dropFirst()).allSatisfy { $1.timeIntervalSince($0) == 7 * 86_400 })
-            #expect(try again(timetable).standing("w")?.next?.due == dates.last)
-            #expect(try !timetable.callOff("nobody"))
+            #expect(try again(table).standing("w")?.next?.due == dates.last)
+            #expect(try !table.callOff("nobody"))
         }
     }
 
     @Test func `a clock that was far ahead and is put right holds nothing up`() async throws {
-        try await withTimetable { timetable, _, _ in
+        try await withTable { table, _, _ in
             let start = Date()
-            try timetable.put(try schedule("d", ["cron": "0 * * * *", "zone": "UTC", "action": "stop"], at: start))
-            for due in try timetable.takeDue(now: start.addingTimeInterval(30 * 86_400)) {
-                try timetable.end(due.run, .missed, reason: nil)
+            try table.put(try schedule("d", ["cron": "0 * * * *", "zone": "UTC", "action": "stop"], at: start))
+            for due in try table.takeDue(now: start.addingTimeInterval(30 * 86_400)) {
+                try table.end(due.run, .missed, reason: nil)
             }
-            #expect(try #require(timetable.nextStart) > start.addingTimeInterval(29 * 86_400))
-            timetable.lookAnew(now: start)
-            #expect(try #require(timetable.nextStart) <= start.addingTimeInterval(3600))
+            #expect(try #require(table.nextStart) > start.addingTimeInterval(29 * 86_400))
+            table.lookAnew(now: start)
+            #expect(try #require(table.nextStart) <= start.addingTimeInterval(3600))
         }
     }
 
     @Test func `there is a bound to how many there may be, and to each`() async throws {
-        try await withTimetable { timetable, _, _ in
+        try await withTable { table, _, _ in
             for number in 0..<ScheduleTable.most.owner {
-                try timetable.put(try schedule("n\(number)", ["in": "1h", "action": "stop"], at: Date()))
+                try table.put(try schedule("n\(number)", ["in": "1h", "action": "stop"], at: Date()))
             }
-            #expect { try timetable.put(try schedule("more", ["in": "1h", "action": "stop"], at: Date())) } throws: {
-                ($0 as? ActionError)?.code == .busy
+            #expect { try table.put(try schedule("more", ["in": "1h", "action": "stop"], at: Date())) } throws: {
+                ($0 as? ScheduleError)?.code == .busy
             }
-            try timetable.put(try schedule("n1", ["in": "2h", "action": "stop"], at: Date()))
+            try table.put(try schedule("n1", ["in": "2h", "action": "stop"], at: Date()))
             let note = String(repeating: "x", count: 1000)
             let steps = JSON.array(
                 Array(repeating: ["action": "console", "arguments": ["command": .string(note)]], count: 20))
-            #expect { try timetable.put(try schedule("n1", ["in": "1h", "steps": steps], at: Date())) } throws: {
-                ($0 as? ActionError)?.code == .tooLarge
+            #expect { try table.put(try schedule("n1", ["in": "1h", "steps": steps], at: Date())) } throws: {
+                ($0 as? ScheduleError)?.code == .tooLarge
             }
         }
     }
@@ -224,23 +223,23 @@ import Testing
 
 extension ScheduleTableTests {
     @Test func `what is called off while it runs is not taken up again`() async throws {
-        try await withTimetable { timetable, store, _ in
+        try await withTable { table, store, _ in
             let start = Date()
-            try timetable.put(try schedule("x", ["in": "1m", "action": "stop"], at: start))
-            _ = try timetable.takeDue(now: start.addingTimeInterval(61))
-            #expect(try timetable.callOff("x"))
+            try table.put(try schedule("x", ["in": "1m", "action": "stop"], at: start))
+            _ = try table.takeDue(now: start.addingTimeInterval(61))
+            #expect(try table.callOff("x"))
             // The agent dies before the step that it is at is over.
-            let next = try again(timetable, at: start.addingTimeInterval(62))
+            let next = try again(table, at: start.addingTimeInterval(62))
             #expect(try next.takeLeft().isEmpty && next.count == 0)
             #expect(try store.runs().isEmpty)
         }
     }
 
     @Test func `how far a run has come is known to the next run of the agent`() async throws {
-        try await withTimetable { timetable, _, _ in
+        try await withTable { table, _, _ in
             let steps: JSON = [["action": "stop"], ["action": "start"]]
-            try timetable.put(try schedule("x", ["in": "1m", "steps": steps], at: Date()))
-            guard case .run(let run, _)? = try timetable.takeDue(now: Date().addingTimeInterval(61)).first else {
+            try table.put(try schedule("x", ["in": "1m", "steps": steps], at: Date()))
+            guard case .run(let run, _)? = try table.takeDue(now: Date().addingTimeInterval(61)).first else {
                 return #expect(Bool(false))
             }
             let ends: [ScheduleExecution.Progress] = [
@@ -248,8 +247,8 @@ extension ScheduleTableTests {
                 .ended(.skipped("not_running")), .ended(.calledOff),
             ]
             for progress in ends {
-                try timetable.note(["a.b": progress], of: run)
-                let left = try #require(try again(timetable).takeLeft().first)
+                try table.note(["a.b": progress], of: run)
+                let left = try #require(try again(table).takeLeft().first)
                 #expect(left["a.b"] == progress && left.places == ["a.b"])
                 #expect(abs(left.occurrence.at.timeIntervalSince(run.occurrence.at)) < 0.001)
             }
@@ -257,27 +256,27 @@ extension ScheduleTableTests {
     }
 
     @Test func `a time that is missed while one runs takes nothing of it away`() async throws {
-        try await withTimetable { timetable, store, _ in
-            try timetable.put(try schedule("x", ["cron": "0 * * * *", "action": "stop"], at: Date()))
-            let at = try #require(timetable.nextStart)
-            guard case .run? = try timetable.takeDue(now: at).first else { return #expect(Bool(false)) }
-            guard case .overlaps(let missed)? = try timetable.takeDue(now: at.addingTimeInterval(3700)).first else {
+        try await withTable { table, store, _ in
+            try table.put(try schedule("x", ["cron": "0 * * * *", "action": "stop"], at: Date()))
+            let at = try #require(table.nextStart)
+            guard case .run? = try table.takeDue(now: at).first else { return #expect(Bool(false)) }
+            guard case .overlaps(let missed)? = try table.takeDue(now: at.addingTimeInterval(3700)).first else {
                 return #expect(Bool(false))
             }
-            try timetable.end(missed, .skipped, reason: "x")
+            try table.end(missed, .skipped, reason: "x")
             #expect(try store.runs().map(\.due) == [at])
         }
     }
 
     @Test func `what the jitter puts off still comes where an earlier time was missed`() async throws {
-        try await withTimetable { timetable, _, _ in
-            try timetable.put(try schedule("x", ["cron": "0 * * * *", "action": "stop", "jitter": "50m"], at: Date()))
-            let first = try #require(timetable.standing("x")?.next)
+        try await withTable { table, _, _ in
+            try table.put(try schedule("x", ["cron": "0 * * * *", "action": "stop", "jitter": "50m"], at: Date()))
+            let first = try #require(table.standing("x")?.next)
             let second = first.due.addingTimeInterval(3600)
-            let later = try #require(timetable.schedule("x")?.occurrence(at: second))
+            let later = try #require(table.schedule("x")?.occurrence(at: second))
             let between = later.at.addingTimeInterval(-1)
-            for due in try timetable.takeDue(now: between) { try timetable.end(due.run, .missed, reason: nil) }
-            #expect(timetable.standing("x")?.next == later)
+            for due in try table.takeDue(now: between) { try table.end(due.run, .missed, reason: nil) }
+            #expect(table.standing("x")?.next == later)
         }
     }
 }
