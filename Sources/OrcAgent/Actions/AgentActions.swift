@@ -15,7 +15,7 @@ struct AgentActions: Sendable {
 
     func list() -> ActionOutcome {
         ActionOutcome(data: [
-            "servers": .array(fleet.all.map { fleet.report(of: $0).json(seq: $0.seq, at: Date()) })
+            "servers": .array(fleet.all.map { fleet.report(of: $0).json(seq: $0.published.seq, at: Date()) })
         ])
     }
 

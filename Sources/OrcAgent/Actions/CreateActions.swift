@@ -36,7 +36,7 @@ struct CreateActions: Sendable {
         let arguments = job.arguments
         let folder = ServerFolder(server, in: settings.servers)
         if folder.hasConfig {
-            guard fleet[server]?.isDestroyed == true else { throw PlanError.exists(server) }
+            guard fleet[server]?.intent.isDestroyed == true else { throw PlanError.exists(server) }
             return try await revive(server, job)
         }
         if taken.isEmpty { await plans.refresh(server.game) }
@@ -144,11 +144,11 @@ struct CreateActions: Sendable {
         let isStarted = job.arguments["start_later"]?.flag != true
         try store.set(.desired(isStarted ? .running : .stopped), for: server)
         var record = ServerRecord(id: server, folder: folder, config: config, desired: isStarted ? .running : .stopped)
-        record.isObserved = true
-        record.needsLook = false
-        record.storedDesired = record.desired
+        record.view.isObserved = true
+        record.view.needsLook = false
+        record.intent.stored = record.intent.desired
         if isStarted { record.begin(.starting, cause: job.cause) }
-        record.activity = isStarted ? .creating : nil
+        record.operation.activity = isStarted ? .creating : nil
         fleet.add(record)
         watch.follow(server, folder: folder.path)
         if isStarted {

@@ -29,7 +29,7 @@ extension LifecycleActions {
         guard let container = fleet[server]?.container, container.state.phase.isUp else {
             try fleet.set(.stopped, for: server)
             // The stop that this kill broke off is over.
-            if fleet[server]?.step != ServerObservation.Step.none { servers.end(server) }
+            if fleet[server]?.operation.step != ServerObservation.Step.none { servers.end(server) }
             return ActionOutcome(changed: false, data: try servers.report(server))
         }
         try fleet.set(.stopped, beginning: .init(.stopping, since: Date(), grace: 0), for: server)
@@ -117,7 +117,7 @@ extension LifecycleActions {
     /// A stop or kill that did not come about: however the server ends now, it is not by it.
     private func breakOff(_ server: ServerID) async {
         guard !ending.hasBegun else { return }
-        fleet.update(server) { $0.ending = nil }
+        fleet.update(server) { $0.operation.ending = nil }
         await reconciler.look(at: server)
         servers.end(server)
     }

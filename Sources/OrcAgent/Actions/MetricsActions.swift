@@ -36,7 +36,7 @@ struct MetricsActions: Sendable {
     }
 
     private static func statsAnswer(_ metrics: MetricsReport?, _ server: ServerRecord?, _ raw: JSON?) -> JSON {
-        let uptime = metrics == nil ? nil : server?.run.map { max(Date().timeIntervalSince($0), 0) }
+        let uptime = metrics == nil ? nil : server?.run.started.map { max(Date().timeIntervalSince($0), 0) }
         var answer: JSON.Object = [
             "metrics": metrics?.json ?? .null, "memory_percent": .rounded(metrics?.usage.memoryPercent, decimals: 2),
             "uptime_s": .rounded(uptime, decimals: 0),

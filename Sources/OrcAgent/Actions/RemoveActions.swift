@@ -19,7 +19,7 @@ struct RemoveActions: Sendable {
 
     /// Removes the container and the network; the files stay, and a later start takes the server up again.
     func destroy(_ server: ServerID, _ job: ServerJob) async throws -> ActionOutcome {
-        guard let record = fleet[server], !record.isDestroyed else { return ActionOutcome(changed: false) }
+        guard let record = fleet[server], !record.intent.isDestroyed else { return ActionOutcome(changed: false) }
         _ = try await lifecycle.stop(server, job)
         let hasConfig = record.folder.hasConfig
         try await UncancelledWork.run {

@@ -18,7 +18,7 @@ struct ServerOperations: Sendable {
 
     func report(_ server: ServerID) throws -> JSON {
         guard let record = fleet[server] else { throw PlanError.unknownServer(server) }
-        return fleet.report(of: record).json(seq: record.seq, at: Date())
+        return fleet.report(of: record).json(seq: record.published.seq, at: Date())
     }
 
     /// Forgets a server that is gone.
@@ -30,7 +30,7 @@ struct ServerOperations: Sendable {
     /// Makes sure that what is known of the server is what the engine says now.
     func settle(_ server: ServerID) async throws {
         guard let record = fleet[server] else { return }
-        if record.needsLook || !fleet.isEngineReachable { try await reconciler.find(server) }
+        if record.view.needsLook || !fleet.isEngineReachable { try await reconciler.find(server) }
     }
 
     /// A step is over; where the agent itself is about to end it may not be, and the next run of the agent looks after it.

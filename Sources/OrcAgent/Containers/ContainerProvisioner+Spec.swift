@@ -28,7 +28,7 @@ extension ContainerProvisioner {
         try grantRights(of: config)
         guard fleet[server]?.container?.isOutdated(by: spec) ?? true else { return }
         do { _ = try await readyImage(spec.image, server: server, progress: progress) } catch {
-            fleet.update(server) { $0.activity = nil }
+            fleet.update(server) { $0.operation.activity = nil }
             throw error
         }
     }

@@ -21,7 +21,7 @@ struct PortSurvey: Sendable {
         for other in fleet.all where other.id != server {
             for port in other.config?.publishedPorts ?? [] {
                 // One that is coming up has its ports as good as taken.
-                if other.step == .starting || other.isRunning {
+                if other.operation.step == .starting || other.isRunning {
                     book.add(port.number, port.transport, at: port.address, holder: "the server \(other.id)")
                 } else {
                     book.reserve(port.number, port.transport, at: port.address, holder: "the server \(other.id)")

@@ -232,8 +232,8 @@ final class ServerMetricsCollector: Sendable {
 extension ServerRecord {
     /// What tells the counters of this run from those of another.
     var runName: String? {
-        guard let container, let run else { return nil }
-        return "\(container.id) \(run.timeIntervalSinceReferenceDate)"
+        guard let container, let started = run.started else { return nil }
+        return "\(container.id) \(started.timeIntervalSinceReferenceDate)"
     }
 }
 

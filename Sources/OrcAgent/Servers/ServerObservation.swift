@@ -40,7 +40,7 @@ struct ServerObservation: Equatable {
 
     /// Nil where it says nothing: what is seen of the run before while the next one is begun, and that a server which
     /// has been asked to stop still runs.
-    var sign: ServerInput? {
+    var input: ServerInput? {
         guard let container else { return withoutContainer }
         switch container.phase {
         case .running: return step == .stopping ? nil : running

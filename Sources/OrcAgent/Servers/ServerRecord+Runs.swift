@@ -5,145 +5,157 @@ import OrcEngine
 import OrcPlans
 import OrcStorage
 
-/// How one run of a server is told from the next: events and inspecting give its times differently.
+/// Tells one run of a server from the next: the engine's events and its inspect give slightly different times.
 extension ServerRecord {
-    /// Seconds by which the engine's event and its inspect may differ over one and the same moment.
+    /// Seconds by which the engine's event and its inspect may differ over one moment.
     private static let slack: TimeInterval = 1
-    /// Seconds before the engine is lost in which what ends is ended by the engine's own going down.
-    private static let goingDown: TimeInterval = 30
+    /// Seconds before the loss of the engine in which a run that ends was ended by the engine's own shutdown.
+    private static let shutdown: TimeInterval = 30
     /// Exit codes of a run that the engine took down, or that it found gone when it came up.
     private static let engineEnds: Set<Int> = [0, 130, 143, 255]
+    /// Seconds after which a signal that the game outlived is not what ended it.
+    private static let signalLifetime: TimeInterval = 600
 
-    /// Takes over the container's state from an event, where it tells one; looks that began before count no more.
+    /// Takes over the container's state from an event; false if the event does not tell a state.
     ///
-    /// `look`: a number as for a look that is taken now.
+    /// `look`: a number as for a look that is taken now; looks that began before it are ignored from then on.
     mutating func take(_ event: ContainerEvent, look: Int) -> Bool {
-        guard let state = container?.state.after(event, sawOutOfMemory: sawOutOfMemory) else { return false }
-        container?.state = state
-        unseen = nil
-        // A signal that the game outlived for so long is not what ended it.
-        if state.phase == .exited, let signal = externalSignal, event.at.timeIntervalSince(signal.at) > 600 {
-            externalSignal = nil
+        guard let state = view.container?.state.after(event, sawOutOfMemory: view.sawOutOfMemory) else { return false }
+        view.container?.state = state
+        view.unseenReason = nil
+        if state.phase == .exited, let signal = view.externalSignal,
+            event.at.timeIntervalSince(signal.at) > Self.signalLifetime
+        {
+            view.externalSignal = nil
         }
-        noteWish()
+        inferIntent()
         noteRun()
-        lastLook = look
+        view.lastLook = look
         return true
     }
 
-    /// Takes what an inspect found.
+    /// Takes the result of an inspect; nil if there is no container.
     mutating func observe(_ found: Container?) {
-        if found == nil, container != nil, step == .none {
-            lostContainer = true
-            history.retryAt = nil  // who took it away does not want it back in a minute
+        if found == nil, view.container != nil, operation.step == .none {
+            view.hasLostContainer = true
+            run.history.retryAt = nil  // who removed the container does not want it back in a minute
         }
-        if found != nil { lostContainer = false }
-        // What was done to another container says nothing of this one's end.
+        if found != nil { view.hasLostContainer = false }
+        // What was done to another container is no reason for the end of this one.
         if let found, let container, found.id != container.id {
-            externalSignal = nil
-            sawOutOfMemory = false
+            view.externalSignal = nil
+            view.sawOutOfMemory = false
         }
-        container = found
-        // An engine that does not tell of processes hides them.
-        if container?.state.processID == nil { container?.state.processID = 0 }
-        unseen = nil
-        noteWish()
+        view.container = found
+        // An engine that does not tell processes at all hides them.
+        if found != nil, found?.state.processID == nil { view.container?.state.processID = 0 }
+        view.unseenReason = nil
+        inferIntent()
         noteRun()
         noteEngineRestart()
-        isObserved = true
-        needsLook = false
+        view.isObserved = true
+        view.needsLook = false
     }
 
-    /// Of a server whose owner has never said what he wants, that it was once found running is what he wants.
-    private mutating func noteWish() {
-        guard storedDesired == nil, step == .none else { return }
+    /// Infers the desired state from the first look, if the owner has never said it.
+    private mutating func inferIntent() {
+        guard intent.stored == nil, operation.step == .none else { return }
         if container?.state.phase.isUp == true {
-            desired = .running
-        } else if !isObserved {
-            desired = .stopped
+            intent.desired = .running
+        } else if !view.isObserved {
+            intent.desired = .stopped
         }
     }
 
-    /// Notices that another run than the one before is under way, or has come and gone.
+    /// Begins another run's record if another run than the one before is under way, or has come and gone.
     private mutating func noteRun() {
         guard let state = container?.state, let started = state.startedAt else { return }
-        if let run, abs(started.timeIntervalSince(run)) <= Self.slack, !(state.phase.isUp && isEndJudged) { return }
-        let isFirst = run == nil
-        run = started
-        isRunWatched = false
-        isEndJudged = isFirst && isKeptEnd(state.finishedAt)
-        readiness = isFirst ? keptReadiness(of: started) : .awaited
-        readinessBesideHealth = nil
-        keptReadiness = nil
+        if let known = run.started, abs(started.timeIntervalSince(known)) <= Self.slack,
+            !(state.phase.isUp && run.isEndJudged)
+        {
+            return
+        }
+        let isFirst = run.started == nil
+        run.started = started
+        run.isWatched = false
+        run.isEndJudged = isFirst && isKeptEnd(state.finishedAt)
+        run.readiness = isFirst ? keptReadiness(of: started) : .awaited
+        run.readinessBesideHealth = nil
+        run.keptReadiness = nil
         guard state.phase.isUp else { return }
-        failure = nil
-        history.retryAt = nil
-        if step == .none { ending = nil }
+        operation.failure = nil
+        run.history.retryAt = nil
+        if operation.step == .none { operation.ending = nil }
     }
 
     private func isKeptEnd(_ finishedAt: Date?) -> Bool {
-        guard let kept = history.judgedEnd, let finishedAt else { return false }
+        guard let kept = run.history.judgedEnd, let finishedAt else { return false }
         return abs(kept.timeIntervalSince(finishedAt)) <= Self.slack
     }
 
     private func keptReadiness(of started: Date) -> ServerObservation.Readiness {
-        guard let kept = keptReadiness, abs(kept.run.timeIntervalSince(started)) <= Self.slack else { return .awaited }
+        guard let kept = run.keptReadiness, abs(kept.run.timeIntervalSince(started)) <= Self.slack else {
+            return .awaited
+        }
         return kept.reason.map(ServerObservation.Readiness.lacking) ?? .ready
     }
 
-    /// Tells what the engine's own end did to the server from what happened to it otherwise.
+    /// Tells an end by the engine's own shutdown from any other.
     private mutating func noteEngineRestart() {
-        guard let restart = engineRestart else { return }
-        engineRestart = nil
-        guard desired == .running, step == .none, !history.hasGivenUp,
-            failure == nil || failure == Reply.Code.engineUnreachable.rawValue
+        guard let restart = view.engineRestart else { return }
+        view.engineRestart = nil
+        guard intent.desired == .running, operation.step == .none, !run.history.hasGivenUp,
+            operation.failure == nil || operation.failure == Reply.Code.engineUnreachable.rawValue
         else { return }
         switch container?.state.phase {
         case .exited?:
-            guard let state = container?.state, isTheEngines(state, restart) else { return }
-            ending = .engineRestarted
+            guard let state = container?.state, isEngineEnd(state, restart) else { return }
+            operation.ending = .engineRestarted
         case nil, .created?: break
         case .running?, .paused?, .restarting?, .removing?, .dead?, .other?: return
         }
-        needsRestore = options.autostarts
+        operation.needsRestore = options.autostarts
     }
 
-    private func isTheEngines(_ state: ContainerState, _ restart: EngineRestart) -> Bool {
-        let wasAsked = externalSignal != nil || Self.engineEnds.contains(state.exitCode)
-        // Nobody saw what became of it: one that ignores TERM is killed when the engine ends.
+    private func isEngineEnd(_ state: ContainerState, _ restart: EngineView.EngineRestart) -> Bool {
+        let wasAsked = view.externalSignal != nil || Self.engineEnds.contains(state.exitCode)
+        // The agent did not run then: a game that ignores TERM is killed when the engine ends.
         let wasKilled = restart.lostAt == nil && state.exitCode == 137 && state.isOutOfMemory != true
-        guard wasAsked || wasKilled, ending == nil || ending == .engineRestarted else { return false }
+        guard wasAsked || wasKilled, operation.ending == nil || operation.ending == .engineRestarted else {
+            return false
+        }
         if let lostAt = restart.lostAt, let finished = state.finishedAt,
-            finished.timeIntervalSince(lostAt) >= -Self.goingDown
+            finished.timeIntervalSince(lostAt) >= -Self.shutdown
         {
             return true
         }
-        return !isEndJudged && externalSignal == nil
+        return !run.isEndJudged && view.externalSignal == nil
     }
 
-    /// Takes what was found out about a run; nothing where another run is under way by now.
+    /// Records the readiness of a run; ignored if another run is under way by now.
     ///
-    /// What it lacks counts only as long as nothing else is known.
-    mutating func note(_ readiness: ServerObservation.Readiness, ofRun run: Date) {
-        guard takes(readiness, ofRun: run) else { return }
-        self.readiness = readiness
+    /// A lacking readiness counts only as long as nothing else is known.
+    mutating func note(_ readiness: ServerObservation.Readiness, ofRun started: Date) {
+        guard takes(readiness, ofRun: started) else { return }
+        run.readiness = readiness
     }
 
-    func takes(_ readiness: ServerObservation.Readiness, ofRun run: Date) -> Bool {
-        self.run == run && isRunning && (readiness == .ready || self.readiness == .awaited)
+    func takes(_ readiness: ServerObservation.Readiness, ofRun started: Date) -> Bool {
+        run.started == started && isRunning && (readiness == .ready || run.readiness == .awaited)
     }
 
-    /// A health check that fails goes before all else that is known of its readiness; one that holds makes ready what has
-    /// nothing else to tell by.
+    /// Takes over the result of the container's health check.
+    ///
+    /// An unhealthy container is not ready, whatever else is known; a healthy one is ready if the plan has no pattern.
     mutating func noteHealth() {
         guard isRunning, let health = container?.state.health else { return }
         let unhealthy = ServerObservation.Readiness.lacking("unhealthy")
         switch health {
-        case .unhealthy where readiness != unhealthy:
-            readinessBesideHealth = readiness
-            readiness = unhealthy
-        case .healthy where options.ready.pattern == nil: readiness = .ready
-        case .healthy where readiness == unhealthy: readiness = readinessBesideHealth ?? .awaited
+        case .unhealthy where run.readiness != unhealthy:
+            run.readinessBesideHealth = run.readiness
+            run.readiness = unhealthy
+        case .healthy where options.ready.pattern == nil: run.readiness = .ready
+        case .healthy where run.readiness == unhealthy: run.readiness = run.readinessBesideHealth ?? .awaited
         case .starting, .healthy, .unhealthy: break
         }
     }

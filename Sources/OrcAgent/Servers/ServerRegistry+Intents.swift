@@ -13,11 +13,11 @@ extension ServerRegistry {
     func judgeEnd(of id: ServerID, now: Date) throws -> RestartPolicy.Decision {
         var decision = RestartPolicy.Decision.stayDown
         update(id) { server in
-            server.history.retryAt = nil
+            server.run.history.retryAt = nil
             guard let end = server.unaskedEnd else { return }
-            (decision, server.history) = server.options.restart.decide(on: end, after: server.history, now: now)
+            (decision, server.run.history) = server.options.restart.decide(on: end, after: server.run.history, now: now)
         }
-        if let history = self[id]?.history { try store.note(history, for: id) }
+        if let history = self[id]?.run.history { try store.note(history, for: id) }
         return decision
     }
 
@@ -25,26 +25,26 @@ extension ServerRegistry {
     func failStart(of id: ServerID, now: Date) {
         var isRetried = false
         update(id) { server in
-            guard server.desired == .running, server.container?.state.phase.isUp != true else { return }
+            guard server.intent.desired == .running, server.container?.state.phase.isUp != true else { return }
             let end = RestartPolicy.End(isFailure: true, lasted: 0)
-            let (decision, history) = server.options.restart.decide(on: end, after: server.history, now: now)
-            server.history = history
+            let (decision, history) = server.options.restart.decide(on: end, after: server.run.history, now: now)
+            server.run.history = history
             if case .restart = decision { isRetried = true }
         }
-        if let history = self[id]?.history { note("a failed start") { try store.note(history, for: id) } }
+        if let history = self[id]?.run.history { note("a failed start") { try store.note(history, for: id) } }
         if isRetried { duty.yield(.retryStart(id)) }
     }
 
     /// A server's container is gone as its owner wished; its files stay, and so does the server.
     func noteDestroyed(_ id: ServerID) {
         update(id) { server in
-            server.isDestroyed = true
-            server.container = nil
-            server.lostContainer = false
-            server.failure = nil
-            server.storedDesired = nil
-            server.desired = .stopped
-            server.ending = nil
+            server.intent.isDestroyed = true
+            server.view.container = nil
+            server.view.hasLostContainer = false
+            server.operation.failure = nil
+            server.intent.stored = nil
+            server.intent.desired = .stopped
+            server.operation.ending = nil
         }
     }
 
@@ -56,25 +56,25 @@ extension ServerRegistry {
         _ desired: DesiredState, beginning operation: StateStore.PendingOperation? = nil, for id: ServerID
     ) throws {
         let server = self[id]
-        let forgiven = server.map(\.history).flatMap { $0 == $0.forgiven ? nil : $0.forgiven }
+        let forgiven = server.map(\.run.history).flatMap { $0 == $0.forgiven ? nil : $0.forgiven }
         if let operation {
             try store.set(.desired(desired), forgiven, beginning: operation, for: id)
         } else {
-            if server?.storedDesired != desired { try store.set(.desired(desired), for: id) }
+            if server?.intent.stored != desired { try store.set(.desired(desired), for: id) }
             if let forgiven { try store.set(forgiven, for: id) }
-            if server?.needsRestore == true { try store.set(nil, for: id) }
+            if server?.operation.needsRestore == true { try store.set(nil, for: id) }
         }
         update(id) { server in
-            server.desired = desired
-            server.storedDesired = desired
-            server.history = server.history.forgiven
-            server.needsRestore = false
+            server.intent.desired = desired
+            server.intent.stored = desired
+            server.run.history = server.run.history.forgiven
+            server.operation.needsRestore = false
         }
     }
 
     /// Sets what is remembered of a server's crashes; on the disk before it returns.
     func set(_ history: RestartHistory, for id: ServerID) throws {
         try store.set(history, for: id)
-        update(id) { $0.history = history }
+        update(id) { $0.run.history = history }
     }
 }

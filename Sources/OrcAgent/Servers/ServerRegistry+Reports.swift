@@ -11,13 +11,13 @@ extension ServerRegistry {
     func publish(_ id: ServerID, in state: inout State) {
         guard var server = state.servers[id] else { return }
         let report = report(of: server)
-        guard report != server.published else { return }
-        server.published = report
-        server.seq += 1
+        guard report != server.published.state else { return }
+        server.published.state = report
+        server.published.seq += 1
         state.servers[id] = server
-        reports.publish(.state(report, number: server.seq))
+        reports.publish(.state(report, number: server.published.seq))
         // Also what an earlier run of the agent may have said of it.
-        if server.isObserved, !server.isRunning { clearMetrics(of: id, in: &state) }
+        if server.view.isObserved, !server.isRunning { clearMetrics(of: id, in: &state) }
     }
 
     func publishAvailability(of id: ServerID, isReachable: Bool) {
@@ -46,7 +46,7 @@ extension ServerRegistry {
     /// `expiry`: seconds after which it says nothing any more.
     func publish(_ metrics: MetricsReport, of server: ServerRecord, expiry: UInt32) {
         state.withLock { state in
-            guard let now = state.servers[server.id], now.isRunning, now.run == server.run,
+            guard let now = state.servers[server.id], now.isRunning, now.run.started == server.run.started,
                 now.container?.id == server.container?.id
             else { return }
             state.metrics[server.id] = Metrics(report: metrics, readAt: MonotonicClock.seconds)

@@ -12,8 +12,8 @@ extension ServerRegistry {
     /// Asks the schedules nothing: whoever changes them may wait for the disk, and a report must not.
     func report(of server: ServerRecord) -> StateReport {
         var report = server.report
-        report.nextStart = server.upcoming.outlook.start
-        report.nextStop = server.upcoming.outlook.stop
+        report.nextStart = server.published.upcoming.outlook.start
+        report.nextStop = server.published.upcoming.outlook.stop
         report.address = publicIP.flatMap { host in
             report.ports.first.map { "\(host.contains(":") ? "[\(host)]" : host):\($0.number)" }
         }
@@ -21,14 +21,16 @@ extension ServerRegistry {
     }
 
     func noteUpcoming(_ id: ServerID, _ reading: ScheduleTable.Reading) {
-        update(id) { server in if reading.number > server.upcoming.number { server.upcoming = reading } }
+        update(id) { server in
+            if reading.number > server.published.upcoming.number { server.published.upcoming = reading }
+        }
     }
 
     /// Publishes the schedules of a server, if it is known, and unless a newer reading has been published.
     func publish(_ schedules: ServerScheduleReport, of id: ServerID, number: Int) {
         state.withLock { state in
-            guard let published = state.servers[id]?.publishedSchedules, number > published else { return }
-            state.servers[id]?.publishedSchedules = number
+            guard let published = state.servers[id]?.published.schedules, number > published else { return }
+            state.servers[id]?.published.schedules = number
             reports.publish(.schedules(id, schedules))
         }
     }
@@ -37,9 +39,10 @@ extension ServerRegistry {
 extension ServerRecord {
     /// The state that schedules depend on; nil for a server that was destroyed.
     var scheduled: ScheduledServer? {
-        guard !isDestroyed else { return nil }
+        guard !intent.isDestroyed else { return nil }
         return ScheduledServer(
-            isUp: condition.state.isUp, desired: desired,
-            isChanging: step != .none || leftStep != nil || needsRestore, runStarted: run)
+            isUp: condition.state.isUp, desired: intent.desired,
+            isChanging: operation.step != .none || operation.left != nil || operation.needsRestore,
+            runStarted: run.started)
     }
 }

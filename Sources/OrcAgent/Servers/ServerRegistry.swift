@@ -129,11 +129,11 @@ final class ServerRegistry: Sendable {
     func update(_ id: ServerID, _ change: (inout ServerRecord) -> Void) {
         state.withLock { state in
             guard var server = state.servers[id] else { return }
-            let (neededRestore, container) = (server.needsRestore, server.container?.id)
+            let (neededRestore, container) = (server.operation.needsRestore, server.container?.id)
             change(&server)
             state.setContainer(of: id, from: container, to: server.container?.id)
-            server.settle()
-            if server.needsRestore, !neededRestore { duty.yield(.restore(id)) }
+            server.decideState()
+            if server.operation.needsRestore, !neededRestore { duty.yield(.restore(id)) }
             let effects = server.effects
             server.effects = []
             state.servers[id] = server
@@ -145,7 +145,7 @@ final class ServerRegistry: Sendable {
     private func see(to effects: [ServerEffect], of server: ServerRecord) {
         let isEnd = effects.contains(.considerRestart)
         for effect in effects {
-            if case .announce(let event) = effect, server.cause == .external {
+            if case .announce(let event) = effect, server.operation.cause == .external {
                 audit.noteExternal(event, of: server.id)
             }
             switch effect {
@@ -163,7 +163,7 @@ final class ServerRegistry: Sendable {
             "state": .string(server.condition.state.rawValue), "reason": .optional(server.condition.reason),
         ]
         whole.merge(data)
-        announce(event, of: server.id, cause: server.cause, data: .object(whole))
+        announce(event, of: server.id, cause: server.operation.cause, data: .object(whole))
     }
 
     func announce(_ event: ServerEvent, of id: ServerID, cause: Cause, data: JSON = [:]) {
@@ -188,7 +188,7 @@ final class ServerRegistry: Sendable {
             for id in state.servers.keys {
                 publishAvailability(of: id, isReachable: isReachable)
                 // Who waited for a run to become ready has lost the engine too.
-                if !isReachable { state.servers[id]?.isRunWatched = false }
+                if !isReachable { state.servers[id]?.run.isWatched = false }
             }
             return (true, !state.hasBeenReachable)
         }
@@ -200,7 +200,7 @@ final class ServerRegistry: Sendable {
     /// The engine that is looked at next is another run of it than before.
     func noteEngineRestart(lostAt: Date?) {
         state.withLock { state in
-            for id in state.servers.keys { state.servers[id]?.engineRestart = .init(lostAt: lostAt) }
+            for id in state.servers.keys { state.servers[id]?.view.engineRestart = .init(lostAt: lostAt) }
         }
     }
 
@@ -218,27 +218,27 @@ final class ServerRegistry: Sendable {
     /// `reason`: where the engine answers, only not about this server.
     func failLook(_ id: ServerID, reason: String?) {
         update(id) { server in
-            server.needsLook = true
-            if let reason { server.unseen = reason }
+            server.view.needsLook = true
+            if let reason { server.view.unseenReason = reason }
         }
     }
 
     /// Takes what a look found, unless a later one has been taken already.
     func endLook(_ id: ServerID, number: Int, found container: Container?) {
         update(id) { server in
-            guard number > server.lastLook else { return }
-            server.lastLook = number
+            guard number > server.view.lastLook else { return }
+            server.view.lastLook = number
             server.observe(container)
             server.noteHealth()
         }
         guard let server = self[id] else { return }
         // Of one that was taken over with its container alone, nothing is left.
-        if server.container == nil, server.config == nil, server.step == .none, !server.folder.hasConfig {
+        if server.container == nil, server.config == nil, server.operation.step == .none, !server.folder.hasConfig {
             return remove(id)
         }
-        guard server.storedDesired == nil, server.desired == .running else { return }
-        note("what is wanted") { try store.set(.desired(server.desired), for: id) }
-        update(id) { $0.storedDesired = $0.desired }
+        guard server.intent.stored == nil, server.intent.desired == .running else { return }
+        note("what is wanted") { try store.set(.desired(server.intent.desired), for: id) }
+        update(id) { $0.intent.stored = $0.intent.desired }
     }
 
     /// Notes a step on the disk, or with nil that none is under way.

@@ -32,7 +32,9 @@ final class DiskLimitWatcher: Sendable {
     /// Takes note of a measurement; one that is older than the server's run says nothing of what the owner has cleared away
     /// since.
     func judge(_ server: ServerRecord, _ size: FolderSizeCache.Size) {
-        guard let limit = server.options.resources.disk, let run = server.run, size.measuredAt > run else { return }
+        guard let limit = server.options.resources.disk, let run = server.run.started, size.measuredAt > run else {
+            return
+        }
         let level = Self.level(size.bytes, of: limit)
         let last = told.withLock { told in
             defer { told[server.id] = Standing(level: level, measuredAt: size.measuredAt) }

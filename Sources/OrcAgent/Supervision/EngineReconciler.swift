@@ -113,7 +113,7 @@ struct EngineReconciler: Sendable {
             try await Task.sleep(for: .seconds(2))
             if round.isMultiple(of: 30) { try await lookAtAll() }
             await withDiscardingTaskGroup { group in
-                for server in fleet.all where server.needsLook { group.addTask { await look(at: server.id) } }
+                for server in fleet.all where server.view.needsLook { group.addTask { await look(at: server.id) } }
             }
         }
     }
@@ -215,24 +215,27 @@ struct EngineReconciler: Sendable {
             guard server.container == nil || server.container?.id == event.container else { return }
             switch event.kind {
             case .started:
-                server.externalSignal = nil
-                server.sawOutOfMemory = false
-                server.failure = nil
-                if server.step == .none {
-                    server.ending = nil
-                    server.cause = .external
+                server.view.externalSignal = nil
+                server.view.sawOutOfMemory = false
+                server.operation.failure = nil
+                if server.operation.step == .none {
+                    server.operation.ending = nil
+                    server.operation.cause = .external
                 }
-            case .paused, .unpaused, .removed: if server.step == .none { server.cause = .external }
-            case .died: if server.step != .stopping, server.externalSignal == nil { server.cause = .engine }
+            case .paused, .unpaused, .removed: if server.operation.step == .none { server.operation.cause = .external }
+            case .died:
+                if server.operation.step != .stopping, server.view.externalSignal == nil {
+                    server.operation.cause = .engine
+                }
             case .outOfMemory:
-                server.sawOutOfMemory = true
+                server.view.sawOutOfMemory = true
                 server.effects.append(.announce(.outOfMemory))
             case .signalled(let signal):
                 // Of a TERM and the KILL after its grace the first says what was meant.
-                let isFirst = server.externalSignal.map { event.at.timeIntervalSince($0.at) > 600 } ?? true
-                if isFirst, server.step == .none, let signal, Self.endingSignals.contains(signal) {
-                    server.externalSignal = (signal, event.at)
-                    server.cause = .external
+                let isFirst = server.view.externalSignal.map { event.at.timeIntervalSince($0.at) > 600 } ?? true
+                if isFirst, server.operation.step == .none, let signal, Self.endingSignals.contains(signal) {
+                    server.view.externalSignal = (signal, event.at)
+                    server.operation.cause = .external
                 }
                 needsLook = false
             case .created, .renamed, .healthChanged, .updated: break
@@ -240,7 +243,8 @@ struct EngineReconciler: Sendable {
             // An action that is under way looks at its own end; that a look before this event told which process it is
             // is lost with that look.
             if server.take(event, look: number) {
-                needsLook = server.step == .none || server.isRunning && server.container?.state.processID == nil
+                needsLook =
+                    server.operation.step == .none || server.isRunning && server.container?.state.processID == nil
             }
         }
         return needsLook

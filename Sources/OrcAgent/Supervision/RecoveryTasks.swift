@@ -50,17 +50,17 @@ struct RecoveryTasks: Sendable {
     }
 
     private func retry(_ server: ServerID, _ job: ServerJob) async throws {
-        guard let record = fleet[server], record.desired == .running, record.container?.state.phase.isUp != true,
-            record.history.retryAt != nil
+        guard let record = fleet[server], record.intent.desired == .running, record.container?.state.phase.isUp != true,
+            record.run.history.retryAt != nil
         else { return }
-        fleet.update(server) { $0.history.retryAt = nil }
-        if let history = fleet[server]?.history { try store.set(history, for: server) }
+        fleet.update(server) { $0.run.history.retryAt = nil }
+        if let history = fleet[server]?.run.history { try store.set(history, for: server) }
         try await lifecycle.run(server, job)
     }
 
     private func restore(_ server: ServerID, _ job: ServerJob) async throws {
-        guard let record = fleet[server], record.desired == .running else { return }
-        fleet.update(server) { $0.needsRestore = false }
+        guard let record = fleet[server], record.intent.desired == .running else { return }
+        fleet.update(server) { $0.operation.needsRestore = false }
         if record.container?.state.phase.isUp == true {
             try store.set(nil, for: server)
         } else {
@@ -73,7 +73,7 @@ struct RecoveryTasks: Sendable {
     /// Only where it has let the rest of its grace pass, as it was perhaps never asked, it is asked anew.
     private func finishStop(_ server: ServerID, _ job: ServerJob, _ step: StateStore.PendingOperation) async throws {
         guard let record = fleet[server] else { return }
-        let isLater = record.run.map { $0 > step.since } ?? false  // somebody has started it since
+        let isLater = record.run.started.map { $0 > step.since } ?? false  // somebody has started it since
         if let container = record.container, container.state.phase.isUp, !isLater {
             fleet.update(server) { $0.begin(.stopping, cause: job.cause, ending: .stopped) }
             let rest = step.since.addingTimeInterval(Double(step.grace ?? 0)).timeIntervalSinceNow
@@ -82,7 +82,9 @@ struct RecoveryTasks: Sendable {
             await reconciler.look(at: server)
         }
         servers.end(server)
-        if fleet[server]?.desired == .running, fleet[server]?.isRunning != true { try await lifecycle.run(server, job) }
+        if fleet[server]?.intent.desired == .running, fleet[server]?.isRunning != true {
+            try await lifecycle.run(server, job)
+        }
     }
 
     /// Stops a server that takes more of the disk than it may; it stays down until somebody starts it.

@@ -9,7 +9,7 @@ import OrcStorage
 extension ServerSupervisor {
     /// Finds out when the run that is under way is ready, and forgets earlier crashes once it has lasted.
     func awaitReadiness(_ id: ServerID) async {
-        guard let run = fleet[id]?.run, let rule = await rule(for: id) else { return }
+        guard let run = fleet[id]?.run.started, let rule = await rule(for: id) else { return }
         await withDiscardingTaskGroup { group in
             group.addTask { await watch(id, run, by: rule.way) }
             if let timeout = rule.timeout { group.addTask { await giveUpWaiting(id, run, after: timeout) } }
@@ -55,7 +55,7 @@ extension ServerSupervisor {
     }
 
     private func watchLog(_ id: ServerID, _ run: Date, for pattern: LogPattern) async {
-        while let server = fleet[id], server.run == run, server.isRunning, let container = server.container {
+        while let server = fleet[id], server.run.started == run, server.isRunning, let container = server.container {
             // The engine notes the time of a start a little after the first lines; those of the run before are not this one's.
             let end = container.state.finishedAt ?? .distantPast
             let since = max(run.addingTimeInterval(-5), min(end.addingTimeInterval(0.001), run))
@@ -106,7 +106,7 @@ extension ServerSupervisor {
 
     /// Takes over what one of PEON's images says of itself.
     func noteStateFile(_ id: ServerID) {
-        guard let server = fleet[id], let run = server.run, server.readiness != .ready,
+        guard let server = fleet[id], let run = server.run.started, server.run.readiness != .ready,
             let word = server.freshStateFile,
             ReadinessRule.isReady(stateFile: word), server.options.ready.pattern == nil,
             server.container?.state.health == nil, server.container?.isPeons == true
@@ -115,11 +115,11 @@ extension ServerSupervisor {
     }
 
     private func forgive(_ id: ServerID, _ run: Date) async {
-        guard let server = fleet[id], server.history != server.history.forgiven else { return }
+        guard let server = fleet[id], server.run.history != server.run.history.forgiven else { return }
         guard await sleep(until: run.addingTimeInterval(server.options.restart.goodRun)) else { return }
-        guard let now = fleet[id], now.run == run, now.isRunning else { return }
+        guard let now = fleet[id], now.run.started == run, now.isRunning else { return }
         // Not on the disk it is only forgotten later: at the next end, by how long the run has lasted.
-        try? fleet.set(now.history.forgiven, for: id)
+        try? fleet.set(now.run.history.forgiven, for: id)
     }
 }
 
@@ -127,7 +127,9 @@ extension ServerRecord {
     /// What one of PEON's images has said of itself in this run.
     fileprivate var freshStateFile: String? {
         // What cannot be read says nothing.
-        guard let run, let file = (try? folder.stateFile()) ?? nil, file.at.timeIntervalSince(run) >= -1 else {
+        guard let started = run.started, let file = (try? folder.stateFile()) ?? nil,
+            file.at.timeIntervalSince(started) >= -1
+        else {
             return nil
         }
         return file.word

@@ -71,7 +71,7 @@ struct ServerSupervisor: Sendable {
         do { decision = try fleet.judgeEnd(of: id, now: Date()) } catch {
             // What is not on the disk is not acted on: a count that is lost could restart for ever.
             logger.error("an end cannot be noted", metadata: ["server.id": "\(id)", "error": "\(error)"])
-            fleet.update(id) { $0.history.retryAt = nil }
+            fleet.update(id) { $0.run.history.retryAt = nil }
             decision = .stayDown
         }
         log(event, of: server)
@@ -115,9 +115,9 @@ struct ServerSupervisor: Sendable {
 
     /// Waits until the next attempt is due, whenever that comes to be, and has it made.
     private func retry(_ id: ServerID) async {
-        while let date = fleet[id]?.history.retryAt {
+        while let date = fleet[id]?.run.history.retryAt {
             guard await sleep(until: date) else { return }
-            if fleet[id]?.history.retryAt == date { return enqueue(.retry, of: id) }
+            if fleet[id]?.run.history.retryAt == date { return enqueue(.retry, of: id) }
         }
     }
 
@@ -132,16 +132,16 @@ struct ServerSupervisor: Sendable {
         for server in fleet.all {
             let id = server.id
             if let upkeep = server.leftUpkeep {
-                fleet.update(id) { $0.leftStep = nil }
+                fleet.update(id) { $0.operation.left = nil }
                 if upkeep == .restore {
-                    fleet.update(id) { $0.needsRestore = true }
+                    fleet.update(id) { $0.operation.needsRestore = true }
                 } else {
                     enqueue(upkeep, of: id)
                 }
-            } else if server.history.retryAt != nil, !server.isRunning {
+            } else if server.run.history.retryAt != nil, !server.isRunning {
                 waits.begin(.retry, id) { await retry(id) }
-            } else if let run = server.run, server.isRunning, !server.isRunWatched {
-                waits.begin(.run, id) { await lookAfter(id, run, server.readiness) }
+            } else if let run = server.run.started, server.isRunning, !server.run.isWatched {
+                waits.begin(.run, id) { await lookAfter(id, run, server.run.readiness) }
             }
         }
     }
@@ -149,7 +149,7 @@ struct ServerSupervisor: Sendable {
     /// Brings up again what was wanted; that it is to be is on the disk until it has been.
     private func restore(_ id: ServerID, at date: Date) async {
         fleet.keep(StateStore.PendingOperation(.starting, since: Date()), of: id)
-        guard await sleep(until: date), fleet[id]?.needsRestore == true else { return }
+        guard await sleep(until: date), fleet[id]?.operation.needsRestore == true else { return }
         enqueue(.restore, of: id)
     }
 
@@ -162,21 +162,22 @@ struct ServerSupervisor: Sendable {
 extension ServerRecord {
     /// What is to be done about a step that an earlier run of the agent left; nil where nothing is.
     fileprivate var leftUpkeep: ServerJob.Upkeep? {
-        guard let leftStep else { return nil }
-        switch leftStep.kind {
+        guard let left = operation.left else { return nil }
+        switch left.kind {
         case .creating: return .discard(inPlace: false)
         case .creatingInPlace: return .discard(inPlace: true)
-        case .stopping: return .finishStop(leftStep)
+        case .stopping: return .finishStop(left)
         case .starting: return .restore
         }
     }
 
     /// The end of its last run, where neither the agent nor its owner had asked for it.
     var unaskedEnd: RestartPolicy.End? {
-        guard desired == .running, ending == nil, let state = container?.state, container?.isRestartedByEngine != true,
-            state.phase == .exited, externalSignal == nil || externalSignal?.number == 9
+        guard intent.desired == .running, operation.ending == nil, let state = container?.state,
+            container?.isRestartedByEngine != true,
+            state.phase == .exited, view.externalSignal == nil || view.externalSignal?.number == 9
         else { return nil }
-        let lasted = run.flatMap { run in state.finishedAt?.timeIntervalSince(run) }
+        let lasted = run.started.flatMap { started in state.finishedAt?.timeIntervalSince(started) }
         return RestartPolicy.End(isFailure: condition.state == .crashed || state.exitCode != 0, lasted: lasted ?? 0)
     }
 }

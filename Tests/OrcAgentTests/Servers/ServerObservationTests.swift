@@ -25,7 +25,7 @@ import Testing
     func `the sign follows the engine's word and the step that is taken`(
         phase: ContainerState.Phase, step: ServerObservation.Step, sign: ServerInput?
     ) throws {
-        #expect(ServerObservation(container: container(phase), desired: .running, step: step).sign == sign)
+        #expect(ServerObservation(container: container(phase), desired: .running, step: step).input == sign)
     }
 
     @Test(
@@ -38,15 +38,15 @@ import Testing
         let container = container(.running)
         let observation = ServerObservation(
             container: container, desired: .running, readiness: readiness, isNewRun: false)
-        #expect(observation.sign == sign)
+        #expect(observation.input == sign)
     }
 
     @Test func `a server without a container was never started, or has lost it, or could not be started`() {
-        #expect(ServerObservation(desired: .stopped).sign == .isIdle("never_started"))
-        #expect(ServerObservation(desired: .running).sign == .isGone)
-        #expect(ServerObservation(desired: .stopped, lostContainer: true).sign == .isGone)
-        #expect(ServerObservation(desired: .running, step: .starting).sign == nil)
-        #expect(ServerObservation(desired: .running, failure: "pull_failed").sign == .startFails("pull_failed"))
+        #expect(ServerObservation(desired: .stopped).input == .isIdle("never_started"))
+        #expect(ServerObservation(desired: .running).input == .isGone)
+        #expect(ServerObservation(desired: .stopped, lostContainer: true).input == .isGone)
+        #expect(ServerObservation(desired: .running, step: .starting).input == nil)
+        #expect(ServerObservation(desired: .running, failure: "pull_failed").input == .startFails("pull_failed"))
     }
 
     @Test(
@@ -66,43 +66,43 @@ import Testing
         let observation = ServerObservation(
             container: container(.exited, exit: exit, oom: oom), desired: .running, ending: ending,
             externalSignal: signal)
-        #expect(observation.sign == .ended(verdict, isNew: true))
+        #expect(observation.input == .ended(verdict, isNew: true))
     }
 
     @Test func `what an end was told as stands, until its owner wants it down`() throws {
         var observation = ServerObservation(container: container(.exited, exit: 143), desired: .running)
         observation.isNewEnd = false
         observation.judged = .stopped("external_stop")
-        #expect(observation.sign == .ended(.stopped("external_stop"), isNew: false))
+        #expect(observation.input == .ended(.stopped("external_stop"), isNew: false))
         observation.judged = .crashed("signal 15")
-        #expect(observation.sign == .ended(.crashed("signal 15"), isNew: false))
+        #expect(observation.input == .ended(.crashed("signal 15"), isNew: false))
         observation.desired = .stopped
-        #expect(observation.sign == .ended(.stopped("exited"), isNew: false))
+        #expect(observation.input == .ended(.stopped("exited"), isNew: false))
     }
 
     @Test func `a new end is judged anew`() throws {
         var observation = ServerObservation(container: container(.exited, exit: 42), desired: .running)
         observation.judged = .stopped("external_stop")
-        #expect(observation.sign == .ended(.crashed("exit_code"), isNew: true))
+        #expect(observation.input == .ended(.crashed("exit_code"), isNew: true))
     }
 
     @Test func `who gave up, and who may not start by himself, says so`() throws {
         var observation = ServerObservation(container: container(.exited, exit: 1), desired: .running)
         observation.stayReason = "crash_loop"
         observation.isNewEnd = false
-        #expect(observation.sign == .ended(.crashed("crash_loop"), isNew: false))
+        #expect(observation.input == .ended(.crashed("crash_loop"), isNew: false))
         observation.stayReason = "autostart_never"
         observation.ending = .engineRestarted
-        #expect(observation.sign == .ended(.stopped("autostart_never"), isNew: false))
+        #expect(observation.input == .ended(.stopped("autostart_never"), isNew: false))
     }
 
     @Test func `a container that never came to run has failed, not crashed`() {
         let container = ContainerState(.created, exitCode: 128, startFailure: .addressMissing)
         let observation = ServerObservation(container: container, desired: .running)
-        #expect(observation.sign == .startFails("bad_bind_address"))
+        #expect(observation.input == .startFails("bad_bind_address"))
         let ended = ServerObservation(
             container: ContainerState(.exited, exitCode: 128, startFailure: .stuck), desired: .running)
-        #expect(ended.sign == .ended(.failed("conflict"), isNew: true))
+        #expect(ended.input == .ended(.failed("conflict"), isNew: true))
     }
 
     @Test(
