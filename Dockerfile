@@ -1,4 +1,4 @@
-# Builds orc with Swift's own image and leaves it in a small Debian.
+# Builds orc in Swift's own image and copies it into a small Debian image.
 FROM swift:6.3-bookworm AS build
 RUN apt-get update \
     && apt-get install -y --no-install-recommends libmosquitto-dev libpcre2-dev libsqlite3-dev libssl-dev pkg-config \
@@ -6,7 +6,7 @@ RUN apt-get update \
 WORKDIR /src
 COPY Package.swift ./
 COPY Sources Sources
-# The manifest names the test targets, so their folders must be there.
+# The manifest names the test targets, so their folders must exist.
 COPY Tests Tests
 RUN swift build -c release --product orc --static-swift-stdlib -Xswiftc -Osize \
         -Xlinker -s -Xlinker --no-export-dynamic \
@@ -19,12 +19,13 @@ RUN apt-get update \
     && useradd --uid 1000 --create-home --home-dir /home/peon peon \
     && printf 'if [ -t 1 ]; then orc --version | sed "s/^/Orc /"; orc servers; fi\n' > /etc/profile.d/orc.sh
 COPY --from=build /orc /usr/local/bin/orc
-# PEON's place; mount a folder of the host here. Set ORC_HOST too: a container's own name changes with each new one.
+# PEON's path; mount a folder of the host here. Set ORC_HOST too: a container's host name changes with each new container.
 ENV ORC_ROOT=/home/peon SWIFT_BACKTRACE=enable=no
-# As root, so that games, which are uid 1000, cannot write what the agent goes by; compose.yaml says what it can do without.
+# Runs as root, so that games, which have uid 1000, cannot write the agent's files; compose.yaml drops the rights it does
+# not need.
 WORKDIR /home/peon
 VOLUME /home/peon
-# The REST bridge, where PEON's clients look for it; publish it to this machine alone: -p 127.0.0.1:5000:5000.
+# The REST bridge, on the port that PEON's clients use; publish it on the host only: -p 127.0.0.1:5000:5000.
 ENV ORC_HTTP_LISTEN=0.0.0.0:5000
 EXPOSE 5000
 HEALTHCHECK --interval=60s --timeout=10s --start-period=20s CMD ["orc", "send", "--wait", "5", "ping"]

@@ -1,4 +1,4 @@
-# Sourced: a Docker engine of one's own, below a folder; its socket is FOLDER/docker.sock.
+# To be sourced: starts and stops a separate Docker engine with all its files in a folder; its socket is FOLDER/docker.sock.
 
 start_engine() { # FOLDER FLAG…
     mkdir -p "$1"

@@ -1,4 +1,4 @@
-# Sourced: installs Debian packages that are missing, without starting the services that they bring.
+# To be sourced: installs missing Debian packages; with KEEP_SERVICES_OFF=1 without starting their services.
 
 need_packages() { # PACKAGE…
     local missing=() package

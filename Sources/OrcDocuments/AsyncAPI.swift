@@ -8,7 +8,7 @@ enum AsyncAPI {
             "asyncapi": "3.0.0",
             "info": [
                 "title": "Orc", "version": "1",
-                "description": "Game servers in containers over MQTT. Commands in, retained reports out.",
+                "description": "Controls game servers in containers over MQTT, with commands and retained reports.",
             ],
             "defaultContentType": "application/json",
             "channels": .object(JSON.Object(channels)),
@@ -17,10 +17,10 @@ enum AsyncAPI {
         ]
     }
 
-    private static let hostParameter: JSON = ["host": ["description": "The machine's name, [a-z0-9-]{1,32}."]]
+    private static let hostParameter: JSON = ["host": ["description": "The host's name, [a-z0-9-]{1,32}."]]
     private static let serverParameters: JSON = [
-        "host": ["description": "The machine's name, [a-z0-9-]{1,32}."],
-        "sid": ["description": "The server: valheim-alpha for valheim.alpha."],
+        "host": ["description": "The host's name, [a-z0-9-]{1,32}."],
+        "sid": ["description": "The server's id in topics: valheim-alpha for valheim.alpha."],
     ]
 
     private static var channels: [(String, JSON)] {
@@ -53,19 +53,19 @@ enum AsyncAPI {
     private static var replyChannel: JSON {
         [
             "address": "peon/{host}/reply/{client}",
-            "description": "The topic that the command's reply_to names below reply/, or its MQTT 5 response topic.",
+            "description": "The topic below reply/ given by the command's reply_to, or its MQTT 5 response topic.",
             "parameters": [
-                "host": ["description": "The machine's name, [a-z0-9-]{1,32}."],
-                "client": ["description": "As the command's reply_to or its MQTT 5 response topic says."],
+                "host": ["description": "The host's name, [a-z0-9-]{1,32}."],
+                "client": ["description": "From the command's reply_to or its MQTT 5 response topic."],
             ],
             "messages": ["reply": ["payload": ["$ref": "#/components/schemas/reply"]]],
         ]
     }
 
-    /// The mirror of every reply, without its data: the command's path below `cmd/`.
+    /// Returns the channel of all replies without their data: its address is the command's path below `cmd/`.
     private static func result(_ path: String, _ parameters: JSON) -> JSON {
         var named = parameters.object ?? [:]
-        named["action"] = ["description": "The action that was asked for."]
+        named["action"] = ["description": "The requested action."]
         return [
             "address": .string("peon/{host}/result/\(path)"), "parameters": .object(named),
             "messages": ["reply": ["payload": ["$ref": "#/components/schemas/reply"]]],
@@ -117,7 +117,7 @@ enum AsyncAPI {
         return commands + reports + results
     }
 
-    /// What may be lost: more comes soon.
+    /// Messages with QoS 0: a lost one is soon followed by another.
     private static let atMostOnce = ["status-health", "status-host", "status-server-metrics", "console-server"]
 
     private static func reference(_ channel: String) -> JSON { ["$ref": .string("#/channels/\(channel)")] }

@@ -1,9 +1,9 @@
 import OrcContract
 package import OrcCore
 
-/// The documents under `topics/`, written from the catalogue and the reports.
+/// The documents under `topics/`, generated from the action catalogue and the reports.
 package enum ContractDocuments {
-    /// Path below `topics/` to text.
+    /// All documents: path below `topics/`, and text.
     package static var files: [(path: String, text: String)] {
         var files = [
             (path: "asyncapi.json", text: readable(AsyncAPI.document)),
@@ -16,7 +16,7 @@ package enum ContractDocuments {
         return files
     }
 
-    /// Every schema by its name: commands, the reply, and the reports.
+    /// All schemas with their names: commands, the reply, and the reports.
     static var schemas: [(name: String, schema: JSON)] {
         Action.allCases.map { ("\($0.documentName)", $0.payloadSchema) }
             + reports.map { ($0.name, $0.schema) }
@@ -25,30 +25,30 @@ package enum ContractDocuments {
     static var reports: [(name: String, schema: JSON)] {
         [
             ("reply", titled("A reply to a command", Reply.fields)),
-            ("status-agent", titled("Whether the agent is there", AgentReport.fields)),
-            ("status-info", titled("What the agent is and can", InfoReport.fields)),
-            ("status-health", titled("The agent's own weight and the bus's counters", HealthReport.fields)),
+            ("status-agent", titled("Whether the agent is online", AgentReport.fields)),
+            ("status-info", titled("Versions and capabilities of the agent", InfoReport.fields)),
+            ("status-health", titled("Resource usage and MQTT counters of the agent", HealthReport.fields)),
             ("status-servers", titled("The index of servers", ServersReport.fields)),
             ("status-plans", titled("The plan catalogue", PlansReport.fields)),
-            ("status-scheduler", titled("What came last, and what comes next", SchedulerReport.fields)),
-            ("status-host", titled("How the machine itself fares", HostReport.fields)),
-            ("status-server-state", titled("All that is known of a server", StateReport.fields)),
-            ("status-server-availability", titled("Whether the state can be trusted", AvailabilityReport.fields)),
-            ("status-server-metrics", titled("What a running server uses of the machine", MetricsReport.fields)),
+            ("status-scheduler", titled("Last and next runs of schedules", SchedulerReport.fields)),
+            ("status-host", titled("Resource usage and warnings of the host", HostReport.fields)),
+            ("status-server-state", titled("State of a server", StateReport.fields)),
+            ("status-server-availability", titled("Whether a server's state is up to date", AvailabilityReport.fields)),
+            ("status-server-metrics", titled("Metrics of a running server", MetricsReport.fields)),
             ("status-server-schedule", titled("A server's schedules", ServerScheduleReport.fields)),
             (
                 "event-scheduler",
-                titled("What happened to a schedule", EventReport.fields(SchedulerEvent.allCases.map(\.rawValue)))
+                titled("An event of a schedule", EventReport.fields(SchedulerEvent.allCases.map(\.rawValue)))
             ),
             (
                 "event-server",
-                titled("What happened to a server", EventReport.fields(ServerEvent.allCases.map(\.rawValue)))
+                titled("An event of a server", EventReport.fields(ServerEvent.allCases.map(\.rawValue)))
             ),
             (
                 "event-agent",
-                titled("What happened to the agent", EventReport.fields(AgentEvent.allCases.map(\.rawValue)))
+                titled("An event of the agent", EventReport.fields(AgentEvent.allCases.map(\.rawValue)))
             ),
-            ("console-server", titled("Lines that a server printed", ConsoleReport.fields)),
+            ("console-server", titled("Console lines of a server", ConsoleReport.fields)),
         ]
     }
 
@@ -60,16 +60,16 @@ package enum ContractDocuments {
 
     private static func readable(_ json: JSON) -> String { json.text(.pretty) + "\n" }
 
-    /// The topics and actions for people.
+    /// The topics and actions as text for people.
     package static var overview: String {
         let placeholder = Topics(host: HostName(fitting: "host"))
         var lines = ["Reports, retained:"]
         lines += Topics.HostReportKind.allCases.map { "  \(placeholder.status($0))" }
         lines += Topics.ServerReportKind.allCases.map { "  peon/host/status/server/<sid>/\($0.rawValue)" }
         lines += [
-            "", "What happens, not retained:", "  peon/host/event/server/<sid>", "  peon/host/event/scheduler",
+            "", "Events, not retained:", "  peon/host/event/server/<sid>", "  peon/host/event/scheduler",
             "  peon/host/event/agent",
-            "  peon/host/console/server/<sid> (while somebody follows, see logs)",
+            "  peon/host/console/server/<sid> (while a client follows it, see logs)",
         ]
         lines += ["", "Commands (a JSON object, not retained):"]
         for action in Action.allCases {
@@ -78,14 +78,14 @@ package enum ContractDocuments {
         }
         lines += [
             "",
-            "Replies: peon/host/reply/<client> (in full), peon/host/result/<the command's path> (all, without data)",
+            "Replies: peon/host/reply/<client> (in full), peon/host/result/<the command's path> (all replies, without data)",
         ]
         return lines.joined(separator: "\n")
     }
 }
 
 extension Action {
-    /// How the action's documents are called.
+    /// The base name of the action's documents.
     package var documentName: String {
         switch self {
         case .server(let action): "cmd-server-\(action.rawValue)"
@@ -100,31 +100,31 @@ extension Action {
                 "id",
                 [
                     "type": "string", "minLength": 1, "maxLength": 64,
-                    "description": "The same id is not carried out twice.",
+                    "description": "A command with a repeated id is not carried out again.",
                 ]
             ),
             (
                 "ts",
-                ["type": ["string", "number"], "description": "When it was sent, RFC 3339 or seconds since 1970."]
+                ["type": ["string", "number"], "description": "Time of sending, RFC 3339 or seconds since 1970."]
             ),
-            ("ttl", ["type": "number", "minimum": 0, "description": "Seconds after ts for which it counts."]),
+            ("ttl", ["type": "number", "minimum": 0, "description": "Seconds after ts until it expires."]),
             (
                 "reply_to",
                 [
                     "type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$",
-                    "description": "The client that full replies go to.",
+                    "description": "The client that receives the full replies.",
                 ]
             ),
-            ("by", ["type": "string", "description": "Who asks."]),
-            ("from", ["type": "string", "description": "Where he asks from."]),
+            ("by", ["type": "string", "description": "The sender of the command."]),
+            ("from", ["type": "string", "description": "The origin of the command, such as cli."]),
             (
                 "converge",
                 [
                     "type": "boolean",
-                    "description": "True where the id is for the replies alone: it converges as a command without one.",
+                    "description": "True if the id is only for replies: the command converges like one without an id.",
                 ]
             ),
-            ("args", ["type": "object", "description": "Arguments, which may also stand at the top level."]),
+            ("args", ["type": "object", "description": "Arguments, which may also be members of the top level."]),
         ]
         let arguments = spec.arguments.map { ($0.name, Field($0.name, $0.schema, $0.summary).json) }
         return [

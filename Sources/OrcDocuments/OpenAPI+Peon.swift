@@ -3,13 +3,13 @@ import OrcCore
 
 extension OpenAPI {
     private static let uid = parameter(
-        "uid", in: "path", "The server: game, a dot, camp.",
+        "uid", in: "path", "The server: game, a dot, name.",
         [
             "type": "string",
             "pattern": #"^[^./\u0000-\u001F\u007F]+\.[^./\u0000-\u001F\u007F][^/\u0000-\u001F\u007F]*$"#,
         ])
     private static let hostQuery = parameter(
-        "host", in: "query", "Another host than the bridge's own.",
+        "host", in: "query", "The host; without it the bridge's own.",
         ["type": "string", "pattern": "^[a-z0-9-]{1,32}$"])
 
     private static func failures(_ statuses: [Int]) -> [(status: Int, answer: JSON)] {
@@ -32,9 +32,9 @@ extension OpenAPI {
             (
                 "/api/v1/servers",
                 [
-                    "get": read("servers", "Every server.", servers),
+                    "get": read("servers", "All servers.", servers),
                     "put": change(
-                        "import", "Takes over servers whose files are there; not possible yet.", .admin, servers),
+                        "import", "Imports servers from existing files; not supported yet.", .admin, servers),
                 ]
             ),
             (
@@ -42,7 +42,7 @@ extension OpenAPI {
                 [
                     "get": read("plans", "The plans.", plans, missing: none),
                     "put": change(
-                        "update-plans", "Fetches the plans' repository.", AgentAction.updatePlans.spec.role, new),
+                        "update-plans", "Updates the plans from git.", AgentAction.updatePlans.spec.role, new),
                 ]
             ),
             ("/api/v1/schedules", ["get": schedules]),
@@ -58,7 +58,7 @@ extension OpenAPI {
     private static var plan: JSON {
         Field.objectSchema([
             Field("title", .string, "The game's name."), Field("game_uid", .string, "The plan's id."),
-            Field("plan_url", .string, "Where it comes from."),
+            Field("plan_url", .string, "The plan's URL."),
         ])
     }
 
@@ -66,7 +66,7 @@ extension OpenAPI {
         Operation(
             id: "peon-\(id)", summary: summary, tag: "peon", role: .viewer, parameters: [hostQuery],
             answers: [
-                (200, answer("It.", schema)), (404, answer(words[404] ?? "", missing ?? reference("PeonFailure"))),
+                (200, answer("Data.", schema)), (404, answer(words[404] ?? "", missing ?? reference("PeonFailure"))),
             ]
                 + failures([401, 429, 503])
         ).json
@@ -76,26 +76,26 @@ extension OpenAPI {
         let spec = AgentAction.schedules.spec
         let arguments = spec.arguments.map { parameter($0.name, in: "query", $0.summary, $0.schema.json) }
         let schema = Field.objectSchema([
-            Field("schedules", .array(.object), "As the reports have them, with their steps."),
-            Field("total", .integer(), "How many there are."),
-            Field("more", .boolean, "Whether there are more behind."),
+            Field("schedules", .array(.object), "The schedules in the form of the reports, with their steps."),
+            Field("total", .integer(), "Total number of schedules."),
+            Field("more", .boolean, "Whether more schedules follow."),
         ])
         return Operation(
             id: "peon-schedules", summary: spec.summary, tag: "peon", role: spec.role,
-            parameters: [hostQuery] + arguments, answers: [(200, answer("They.", schema))] + all
+            parameters: [hostQuery] + arguments, answers: [(200, answer("The schedules.", schema))] + all
         ).json
     }
 
     private static func change(_ id: String, _ summary: String, _ role: Role, _ schema: JSON) -> JSON {
         Operation(
             id: "peon-\(id)", summary: summary, tag: "peon", role: role, parameters: [hostQuery],
-            answers: [(200, answer("It is done.", schema)), (202, answer("It goes on.", reference("PeonDone")))] + all
+            answers: [(200, answer("Done.", schema)), (202, answer("Under way.", reference("PeonDone")))] + all
         ).json
     }
 
     private static func settings(missing: JSON) -> JSON {
         Operation(
-            id: "peon-plan", summary: "The settings of a plan; those that must be given come first and are empty.",
+            id: "peon-plan", summary: "The settings of a plan; required ones are first and empty.",
             tag: "peon", role: .viewer,
             parameters: [
                 parameter("game", in: "path", "The plan's id.", ["type": "string", "minLength": 1]), hostQuery,
@@ -123,13 +123,13 @@ extension OpenAPI {
         var parameters = [uid, hostQuery]
         if call == .logs {
             parameters.append(
-                parameter("lines", in: "query", "How many lines.", ["type": "integer", "minimum": 0, "maximum": 2000]))
+                parameter("lines", in: "query", "Number of lines.", ["type": "integer", "minimum": 0, "maximum": 2000]))
         }
         let schema: JSON =
             switch call {
             case .removal: reference("PeonDone")
             case .logs:
-                Field.objectSchema([Field("logs", .array(.string), "The last lines that it printed.")])
+                Field.objectSchema([Field("logs", .array(.string), "The last lines that the server printed.")])
             case .stats: reference("PeonStats")
             case .creation, .change, .state:
                 ["anyOf": [reference("PeonServer"), reference("PeonDone")]]
@@ -142,18 +142,19 @@ extension OpenAPI {
                     spec.argumentsSchema(peonsArguments(action)), isRequired: spec.hasRequiredArguments,
                     example: spec.example),
             answers: [
-                (200, answer("It is done, or goes on.", schema)), (202, answer("It goes on.", reference("PeonDone"))),
+                (200, answer("Done or under way.", schema)), (202, answer("Under way.", reference("PeonDone"))),
             ]
                 + all
         ).json
     }
 
-    /// What PEON's paths take beside the verb's own arguments; over the bus it takes a verb of its own.
+    /// Returns the arguments that PEON's paths accept in addition to the action's own; over MQTT they are actions of
+    /// their own.
     private static func peonsArguments(_ action: ServerAction) -> [(String, JSON)] {
         let arguments: [ActionArgument]
         switch action {
         case .start, .stop: arguments = ActionArgument.session
-        case .destroy: arguments = [ActionArgument("eradicate", .flag, "Removes its files too.")]
+        case .destroy: arguments = [ActionArgument("eradicate", .flag, "Also removes the server's files.")]
         case .create, .restart, .kill, .power, .pause, .unpause, .description, .eradicate, .get, .stats, .logs,
             .console, .schedule, .unschedule, .cancel:
             arguments = []
@@ -168,7 +169,7 @@ extension OpenAPI {
             ("game_uid", ["type": "string", "pattern": name, "description": "The plan's id."]),
             (
                 "servername",
-                ["type": "string", "pattern": name, "description": "The warcamp's name; drawn where it is not given."]
+                ["type": "string", "pattern": name, "description": "The server's name; generated if it is not given."]
             ),
         ]
         var schema = spec.argumentsSchema(byBody ? names : [])
@@ -177,14 +178,14 @@ extension OpenAPI {
             schema = .object(object)
         }
         let anyUID = parameter(
-            "uid", in: "path", "The server, or the game alone for a name that is drawn.", newName)
+            "uid", in: "path", "The server, or only the game to have a name generated.", newName)
         return Operation(
             id: byBody ? "peon-deploy" : "peon-create", summary: spec.summary, tag: "peon", role: spec.role,
             parameters: (byBody ? [] : [anyUID]) + [hostQuery],
             body: body(schema, isRequired: byBody, example: byBody ? named(spec.example) : spec.example),
             answers: [
                 (200, answer("The server.", ["anyOf": [reference("PeonServer"), reference("PeonDone")]])),
-                (202, answer("It goes on.", reference("PeonDone"))),
+                (202, answer("Under way.", reference("PeonDone"))),
             ] + all
         ).json
     }
@@ -192,11 +193,11 @@ extension OpenAPI {
     private static var console: JSON {
         Operation(
             id: "peon-console-socket",
-            summary: "A WebSocket: the last lines, then what is printed, a line a message; a message in is typed.",
+            summary: "A WebSocket: the last lines, then new ones, one a message; a message in is console input.",
             tag: "peon", role: .viewer, parameters: [uid, hostQuery],
             answers: [
                 (101, ["description": "The WebSocket."]),
-                (426, answer("It is no WebSocket.", reference("PeonFailure"))),
+                (426, answer("The request is no WebSocket upgrade.", reference("PeonFailure"))),
             ]
                 + failures([401, 403, 404, 429, 503])
         ).json

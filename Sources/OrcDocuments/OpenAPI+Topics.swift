@@ -6,17 +6,17 @@ extension OpenAPI {
         "host", in: "path", "The host.", ["type": "string", "pattern": "^[a-z0-9-]{1,32}$"])
     private static let server = parameter(
         "server", in: "path", "The server, by sid or uid.", ["type": "string", "minLength": 1])
-    /// What a creation may be of: a game for a name that is drawn, or a server.
+    /// Schema of a new server's name: a server, or only a game to have a name generated.
     static let newName: JSON = [
         "type": "string", "pattern": .string("^\(NewName.pattern)(\\.\(NewName.pattern))?$"),
     ]
     private static let newServer = parameter(
-        "server", in: "path", "The new server, by sid or uid, or its game alone for a name that is drawn.", newName)
+        "server", in: "path", "The new server, by sid or uid, or only its game to have a name generated.", newName)
     private static let wait = parameter(
         "wait", in: "query", "Seconds to wait for the last reply.",
         ["type": "integer", "minimum": 0, "maximum": 60, "default": 10])
     private static let key = parameter(
-        "Idempotency-Key", in: "header", "The command's id: the same is not carried out twice.",
+        "Idempotency-Key", in: "header", "The command's id: a repeated one is not carried out again.",
         ["type": "string", "pattern": #"^([A-Za-z0-9._~-]{1,64}|"[A-Za-z0-9._~-]{1,64}")$"#])
 
     static func busFailures(_ statuses: [Int]) -> [(status: Int, answer: JSON)] {
@@ -26,10 +26,10 @@ extension OpenAPI {
     static var busFailure: JSON { ["anyOf": [reference("Problem"), reference("Reply")]] }
 
     static let words: [Int: String] = [
-        400: "It cannot be read.", 401: "No key, or a wrong one.", 403: "The key's role does not allow it.",
-        404: "There is no such thing.", 409: "Something is in the way.", 413: "It is too large.",
-        422: "The settings will not do.", 429: "Too much, or too many wrong keys: later.", 500: "The agent failed.",
-        503: "The agent, the broker or the engine is away.", 504: "It took too long.",
+        400: "The request is malformed.", 401: "No key, or an invalid one.", 403: "The key's role does not allow it.",
+        404: "Not found.", 409: "Conflict.", 413: "Too large.",
+        422: "Invalid settings.", 429: "Too many requests or invalid keys: retry later.", 500: "The agent failed.",
+        503: "The agent, the broker or the engine is unavailable.", 504: "Timeout.",
     ]
 
     static var busPaths: [(String, JSON)] {
@@ -50,7 +50,7 @@ extension OpenAPI {
             Field("hosts", .array(.object), "For each host its name, state, reason, version and number of servers."),
         ])
         return Operation(
-            id: "hosts", summary: "The hosts on the bus.", tag: "bus", role: .viewer,
+            id: "hosts", summary: "The known hosts.", tag: "bus", role: .viewer,
             answers: [(200, answer("The hosts.", schema))] + busFailures([401, 429, 503])
         ).json
     }
@@ -60,13 +60,13 @@ extension OpenAPI {
         return Operation(
             id: "events",
             summary:
-                "Reports and events as they come, as server-sent events; first all that is retained, or after Last-Event-ID what was missed.",
+                "Reports and events as server-sent events: first all retained reports, or after Last-Event-ID the missed messages.",
             tag: "bus", role: .viewer,
             parameters: [
-                parameter("host", in: "query", "Of these hosts alone.", words),
-                parameter("server", in: "query", "Of these servers alone, by uid or sid.", words),
+                parameter("host", in: "query", "Only these hosts.", words),
+                parameter("server", in: "query", "Only these servers, by uid or sid.", words),
                 parameter("kind", in: "query", "report, event, or the last level of a report's topic.", words),
-                parameter("Last-Event-ID", in: "header", "The last id that was read.", ["type": "string"]),
+                parameter("Last-Event-ID", in: "header", "The id of the last received event.", ["type": "string"]),
                 ticket,
             ],
             answers: [
@@ -81,18 +81,18 @@ extension OpenAPI {
         ).json
     }
 
-    /// In place of a key, which a page's `EventSource` and `WebSocket` cannot send.
-    static let ticket = parameter("ticket", in: "query", "A ticket, in place of a key.", ["type": "string"])
+    /// Replaces the key, which a page's `EventSource` and `WebSocket` cannot send.
+    static let ticket = parameter("ticket", in: "query", "A ticket that replaces the key.", ["type": "string"])
 
     private static var tickets: JSON {
         let schema = Field.objectSchema([
             Field("v", .constant(1), "The contract's version."),
-            Field("ticket", .string, "Goes into the query of one connection, in place of a key."),
-            Field("seconds", .integer(), "For how long it counts."),
+            Field("ticket", .string, "The ticket, which replaces the key in the query of one connection."),
+            Field("seconds", .integer(), "Seconds for which the ticket is valid."),
         ])
         return Operation(
             id: "tickets",
-            summary: "Draws a ticket: for one event stream or console of a page, with this key's rights.",
+            summary: "Creates a ticket for one event stream or console of a web page, with this key's rights.",
             tag: "bus", role: .viewer,
             answers: [(201, answer("The ticket.", schema))] + busFailures([400, 401, 413, 429, 503])
         ).json
@@ -106,7 +106,7 @@ extension OpenAPI {
         return (host + server).map { path, name, hasServer in
             let schema = ContractDocuments.reports.first { $0.name == "status-\(name)" }?.schema.object ?? [:]
             let plain = JSON.Object(schema.members.filter { $0.key != "$schema" }.map { ($0.key, $0.value) })
-            let none = parameter("If-None-Match", in: "header", "An ETag that is known.", ["type": "string"])
+            let none = parameter("If-None-Match", in: "header", "The ETag of the known version.", ["type": "string"])
             return (
                 path,
                 [
@@ -115,7 +115,7 @@ extension OpenAPI {
                         parameters: [Self.host] + (hasServer ? [Self.server] : []) + [none],
                         answers: [
                             (200, answer("The retained report.", .object(plain))),
-                            (304, ["description": "It is as it was."]),
+                            (304, ["description": "Not modified."]),
                         ] + busFailures([401, 404, 429, 503])
                     ).json
                 ]
@@ -129,15 +129,15 @@ extension OpenAPI {
                 "id",
                 [
                     "type": ["string", "null"], "pattern": "^[ -.0-~]{1,64}$",
-                    "description": "The same id is not carried out twice.",
+                    "description": "A command with a repeated id is not carried out again.",
                 ]
             ),
             (
                 "ttl",
-                ["type": ["number", "null"], "minimum": 0, "description": "Seconds after ts for which it counts."]
+                ["type": ["number", "null"], "minimum": 0, "description": "Seconds after ts until it expires."]
             ),
-            ("ts", ["description": "When it was sent, RFC 3339 or seconds since 1970."]),
-            ("args", ["type": ["object", "null"], "description": "Arguments, which may also stand beside it."]),
+            ("ts", ["description": "Time of sending, RFC 3339 or seconds since 1970."]),
+            ("args", ["type": ["object", "null"], "description": "Arguments, which may also be members beside it."]),
         ]
         let spec = action.spec
         return Operation(
@@ -150,7 +150,7 @@ extension OpenAPI {
         ).json
     }
 
-    /// A command's path; what only reads may be got, too.
+    /// Returns the operations of a command's path; actions that only read can also be requested with GET.
     private static func item(_ action: Action) -> JSON {
         switch action.spec.effect {
         case .reads, .asks: ["get": question(action), "post": command(action)]
@@ -172,18 +172,18 @@ extension OpenAPI {
 
     private static let commandAnswers =
         [
-            (status: 200, answer: answer("It is done.", reference("Reply"))),
-            (202, answer("It is on its way.", reference("Pending"))),
+            (status: 200, answer: answer("Done.", reference("Reply"))),
+            (202, answer("Not completed yet.", reference("Pending"))),
         ] + busFailures([400, 401, 403, 404, 409, 413, 422, 429, 500, 503, 504])
 
     private static func result(hasServer: Bool) -> JSON {
         Operation(
             id: hasServer ? "result-server" : "result-agent",
-            summary: "What has become of a command that this bridge sent; it takes the role that the command takes.",
+            summary: "The result of a command that this bridge sent; requires the same role as the command.",
             tag: "bus",
             role: .viewer,
             parameters: [host] + (hasServer ? [server] : []) + [
-                parameter("action", in: "path", "The action that was asked for.", ["type": "string"]),
+                parameter("action", in: "path", "The requested action.", ["type": "string"]),
                 parameter("id", in: "path", "The command's id.", ["type": "string"]),
                 parameter(
                     "wait", in: "query", "Seconds to wait for the last reply.",

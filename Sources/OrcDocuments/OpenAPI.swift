@@ -1,20 +1,20 @@
 import OrcContract
 package import OrcCore
 
-/// The OpenAPI 3.1 document of the REST bridge, from the catalogue.
+/// The OpenAPI 3.1 document of the REST bridge, generated from the action catalogue.
 package enum OpenAPI {
     package static let document: JSON = [
         "openapi": "3.1.0",
         "info": [
             "title": "Orc", "version": "1",
             "description":
-                "Game servers over HTTP. Paths below /api/v2 are topics of the bus; paths below /api/v1 are those of PEON's orchestrator.",
+                "Controls game servers over HTTP. Paths below /api/v2 are MQTT topics; paths below /api/v1 are those of PEON's orchestrator.",
         ],
         "servers": [["url": "/"]],
         "security": [["key": []], ["bearer": []]],
         "tags": [
             ["name": "bus", "description": "The bus over HTTP: a path is a topic."],
-            ["name": "peon", "description": "As PEON's orchestrator has it, for its bot, its web UI and scripts."],
+            ["name": "peon", "description": "The API of PEON's orchestrator, for its bot, its web UI and scripts."],
             ["name": "bridge", "description": "The bridge itself."],
         ],
         "paths": .object(JSON.Object(bridgePaths + busPaths + peonPaths)),
@@ -28,7 +28,7 @@ package enum OpenAPI {
         ],
     ]
 
-    /// Each failure once, for all operations that may fail so.
+    /// One response for each kind of failure, which all operations share.
     private static var failures: [(String, JSON)] {
         words.sorted { $0.key < $1.key }.flatMap { status, summary in
             [
@@ -45,16 +45,16 @@ package enum OpenAPI {
                 "Problem",
                 Field.objectSchema([
                     Field("v", .constant(1), "The contract's version."),
-                    Field("code", .string, "Why, for programs."), Field("error", .string, "Why, for people."),
+                    Field("code", .string, "The reason as a code."), Field("error", .string, "The reason as text."),
                 ])
             ),
             (
                 "Pending",
                 Field.objectSchema([
                     Field("v", .constant(1), "The contract's version."), Field("id", .string, "The command's id."),
-                    Field("status", .oneOf(["sent", "accepted"]), "Whether the agent has said that it has it."),
-                    Field("action", .string, "The action that was asked for."),
-                    Field("result", .string, "Where to ask what has become of it."),
+                    Field("status", .oneOf(["sent", "accepted"]), "accepted: the agent has received the command."),
+                    Field("action", .string, "The requested action."),
+                    Field("result", .string, "The path that returns the command's result."),
                 ])
             ),
             ("PeonServer", Field.objectSchema(PeonShapes.serverFields)),
@@ -64,11 +64,11 @@ package enum OpenAPI {
         ]
     }
 
-    // Pieces.
+    // Building blocks.
 
     static func reference(_ schema: String) -> JSON { ["$ref": .string("#/components/schemas/\(schema)")] }
 
-    /// An answer with a JSON body.
+    /// Returns a response with a JSON body.
     static func answer(_ summary: String, _ schema: JSON) -> JSON {
         ["description": .string(summary), "content": ["application/json": ["schema": schema]]]
     }
@@ -104,7 +104,7 @@ package enum OpenAPI {
             ]
             if let role {
                 operation["description"] = .string(
-                    "Takes a key of \(role == .viewer ? "a" : "an") \(role.rawValue), or more.")
+                    "Requires a key of \(role == .viewer ? "a" : "an") \(role.rawValue), or of a higher role.")
             } else {
                 operation["security"] = []
             }
@@ -116,17 +116,17 @@ package enum OpenAPI {
         }
     }
 
-    // The bridge itself.
+    // Operations of the bridge itself.
 
     private static var bridgePaths: [(String, JSON)] {
         let text: JSON = ["text/plain": ["schema": ["type": "string"]]]
         let page: JSON = ["text/html": ["schema": ["type": "string"]]]
         return [
-            open("/healthz", "health", "Whether the bridge runs.", [(200, "It runs.", text)]),
+            open("/healthz", "health", "Whether the bridge is running.", [(200, "The bridge is running.", text)]),
             open(
-                "/readyz", "ready", "Whether the bridge has a broker and knows what it retains.",
-                [(200, "It is ready.", text), (503, "It is not yet.", text)]),
-            open("/docs", "docs", "This document as a page.", [(200, "The page.", page)]),
+                "/readyz", "ready", "Whether the bridge is connected to a broker and has its retained reports.",
+                [(200, "The bridge is ready.", text), (503, "The bridge is not ready yet.", text)]),
+            open("/docs", "docs", "This document as an HTML page.", [(200, "The page.", page)]),
             open(
                 "/openapi.json", "openapi", "This document.",
                 [(200, "The document.", ["application/json": ["schema": ["type": "object"]]])]),
@@ -134,9 +134,9 @@ package enum OpenAPI {
                 "/metrics",
                 [
                     "get": Operation(
-                        id: "metrics", summary: "What the bridge counts and what the hosts report, for Prometheus.",
+                        id: "metrics", summary: "Counters of the bridge and metrics of the hosts, for Prometheus.",
                         tag: "bridge", role: .viewer,
-                        answers: [(200, ["description": "Prometheus text.", "content": text])]
+                        answers: [(200, ["description": "Metrics in Prometheus' text format.", "content": text])]
                             + busFailures([401, 429])
                     ).json
                 ]
@@ -155,11 +155,11 @@ package enum OpenAPI {
 }
 
 extension ActionSpec {
-    /// The schema of an action's arguments alone.
+    /// Returns the schema of an action's arguments.
     ///
-    /// `others`: what else may stand beside them.
+    /// `others`: further properties beside them.
     func argumentsSchema(_ others: [(String, JSON)] = []) -> JSON {
-        // Null is nothing, where nothing will do.
+        // Null means that an optional argument is not given.
         let properties = arguments.map { argument in
             let schema = argument.isRequired ? argument.schema : .nullable(argument.schema)
             return (argument.name, Field(argument.name, schema, argument.summary).json)

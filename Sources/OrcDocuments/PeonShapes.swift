@@ -1,42 +1,42 @@
 package import OrcContract
 
-/// The shapes of PEON's own REST answers.
+/// Schemas of the bodies of PEON's own REST API.
 package enum PeonShapes {
-    /// The first nine are PEON's, in its order; the others are this agent's own words.
+    /// Fields of a server; the first nine are PEON's, in its order, the others are Orc's own.
     package static let serverFields = [
         Field("game_uid", .string, "The plan's id."),
-        Field("servername", .string, "The warcamp's name."),
-        Field("container_type", .string, "The image's own CONTAINER_TYPE; unknown where it does not run."),
-        Field("build_version", .string, "The image's own VERSION; unknown where it does not run."),
-        Field("container_state", .string, "The engine's word; missing where its container has gone."),
-        Field("server_state", .string, "The same word; UNKNOWN while the engine cannot be asked."),
-        Field("server_config", .object, "The files of its config folder, secrets masked."),
-        Field("description", .string, "The owner's words about it."),
-        Field("time", .nullable(.integer()), "The epoch second of its next scheduled stop."),
-        Field("state", .nullable(.string), "Its state on the bus."),
-        Field("reason", .nullable(.string), "Why."),
-        Field("activity", .nullable(.string), "What is being done to it."),
+        Field("servername", .string, "The server's name."),
+        Field("container_type", .string, "The image's CONTAINER_TYPE; unknown if the server does not run."),
+        Field("build_version", .string, "The image's VERSION; unknown if the server does not run."),
+        Field("container_state", .string, "The engine's state of the container; missing if it has none."),
+        Field("server_state", .string, "The same state; UNKNOWN while the engine is unreachable."),
+        Field("server_config", .object, "The files of its config folder, secrets redacted."),
+        Field("description", .string, "The owner's description."),
+        Field("time", .nullable(.integer()), "Time of its next scheduled stop, in seconds since 1970."),
+        Field("state", .nullable(.string), "The state in its MQTT report."),
+        Field("reason", .nullable(.string), "The reason for its state."),
+        Field("activity", .nullable(.string), "The operation under way."),
     ]
 
-    /// Those of the server, and behind them what it uses.
+    /// Fields of a server, followed by its usage.
     package static let statsFields =
         serverFields + [
-            Field("stats", .nullable(.object), "The engine's own document; null without a container."),
-            Field("cpu_percent", .nullable(.number), "100 is one core; null where it does not run."),
-            Field("memory_percent", .nullable(.number), "Of its limit, without cache."),
-            Field("uptime", .nullable(.string), "Since it started, such as 4h12m."),
+            Field("stats", .nullable(.object), "The engine's own statistics; null without a container."),
+            Field("cpu_percent", .nullable(.number), "100 is one core; null if the server does not run."),
+            Field("memory_percent", .nullable(.number), "Percent of the memory limit, without cache."),
+            Field("uptime", .nullable(.string), "Time since its start, such as 4h12m."),
         ]
 
     package static let failureFields = [
         Field("status", .oneOf(["error"]), "error."),
-        Field("info", .string, "Why, as PEON says it."),
-        Field("error", .string, "The same: what PEON's bot looks for."),
-        Field("detail", .string, "The same: what PEON's web UI shows."),
-        Field("code", .string, "Why, for programs: the bus's own word."),
+        Field("info", .string, "The reason, in PEON's wording."),
+        Field("error", .string, "The same, for PEON's bot."),
+        Field("detail", .string, "The same, for PEON's web UI."),
+        Field("code", .string, "The reason as a code, as in replies over MQTT."),
     ]
 
     package static let doneFields = [
-        Field("status", .oneOf(["success", "accepted"]), "accepted: it goes on."),
-        Field("info", .string, "What was done."),
+        Field("status", .oneOf(["success", "accepted"]), "accepted: still under way."),
+        Field("info", .string, "The completed or accepted operation."),
     ]
 }

@@ -1,52 +1,52 @@
 import OrcContract
 
-/// `topics/states.md`: the life of a server, written from ``ServerStateMachine``.
+/// `topics/states.md`: a server's states, generated from ``ServerStateMachine``.
 enum StateDiagram {
     static var text: String {
         """
         # The states of a server
 
-        Written by the code (`orc topics --write topics`) from the same function that the agent runs. Each arrow is what
-        the engine shows of the server, or what the agent sets out to do. An arrow from a box leads out of each of its states.
+        Generated (`orc topics --write topics`) from the same function that the agent runs. Each arrow is an observation of
+        the container engine or an action of the agent. An arrow from a box starts at each of the box's states.
 
         ```mermaid
         stateDiagram-v2
         \(arrows.joined(separator: "\n"))
         ```
 
-        | sign | what it is | leads to | tells |
+        | input | meaning | next state | effects |
         |---|---|---|---|
         \(rows.joined(separator: "\n"))
 
-        Beside the state, `activity` says what is being done: \(activities).
-        `reason` says why a server is in its state; `container_state` is the engine's own word.
+        In addition to the state, `activity` is the operation under way: \(activities).
+        `reason` explains the state; `container_state` is the state in the engine's own words.
 
         """
     }
 
     private static var activities: String { Activity.allCases.map(\.rawValue).joined(separator: ", ") }
 
-    /// One of each kind of sign, in the words of the diagram.
+    /// One input of each kind, with its name and meaning in the diagram.
     static let signs: [(sign: ServerInput, name: String, meaning: String)] = [
-        (.starts, "starts", "the agent sets out to bring it up"),
-        (.startFails("reason"), "start fails", "the agent could not bring it up"),
-        (.comesUp(isNew: true), "comes up", "its container runs, and it is not ready yet"),
+        (.starts, "starts", "the agent begins to start the server"),
+        (.startFails("reason"), "start fails", "the agent could not start the server"),
+        (.comesUp(isNew: true), "comes up", "its container runs, and the server is not ready yet"),
         (
             .isReady, "is ready",
             "the plan's pattern, the health check, the image's state file, or some seconds of running"
         ),
         (.isUnready("reason"), "is unready", "it did not get ready in time, or its health check fails"),
-        (.isPaused, "is paused", "the engine has frozen it"),
-        (.stops, "stops", "the agent asks it to stop"),
-        (.ended(.stopped(nil), isNew: true), "ends", "as asked, or in order of its own accord"),
-        (.ended(.crashed("reason"), isNew: true), "crashes", "a run ends that nobody asked to end, and not in order"),
-        (.ended(.failed("reason"), isNew: true), "breaks", "its container never came to run"),
+        (.isPaused, "is paused", "the engine has paused its container"),
+        (.stops, "stops", "the agent begins to stop the server"),
+        (.ended(.stopped(nil), isNew: true), "ends", "its run ends as requested, or by itself without an error"),
+        (.ended(.crashed("reason"), isNew: true), "crashes", "its run ends by itself, with an error"),
+        (.ended(.failed("reason"), isNew: true), "breaks", "its container never ran"),
         (.isIdle("reason"), "is idle", "it has never run"),
         (.isGone, "is gone", "it should have a container and has none"),
-        (.isUnseen("reason"), "is unseen", "the engine does not say how it is"),
+        (.isUnseen("reason"), "is unseen", "the engine does not report the state of its container"),
     ]
 
-    /// The states in which a server's processes are there, and those in which they are not, each drawn as one box.
+    /// The states with running processes and those without, each group drawn as one box.
     private static let boxes: [(name: String, states: [ServerState])] = [
         ("up", ServerState.allCases.filter(\.isUp)),
         ("down", ServerState.allCases.filter { !$0.isUp && $0 != .unknown }),
@@ -73,7 +73,7 @@ enum StateDiagram {
         return lines
     }
 
-    /// The states that a sign leads out of.
+    /// Returns the states that an input changes.
     private static func sources(of sign: ServerInput) -> [ServerState] {
         ServerState.allCases.filter { ServerStateMachine.next(ServerStatus($0), sign).condition.state != $0 }
     }
@@ -98,8 +98,8 @@ enum StateDiagram {
             let word =
                 switch effect {
                 case .announce(let event): "event `\(event.rawValue)`"
-                case .awaitReadiness: "the wait until it is ready"
-                case .considerRestart: "the restart policy"
+                case .awaitReadiness: "readiness check"
+                case .considerRestart: "restart decision"
                 }
             if !words.contains(word) { words.append(word) }
         }

@@ -1,12 +1,12 @@
-/// Where this machine's control groups are to be found, of version 1 and 2 (cgroups(7)).
+/// Locates this host's control groups of version 1 and 2 (cgroups(7)).
 struct CgroupMounts: Sendable {
     private let mounts: [Mount]
 
     private struct Mount {
-        /// The group that shows at `point`: that of the whole machine, unless only a part is shown.
+        /// The group that is mounted at `point`: the root group, unless only a part of the hierarchy is mounted.
         let root: Substring
         let point: Substring
-        /// Nil for version 2, where all are in one place.
+        /// Nil for version 2, which has one hierarchy for all controllers.
         let controllers: [Substring]?
     }
 
@@ -35,29 +35,30 @@ struct CgroupMounts: Sendable {
             self.groups = groups
         }
 
-        /// The folder of a controller of version 1; nil where it is not there.
+        /// Returns the folder of a version 1 controller; nil if there is none.
         func folder(of controller: String) -> String? {
             guard let path = paths.first(where: { $0.controllers.contains(controller[...]) })?.path else { return nil }
             return groups.folder(path) { $0.controllers?.contains(controller[...]) == true }
         }
 
-        /// The folder of version 2.
+        /// The folder in the version 2 hierarchy; nil if there is none.
         var unified: String? {
             guard let path = paths.first(where: { $0.controllers.isEmpty })?.path else { return nil }
             return groups.folder(path) { $0.controllers == nil }
         }
     }
 
-    /// Reads which groups a process is in, of those that are `container`'s; nil where it is in none.
+    /// Parses which of `container`'s groups a process is in; nil if it is in none.
     ///
-    /// `text`: of `/proc/<pid>/cgroup`. Every engine's groups bear the container's id, sixty-four hexadecimal digits: a
-    /// process of another machine's, or that has the number by now, is not mistaken for one of the container's.
+    /// `text`: the content of `/proc/<pid>/cgroup`. With every engine the groups' names contain the container's id of
+    /// sixty-four hexadecimal digits. So a process of another host, or one that has reused the process number, is not
+    /// mistaken for one of the container's.
     func membership(_ text: String, of container: String) -> Membership? {
         guard container.utf8.count == 64 else { return nil }
         let paths = text.split(separator: "\n").compactMap { line -> (controllers: [Substring], path: Substring)? in
             let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
             guard fields.count == 3, let id = fields[2].firstRange(of: container) else { return nil }
-            // Processes may have made groups of their own below; what lies outside a namespace is not to be found.
+            // Processes may have created groups below their own; one outside the cgroup namespace cannot be located.
             let path = fields[2][..<(fields[2][id.upperBound...].firstIndex(of: "/") ?? fields[2].endIndex)]
             guard !path.split(separator: "/").contains("..") else { return nil }
             return (fields[1].split(separator: ","), path)

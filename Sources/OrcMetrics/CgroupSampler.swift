@@ -2,28 +2,28 @@ import Glibc
 package import OrcContract
 import OrcCore
 
-/// Reads what a container uses from the kernel itself: its control groups, and the counters of its network.
+/// Reads a container's usage directly from the kernel: its control groups and its network counters.
 ///
-/// It costs the engine nothing, and the agent some 0.1 ms; it takes an agent that sees the machine's processes and control
-/// groups, which one in a container of its own does not.
+/// This costs the engine nothing, and the agent about 0.1 ms. The agent must see the host's processes and control
+/// groups; an agent that runs in a container does not.
 package struct CgroupSampler: Sendable {
     private let groups: CgroupMounts
     private let machineMemory: Int?
     private let read: @Sendable (String) -> String?
 
-    /// `read`: the text of a file of the kernel's.
+    /// `read`: returns the text of a kernel file.
     package init(read: @escaping @Sendable (String) -> String? = ProcFile.read) {
         self.read = read
         groups = CgroupMounts(mountInfo: read("/proc/self/mountinfo") ?? "")
         machineMemory = ProcParser.number("MemTotal", in: read("/proc/meminfo")).map { $0 * 1024 }
     }
 
-    /// What the kernel is asked for.
+    /// A container to read.
     package struct Container: Sendable {
         let id: String
-        /// Of its first process.
+        /// Number of its first process.
         let process: Int
-        /// Whether what goes through its interfaces is its own alone.
+        /// True if its interfaces carry only its own traffic.
         let hasOwnNetwork: Bool
 
         package init(id: String, process: Int, hasOwnNetwork: Bool) {
@@ -33,7 +33,7 @@ package struct CgroupSampler: Sendable {
         }
     }
 
-    /// Nil where the kernel does not show it to this process.
+    /// Returns a container's usage; nil if the kernel does not show it to this process.
     package func usage(of container: Container, run: String) -> ResourceUsage? {
         let process = container.process
         guard let membership = read("/proc/\(process)/cgroup").flatMap({ groups.membership($0, of: container.id) })
@@ -83,7 +83,7 @@ package struct CgroupSampler: Sendable {
         usage.processes = ProcParser.number(read("\(folder)/pids.current"))
     }
 
-    /// No limit, or one that is larger than the machine, is the machine.
+    /// Returns the container's limit in bytes, or the host's memory if there is no limit or a larger one.
     private func limit(_ own: Int?) -> Int? {
         guard let machineMemory else { return own }
         return min(own ?? machineMemory, machineMemory)

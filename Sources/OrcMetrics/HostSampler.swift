@@ -5,16 +5,19 @@ package import OrcContract
 import OrcCore
 import Synchronization
 
-/// Reads how the machine itself fares, from the kernel's files.
+/// Reads the host's usage from the kernel's files.
 package final class HostSampler: Sendable {
     private let folders: [DiskMeter]
     private let read: @Sendable (String) -> String?
     private let isReal: @Sendable (Substring) -> Bool
-    /// Whether this process is in a container, whose interfaces are none of the machine's.
+    /// True if this process is in a container, whose interfaces are not the host's.
     private let isContained: Bool
 
-    /// `folders`: those that are watched, with what they are called; `read`: the text of a file of the kernel's; `isReal`:
-    /// whether a network interface is the machine's own.
+    /// `folders`: the watched folders with their names; `read`: returns the text of a kernel file.
+    ///
+    /// `isReal`: true for a network interface of the host itself.
+    ///
+    /// `isContained`: true if this process is in a container.
     package init(
         folders: [(name: String, path: String)], read: @escaping @Sendable (String) -> String? = ProcFile.read,
         isReal: @escaping @Sendable (Substring) -> Bool = HostSampler.isReal,
@@ -38,7 +41,7 @@ package final class HostSampler: Sendable {
         }
         addNetwork(to: &usage)
         usage.uptime = read("/proc/uptime").flatMap { $0.split(separator: " ").first.flatMap { Double($0) } }
-        // btime stays as it is while uptime runs on; the clock that both go by may be set.
+        // Unlike the uptime, btime does not grow; setting the clock may change both btime and the current time.
         usage.startedAt = ProcParser.number("btime", in: read("/proc/stat")).map {
             Date(timeIntervalSince1970: Double($0))
         }
@@ -48,7 +51,9 @@ package final class HostSampler: Sendable {
         return usage
     }
 
-    /// `cpu  user nice system idle iowait irq softirq steal guest guest_nice` (proc_stat(5)); a guest's time is the user's.
+    /// Parses `cpu  user nice system idle iowait irq softirq steal guest guest_nice` (proc_stat(5)).
+    ///
+    /// The time of guests is part of `user`.
     private func addProcessors(to usage: inout HostUsage) {
         guard let text = read("/proc/stat") else { return }
         let lines = text.split(separator: "\n").prefix { $0.hasPrefix("cpu") }
@@ -70,13 +75,13 @@ package final class HostSampler: Sendable {
     }
 
     private func addNetwork(to usage: inout HostUsage) {
-        // The first process of the machine is in the machine's own network; in a container it is seen where the container
-        // may see the machine's processes.
+        // Process 1 of the host is in the host's own network; an agent in a container sees it only if the container may
+        // see the host's processes.
         let own = read("/proc/self/net/dev")
         let text = read("/proc/1/net/dev") ?? own
         if isContained, ProcParser.interfaces(text) == ProcParser.interfaces(own) { return }
-        // A machine that is itself a container has no real ones, and of one that this is a container on they are not to be
-        // seen: then those count that lead to no other.
+        // A host that is itself a container has no real interfaces, and a container may not see those of its host: then
+        // all interfaces count that do not lead to another one.
         let bytes =
             ProcParser.networkBytes(text, counts: isReal)
             ?? ProcParser.networkBytes(text) { name in
@@ -85,9 +90,9 @@ package final class HostSampler: Sendable {
         (usage.networkReceivedBytes, usage.networkSentBytes) = (bytes?.received, bytes?.sent)
     }
 
-    /// Whether this process is in a container of Docker's or podman's.
+    /// True if this process is in a container of Docker or Podman.
     ///
-    /// The file alone is no sure sign: a machine's disk may have been made from an image.
+    /// The marker file alone is not proof: a host's disk may have been made from an image.
     private static var isContained: Bool {
         guard access("/.dockerenv", F_OK) == 0 || access("/run/.containerenv", F_OK) == 0 else { return false }
         return (ProcFile.read("/proc/self/mountinfo") ?? "").split(separator: "\n").contains { line in
@@ -97,21 +102,23 @@ package final class HostSampler: Sendable {
         }
     }
 
-    /// How the interfaces are called that others stand behind.
+    /// Name prefixes of interfaces that lead to other interfaces.
     private static let virtual = [
         "veth", "docker", "br", "cni", "podman", "virbr", "vmbr", "bond", "team", "dummy", "vlan", "wg", "tun", "tap",
         "tailscale", "zt", "vnet", "cali", "flannel", "lxc",
     ]
 
-    /// Whether an interface is none of the kernel's making: no bridge, no tunnel, no container's end; nor the faster half
-    /// of another real one, which counts for both (Linux, Documentation/networking/netvsc.rst).
+    /// True if an interface belongs to a device: not a bridge, a tunnel or a container's end.
+    ///
+    /// The faster half of another real interface is excluded, because that one counts the traffic of both (Linux,
+    /// Documentation/networking/netvsc.rst).
     package static func isReal(_ interface: Substring) -> Bool {
         let folder = "/sys/class/net/\(interface)"
         return access("\(folder)/device", F_OK) == 0 && access("\(folder)/master/device", F_OK) != 0
     }
 }
 
-/// Asks for the file system that a folder lies on, on a thread of its own: one that does not answer holds up nobody.
+/// Reads the state of a folder's file system on a separate thread, so that one that does not answer blocks nothing.
 private final class DiskMeter: Sendable {
     private let name: String
     private let path: String
@@ -128,7 +135,7 @@ private final class DiskMeter: Sendable {
         self.path = path
     }
 
-    /// Nil where it does not answer within a second, or has not answered since.
+    /// Returns the usage; nil without an answer within a second, or while an earlier request is still unanswered.
     package func disk() async -> HostUsage.Disk? {
         let mayAsk = state.withLock { state in
             defer { state.isAsking = true }
@@ -154,9 +161,9 @@ private final class DiskMeter: Sendable {
         }
     }
 
-    /// As `df` counts: what is kept for root alone is nobody's to fill.
+    /// Calculates usage as `df` does: blocks reserved for root do not count.
     ///
-    /// Nil for numbers that cannot be, which some file systems of a network tell.
+    /// Nil for impossible numbers, which some network file systems return.
     private static func disk(_ name: String, _ status: statvfs) -> HostUsage.Disk? {
         guard status.f_blocks >= status.f_bfree, let used = Int(exactly: status.f_blocks - status.f_bfree),
             let available = Int(exactly: status.f_bavail), let unit = Int(exactly: status.f_frsize)

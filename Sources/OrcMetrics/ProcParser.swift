@@ -1,9 +1,9 @@
-/// The kernel's own forms of numbers in text; what is not there is nil.
+/// Parses numbers in the kernel's text formats; a missing number is nil.
 package enum ProcParser {
-    /// A file of one number; `max`, and what is too large for it, is nil.
+    /// Parses a file of one number; nil for `max` and for a number that is too large.
     package static func number(_ text: String?) -> Int? { text?.split(separator: "\n").first.flatMap { Int($0) } }
 
-    /// The number behind `key` in lines of `key value` or `key: value`.
+    /// Returns the number after `key` in lines of `key value` or `key: value`.
     package static func number(_ key: String, in text: String?) -> Int? {
         guard let text else { return nil }
         for line in text.split(separator: "\n") where line.hasPrefix(key) {
@@ -16,7 +16,9 @@ package enum ProcParser {
         return nil
     }
 
-    /// Bytes read and written over all devices, of `blkio.throttle.io_service_bytes` (cgroup v1): `8:0 Read 4096`.
+    /// Returns the bytes read and written over all devices.
+    ///
+    /// `text`: `blkio.throttle.io_service_bytes` (cgroup v1): `8:0 Read 4096`.
     package static func blockBytes(_ text: String?) -> (read: Int, written: Int)? {
         guard let text else { return nil }
         var sum = (read: 0, written: 0)
@@ -28,7 +30,7 @@ package enum ProcParser {
         return sum
     }
 
-    /// The same of `io.stat` (cgroup v2): `8:0 rbytes=4096 wbytes=0 rios=1 …`.
+    /// Returns the same from `io.stat` (cgroup v2): `8:0 rbytes=4096 wbytes=0 rios=1 …`.
     package static func ioBytes(_ text: String?) -> (read: Int, written: Int)? {
         guard let text else { return nil }
         var sum = (read: 0, written: 0)
@@ -39,9 +41,9 @@ package enum ProcParser {
         return sum
     }
 
-    /// Bytes that went through the interfaces of `/proc/<pid>/net/dev` that `counts` takes (proc_pid_net(5)).
+    /// Returns the traffic in bytes of the interfaces in `/proc/<pid>/net/dev` that `counts` accepts (proc_pid_net(5)).
     ///
-    /// Nil where it takes none.
+    /// Nil if it accepts none.
     package static func networkBytes(_ text: String?, counts: (Substring) -> Bool) -> (received: Int, sent: Int)? {
         var sum: (received: Int, sent: Int)?
         for line in (text ?? "").split(separator: "\n") {
@@ -56,14 +58,14 @@ package enum ProcParser {
         return sum
     }
 
-    /// The names in such a file.
+    /// Returns the names of the interfaces in `/proc/<pid>/net/dev`.
     package static func interfaces(_ text: String?) -> [Substring] {
         (text ?? "").split(separator: "\n").compactMap { line in
             line.firstIndex(of: ":").map { line[..<$0].drop { $0 == " " } }
         }
     }
 
-    /// `avg10` of the line `some` of a file of `/proc/pressure` (PSI), in percent.
+    /// Returns `avg10` of the line `some` in a file of `/proc/pressure` (PSI), in percent.
     package static func pressure(_ text: String?) -> Double? {
         guard let line = text?.split(separator: "\n").first(where: { $0.hasPrefix("some ") }) else { return nil }
         let word = line.split(separator: " ").first { $0.hasPrefix("avg10=") }

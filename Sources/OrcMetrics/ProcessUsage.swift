@@ -1,20 +1,20 @@
 import Glibc
 
-/// What this process takes of the machine.
+/// This process's use of memory and CPU.
 package struct ProcessUsage {
     package let residentBytes: Int
     package let cpuSeconds: Double
 
-    /// Nil where the kernel does not say.
+    /// Returns the current usage; nil if the kernel does not report it.
     package static func now() -> ProcessUsage? {
-        var usage = rusage()  // 0 is RUSAGE_SELF, whose C type Swift does not take
+        var usage = rusage()  // 0 is RUSAGE_SELF, whose C type Swift does not accept
         guard getrusage(0, &usage) == 0, let pages = residentPages() else { return nil }
         let seconds = Double(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec)
         let fraction = Double(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6
         return ProcessUsage(residentBytes: pages * sysconf(Int32(_SC_PAGESIZE)), cpuSeconds: seconds + fraction)
     }
 
-    /// The second number of `/proc/self/statm` (proc(5)).
+    /// Returns the second number of `/proc/self/statm` (proc(5)).
     private static func residentPages() -> Int? {
         guard let text = ProcFile.read("/proc/self/statm") else { return nil }
         let numbers = text.split(separator: " ")
@@ -22,7 +22,7 @@ package struct ProcessUsage {
     }
 }
 
-/// A file of the kernel's, which has no size until it is read.
+/// Reads a kernel file, whose size is unknown until it is read.
 package enum ProcFile {
     package static func read(_ path: String) -> String? {
         let file = open(path, O_RDONLY | O_CLOEXEC)
@@ -33,7 +33,7 @@ package enum ProcFile {
         while true {
             let count = Glibc.read(file, &chunk, chunk.count)
             if count < 0, errno == EINTR { continue }
-            guard count >= 0 else { return nil }  // what it tells of has gone
+            guard count >= 0 else { return nil }  // the process or group that it describes is gone
             guard count > 0 else { return String(decoding: bytes, as: UTF8.self) }
             bytes.append(contentsOf: chunk[..<count])
         }

@@ -1,15 +1,16 @@
 import Glibc
 
-/// The files of an open database, to notice that they were taken away or written over.
+/// Identifies the files of an open database, to detect that they were removed or overwritten.
 ///
-/// SQLite compares the number of the main file alone, and only for some journals (sqlite.org/howtocorrupt.html, 4).
+/// SQLite compares only the main file's inode number, and only with some journal modes
+/// (sqlite.org/howtocorrupt.html, 4).
 package struct DatabaseFiles: Sendable {
     enum Change: Sendable {
-        /// A file is gone, or another one has its name: what is written goes nowhere.
+        /// A file is gone, or its name belongs to another file: writes are lost.
         case moved
-        /// The main file or the log is shorter than it was: pages are missing. SQLite itself shortens neither here.
+        /// The main file or the log is shorter than before: pages are missing. SQLite itself shortens neither here.
         case truncated
-        /// The main file was written, by SQLite or by somebody else.
+        /// The main file was written, by SQLite or by another process.
         case written
     }
 
@@ -30,7 +31,7 @@ package struct DatabaseFiles: Sendable {
             nanoseconds = status.st_mtim.tv_nsec
         }
 
-        /// The same for the same file for as long as it is there.
+        /// Identifier that stays the same for as long as the file exists.
         var name: String { "\(device):\(number)" }
         func isSameFile(as other: Identity?) -> Bool { device == other?.device && number == other?.number }
     }
@@ -46,26 +47,30 @@ package struct DatabaseFiles: Sendable {
         remember()
     }
 
-    /// Takes the files as they are now for the right ones.
+    /// Records the current files as the right ones.
     mutating func remember() {
         for suffix in Self.suffixes { known[suffix] = Identity(path + suffix) }
     }
 
-    /// Whether the log has been written since ``remember()``.
+    /// True if the log has been written since ``remember()``.
     var hasNews: Bool { Identity(path + "-wal") != known["-wal"] }
 
-    /// Writes down which files these are, where that has changed, so that another program can tell that it opens the same ones.
+    /// Writes the files' identities to `<path>.open` if they changed.
+    ///
+    /// Another program can then check that it opens the same files.
     mutating func announce() {
         let text = Self.suffixes.map { known[$0]?.name ?? "-" }.joined(separator: " ")
         guard text != announced else { return }
         announced = text
         let file = unsafe open(Self.announcement(path), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard file >= 0 else { return }
-        unsafe _ = write(file, text, text.utf8.count)  // where it cannot be written, nobody can tell
+        unsafe _ = write(file, text, text.utf8.count)  // if this fails, other programs cannot check
         close(file)
     }
 
-    /// Whether the files are those that the agent announced; one that is not there yet, or was never announced, is.
+    /// True if the files are those that the agent announced.
+    ///
+    /// Also true if there is no announcement, and for files that did not exist at the announcement.
     package static func areAnnounced(_ path: String) -> Bool {
         let file = unsafe open(announcement(path), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
         guard file >= 0 else { return true }
@@ -79,7 +84,7 @@ package struct DatabaseFiles: Sendable {
 
     private static func announcement(_ path: String) -> String { "\(path).open" }
 
-    /// Returns what was done to them since ``remember()``; nil where nothing was.
+    /// Returns the change since ``remember()``; nil if there is none.
     func change() -> Change? {
         for suffix in Self.suffixes {
             guard let before = known[suffix] else { continue }

@@ -1,21 +1,21 @@
 import Glibc
 
-/// A file that holds room on the disk, to be given up when the disk is full and something must be written.
+/// A file that reserves disk space, to be released when the disk is full and something must be written.
 struct DiskReserve: Sendable {
     private let path: String
     private let folder: String
 
     private static let bytes = 512 << 10
-    /// The room that there must be beside it.
+    /// Bytes that must be free on the disk before the file is created.
     private static let leastFree = 8 << 20
 
-    /// `path`: of the file that it is kept for.
+    /// `path`: the file for which the space is reserved.
     init(beside path: String) {
         self.path = "\(path).reserve"
         folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
     }
 
-    /// Makes the file where there is none, and room for it.
+    /// Creates the file if it does not exist and there is enough free space.
     func keep() {
         guard unsafe access(path, F_OK) != 0 else { return }
         var disk = statvfs()
@@ -23,13 +23,13 @@ struct DiskReserve: Sendable {
         guard UInt64(disk.f_bavail) * UInt64(disk.f_frsize) >= Self.leastFree else { return }
         let file = unsafe open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard file >= 0 else { return }
-        // On a file system that cannot, the file stays empty, and gives nothing.
+        // On a file system without support for this, the file stays empty and reserves nothing.
         posix_fallocate(file, 0, off_t(Self.bytes))
         close(file)
     }
 
-    /// Gives the room up.
+    /// Releases the space.
     ///
-    /// - Returns: false where there was none.
+    /// - Returns: false if none was reserved.
     func give() -> Bool { unsafe unlink(path) == 0 }
 }

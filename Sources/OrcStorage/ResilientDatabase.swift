@@ -1,10 +1,10 @@
 import Synchronization
 
-/// The store's database: on the disk, and for as long as the disk takes nothing, in memory.
+/// The store's database: on the disk, and in memory for as long as the disk accepts no writes.
 ///
-/// A disk that is full, read-only, failing or locked by another process must not keep a server from being stopped. The first
-/// write that is refused has the tables copied into memory; from then on all is read and written there, and every write is
-/// kept, to be repeated on the disk once that takes it again.
+/// A disk that is full, read-only, failing or locked by another process must not prevent a server from being stopped.
+/// When the first write is refused, the tables are copied into memory. From then on everything is read and written
+/// there, and each write is kept, to be repeated on the disk when that accepts writes again.
 final class ResilientDatabase: Sendable {
     private let path: String
     private let migrations: [String]
@@ -13,18 +13,18 @@ final class ResilientDatabase: Sendable {
     private let state: Mutex<State>
 
     private struct State {
-        /// Nil where the file could not be opened.
+        /// Nil if the file could not be opened.
         var disk: SQLiteDatabase?
-        /// In place of the disk, while that takes nothing.
+        /// Used instead of the disk while that accepts no writes.
         var memory: SQLiteDatabase?
-        /// Why.
+        /// The disk's last error; nil while it accepts writes.
         var failure: StorageError?
-        /// What the disk lacks, in order.
+        /// Writes missing on the disk, in order.
         var unwritten: [Write] = []
         var unwrittenBytes = 0
-        /// As they were at the last look.
+        /// The files at the last check.
         var files: DatabaseFiles
-        /// Files that were put aside as they had taken the place of the database's own; nil where none were.
+        /// Files that were moved aside when the database was rewritten; nil if none were.
         var replaced: [String]?
     }
 
@@ -33,16 +33,16 @@ final class ResilientDatabase: Sendable {
         let bytes: Int
     }
 
-    /// Bytes of writes that are kept for the disk; past them nothing more is taken.
+    /// Maximum bytes of writes kept for the disk; beyond that writes fail.
     private static let mostUnwritten = 8 << 20
-    /// Milliseconds that another process's lock is waited for: whoever waits here holds up commands.
+    /// Milliseconds to wait for another process's lock; commands are held up meanwhile.
     private static let patience = 40
-    /// Whoever writes a single thing on the disk, and says so, can wait.
+    /// The same in milliseconds for a program that makes a single write and reports its result.
     private static let longPatience = 5000
 
-    /// Opens the file, or what there is of it in memory.
+    /// Opens the file, or copies what can be read of it into memory if the disk accepts no writes.
     ///
-    /// `needsDisk`: throws where the disk takes nothing, in place of going on in memory.
+    /// `needsDisk`: throws in that case, instead of continuing in memory.
     ///
     /// - Throws: ``StorageError/damaged(_:)``, ``StorageError/newer(version:)``.
     init(path: String, migrations: [String], needsDisk: Bool) throws(StorageError) {
@@ -56,7 +56,7 @@ final class ResilientDatabase: Sendable {
             disk = try Self.open(path, migrations, reserve, patience: patience)
         } catch {
             guard error.isPassing, !needsDisk else { throw error }
-            // An agent that remembers nothing is better than none.
+            // An agent without its stored state is better than none.
             let memory = try Self.memory(of: try? SQLiteDatabase(reading: path), migrations)
             state = Mutex(State(memory: memory, failure: error, files: DatabaseFiles(path)))
             return
@@ -67,7 +67,7 @@ final class ResilientDatabase: Sendable {
         reserve.keep()
     }
 
-    /// Opens the file; on a full disk with the room that was kept for that.
+    /// Opens the file; if the disk is full, releases the reserved space and tries again.
     private static func open(
         _ path: String, _ migrations: [String], _ reserve: DiskReserve, patience: Int
     ) throws(StorageError) -> SQLiteDatabase {
@@ -81,18 +81,18 @@ final class ResilientDatabase: Sendable {
         -> SQLiteDatabase
     {
         let database = try SQLiteDatabase(path: path, patience: patience)
-        // Damage further inside would show only later, in the middle of something.
+        // Damage further inside the file would otherwise be found only later, during an operation.
         try database.requireSound()
         try database.migrate(migrations)
         return database
     }
 
-    /// Why the disk takes nothing now; nil where it does.
+    /// The reason why the disk accepts no writes now; nil if it does.
     var failure: StorageError? { state.withLock { $0.failure } }
 
-    /// Repeats on the disk what it did not take; to be called now and then.
+    /// Repeats on the disk the writes that it did not accept, and checks its files; must be called regularly.
     ///
-    /// - Returns: whether it has all now.
+    /// - Returns: true if the disk has all writes now.
     func flush() -> Bool {
         state.withLock { state in
             guard state.memory != nil else { return keep(&state) }
@@ -109,7 +109,7 @@ final class ResilientDatabase: Sendable {
         }
     }
 
-    /// Makes sure that what is on the disk stays there.
+    /// Checks that the files on the disk are intact, and rewrites the database if they are not.
     private func keep(_ state: inout State) -> Bool {
         guard let disk = state.disk else { return true }
         do throws(StorageError) {
@@ -125,10 +125,10 @@ final class ResilientDatabase: Sendable {
         return state.failure == nil
     }
 
-    /// Brings the main file up to date where the log was written since the last look.
+    /// Checkpoints the log if it was written since the last check, and records the files.
     private func look(at disk: SQLiteDatabase, _ state: inout State) throws(StorageError) {
         reserve.keep()
-        // Data that is in the log alone is lost with the log.
+        // Data that is only in the log is lost if the log is lost.
         if state.files.hasNews { try disk.checkpoint() }
         state.files.remember()
         if !needsDisk { state.files.announce() }
@@ -136,7 +136,7 @@ final class ResilientDatabase: Sendable {
 
     private func isDamaged() throws(StorageError) -> Bool {
         do throws(StorageError) {
-            // As another program would see it: this one's own pages may be older.
+            // Opens the file as another program would, because this connection may have older pages in its cache.
             try SQLiteDatabase(path: path, patience: 0).requireSound()
             return false
         } catch {
@@ -157,7 +157,7 @@ final class ResilientDatabase: Sendable {
         if !needsDisk { state.files.announce() }
     }
 
-    /// Files that were put aside as the database was written anew, told once; nil where it was not.
+    /// Returns, once, the files that were moved aside when the database was rewritten; nil if it was not.
     func takeReplaced() -> [String]? {
         state.withLock { state in
             defer { state.replaced = nil }
@@ -165,10 +165,10 @@ final class ResilientDatabase: Sendable {
         }
     }
 
-    /// Brings all to the main file: what is left in a log may be lost with it.
+    /// Writes everything to the main file, because data left in the log may be lost with it.
     func finish() {
         _ = flush()
-        // What cannot be brought there is in the log still.
+        // If the checkpoint fails, the data is still in the log.
         state.withLock { try? $0.disk?.checkpoint() }
     }
 
@@ -176,7 +176,7 @@ final class ResilientDatabase: Sendable {
     @discardableResult
     func run(_ sql: String, _ values: Value...) throws(StorageError) -> [[Value]] { try run(sql, values) }
 
-    /// As ``run(_:_:)``, with the values in a list.
+    /// Runs one statement as ``run(_:_:)`` does, with the values in an array.
     @discardableResult
     func run(_ sql: String, _ values: [Value]) throws(StorageError) -> [[Value]] {
         if sql.hasPrefix("SELECT") || sql.hasPrefix("\nSELECT") {
@@ -185,17 +185,17 @@ final class ResilientDatabase: Sendable {
         return try write([(sql, values)]) { database throws(StorageError) in try database.run(sql, values) }
     }
 
-    /// As ``run(_:_:)``, for a change that a power failure may undo; see ``SQLiteDatabase/note(_:_:)``.
+    /// Runs a statement whose change may be undone by a power failure; see ``SQLiteDatabase/note(_:_:)``.
     func note(_ sql: String, _ values: Value...) throws(StorageError) {
         try write([(sql, values)]) { database throws(StorageError) in try database.note(sql, values) }
     }
 
-    /// Hands the rows of one statement to `body`, one at a time; `body` must not use the database.
+    /// Passes the rows of one statement to `body`, one at a time; `body` must not use the database.
     func each(_ sql: String, _ body: ([Value]) -> Void) throws(StorageError) {
         try read { database throws(StorageError) in try database.each(sql, body) }
     }
 
-    /// Runs statements so that all of them count, or none.
+    /// Runs statements in one transaction: all of them take effect, or none.
     func transaction(_ statements: [(sql: String, values: [Value])]) throws(StorageError) {
         try write(statements) { database throws(StorageError) in try database.transaction(statements) }
     }
@@ -249,7 +249,7 @@ final class ResilientDatabase: Sendable {
 
     // Copying.
 
-    /// What is left on the disk: of the audit, and of what was set aside, nothing is ever decided by.
+    /// Tables that stay on the disk: no decision depends on the audit, nor on quarantined rows.
     private static let uncopied: Set<String> = ["audit", "aside"]
 
     private static func memory(of disk: SQLiteDatabase?, _ migrations: [String]) throws(StorageError) -> SQLiteDatabase
@@ -260,7 +260,7 @@ final class ResilientDatabase: Sendable {
         return memory
     }
 
-    /// Takes in what can be read of a damaged file.
+    /// Copies what can be read of a damaged file into the database.
     func salvage(from path: String) throws(StorageError) {
         let source = try SQLiteDatabase(reading: path)
         try state.withLock { state throws(StorageError) in try state.disk?.copy(from: source) }

@@ -1,17 +1,17 @@
 import Glibc
 
 extension SQLiteDatabase {
-    /// Rows of one table that are copied into memory, the newest.
+    /// Maximum number of rows of one table that are copied into memory, the newest.
     static let mostRows = 16_384
 
-    /// Copies the tables that this database has too; of a damaged `source` the rows that can be read.
+    /// Copies the tables that this database has too; of a damaged `source`, the rows that can be read.
     ///
-    /// `most`: rows of each table; the last ones.
+    /// `left`: tables that are not copied; `most`: maximum number of rows of each table, the last ones.
     func copy(from source: SQLiteDatabase, except left: Set<String> = [], most: Int = .max) throws(StorageError) {
         for row in try run("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'") {
             guard let table = row[0].text, !left.contains(table) else { continue }
             var rows: [[Value]] = []
-            // A table that an earlier version's file does not have holds nothing; what comes behind a damaged page is lost.
+            // A file of an earlier version may lack a table, which then is empty; rows after a damaged page are lost.
             let columns = (try? source.run("PRAGMA table_info(\(table))"))?.compactMap { $0[1].text } ?? []
             guard !columns.isEmpty else { continue }
             let names = columns.joined(separator: ", ")
@@ -22,11 +22,11 @@ extension SQLiteDatabase {
         }
     }
 
-    /// Writes what it holds into a file of that name; what has the name already is put aside.
+    /// Writes the database's content into a new file at `path`; existing files of that name are moved aside.
     ///
-    /// `migrations`: for a file whose tables are copied one by one, as they cannot be copied as a whole.
+    /// `migrations`: for a database that cannot be copied as a whole, so that its tables are copied one by one.
     ///
-    /// - Returns: the names of the files that were put aside.
+    /// - Returns: the names of the files that were moved aside.
     func writeAnew(to path: String, migrations: [String]) throws(StorageError) -> [String] {
         let new = "\(path).new"
         for suffix in DatabaseFiles.suffixes + ["-journal"] { unsafe unlink(new + suffix) }
@@ -44,21 +44,23 @@ extension SQLiteDatabase {
         return kept
     }
 
-    /// Puts the log of a database aside that cannot be read any more: the main file is as it was at the last checkpoint.
+    /// Moves an unreadable log aside; the main file has the state of the last checkpoint.
     ///
-    /// - Returns: the names of the files that were put aside.
+    /// - Returns: the names of the files that were moved aside.
     static func dropLog(of path: String) -> [String] { putAside(path, ["-wal", "-shm"]) }
 
-    /// Returns the new names of those files that were there.
+    /// Renames the files that exist, and returns their new names.
     private static func putAside(_ path: String, _ suffixes: [String]) -> [String] {
         let aside = "\(path).replaced-\(time(nil))"
         return suffixes.filter { unsafe rename(path + $0, aside + $0) == 0 }.map { aside + $0 }
     }
 
-    /// Brings what stands in the write-ahead log into the main file, as far as nobody reads it just now.
+    /// Copies the write-ahead log into the main file, except for pages that a reader still needs.
     func checkpoint() throws(StorageError) { try run("PRAGMA wal_checkpoint(PASSIVE)") }
 
-    /// - Throws: ``StorageError/damaged(_:)`` where not all of it can be read.
+    /// Checks that the whole database can be read.
+    ///
+    /// - Throws: ``StorageError/damaged(_:)`` if it cannot.
     func requireSound() throws(StorageError) {
         let answer = try run("PRAGMA quick_check(1)").first?.first?.text
         guard answer == "ok" else { throw .damaged(answer ?? "no answer") }

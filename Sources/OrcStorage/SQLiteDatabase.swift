@@ -1,18 +1,19 @@
 import CSQLite
 import Synchronization
 
-/// Why the store could not be read or written.
+/// An error of reading or writing the store.
 package enum StorageError: Error, CustomStringConvertible {
     case sqlite(code: Int32, message: String)
-    /// The file is no database, or one that has been damaged.
+    /// The file is not a database, or is a damaged one.
     case damaged(String)
-    /// The file was written by a later version.
+    /// The file was written by a later version of the agent.
     case newer(version: Int)
-    /// There is no file, nor anything in its place.
+    /// There is no file, and no database in memory to replace it.
     case closed
 
-    /// Whether it may pass, and the disk or another process is to blame: it is full, read-only or failing, or locked
-    /// (sqlite.org/rescode.html).
+    /// True if the error may be temporary and is caused by the disk or another process (sqlite.org/rescode.html).
+    ///
+    /// The disk is full, read-only or failing, or the file is locked.
     package var isPassing: Bool {
         guard case .sqlite(let code, _) = self else { return false }
         return [
@@ -21,13 +22,13 @@ package enum StorageError: Error, CustomStringConvertible {
         ].contains(code & 0xFF)
     }
 
-    /// Whether room on the disk may help; of an I/O error that is not sure.
+    /// True if free space on the disk may help; for an I/O error that is uncertain.
     package var isFull: Bool {
         guard case .sqlite(let code, _) = self else { return false }
         return [SQLITE_FULL, SQLITE_IOERR, SQLITE_CANTOPEN].contains(code & 0xFF)
     }
 
-    /// One word, for reports.
+    /// One word for reports.
     package var word: String {
         guard case .sqlite(let code, _) = self else { return "failed" }
         switch code & 0xFF {
@@ -60,10 +61,10 @@ enum Value: Sendable, Equatable {
     var integer: Int64? { if case .integer(let value) = self { value } else { nil } }
 }
 
-/// One SQLite file (sqlite.org/c3ref): the only file that calls the library.
+/// One SQLite file (sqlite.org/c3ref); no other file calls the library.
 ///
-/// The connection is opened with `SQLITE_OPEN_NOMUTEX` and used only under this lock, as the library's multi-thread mode
-/// asks (sqlite.org/threadsafe.html).
+/// The connection is opened with `SQLITE_OPEN_NOMUTEX` and used only under this lock, as the library's multi-thread
+/// mode requires (sqlite.org/threadsafe.html).
 final class SQLiteDatabase: Sendable {
     private let handle: Mutex<Connection>
 
@@ -72,20 +73,21 @@ final class SQLiteDatabase: Sendable {
         let pointer: OpaquePointer
     }
 
-    /// Opens or makes the file, in WAL mode; a commit is on the disk before it returns.
+    /// Opens or creates the file, in WAL mode; a commit is on the disk before it returns.
     ///
-    /// `patience`: milliseconds that the lock of another process, such as `orc keys`, is waited for.
+    /// `patience`: milliseconds to wait for the lock of another process, such as `orc keys`.
     convenience init(path: String, patience: Int) throws(StorageError) {
         try self.init(path)
         try run("PRAGMA busy_timeout = \(patience)")
         try run("PRAGMA journal_mode = WAL")
         try run("PRAGMA synchronous = FULL")
-        try run("PRAGMA cache_size = -256")  // KiB, in place of 2000: the system's own cache has the rest
-        try run("PRAGMA secure_delete = ON")  // what commands asked for may hold passwords
+        try run("PRAGMA cache_size = -256")  // KiB, instead of 2000: the rest is in the system's own cache
+        try run("PRAGMA secure_delete = ON")  // arguments of commands may contain passwords
     }
 
-    /// Opens an existing file to read it, where there may be no room for the files that SQLite makes beside it: by an
-    /// exclusive lock it needs no shared memory (sqlite.org/wal.html, 6).
+    /// Opens an existing file for reading, possibly on a disk without room for the files that SQLite creates beside it.
+    ///
+    /// With an exclusive lock SQLite needs no shared memory (sqlite.org/wal.html, 6).
     convenience init(reading path: String) throws(StorageError) {
         try self.init(path)
         try run("PRAGMA locking_mode = EXCLUSIVE")
@@ -109,15 +111,16 @@ final class SQLiteDatabase: Sendable {
     @discardableResult
     func run(_ sql: String, _ values: Value...) throws(StorageError) -> [[Value]] { try run(sql, values) }
 
-    /// As ``run(_:_:)``, with the values in a list.
+    /// Runs one statement as ``run(_:_:)`` does, with the values in an array.
     func run(_ sql: String, _ values: [Value]) throws(StorageError) -> [[Value]] {
         try handle.withLock { connection throws(StorageError) in try Self.run(sql, values, on: connection) }
     }
 
-    /// Runs a statement whose change the end of the program cannot undo, but that of the machine can, for some seconds.
+    /// Runs a statement whose change survives the end of the program, but not a crash of the host within some seconds.
     ///
-    /// What waits for the disk holds up all who use the store; where many things happen at once, what would be out of date after
-    /// a power failure anyway must not. The next full commit takes it along (sqlite.org/pragma.html, "synchronous").
+    /// Waiting for the disk delays all users of the store. When many events happen at once, changes that would be
+    /// outdated after a power failure anyway must not cause that. The next full commit also writes the change to the
+    /// disk (sqlite.org/pragma.html, "synchronous").
     func note(_ sql: String, _ values: [Value]) throws(StorageError) {
         try handle.withLock { connection throws(StorageError) in
             try Self.run("PRAGMA synchronous = NORMAL", [], on: connection)
@@ -127,12 +130,12 @@ final class SQLiteDatabase: Sendable {
         }
     }
 
-    /// Hands the rows of one statement to `body`, one at a time; `body` must not use the database.
+    /// Passes the rows of one statement to `body`, one at a time; `body` must not use the database.
     func each(_ sql: String, _ body: ([Value]) -> Void) throws(StorageError) {
         try handle.withLock { connection throws(StorageError) in try Self.step(sql, [], on: connection, each: body) }
     }
 
-    /// As ``transaction(_:)``, for once waiting so many milliseconds for another process's lock.
+    /// Runs ``transaction(_:)``; `patience`: milliseconds to wait for another process's lock, this time only.
     func transaction(_ statements: [(sql: String, values: [Value])], patience: Int) throws(StorageError) {
         let usual = try run("PRAGMA busy_timeout").first?.first?.integer ?? 0
         try run("PRAGMA busy_timeout = \(patience)")
@@ -141,7 +144,7 @@ final class SQLiteDatabase: Sendable {
         _ = try result.get()
     }
 
-    /// Runs statements so that all of them count, or none.
+    /// Runs statements in one transaction: all of them take effect, or none.
     func transaction(_ statements: [(sql: String, values: [Value])]) throws(StorageError) {
         try handle.withLock { connection throws(StorageError) in
             try Self.run("BEGIN IMMEDIATE", [], on: connection)
@@ -149,13 +152,13 @@ final class SQLiteDatabase: Sendable {
                 for (sql, values) in statements { try Self.run(sql, values, on: connection) }
                 try Self.run("COMMIT", [], on: connection)
             } catch {
-                _ = try? Self.run("ROLLBACK", [], on: connection)  // the first error is the one to tell
+                _ = try? Self.run("ROLLBACK", [], on: connection)  // the first error is the one to report
                 throw error
             }
         }
     }
 
-    /// Brings the file to the last of `migrations`; each stands for ever as it was first released.
+    /// Applies the migrations that the file lacks; a released migration never changes.
     func migrate(_ migrations: [String]) throws(StorageError) {
         let version = Int(try run("PRAGMA user_version").first?.first?.integer ?? 0)
         guard version <= migrations.count else { throw .newer(version: version) }
@@ -164,7 +167,7 @@ final class SQLiteDatabase: Sendable {
             do throws(StorageError) {
                 try transaction(statements + [("PRAGMA user_version = \(index + 1)", [])])
             } catch {
-                // Another process may have done it just now.
+                // Another process may just have applied it.
                 guard Int(try run("PRAGMA user_version").first?.first?.integer ?? 0) > index else { throw error }
             }
         }
@@ -185,7 +188,7 @@ final class SQLiteDatabase: Sendable {
         var statement: OpaquePointer?
         let prepared = unsafe sqlite3_prepare_v2(connection.pointer, sql, -1, &statement, nil)
         guard prepared == SQLITE_OK, let statement = unsafe statement else { throw error(prepared, on: connection) }
-        defer { unsafe _ = sqlite3_finalize(statement) }  // repeats the error of the last step
+        defer { unsafe _ = sqlite3_finalize(statement) }  // returns the error of the last step again
         for (index, value) in values.enumerated() {
             let bound = unsafe bind(value, to: statement, at: Int32(index + 1))
             guard bound == SQLITE_OK else { throw error(bound, on: connection) }
@@ -205,7 +208,7 @@ final class SQLiteDatabase: Sendable {
         case .real(let number): unsafe sqlite3_bind_double(statement, index, number)
         case .text(let text):
             // SQLITE_TRANSIENT: the library copies the text before it returns.
-            // With its length, as it may hold a NUL.
+            // The length is given because the text may contain a NUL.
             unsafe sqlite3_bind_text(
                 statement, index, text, Int32(text.utf8.count), unsafeBitCast(-1, to: sqlite3_destructor_type.self))
         }

@@ -3,16 +3,16 @@ package import OrcContract
 import OrcCore
 
 extension StateStore {
-    /// A key of the REST bridge: who it was made for and what it may, and the SHA-256 of the key itself.
+    /// A key of the REST bridge: its name, its permissions, and the SHA-256 of the key itself.
     package struct Key: Sendable, Equatable {
         package let name: String
         package let role: Role
-        /// 32 bytes.
+        /// The SHA-256 of the key, 32 bytes.
         package let digest: [UInt8]
         package let created: Date
-        /// What it is bound to beside its role.
+        /// Restrictions in addition to the role.
         package var scope = AccessScope.everything
-        /// When it counts no more; nil for never.
+        /// Time from which the key is invalid; nil for never.
         package var expires: Date?
 
         package init(name: String, role: Role, digest: [UInt8], created: Date) {
@@ -23,7 +23,7 @@ extension StateStore {
         }
     }
 
-    /// Every key, by name.
+    /// Returns every key, sorted by name.
     package func keys() throws(StorageError) -> [Key] {
         try rows(of: "access", "name, role, digest, created, servers, verbs, expires", Self.key).sorted {
             $0.name < $1.name
@@ -36,7 +36,7 @@ extension StateStore {
         else { return nil }
         var key = Key(name: name, role: role, digest: digest, created: Date(timeIntervalSince1970: created))
         key.expires = row[6].real.map { Date(timeIntervalSince1970: $0) }
-        // A scope that cannot be read must not become none.
+        // A scope that cannot be read must not become an unrestricted one.
         guard let servers = words(row[4], { ServerID(uid: $0) }),
             let verbs = words(row[5], ServerAction.init(rawValue:))
         else { return nil }
@@ -44,7 +44,7 @@ extension StateStore {
         return key
     }
 
-    /// Lines of a column, each read; nil where one cannot be.
+    /// Parses each line of a column; nil if one cannot be parsed.
     private static func words<Word>(_ value: Value, _ read: (String) -> Word?) -> Set<Word>? {
         guard let text = value.text else { return [] }
         let lines = text.split(separator: "\n").map(String.init)
@@ -58,7 +58,7 @@ extension StateStore {
 
     private static func bytes(hexadecimal text: String) -> [UInt8]? {
         let digits = Array(text.utf8)
-        guard digits.count.isMultiple(of: 2) else { return nil }
+        guard digits.count.isMultiple(of: 2), digits.allSatisfy(\.isHexDigit) else { return nil }
         var bytes: [UInt8] = []
         for index in stride(from: 0, to: digits.count, by: 2) {
             guard let byte = UInt8(String(decoding: digits[index...index + 1], as: UTF8.self), radix: 16) else {
@@ -69,7 +69,7 @@ extension StateStore {
         return bytes
     }
 
-    /// - Returns: whether the name was free.
+    /// - Returns: true if the name was free and the key was added.
     package func add(_ key: Key) throws(StorageError) -> Bool {
         guard try database.run("SELECT 1 FROM access WHERE name = ?", .text(key.name)).isEmpty else { return false }
         let digest = key.digest.hexadecimal
@@ -82,7 +82,7 @@ extension StateStore {
         return true
     }
 
-    /// - Returns: whether there was such a key.
+    /// - Returns: true if there was such a key.
     package func revokeKey(_ name: String) throws(StorageError) -> Bool {
         !(try database.run("DELETE FROM access WHERE name = ? RETURNING name", .text(name)).isEmpty)
     }

@@ -2,7 +2,7 @@ package import FoundationEssentials
 package import OrcContract
 import OrcCore
 
-/// The audit: every command with who asked for it and what came of it.
+/// The audit: every command with its caller and its outcome.
 extension StateStore {
     private static let columns =
         "at, origin, who, place, command, server, action, arguments, outcome, changed, error, took, is_change"
@@ -26,7 +26,7 @@ extension StateStore {
 
     private static func text(_ text: String?) -> Value { text.map(Value.text) ?? .null }
 
-    /// The newest entries that are asked for, the newest first.
+    /// Returns the newest entries that match `filter`, newest first.
     package func history(_ filter: AuditFilter) throws(StorageError) -> [AuditEntry] {
         var conditions = ["1"]
         var values: [Value] = []
@@ -41,7 +41,7 @@ extension StateStore {
         require("outcome = ?", filter.outcome.map(Value.text))
         require("at >= ?", (filter.since?.timeIntervalSince1970).map(Value.real))
         require("at < ?", (filter.until?.timeIntervalSince1970).map(Value.real))
-        // What was only asked is written later than what was done.
+        // Queries are written later than changes, so ids alone do not follow the order of time.
         require("(at, id) < (SELECT at, id FROM audit WHERE id = ?)", filter.before.map { .integer(Int64($0)) })
         values.append(.integer(Int64(filter.limit)))
         return try database.run(
@@ -71,8 +71,9 @@ extension StateStore {
         return entry
     }
 
-    /// Forgets what is older than `date`, and all but the newest `most`; of what changed nothing, all but a tenth of that,
-    /// so that nobody's questions push out what was done.
+    /// Deletes entries older than `date`, all but the newest `most` changes, and all but the newest `most / 10` others.
+    ///
+    /// Entries that changed nothing, such as queries, have a limit of their own so that they cannot displace changes.
     package func trimHistory(before date: Date, most: Int) throws(StorageError) {
         try database.transaction([
             ("DELETE FROM audit WHERE at < ?", [.real(date.timeIntervalSince1970)]),

@@ -2,17 +2,17 @@ package import FoundationEssentials
 package import OrcContract
 import OrcCore
 
-/// The journal of commands: each stands in it before it is acknowledged, and until its reply is old.
+/// The journal of commands: an entry is written before its command is acknowledged, and kept until its reply is old.
 extension StateStore {
     package struct JournalEntry: Sendable {
         package let key: String
         package let received: Date
-        /// The message, as JSON text, which may hold secrets; nil once its reply has gone out.
+        /// The message as JSON text, which may contain secrets; nil once its reply has been sent.
         package let command: String?
         package let hasBegun: Bool
-        /// The terminal reply; nil where the agent ended before it.
+        /// The terminal reply; nil if the agent ended before it.
         package let reply: String?
-        /// Whether the reply is known to have gone out.
+        /// True if the reply is known to have been sent.
         package let isSent: Bool
     }
 
@@ -37,9 +37,9 @@ extension StateStore {
             reply: row[4].text, isSent: sent != 0)
     }
 
-    /// Notes a command that came in, and forgets those that are older than `limit` and have their reply.
+    /// Records a received command, and deletes entries that are older than `limit` and have a reply.
     ///
-    /// `sent`: commands whose replies have gone out since.
+    /// `sent`: commands whose replies have been sent since.
     package func note(
         _ key: String, _ command: String, received: Date, forgettingBefore limit: Date, sent: [String] = []
     ) throws(StorageError) {
@@ -56,26 +56,26 @@ extension StateStore {
             ] + Self.sent(sent))
     }
 
-    /// Notes that the replies to commands have gone out.
+    /// Records that the replies to commands have been sent.
     package func noteSent(_ keys: [String]) throws(StorageError) { try database.transaction(Self.sent(keys)) }
 
     private static func sent(_ keys: [String]) -> [(sql: String, values: [Value])] {
         keys.map { ("UPDATE journal SET sent = 1, command = NULL WHERE key = ?", [.text($0)]) }
     }
 
-    /// Notes that a command is acted on from now.
+    /// Records that the execution of a command begins.
     package func noteBegun(_ key: String) throws(StorageError) {
         try database.run("UPDATE journal SET begun = 1 WHERE key = ?", .text(key))
     }
 
-    /// Notes a command's terminal reply, before it goes out, and with it its line of the audit.
+    /// Records a command's terminal reply before it is sent, together with the command's audit entry.
     package func note(_ key: String, reply: String, _ entry: AuditEntry? = nil) throws(StorageError) {
         try database.transaction(
             [("UPDATE journal SET reply = ? WHERE key = ?", [.text(reply), .text(key)])]
                 + (entry.map { [Self.insertion($0)] } ?? []))
     }
 
-    /// Takes a command out again that was not taken in after all.
+    /// Deletes the entry of a command that was not accepted after all.
     package func forgetCommand(_ key: String) throws(StorageError) {
         try database.run("DELETE FROM journal WHERE key = ?", .text(key))
     }

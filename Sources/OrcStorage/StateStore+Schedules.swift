@@ -3,17 +3,17 @@ import OrcContract
 import OrcCore
 
 extension StateStore {
-    /// A schedule as it is kept.
+    /// A stored schedule.
     package struct KeptSchedule: Sendable {
         package let id: String
         package let owner: String
-        /// JSON.
+        /// The definition as JSON.
         package let definition: String
-        /// All its times until then have been seen to.
+        /// Time up to which all due times have been handled.
         package let handled: Date
-        /// Until when its owner does not want it.
+        /// Time until which its owner has called it off; nil if not.
         package let calledOff: Date?
-        /// The last time that it came, as JSON.
+        /// The last occurrence, as JSON.
         package let last: String?
 
         package init(
@@ -28,12 +28,12 @@ extension StateStore {
         }
     }
 
-    /// A run that was begun and has not ended.
+    /// A run that has begun and not ended.
     package struct KeptRun: Sendable {
         package let schedule: String
         package let due: Date
         package let fired: Date
-        /// Which step was last begun, for each server: JSON.
+        /// The step last begun for each server, as JSON.
         package let progress: String
 
         package init(schedule: String, due: Date, fired: Date, progress: String) {
@@ -44,7 +44,7 @@ extension StateStore {
         }
     }
 
-    /// Hands every schedule to `read`, one after the other; one that `read` refuses is set aside.
+    /// Passes every schedule to `read`, one at a time; one for which `read` returns false is quarantined.
     package func schedules(_ read: (KeptSchedule) -> Bool) throws(StorageError) {
         try eachRow(of: "schedule", "id, owner, definition, handled, called_off, last") { row in
             guard let id = row[0].text, let owner = row[1].text, let definition = row[2].text, let handled = row[3].real
@@ -56,7 +56,7 @@ extension StateStore {
         }
     }
 
-    /// Puts a schedule in the place of the one of its id, whose run is not taken up again.
+    /// Stores a schedule; one with the same id is replaced and its run deleted.
     package func put(_ schedule: KeptSchedule) throws(StorageError) {
         try database.transaction([
             ("DELETE FROM run WHERE schedule = ?", [.text(schedule.id)]),
@@ -82,7 +82,7 @@ extension StateStore {
             })
     }
 
-    /// Notes until when schedules have been seen to, and the runs that begin now: all of it, or nothing.
+    /// Records, in one transaction, until when schedules have been handled, and the runs that begin now.
     package func note(handled: [(id: String, until: Date)], beginning runs: [KeptRun]) throws(StorageError) {
         try database.transaction(
             handled.map { id, until in
@@ -102,16 +102,16 @@ extension StateStore {
                 })
     }
 
-    /// Notes which step of a run is begun now.
+    /// Records the step of a run that begins now.
     package func note(progress: String, ofRun schedule: String, due: Date) throws(StorageError) {
         try database.run(
             "UPDATE run SET progress = ? WHERE schedule = ? AND due = ?", .text(progress), .text(schedule),
             .real(due.timeIntervalSince1970))
     }
 
-    /// Notes that a run has ended, and what came of it.
+    /// Records the end of a run and its outcome.
     ///
-    /// `report`: what is told of the run that ended last, as JSON; `isOver`: the schedule is kept no longer.
+    /// `report`: the report of the run that ended last, as JSON; `isOver`: true to delete the schedule.
     package func end(
         run schedule: String, due: Date, last: String, report: String, isOver: Bool
     ) throws(StorageError) {
@@ -128,7 +128,7 @@ extension StateStore {
         ])
     }
 
-    /// The runs that an earlier run of the agent did not bring to their ends.
+    /// Returns the runs that an earlier run of the agent did not finish.
     package func runs() throws(StorageError) -> [KeptRun] {
         try rows(of: "run", "schedule, due, fired, progress") { row in
             guard let schedule = row[0].text, let due = row[1].real, let fired = row[2].real, let progress = row[3].text
@@ -143,10 +143,10 @@ extension StateStore {
         try database.run("DELETE FROM run WHERE schedule = ?", .text(schedule))
     }
 
-    /// What was told of the run that ended last.
+    /// Returns the report of the run that ended last, as JSON.
     package func lastRun() throws(StorageError) -> String? { try fact("scheduler_last") }
 
-    /// Whether the schedules of PEON's orchestrator have been taken over.
+    /// True if the schedules of PEON's orchestrator have been imported.
     package func hasPeonsSchedules() throws(StorageError) -> Bool { try fact("peon_schedules") != nil }
 
     package func notePeonsSchedules() throws(StorageError) {

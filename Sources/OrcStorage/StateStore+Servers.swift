@@ -3,7 +3,7 @@ package import OrcContract
 import OrcCore
 
 extension StateStore {
-    /// What an owner asked for; servers that were destroyed keep the word `absent`.
+    /// The owner's intent for a server; destroyed servers keep the word `absent`.
     package enum OwnerIntent: Sendable, Equatable {
         case desired(DesiredState)
         case absent
@@ -26,10 +26,10 @@ extension StateStore {
         }
     }
 
-    /// What the agent set out to do with a server and has not finished.
+    /// An operation that the agent has begun on a server and not finished.
     package struct PendingOperation: Sendable, Equatable {
         package enum Kind: String, Sendable {
-            /// `creatingInPlace`: in a folder that was there before.
+            /// `creatingInPlace`: in a folder that existed before.
             case creating, creatingInPlace, starting, stopping
         }
         package let kind: Kind
@@ -44,11 +44,11 @@ extension StateStore {
         }
     }
 
-    /// What was found out about one run of a server.
+    /// The readiness of one run of a server.
     package struct Readiness: Sendable, Equatable {
-        /// The run, by the time of its start.
+        /// The run, identified by the time of its start.
         package let run: Date
-        /// Why it is unready; nil where it is ready.
+        /// The reason why it is not ready; nil if it is ready.
         package let reason: String?
 
         package init(run: Date, reason: String?) {
@@ -57,7 +57,7 @@ extension StateStore {
         }
     }
 
-    /// All that is kept of one server.
+    /// All stored state of one server.
     package struct Kept: Sendable, Equatable {
         package var wish: OwnerIntent?
         package var step: PendingOperation?
@@ -104,7 +104,7 @@ extension StateStore {
 
     private static func history(_ row: [Value]) -> (ServerID, RestartHistory)? {
         guard let server = row[0].text.flatMap({ ServerID(uid: $0) }), let text = row[1].text,
-            let json = try? JSON.parse(text), let history = RestartHistory(json)  // nil has it set aside
+            let json = try? JSON.parse(text), let history = RestartHistory(json)  // nil quarantines the row
         else { return nil }
         return (server, history)
     }
@@ -123,10 +123,9 @@ extension StateStore {
             .text(wish.word))
     }
 
-    /// Keeps what an owner asked for together with the operation that is begun for it: an end of the program leaves both, or
-    /// neither.
+    /// Stores the owner's intent and the operation that begins for it in one transaction.
     ///
-    /// `history`: nil where it stays as it is.
+    /// `history`: nil to leave it unchanged.
     package func set(
         _ wish: OwnerIntent, _ history: RestartHistory?, beginning operation: PendingOperation, for server: ServerID
     ) throws(StorageError) {
@@ -149,7 +148,7 @@ extension StateStore {
         ]
     }
 
-    /// Notes a step before it is taken; nil once it has been.
+    /// Records a pending operation before it begins; nil deletes it when the operation has ended.
     package func set(_ step: PendingOperation?, for server: ServerID) throws(StorageError) {
         guard let step else {
             try database.run("DELETE FROM step WHERE uid = ?", .text(server.uid))
@@ -164,13 +163,14 @@ extension StateStore {
         try database.run(Self.setHistory, .text(server.uid), .text(history.json.text()))
     }
 
-    /// As ``set(_:for:)-(RestartHistory,_)``, but does not wait for the disk: the end of the program leaves it, a power failure
-    /// may not.
+    /// Stores a history as ``set(_:for:)-(RestartHistory,_)`` does, but without waiting for the disk.
+    ///
+    /// The change survives the end of the program, but perhaps not a power failure.
     package func note(_ history: RestartHistory, for server: ServerID) throws(StorageError) {
         try database.note(Self.setHistory, .text(server.uid), .text(history.json.text()))
     }
 
-    /// Does not wait for the disk: a run does not outlive the machine's own.
+    /// Stores a run's readiness without waiting for the disk, because no run survives a restart of the host.
     package func note(_ readiness: Readiness, for server: ServerID) throws(StorageError) {
         try database.note(
             "INSERT OR REPLACE INTO readiness VALUES (?, ?, ?)", .text(server.uid),
@@ -178,7 +178,7 @@ extension StateStore {
             readiness.reason.map(Value.text) ?? .null)
     }
 
-    /// What a server's container was granted on the machine, as text; nil where nothing has been yet.
+    /// Returns the rights granted to a server's container on the host, as text; nil if none have been granted yet.
     package func rights(of server: ServerID) throws(StorageError) -> String? {
         try database.run("SELECT rights FROM rights WHERE uid = ?", .text(server.uid)).first?.first?.text
     }
@@ -188,7 +188,7 @@ extension StateStore {
         try database.run("INSERT OR REPLACE INTO rights VALUES (?, ?)", .text(server.uid), .text(rights))
     }
 
-    /// The number of the user that is one server's alone, counted from 0; drawn where it has none yet, the least that is free.
+    /// Returns the number of the server's own user, counted from 0; a server without one gets the lowest free number.
     package func account(of server: ServerID) throws(StorageError) -> Int {
         let known = try database.run("SELECT number FROM account WHERE uid = ?", .text(server.uid)).first?.first?
             .integer
@@ -199,7 +199,7 @@ extension StateStore {
         return Int(number)
     }
 
-    /// Keeps nothing of a server any more.
+    /// Deletes all stored state of a server.
     package func forget(_ server: ServerID) throws(StorageError) {
         try database.transaction(
             ["desired", "step", "crash", "readiness", "rights", "account"].map {

@@ -3,14 +3,14 @@ package import OrcContract
 import OrcCore
 import Synchronization
 
-/// What the agent keeps across its own death: `<root>/orc/orc.db`.
+/// State that the agent keeps across its own restarts: `<root>/orc/orc.db`.
 package final class StateStore: Sendable {
     let database: ResilientDatabase
-    /// Where an earlier store was put that could not be read; nil where there was none.
+    /// Path to which an unreadable earlier store was moved; nil if there was none.
     package let aside: String?
     private let asideCount = Mutex(0)
 
-    /// Never edited once released; a change is a new one at the end.
+    /// Released migrations must not be edited; a change is a new migration at the end.
     private static let migrations = [
         """
         CREATE TABLE desired (uid TEXT PRIMARY KEY, state TEXT NOT NULL) STRICT;
@@ -62,36 +62,39 @@ package final class StateStore: Sendable {
         """,
     ]
 
-    /// `path`: of the file; its folder must be there.
+    /// Opens the store, and copies into it what can be read of an earlier, damaged one.
     ///
-    /// `needsDisk`: throws where the disk takes nothing, in place of going on in memory.
-    /// `aside`: where an earlier one was put, which could not be read.
+    /// `path`: the database file; its folder must exist.
+    ///
+    /// `needsDisk`: throws if the disk accepts no writes, instead of continuing in memory.
+    ///
+    /// `aside`: path to which an unreadable earlier store was moved.
     package init(path: String, needsDisk: Bool = false, aside: String? = nil) throws(StorageError) {
         self.aside = aside
         database = try ResilientDatabase(path: path, migrations: Self.migrations, needsDisk: needsDisk)
-        // Of what was damaged as much as can be read; the rest is kept where it is.
+        // Copies as much of the damaged store as can be read; the damaged file itself is kept.
         if let aside { try? database.salvage(from: aside) }
     }
 
-    /// Files that were put aside as the database was written anew while it was open, told once; nil where it was not.
+    /// Returns, once, the files that were moved aside when the open database was rewritten; nil if it was not.
     package func takeReplaced() -> [String]? { database.takeReplaced() }
 
-    /// To be called at the end of the program.
+    /// Writes everything to the main file; must be called at the end of the program.
     package func finish() { database.finish() }
 
-    /// Why what is written now is in memory alone; nil where it goes to the disk.
+    /// The reason why writes go to memory only; nil if they go to the disk.
     package var failure: StorageError? { database.failure }
 
-    /// Brings to the disk what it did not take before; to be called now and then.
+    /// Repeats on the disk the writes that it did not accept; must be called regularly.
     ///
-    /// - Returns: whether it has all now.
+    /// - Returns: true if the disk has all writes now.
     @discardableResult
     package func flush() -> Bool { database.flush() }
 
-    /// How many rows could not be read, and were set aside, since the store was opened.
+    /// Number of unreadable rows that have been quarantined since the store was opened.
     package var rowsAside: Int { asideCount.withLock { $0 } }
 
-    /// Reads a table's rows, the first column of which is its key; one that cannot be read is set aside.
+    /// Reads the rows of a table whose first column is its key; an unreadable row is quarantined.
     func rows<Row>(of table: String, _ columns: String, _ read: ([Value]) -> Row?) throws(StorageError) -> [Row] {
         var found: [Row] = []
         try eachRow(of: table, columns) { values in
@@ -102,7 +105,7 @@ package final class StateStore: Sendable {
         return found
     }
 
-    /// As ``rows(of:_:_:)``, holding one row at a time; `read` answers whether it could be read.
+    /// Reads rows as ``rows(of:_:_:)`` does, but holds one at a time; `read` returns false for an unreadable row.
     func eachRow(of table: String, _ columns: String, _ read: ([Value]) -> Bool) throws(StorageError) {
         var unreadable: [[Value]] = []
         try database.each("SELECT rowid, \(columns) FROM \(table)") { values in
@@ -123,7 +126,7 @@ package final class StateStore: Sendable {
         asideCount.withLock { $0 += 1 }
     }
 
-    // Servers whose reports stand on the broker.
+    // Servers with reports retained on the broker.
 
     package func announced() throws(StorageError) -> Set<ServerID> {
         Set(try rows(of: "announced", "uid") { row in row[0].text.flatMap { ServerID(uid: $0) } })
@@ -139,9 +142,9 @@ package final class StateStore: Sendable {
 
     // Runs of this agent.
 
-    /// Notes a new run.
+    /// Records a new run of the agent.
     ///
-    /// - Returns: the earlier runs that are remembered.
+    /// - Returns: the ids of the earlier runs that are stored.
     package func begin(instance: String, at date: Date) throws(StorageError) -> Set<String> {
         let earlier = try database.run("SELECT id FROM instance").compactMap { $0[0].text }
         try database.transaction([
@@ -151,12 +154,12 @@ package final class StateStore: Sendable {
         return Set(earlier)
     }
 
-    // Facts about the machine that are compared with what is found later.
+    // Facts that are compared with later observations.
 
-    /// The run of the container engine that was followed last.
+    /// Returns the id of the container engine's run that the agent followed last.
     package func engineRun() throws(StorageError) -> String? { try fact("engine_run") }
 
-    /// The hosts that the bridge has heard of, as it wrote them; nil where it never did.
+    /// Returns the hosts known to the bridge, in the form in which it stored them; nil if it never did.
     package func bridgeHosts() throws(StorageError) -> String? { try fact("bridge_hosts") }
 
     package func set(bridgeHosts hosts: String) throws(StorageError) {

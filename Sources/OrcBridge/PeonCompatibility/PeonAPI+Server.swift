@@ -28,6 +28,16 @@ extension PeonAPI {
         return ServerAction(rawValue: word)
     }
 
+    /// The server that PEON's web UI names in the body.
+    static func uid(in body: JSON.Object) throws -> String {
+        guard let game = body["game_uid"]?.string, !game.isEmpty else {
+            throw Problem(.badRequest, "game_uid: is required")
+        }
+        guard let name = body["servername"] ?? body["warcamp"], !name.isNull, name != "" else { return game }
+        guard let name = name.string else { throw Problem(.badRequest, "servername: must be text") }
+        return "\(game).\(name)"
+    }
+
     func serverCall(_ asked: ServerCall) async throws -> BridgeResponse {
         guard let action = Self.action(asked.action, asked.method), let call = action.spec.peon else {
             let reason =

@@ -45,15 +45,24 @@ struct RequestHandler: Sendable {
     func answerAtOnce(_ request: HTTPRequest, _ channel: any Channel) -> BridgeResponse? {
         guard request.method == .get || request.method == .head else { return nil }
         let (path, rest) = Self.parts(request.path ?? "/")
-        guard let route = Route(path: path), route.methods.contains(.get), let query = Query(rest) else { return nil }
-        if route.isOpen { return pages.answer(route) }
-        guard let caller = access.callerAtOnce(request.headerFields, channel), caller.role >= route.role(.get),
-            caller.scope.allows(route)
+        guard let match = RouteTable.match(path), let operation = match.operation(request.method),
+            let answer = operation.answer, let query = Query(rest)
         else { return nil }
-        doorman.know(channel)
+        let caller: Principal
+        if match.route.access == .open {
+            caller = .nobody
+        } else {
+            guard let known = access.callerAtOnce(request.headerFields, channel), known.role >= operation.role,
+                match.isAllowed(by: known.scope)
+            else { return nil }
+            doorman.know(channel)
+            caller = known
+        }
         let call = TopicAPI.Call(fields: request.headerFields, query: query, body: [:], caller: caller)
-        do { return try read(route, .get, call) } catch let problem as Problem {
-            return failure(problem, route)
+        do {
+            return try answer(self, RouteCall(method: .get, parameters: match.parameters, call: call))
+        } catch let problem as Problem {
+            return failure(problem, match.route)
         } catch {
             return nil
         }
@@ -78,14 +87,14 @@ struct RequestHandler: Sendable {
 
     private func answer(_ request: Request, _ channel: any Channel) async -> BridgeResponse {
         let (path, query) = Self.parts(request.head.path ?? "/")
-        guard let route = Route(path: path) else {
+        guard let match = RouteTable.match(path) else {
             let problem = Problem(.notFound, "There is no such path.")
             return path.hasPrefix("/api/v1/") ? PeonAPI.failure(problem) : problem.answer
         }
         do {
-            return try await answer(route, query, request, channel)
+            return try await answer(match, query, request, channel)
         } catch let problem as Problem {
-            return failure(problem, route)
+            return failure(problem, match.route)
         } catch {
             // The client went away, or the bridge is ending.
             logger.debug("a call was broken off", metadata: ["error": "\(error)"])
@@ -96,7 +105,7 @@ struct RequestHandler: Sendable {
     }
 
     private func failure(_ problem: Problem, _ route: Route) -> BridgeResponse {
-        var answer = route.isPeons ? PeonAPI.failure(problem) : problem.answer
+        var answer = route.family == .peon ? PeonAPI.failure(problem) : problem.answer
         answer.isLast = problem.code == .tooLarge
         return answer
     }
@@ -107,31 +116,33 @@ struct RequestHandler: Sendable {
     }
 
     private func answer(
-        _ route: Route, _ query: Substring?, _ request: Request, _ channel: any Channel
+        _ match: RouteTable.Match, _ query: Substring?, _ request: Request, _ channel: any Channel
     ) async throws -> BridgeResponse {
-        if request.method == .options { return BridgeResponse(.ok, headers: [.allow: route.allowed]) }
-        let method = request.method == .head ? .get : request.method
-        guard route.methods.contains(method), !(request.method == .head && route == .events) else {
+        if request.method == .options { return BridgeResponse(.ok, headers: [.allow: match.allowed]) }
+        guard let operation = match.operation(request.method) else {
             throw Problem(
-                .methodNotAllowed, "The method is not allowed for the requested URL.", headers: [.allow: route.allowed])
+                .methodNotAllowed, "The method is not allowed for the requested URL.", headers: [.allow: match.allowed])
         }
-        if route.isOpen { return pages.answer(route) }
+        let method = operation.method
         guard let query = Query(query) else { throw Problem(.badRequest, "the query cannot be read") }
-        let caller = try await caller(route, query, request, channel)
-        doorman.know(channel)
-        let role = route.role(method)
+        let caller = try await caller(match.route, query, request, channel)
+        if match.route.access != .open { doorman.know(channel) }
+        let role = operation.role
         guard caller.role >= role else {
             if method != .get { note(request, caller, .forbidden) }
             throw Problem(.notAllowed, "\(caller.name) is \(caller.role.rawValue): this takes \(role.rawValue)")
         }
-        guard caller.scope.allows(route) else {
+        guard match.isAllowed(by: caller.scope) else {
             if method != .get { note(request, caller, .forbidden) }
             throw Problem(.notAllowed, "\(caller.name) is bound to servers or verbs: this is beside them")
         }
         let body = method == .get ? [:] : try await Self.body(request)
-        let call = TopicAPI.Call(fields: request.headers, query: query, body: body, caller: caller)
-        if let answer = try read(route, method, call) { return answer }
-        let answer = try await ask(route, method, call)
+        let call = RouteCall(
+            method: method, parameters: match.parameters,
+            call: TopicAPI.Call(fields: request.headers, query: query, body: body, caller: caller))
+        if let answer = try operation.answer?(self, call) { return answer }
+        guard let ask = operation.ask else { throw Problem(.notFound, "There is no such path.") }
+        let answer = try await ask(self, call)
         if method != .get { note(request, caller, answer.status) }
         return answer
     }
@@ -140,7 +151,9 @@ struct RequestHandler: Sendable {
     private func caller(
         _ route: Route, _ query: Query, _ request: Request, _ channel: any Channel
     ) async throws -> Principal {
-        guard route.takesTickets, Authenticator.key(request.headers) == nil, let ticket = query["ticket"] else {
+        if route.access == .open { return .nobody }
+        guard route.access == .keyOrTicket, Authenticator.key(request.headers) == nil, let ticket = query["ticket"]
+        else {
             return try await access.caller(request.headers, channel)
         }
         guard let key = tickets.redeem(ticket), access.keyring.counts(key) else {

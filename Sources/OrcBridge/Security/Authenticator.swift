@@ -29,6 +29,10 @@ struct Principal: Sendable {
     /// Whether the key still counts: what lasts asks now and then.
     let isLetIn: @Sendable () -> Bool
 
+    /// The caller of a path that takes no key.
+    static let nobody = Principal(
+        key: APIKey(name: "", role: .viewer, digest: []), place: { nil }, isLetIn: { false })
+
     var name: String { key.name }
     var role: Role { key.role }
     var scope: AccessScope { key.scope }

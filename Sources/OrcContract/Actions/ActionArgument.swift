@@ -1,6 +1,6 @@
 import OrcCore
 
-/// One argument of a command: its name, what it may be, and what it means.
+/// One argument of a command: its name, type and description.
 package struct ActionArgument: Sendable {
     package let name: String
     package let kind: Kind
@@ -8,21 +8,21 @@ package struct ActionArgument: Sendable {
     package let summary: String
 
     package enum Kind: Sendable, Equatable {
-        /// Text of at most so many UTF-8 bytes, without a NUL.
+        /// Text of at most `maxBytes` UTF-8 bytes, without a NUL.
         case text(maxBytes: Int)
-        /// As `text`, without control characters: what is typed at a console must stay one line.
+        /// Like `text`, without control characters, as console input must stay one line.
         case line(maxBytes: Int)
-        /// A JSON Boolean, or as PEON's clients send it: 0, 1, "true", "false", "yes", "no".
+        /// A JSON Boolean, or one of the forms that PEON's clients send: 0, 1, "true", "false", "yes", "no".
         case flag
-        /// As ``ImageReference`` reads it.
+        /// An image name that ``ImageReference`` accepts.
         case image
         case whole(ClosedRange<Int>)
         case word([String])
         case object
         case list
-        /// As ``DurationText`` reads it.
+        /// A time span that ``DurationText`` accepts.
         case interval
-        /// As ``TimeArgument`` reads it.
+        /// A time that ``TimeArgument`` accepts.
         case moment
     }
 
@@ -37,7 +37,7 @@ package struct ActionArgument: Sendable {
         switch kind {
         case .text(let maxBytes): .text(maxLength: maxBytes, pattern: #"^[^\u0000]*$"#)
         case .line(let maxBytes): .text(maxLength: maxBytes, pattern: #"^[^\u0000-\u001F\u007F]*$"#)
-        case .flag: .boolean  // what PEON's clients send in its place is taken too
+        case .flag: .boolean  // the other forms of PEON's clients are accepted too
         case .image: .text(maxLength: ImageReference.maxBytes, pattern: ImageReference.pattern)
         case .whole(let range): .integer(range)
         case .word(let words): .oneOf(words)
@@ -52,7 +52,7 @@ package struct ActionArgument: Sendable {
         }
     }
 
-    /// What is wrong with `given`, by name, held against what is known of each; nil where nothing is.
+    /// Returns the first error in `given`, beginning with the argument's name; nil if all `known` arguments are valid.
     static func complaint(about given: JSON.Object, _ known: [ActionArgument]) -> String? {
         for argument in known {
             switch given[argument.name] {
@@ -65,7 +65,7 @@ package struct ActionArgument: Sendable {
         return nil
     }
 
-    /// What is wrong with `value`, in words that follow the argument's name; nil where it will do.
+    /// Returns the error in `value`, as text that follows the argument's name; nil if it is valid.
     func complaint(about value: JSON) -> String? {
         switch kind {
         case .line(let maxBytes):
@@ -80,7 +80,7 @@ package struct ActionArgument: Sendable {
         case .flag: return value.flag == nil ? "must be true or false" : nil
         case .image:
             guard let text = value.string else { return "must be text" }
-            return ImageReference(text) == nil ? "is no image's name" : nil
+            return ImageReference(text) == nil ? "is not a valid image name" : nil
         case .whole(let range):
             guard let number = value.int, range.contains(number) else {
                 return "must be a whole number from \(range.lowerBound) to \(range.upperBound)"
@@ -103,7 +103,7 @@ package struct ActionArgument: Sendable {
 }
 
 extension JSON {
-    /// A yes or no, also in the forms in which PEON's clients send one.
+    /// The value as a Boolean, also from the forms that PEON's clients send; nil if it is none of them.
     package var flag: Bool? {
         switch self {
         case .bool(let value): value

@@ -4,67 +4,67 @@ extension AgentAction {
     package var spec: ActionSpec {
         switch self {
         case .ping:
-            ActionSpec("Answers at once.", role: .viewer, effect: .reads)
+            ActionSpec("Replies immediately.", role: .viewer, effect: .reads)
         case .info:
-            ActionSpec("Answers the agent's versions, actions and limits.", role: .viewer, effect: .reads)
+            ActionSpec("Returns the agent's versions, actions and limits.", role: .viewer, effect: .reads)
         case .list:
-            ActionSpec("Answers the state reports of all servers.", role: .viewer, effect: .reads)
+            ActionSpec("Returns the state reports of all servers.", role: .viewer, effect: .reads)
         case .plans:
-            ActionSpec("Answers the plan catalogue.", role: .viewer, effect: .reads)
+            ActionSpec("Returns the plan catalogue.", role: .viewer, effect: .reads)
         case .plan:
             ActionSpec(
-                "Answers the settings of one plan; those that must be given come first and are empty.", role: .viewer,
+                "Returns the settings of one plan; required settings come first and are empty.", role: .viewer,
                 effect: .reads,
                 arguments: [ActionArgument("game", .text(maxBytes: 63), required: true, "The plan's id.")],
                 example: ["game": "valheim"])
         case .updatePlans:
             ActionSpec(
-                "Fetches the plans' repository; files changed here stay as they are.", role: .admin, effect: .changes)
+                "Updates the plans from their repository; local changes are kept.", role: .admin, effect: .changes)
         case .schedule:
             ActionSpec(
-                "Has something done later to all servers of a game, or by the agent; the same id replaces.",
+                "Schedules an action for all servers of a game or the agent; an entry with the same id is replaced.",
                 role: .operator, effect: .arranges,
                 arguments: [
                     ActionArgument(
-                        "game", .text(maxBytes: 63), "The game; without it, the steps are actions of the agent.")
+                        "game", .text(maxBytes: 63), "The game; if omitted, the steps are actions of the agent.")
                 ] + ActionArgument.schedule,
                 example: [
                     "schedule": "all-off", "game": "valheim", "cron": "0 2 * * *", "zone": "UTC", "action": "stop",
                 ])
         case .unschedule:
             ActionSpec(
-                "Takes a schedule away, whosever it is.", role: .operator, effect: .arranges,
+                "Removes a schedule of any server, any game or the agent.", role: .operator, effect: .arranges,
                 arguments: [ActionArgument("schedule", .text(maxBytes: 300), required: true, "The schedule's id.")],
                 example: ["schedule": "all-off"])
         case .cancel:
             ActionSpec(
-                "Calls off what a schedule is doing; where it does nothing now, its next time.", role: .operator,
+                "Cancels the current run of a schedule; if it is not running, its next run.", role: .operator,
                 effect: .arranges,
                 arguments: [ActionArgument("schedule", .text(maxBytes: 300), required: true, "The schedule's id.")],
                 example: ["schedule": "all-off"])
         case .schedules:
             ActionSpec(
-                "Answers schedules with all that they do, in the order of their ids.", role: .operator, effect: .asks,
+                "Returns schedules with all of their steps, in the order of their ids.", role: .operator, effect: .asks,
                 arguments: [
-                    ActionArgument("server", .text(maxBytes: 255), "Of this server alone, by uid or sid."),
-                    ActionArgument("after", .text(maxBytes: 300), "From behind this id on."),
-                    ActionArgument("limit", .whole(1...200), "How many; 50 where it is not given."),
+                    ActionArgument("server", .text(maxBytes: 255), "Only entries of this server, by uid or sid."),
+                    ActionArgument("after", .text(maxBytes: 300), "Only entries whose id comes after this one."),
+                    ActionArgument("limit", .whole(1...200), "Maximum number of entries; default 50."),
                 ],
                 example: ["server": "valheim.alpha"])
         case .history:
             ActionSpec(
-                "Answers who asked for what, and what came of it; the newest first.", role: .operator, effect: .asks,
+                "Returns who requested what, and the outcome; the newest first.", role: .operator, effect: .asks,
                 arguments: [
-                    ActionArgument("server", .text(maxBytes: 255), "Of this server alone, by uid or sid."),
-                    ActionArgument("action", .text(maxBytes: 64), "Of this action alone."),
-                    ActionArgument("who", .text(maxBytes: 64), "By this one alone."),
+                    ActionArgument("server", .text(maxBytes: 255), "Only entries of this server, by uid or sid."),
+                    ActionArgument("action", .text(maxBytes: 64), "Only entries of this action."),
+                    ActionArgument("who", .text(maxBytes: 64), "Only entries of this client."),
                     ActionArgument(
                         "outcome", .word(["ok"] + Reply.Code.allCases.map(\.rawValue)),
-                        "ok, or why it failed: such as busy."),
-                    ActionArgument("since", .moment, "From this time on."),
-                    ActionArgument("until", .moment, "Before this time."),
-                    ActionArgument("before", .whole(1...Int.max), "From before the entry of this number on."),
-                    ActionArgument("limit", .whole(1...200), "How many; 50 where it is not given."),
+                        "ok, or an error code such as busy."),
+                    ActionArgument("since", .moment, "Only entries from this time on."),
+                    ActionArgument("until", .moment, "Only entries before this time."),
+                    ActionArgument("before", .whole(1...Int.max), "Only entries with a lower number than this."),
+                    ActionArgument("limit", .whole(1...200), "Maximum number of entries; default 50."),
                 ],
                 example: ["server": "valheim.alpha", "limit": 10])
         case .republish:

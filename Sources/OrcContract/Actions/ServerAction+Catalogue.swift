@@ -6,11 +6,11 @@ extension ServerAction {
         case .create: Self.creation
         case .start:
             ActionSpec(
-                "Starts the server; makes its container first where there is none.", role: .operator, effect: .changes,
+                "Starts the server; creates its container first if there is none.", role: .operator, effect: .changes,
                 run: .begins, yieldsTo: .endings, stopTime: .taken, peon: .change)
         case .stop:
             ActionSpec(
-                "Stops the server so that it can save; kills it only after the grace.", role: .operator,
+                "Stops the server so that it can save; kills it only after the grace period.", role: .operator,
                 effect: .supersedes, arguments: Self.stopping, example: ["grace": 60], run: .ends, yieldsTo: .kill,
                 stopTime: .taken, peon: .change)
         case .restart:
@@ -20,14 +20,14 @@ extension ServerAction {
                 peon: .change)
         case .kill:
             ActionSpec(
-                "Ends the server at once, without saving.", role: .operator, effect: .supersedes, run: .ends,
+                "Kills the server immediately, without saving.", role: .operator, effect: .supersedes, run: .ends,
                 peon: .change)
         case .power:
             ActionSpec(
-                "Starts, stops or restarts by a word; the payload may also be the bare word.", role: .operator,
+                "Starts, stops or restarts the server by a word; the payload may be the bare word.", role: .operator,
                 effect: .supersedes,
                 arguments: [
-                    ActionArgument("state", .word(PowerWord.allCases.map(\.rawValue)), required: true, "What to do.")
+                    ActionArgument("state", .word(PowerWord.allCases.map(\.rawValue)), required: true, "The operation.")
                 ],
                 example: ["state": "ON"], peon: .change)
         case .pause:
@@ -36,55 +36,55 @@ extension ServerAction {
                 isRepeatable: true, peon: .change)
         case .unpause:
             ActionSpec(
-                "Lets a paused server go on.", role: .operator, effect: .changes, yieldsTo: .endings,
+                "Resumes a paused server.", role: .operator, effect: .changes, yieldsTo: .endings,
                 isRepeatable: true, peon: .change)
         case .description:
             ActionSpec(
-                "Sets the text that describes the server.", role: .operator, effect: .changes,
+                "Sets the server's description.", role: .operator, effect: .changes,
                 arguments: [ActionArgument("description", .text(maxBytes: 4096), required: true, "The new text.")],
                 example: ["description": "Friday nights"], isRepeatable: true, stopTime: .ignored, peon: .change)
         case .destroy: Self.destruction
         case .eradicate:
             ActionSpec(
-                "Removes the server and all of its files, for good.", role: .admin, effect: .supersedes,
-                arguments: [ActionArgument("eradicate", .flag, "False takes it back: nothing is done.")],
+                "Permanently removes the server and all of its files.", role: .admin, effect: .supersedes,
+                arguments: [ActionArgument("eradicate", .flag, "If false, the command fails and removes nothing.")],
                 example: ["eradicate": true], run: .ends, isRemoval: true, peon: .removal)
         case .get:
             ActionSpec(
-                "Answers the server's state report.", role: .viewer, effect: .reads, stopTime: .ignored, peon: .state)
+                "Returns the server's state report.", role: .viewer, effect: .reads, stopTime: .ignored, peon: .state)
         case .stats:
             ActionSpec(
-                "Answers what the server uses of the machine; with watch, its metrics come each second.", role: .viewer,
+                "Returns the server's resource usage; with watch, metrics are published every second.", role: .viewer,
                 effect: .asks,
                 arguments: [
-                    ActionArgument("raw", .flag, "Adds the engine's own document of two readings, a second apart."),
+                    ActionArgument("raw", .flag, "Adds the engine's own document of two readings, one second apart."),
                     ActionArgument(
                         "watch", .whole(0...600),
-                        "Seconds for which its metrics are published each second; asking again prolongs it, 0 ends it."),
+                        "Seconds for which metrics are published every second; a new request extends it, 0 ends it."),
                 ],
                 example: ["watch": 60], stopTime: .ignored, peon: .stats)
         case .logs: Self.reading
         case .console:
             ActionSpec(
-                "Types a line into the server's console.", role: .operator, effect: .changes,
+                "Sends a line to the server's console.", role: .operator, effect: .changes,
                 arguments: [
-                    ActionArgument("command", .line(maxBytes: 4096), required: true, "The line, without its end.")
+                    ActionArgument("command", .line(maxBytes: 4096), required: true, "The line, without a line break.")
                 ],
                 example: ["command": "save-all"], stopTime: .ignored, peon: .change)
         case .schedule:
             ActionSpec(
-                "Has something done to the server later, once or again and again; the same id replaces.",
+                "Schedules an action, once or repeatedly; an entry with the same id is replaced.",
                 role: .operator, effect: .arranges, arguments: ActionArgument.schedule,
                 example: ["schedule": "friday", "cron": "0 18 * * fri", "zone": "Europe/Berlin", "action": "start"],
                 stopTime: .ignored, peon: .change)
         case .unschedule:
             ActionSpec(
-                "Takes a schedule of the server away; without an id, all of them.", role: .operator, effect: .arranges,
+                "Removes a schedule of the server; without an id, all of them.", role: .operator, effect: .arranges,
                 arguments: [ActionArgument("schedule", .text(maxBytes: 300), "The schedule's id.")],
                 example: ["schedule": "friday"], stopTime: .ignored, peon: .change)
         case .cancel:
             ActionSpec(
-                "Calls off what a schedule is doing to the server; with an id, where it does nothing now, its next time.",
+                "Cancels a schedule's current run on the server; with an id and no current run, its next run.",
                 role: .operator, effect: .arranges,
                 arguments: [ActionArgument("schedule", .text(maxBytes: 300), "The schedule's id.")],
                 example: ["schedule": "friday"], stopTime: .ignored, peon: .change)
@@ -93,16 +93,16 @@ extension ServerAction {
 
     private static var creation: ActionSpec {
         ActionSpec(
-            "Makes a server from a plan, and starts it.", role: .admin, effect: .changes,
+            "Creates a server from a plan and starts it.", role: .admin, effect: .changes,
             arguments: [
-                ActionArgument("settings", .object, "The plan's settings, name to value."),
-                ActionArgument("description", .text(maxBytes: 4096), "Text that describes the server."),
-                ActionArgument("start_later", .flag, "Only makes its files; the first start makes the container."),
-                ActionArgument("noclean", .flag, "Keeps the files where the creation fails."),
+                ActionArgument("settings", .object, "Settings of the plan, from name to value."),
+                ActionArgument("description", .text(maxBytes: 4096), "Description of the server."),
+                ActionArgument("start_later", .flag, "Only creates the files; the first start creates the container."),
+                ActionArgument("noclean", .flag, "Keeps the files if the creation fails."),
                 ActionArgument(
                     "files", .object,
-                    "Files for the server's folder: path to text, or to JSON that is written as it is."),
-                ActionArgument("image", .image, "An image in place of the plan's."),
+                    "Files for the server's folder, from path to text, or to JSON that is written as it is."),
+                ActionArgument("image", .image, "Image that replaces the plan's."),
             ] + ActionArgument.session,
             otherArguments: "A setting of the plan.",
             example: ["SERVER_NAME": "Friday", "WORLD_NAME": "Midgard", "PASSWORD": "not-telling"],
@@ -111,36 +111,36 @@ extension ServerAction {
 
     private static var reading: ActionSpec {
         ActionSpec(
-            "Answers the last lines that the server printed; with follow, what it prints from now on is published.",
+            "Returns the last lines of the server's output; with follow, new lines are published.",
             role: .viewer, effect: .asks,
             arguments: [
-                ActionArgument("tail", .whole(0...2000), "How many lines; 100 where it is not given."),
+                ActionArgument("tail", .whole(0...2000), "Maximum number of lines; default 100."),
                 ActionArgument("since", .text(maxBytes: 40), "Only lines from this RFC 3339 time on."),
                 ActionArgument(
                     "follow", .whole(0...600),
-                    "Seconds for which its lines come on console/server/<sid>; asking again prolongs it, 0 ends it."),
+                    "Seconds to publish new lines on console/server/<sid>; a new request extends it, 0 ends it."),
             ],
             example: ["tail": 50], stopTime: .ignored, peon: .logs)
     }
 
     private static var destruction: ActionSpec {
         ActionSpec(
-            "Stops the server and removes its container and network; its files stay.", role: .admin,
+            "Stops the server and removes its container and network; its files are kept.", role: .admin,
             effect: .supersedes,
             arguments: stopping, example: ["grace": 60], run: .ends, isRemoval: true, peon: .removal)
     }
 
-    /// How to stop, in place of what the plan says.
+    /// Arguments that override the plan's way to stop the server.
     private static var stopping: [ActionArgument] {
         [
             ActionArgument(
                 "grace", .whole(1...3600),
-                "Seconds to wait before it is killed; 300, or as many as the plan has, at most."),
-            ActionArgument("signal", .word(StopSignal.allCases.map(\.rawValue)), "The signal that asks it to stop."),
-            ActionArgument("all", .flag, "Signals every process in the container but the first."),
+                "Seconds to wait before the server is killed; at most 300, or the plan's grace if that is longer."),
+            ActionArgument("signal", .word(StopSignal.allCases.map(\.rawValue)), "The signal that requests the stop."),
+            ActionArgument("all", .flag, "Signals every process in the container except the first."),
             ActionArgument(
                 "command", .line(maxBytes: 512),
-                "The plan's own console command for it; any other takes the verb console."),
+                "The plan's own console command for stopping; any other requires the verb console."),
         ]
     }
 }

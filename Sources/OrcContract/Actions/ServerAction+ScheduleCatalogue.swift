@@ -1,50 +1,50 @@
 package import OrcCore
 
 extension ActionArgument {
-    /// PEON's way to have a server stopped later.
+    /// PEON's arguments for the scheduled stop of a server.
     package static let session = [
         ActionArgument(
             "interval", .interval,
-            "After how long it is stopped, such as 3h; a bare number is minutes. Replaces the last such time."),
-        ActionArgument("epoch_time", .moment, "When it is stopped; goes before interval."),
+            "Time until the server is stopped, such as 3h; a bare number is minutes. Replaces an earlier time."),
+        ActionArgument("epoch_time", .moment, "Time at which the server is stopped; takes precedence over interval."),
     ]
 
-    /// What is to be done, when, and how.
+    /// Arguments of the action `schedule`: steps, times and conditions.
     static let schedule = [
         ActionArgument(
             "now", .word([ServerAction.start.rawValue, ServerAction.stop.rawValue]),
-            "PEON's way: does it at once with interval or epoch_time, the time of the server's one stop."),
-        ActionArgument("schedule", .text(maxBytes: 64), "An id of your own, [A-Za-z0-9_-]; drawn where not given."),
-        ActionArgument("at", .moment, "Once, at this time."),
-        ActionArgument("in", .interval, "Once, after so long."),
+            "PEON's form: runs start or stop directly; interval or epoch_time sets the scheduled stop."),
+        ActionArgument("schedule", .text(maxBytes: 64), "The schedule's id, [A-Za-z0-9_-]; generated if omitted."),
+        ActionArgument("at", .moment, "Runs once, at this time."),
+        ActionArgument("in", .interval, "Runs once, after this time span."),
         ActionArgument(
-            "cron", .line(maxBytes: Cron.maxBytes), "Again and again: five fields, or such as @daily."),
+            "cron", .line(maxBytes: Cron.maxBytes), "Runs repeatedly: five cron fields, or a name such as @daily."),
         ActionArgument(
-            "zone", .text(maxBytes: TimeZoneName.maxBytes), "The time zone of cron; without it the agent's own."),
-        ActionArgument("action", .text(maxBytes: 64), "What to do, in place of steps."),
+            "zone", .text(maxBytes: TimeZoneName.maxBytes), "The time zone of cron; default: the agent's."),
+        ActionArgument("action", .text(maxBytes: 64), "The action, instead of steps."),
         ActionArgument("arguments", .object, "The action's arguments."),
         ActionArgument(
             "steps", .list,
-            "What to do one after the other: action, arguments, and where it is not at once, at: -15m, 0, 10m."),
+            "Steps in order: action, arguments and, optionally, at (offset from the due time: -15m, 0, 10m)."),
         ActionArgument(
             "warn", .object,
-            "A console command and, in before, how long before the time it is typed; {left} becomes that in words."),
+            "A console command, sent as long before the run as each entry of before; {left} is that time in words."),
         ActionArgument(
-            "on_failure", .word(["stop", "continue"]), "Whether the steps after one that failed are taken."),
-        ActionArgument("only_if_running", .flag, "Only where the server runs then."),
-        ActionArgument("only_if_empty", .flag, "Only where it is known that nobody plays then."),
-        ActionArgument("enabled", .flag, "False keeps it, and does nothing."),
+            "on_failure", .word(["stop", "continue"]), "Whether the remaining steps run after one has failed."),
+        ActionArgument("only_if_running", .flag, "Runs only if the server is running at that time."),
+        ActionArgument("only_if_empty", .flag, "Runs only if the server is known to have no players at that time."),
+        ActionArgument("enabled", .flag, "If false, the schedule is stored but not run."),
         ActionArgument(
             "missed", .word(["skip", "run_once"]),
-            "What becomes of a time that passed while the agent was away: skip for cron, run_once for once."),
-        ActionArgument("window", .interval, "How long ago such a time may be for run_once; a day."),
-        ActionArgument("jitter", .interval, "Puts each run off by a part of this."),
-        ActionArgument("note", .text(maxBytes: 1024), "The owner's words about it."),
+            "Policy for runs missed while the agent was down; default: skip for cron, run_once for at and in."),
+        ActionArgument("window", .interval, "How long ago a missed run may be for run_once; default: one day."),
+        ActionArgument("jitter", .interval, "Longest delay that is added to each run."),
+        ActionArgument("note", .text(maxBytes: 1024), "A note by the owner."),
     ]
 }
 
 extension ServerAction {
-    /// The action that `power` stands for with these arguments; any other is itself.
+    /// Returns the action that `power` stands for with these arguments; any other action is returned unchanged.
     package func resolved(_ arguments: JSON.Object) -> ServerAction {
         guard self == .power else { return self }
         return switch arguments["state"]?.string.flatMap(PowerWord.init) {

@@ -2,34 +2,37 @@ package import FoundationEssentials
 package import OrcCore
 
 extension Command {
-    /// Whether it sets the time of the server's one stop.
+    /// True if the command sets the time of the server's scheduled stop.
     package var hasSession: Bool {
         guard action.spec.stopTime == .taken else { return false }
         return ["interval", "epoch_time"].contains { arguments.given($0) != nil }
     }
 
-    /// When the server is to be stopped, as PEON's clients say it; nil where they do not, or it cannot be read.
+    /// Time of the scheduled stop, from PEON's `epoch_time`, else `interval`; nil if neither is given or it is invalid.
     package var sessionEnd: Date? {
         guard hasSession else { return nil }
         if let time = arguments.given("epoch_time") { return TimeArgument.date(time) }
         return arguments["interval"].flatMap { TimeArgument.date(after: $0, from: receivedAt) }
     }
 
-    /// The stop that is to come at the time that it says, as it says.
+    /// The step of the scheduled stop, with the command's other arguments.
     package var laterStop: Schedule.Step {
         let how = arguments.members.filter { !["interval", "epoch_time"].contains($0.key) }
         return Schedule.Step(
             action: .server(.stop), arguments: JSON.Object(how.map { ($0.key, $0.value) }), offset: nil)
     }
 
-    /// The schedule that it asks for, as far as it can be told without the machine's own time zone; nil where it asks for
-    /// none, or for one that will not do.
+    /// The schedule that the command creates; nil if it creates none, or an invalid one.
+    ///
+    /// A cron line without a time zone is read in UTC, as the host's time zone is not known here.
     package var schedule: Schedule? {
-        // Why it will not do is said by whoever reads the command.
+        // The error is lost here, as `scheduleComplaint` reports it when the command is parsed.
         (try? scheduleDraft(id: arguments["schedule"]?.string ?? "", zone: "UTC")).flatMap(\.self).map(Schedule.init)
     }
 
-    /// - Throws: why the schedule that it asks for will not do.
+    /// Returns the schedule that the command creates; nil if it creates none.
+    ///
+    /// - Throws: the error if the schedule is invalid.
     package func scheduleDraft(id: String, zone: String) throws(InvalidArgument) -> ScheduleDraft? {
         let owner: Schedule.Owner
         switch target {
@@ -43,11 +46,11 @@ extension Command {
             arguments, .init(id: id, owner: owner, zone: zone, by: by, now: receivedAt))
     }
 
-    /// What is wrong with the times that it asks for; nil where nothing is.
+    /// The error in the command's times or schedule; nil if they are valid.
     var scheduleComplaint: String? {
         if case .server(let action) = action, action.spec.stopTime == .refused {
             for name in ["interval", "epoch_time"] where arguments.given(name) != nil {
-                return "\(name): only create, start and stop take it; for all else there is schedule"
+                return "\(name): only create, start and stop accept it; use schedule for other actions"
             }
         }
         if let end = sessionEnd, end < receivedAt.addingTimeInterval(-Schedule.Bound.lateness) {

@@ -1,36 +1,36 @@
 package import FoundationEssentials
 package import OrcCore
 
-/// One command as it came off the bus, read and checked against the catalogue.
+/// One command as received over MQTT, parsed and checked against the catalogue.
 package struct Command: Sendable {
     package let target: Target
-    /// The sender's own id, or the v5 correlation data in its place; nil where it gave none.
+    /// The client's id, else one made from the MQTT v5 correlation data; nil if it sent neither.
     package let id: String?
     package let arguments: JSON.Object
     package let route: ReplyRoute
-    /// Who asks, as the sender says.
+    /// Name of the requester, as stated by the client.
     package let by: String?
     package let receivedAt: Date
-    /// Whether its sender only wants it so, however often he says it: he gave no id, or one that is for the replies alone.
+    /// True if repetitions count as one request: the client sent no id, or one that only identifies the replies.
     package var converges: Bool
-    /// What tells this command from every other: its topic with its id, or with one of our own where it gave none.
+    /// Unique key of the command: its topic and its id, or a generated id if the client sent none.
     ///
-    /// However its server is spelled in the topic, here it is the sid.
+    /// The server is always given by its sid, however the topic spells it.
     package var key: String
     package var origin = Origin.bus
-    /// Where it was sent from, as the sender says.
+    /// Origin of the command, as stated by the client.
     package var place: String?
 
-    /// How it came in.
+    /// Source of a command.
     package enum Origin: Sendable, Equatable {
         case bus
-        /// By the schedule of this id.
+        /// The schedule with this id.
         case schedule(String)
     }
 
     package enum Target: Sendable, Hashable {
         case server(ServerID, ServerAction)
-        /// A creation that leaves the camp's name to the agent.
+        /// A creation for which the agent chooses the server's name.
         case newServer(game: String)
         case agent(AgentAction)
     }
@@ -63,7 +63,7 @@ package struct Command: Sendable {
         }
     }
 
-    /// The same creation, of a server that has a name now.
+    /// Returns the same creation for the server whose name has been chosen.
     package func addressing(_ server: ServerID) -> Command {
         var addressed = Command(
             target: .server(server, .create), id: id, arguments: arguments, route: route, by: by, receivedAt: receivedAt
@@ -75,13 +75,13 @@ package struct Command: Sendable {
         return addressed
     }
 
-    /// What it does; a stop at a later time stops nothing now.
+    /// Effect of the action; a stop at a later time is `arranges`, as it stops nothing now.
     package var effect: ActionSpec.Effect {
         if case .server(_, .stop) = target, hasSession { return .arranges }
         return action.spec.effect
     }
 
-    /// Whether it makes what must still be there after the agent's end: a server, or a schedule.
+    /// True if the command creates something that must survive the end of the agent: a server or a schedule.
     package var isKeptForLater: Bool {
         switch target {
         case .newServer, .server(_, .create), .server(_, .schedule), .agent(.schedule): true
@@ -90,24 +90,24 @@ package struct Command: Sendable {
         }
     }
 
-    /// Whether repeating it does no harm.
+    /// True if repeating the command does no harm.
     package var isHarmless: Bool { effect.isHarmless }
 
-    /// The role that it takes: a schedule that of what it does.
+    /// The required role: that of the action, or of the schedule's actions if it is higher.
     package var role: Role { max(action.spec.role, schedule?.role ?? .viewer) }
 
     package var server: ServerID? { if case .server(let server, _) = target { server } else { nil } }
 }
 
-/// Where the replies to one command go.
+/// Destination of the replies to one command.
 package struct ReplyRoute: Sendable, Hashable {
-    /// The mirror under `result/`.
+    /// Topic of the mirror under `result/`.
     package let mirror: String
-    /// The topic under `reply/` that the sender named.
+    /// Topic under `reply/` that the client named.
     package var topic: String?
-    /// The v5 correlation data, given back bit for bit.
+    /// The MQTT v5 correlation data, returned unchanged.
     package let correlation: [UInt8]?
-    /// Whether the sender wants the terminal reply alone.
+    /// True if the client wants only the terminal reply.
     package var wantsLastAlone = false
 
     package init(mirror: String, topic: String?, correlation: [UInt8]?) {

@@ -1,17 +1,17 @@
 import OrcCore
 
-/// What a command is for.
+/// The target of a command.
 extension CommandDraft {
-    /// A verb never carries another one's power: a broker grants them one by one.
+    /// Rejects arguments that do the work of another verb, as brokers grant each verb separately.
     func refuseOtherVerbs(_ target: Command.Target, _ arguments: JSON.Object) throws(CommandRejection) {
         guard case .server(_, let action) = target else { return }
         if action == .destroy, let word = arguments.given("eradicate"), word.flag != false {
-            throw refusal(.notAllowed, "eradicate: is a command of its own")
+            throw refusal(.notAllowed, "eradicate: is a separate command")
         }
         if [.start, .stop].contains(action) {
             for name in ["interval", "epoch_time"] where arguments.given(name) != nil {
                 throw refusal(
-                    .notAllowed, "\(name): takes the verb schedule, with now: \(action.rawValue)")
+                    .notAllowed, "\(name): requires the verb schedule, with now: \(action.rawValue)")
             }
         }
     }

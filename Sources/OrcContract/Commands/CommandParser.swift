@@ -1,7 +1,7 @@
 package import FoundationEssentials
 import OrcCore
 
-/// A message under `cmd/` before anything in it is believed.
+/// A message under `cmd/` that is not checked yet.
 package struct CommandMessage: Sendable {
     package var topic: String
     package var payload: [UInt8]
@@ -10,7 +10,7 @@ package struct CommandMessage: Sendable {
     package var correlation: [UInt8]?
     package var by: String?
     package var from: String?
-    /// Which replies are wanted: `last` for the terminal one alone.
+    /// The replies that the client wants: `last` for only the terminal one.
     package var replies: String?
 
     package init(topic: String, payload: [UInt8]) {
@@ -20,7 +20,7 @@ package struct CommandMessage: Sendable {
 }
 
 extension CommandMessage {
-    /// The message as the journal keeps it; nil where its payload is no text, and so no command.
+    /// The message in the journal's form; nil if its payload is not UTF-8 and therefore not a command.
     package var journalText: String? {
         guard let text = String(validating: payload, as: UTF8.self) else { return nil }
         let json: JSON = [
@@ -31,9 +31,9 @@ extension CommandMessage {
         return json.text()
     }
 
-    /// Reads a message back from the journal.
+    /// Parses a message from the journal; nil if it is invalid.
     package init?(journalText: String) {
-        guard let json = try? JSON.parse(journalText), let topic = json["topic"]?.string,  // nil is the answer
+        guard let json = try? JSON.parse(journalText), let topic = json["topic"]?.string,  // nil if it is not JSON
             let payload = json["payload"]?.string
         else { return nil }
         self.init(topic: topic, payload: Array(payload.utf8))
@@ -45,7 +45,7 @@ extension CommandMessage {
     }
 }
 
-/// Why a message is not carried out, with what is known of where to say so.
+/// The reason why a command is rejected, with the known destination of the error reply.
 package struct CommandRejection: Error, Sendable {
     package let code: Reply.Code
     package let reason: String
@@ -53,12 +53,12 @@ package struct CommandRejection: Error, Sendable {
     package let route: ReplyRoute
     package let sender: Sender
 
-    /// Who sent it, as he says.
+    /// The sender, as stated by the client.
     package struct Sender: Sendable, Equatable {
         package let by: String?
         package let place: String?
 
-        /// Cut to what a name needs; whatever is no text in them is left out.
+        /// Truncates both to 64 bytes and drops unprintable characters.
         package init(by: String? = nil, place: String? = nil) {
             self.by = by.map(Self.plain)
             self.place = place.map(Self.plain)
@@ -68,7 +68,7 @@ package struct CommandRejection: Error, Sendable {
     }
 }
 
-/// Reads commands: pure, and the only place that decides what is one.
+/// Parses commands; pure, and the only place that decides whether a message is a command.
 package struct CommandParser: Sendable {
     package let topics: Topics
 
@@ -76,13 +76,15 @@ package struct CommandParser: Sendable {
     package static let maxDepth = 8
     package static let maxMembers = 512
     package static let maxIDBytes = 64
-    /// A longer topic is nobody's command: there would be no room for its reply's.
+    /// Longest topic of a command; a longer one is ignored, as the topic of its reply would not fit.
     package static let maxTopicBytes = 1024
     package static let maxCorrelationBytes = 4096
 
     package init(topics: Topics) { self.topics = topics }
 
-    /// - Returns: nil where the message is no command at all: zero bytes, or a topic of somebody else's.
+    /// Parses and checks a message.
+    ///
+    /// - Returns: nil if the message is not a command: an empty payload, or a topic that is not this host's.
     package func read(_ message: CommandMessage, now: Date) throws(CommandRejection) -> Command? {
         guard message.topic.utf8.count <= Self.maxTopicBytes, let mirror = topics.result(ofCommand: message.topic),
             let address = topics.address(ofCommand: message.topic),
@@ -96,7 +98,7 @@ package struct CommandParser: Sendable {
         draft.route.wantsLastAlone = message.replies == "last"
         if message.isRetained {
             draft.adoptLeniently(message.payload, topics: topics)
-            throw draft.refusal(.retained, "retained commands are never run")
+            throw draft.refusal(.retained, "retained commands are never executed")
         }
         guard isAnswerable else {
             throw draft.refusal(.tooLarge, "correlation data of more than \(Self.maxCorrelationBytes) bytes")
@@ -104,13 +106,13 @@ package struct CommandParser: Sendable {
         try draft.adopt(responseTopic: message.responseTopic, topics: topics)
         let members: JSON.Object
         do throws(CommandRejection) { members = try draft.members(of: message.payload, address: address) } catch {
-            // Its sender is told, where it can be read who that is.
+            // Takes the id and the reply topic if they can be parsed, so that the sender gets the error.
             draft.adoptLeniently(message.payload, topics: topics)
             throw draft.refusal(error.code, error.reason)
         }
         try draft.adoptEnvelope(members, topics: topics)
         if let deadline = try draft.deadline(members), deadline < now {
-            throw draft.refusal(.expired, "its time to live had passed")
+            throw draft.refusal(.expired, "its time to live has expired")
         }
         var arguments = try draft.arguments(members)
         var target = try draft.target(address)
@@ -137,8 +139,10 @@ package struct CommandParser: Sendable {
         return command
     }
 
-    /// An id from v5 correlation data: its text where it is short and printable, else its bytes in hexadecimal, of long
-    /// data the first ones and a hash of all (FNV-1a, 64 bits).
+    /// Returns an id made from MQTT v5 correlation data; nil if the data is empty.
+    ///
+    /// Short printable data is used as text, other data in hexadecimal; of data longer than ``maxIDBytes``, the first
+    /// ``maxIDBytes`` bytes and a hash of all bytes (FNV-1a, 64 bits).
     private static func id(correlation: [UInt8]) -> String? {
         guard !correlation.isEmpty else { return nil }
         if correlation.count <= maxIDBytes, correlation.allSatisfy({ (0x21...0x7E).contains($0) }) {
@@ -150,7 +154,7 @@ package struct CommandParser: Sendable {
     }
 }
 
-/// What is known of a command while it is being read.
+/// The known parts of a command that is being parsed.
 struct CommandDraft {
     var route: ReplyRoute
     var id: String?
@@ -167,12 +171,12 @@ struct CommandDraft {
     mutating func adopt(responseTopic: String?, topics: Topics) throws(CommandRejection) {
         guard let responseTopic else { return }
         guard topics.allowsReply(to: responseTopic) else {
-            throw refusal(.badReplyTopic, "replies go below \(topics.reply(to: "")) only")
+            throw refusal(.badReplyTopic, "the reply topic must be below \(topics.reply(to: ""))")
         }
         route.topic = responseTopic
     }
 
-    /// The payload's members; a bare word becomes the one argument that it stands for.
+    /// Returns the payload's members: none for the bare word `PRESS`, the argument `state` for a bare power word.
     func members(of payload: [UInt8], address: Topics.Address) throws(CommandRejection) -> JSON.Object {
         guard payload.count <= CommandParser.maxBytes else {
             throw refusal(.tooLarge, "more than \(CommandParser.maxBytes) bytes")
@@ -185,7 +189,7 @@ struct CommandDraft {
             guard let members = try JSON.parse(payload, maxDepth: CommandParser.maxDepth).object else {
                 throw refusal(.badJSON, "must be a JSON object")
             }
-            // Members are looked for one by one.
+            // Members are searched one by one, so their number is limited.
             let arguments = members["args"]?.object?.members.count ?? 0
             guard members.members.count + arguments <= CommandParser.maxMembers else {
                 throw refusal(.tooLarge, "more than \(CommandParser.maxMembers) members")
@@ -198,7 +202,7 @@ struct CommandDraft {
         }
     }
 
-    /// Takes over id and reply topic of a payload that is refused, as far as it can be read.
+    /// Takes the id and the reply topic from a rejected payload, as far as it can be parsed.
     mutating func adoptLeniently(_ payload: [UInt8], topics: Topics) {
         let members = JSON.leadingMembers(
             of: payload, maxDepth: CommandParser.maxDepth, maxMembers: CommandParser.maxMembers)
@@ -239,7 +243,7 @@ struct CommandDraft {
         adoptReplies(members)
     }
 
-    /// `ts + ttl`, where both are given.
+    /// Returns `ts + ttl`; nil if one of them is missing.
     func deadline(_ members: JSON.Object) throws(CommandRejection) -> Date? {
         guard let ttl = members["ttl"], ttl != .null else { return nil }
         guard let seconds = ttl.double, seconds.isFinite, seconds >= 0 else {
@@ -252,7 +256,7 @@ struct CommandDraft {
         return sent.addingTimeInterval(seconds)
     }
 
-    /// `args`, and beside them what stands at the top level, as PEON's bodies have it.
+    /// Returns the arguments: the members at the top level, as in PEON's bodies, overridden by those of `args`.
     func arguments(_ members: JSON.Object) throws(CommandRejection) -> JSON.Object {
         var arguments = JSON.Object(
             members.members.filter { !Self.envelope.contains($0.key) }.map { ($0.key, $0.value) })

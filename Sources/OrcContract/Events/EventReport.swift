@@ -1,57 +1,57 @@
 package import FoundationEssentials
 package import OrcCore
 
-/// What `event/server/<sid>` can tell of.
+/// The event types of `event/server/<sid>`.
 package enum ServerEvent: String, Sendable, CaseIterable {
     case created, starting, ready, unready, stopping, stopped, crashed, failed, missing, paused, unpaused, destroyed
-    /// Memory ran out for one of its processes; the server itself may live on.
+    /// One of the server's processes ran out of memory; the server itself may still run.
     case outOfMemory = "out_of_memory"
-    /// It will be started again; `data` says when.
+    /// The server will be restarted; `data` holds the time.
     case restarting
-    /// It crashed too often and stays down.
+    /// The server crashed too often and is not restarted.
     case crashLoop = "crash_loop"
-    /// Its folder takes nine tenths of the disk that its plan allows.
+    /// The server's folder uses nine tenths of its plan's disk limit.
     case diskLow = "disk_low"
-    /// Its folder takes all that its plan allows, and it is stopped.
+    /// The server's folder uses all of its plan's disk limit, and the server is stopped.
     case diskFull = "disk_full"
 }
 
-/// What `event/agent` can tell of.
+/// The event types of `event/agent`.
 package enum AgentEvent: String, Sendable, CaseIterable {
-    /// Another agent has this host's name.
+    /// Another agent uses this host's name.
     case conflict
     case engineLost = "engine_lost"
     case engineBack = "engine_back"
-    /// Something on the agent's disk could not be read and was set aside.
+    /// Data on the agent's disk could not be read and was quarantined.
     case storeDamaged = "store_damaged"
-    /// The machine itself is in want of something: `data` says of what.
+    /// A resource of the host is low; `data` names it.
     case warning
-    /// It is so no more.
+    /// A warning has ended.
     case warningOver = "warning_over"
 }
 
-/// What `event/scheduler` can tell of.
+/// The event types of `event/scheduler`.
 package enum SchedulerEvent: String, Sendable, CaseIterable {
-    /// Its time has come.
+    /// The schedule is due.
     case due
-    /// Its first step is taken.
+    /// The first step is executed.
     case started
     case done, failed
-    /// Its time came, and nothing was to be done: `data` says why.
+    /// The schedule was due, but nothing was to be done; `data` holds the reason.
     case skipped
-    /// Its time passed while nobody could see to it.
+    /// The schedule was due while the agent could not run it.
     case missed
 }
 
-/// On whose account something happened.
+/// The cause of an event.
 package enum Cause: Sendable, Equatable {
     case command(id: String?)
     case schedule(id: String)
-    /// The restart policy, or what was asked for before the engine or the agent ended.
+    /// The restart policy, or a request from before the engine or the agent ended.
     case policy
-    /// The server itself, as the engine tells.
+    /// The server itself, as the container engine reports.
     case engine
-    /// Somebody who used the engine directly.
+    /// Another client of the container engine.
     case external
 
     var text: String {
@@ -65,7 +65,7 @@ package enum Cause: Sendable, Equatable {
     }
 }
 
-/// A message of `event/…`: something that has happened once, never retained.
+/// A message of `event/…`: one occurrence, never retained.
 package struct EventReport: Sendable {
     package let type: String
     package let id: String
@@ -96,14 +96,14 @@ package struct EventReport: Sendable {
     package static func fields(_ types: [String]) -> [Field] {
         [
             Field("v", .constant(1), "The contract's version."),
-            Field("event_type", .oneOf(types), "What happened."),
-            Field("id", .string, "The event's own id, a UUID."),
+            Field("event_type", .oneOf(types), "The event's type."),
+            Field("id", .string, "The event's id, a UUID."),
             Field(
                 "cause", .string,
-                "cmd:<id>, schedule:<id>, policy, engine (the server itself) or external (the engine's other users)."
+                "cmd:<id>, schedule:<id>, policy, engine (the server itself) or external (other clients of the engine)."
             ),
-            Field("data", .object, "What more is known: state, reason, exit code, the log's last lines."),
-            Field("ts", .string, "When it happened."),
+            Field("data", .object, "Details: state, reason, exit code, the last lines of the log."),
+            Field("ts", .string, "Time of the event."),
         ]
     }
 

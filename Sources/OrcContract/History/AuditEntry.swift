@@ -1,40 +1,41 @@
 package import FoundationEssentials
 package import OrcCore
 
-/// One line of the audit: who asked for what, and what came of it.
+/// One entry of the audit log: the client, the action and the outcome.
 package struct AuditEntry: Sendable, Equatable {
     package enum Origin: String, Sendable, CaseIterable {
-        /// A command that came over MQTT, also from the REST bridge.
+        /// A command received over MQTT, also from the REST bridge.
         case bus
         case schedule
-        /// Somebody who used the engine directly.
+        /// Another client of the container engine.
         case external
     }
 
-    /// Counts the entries; 0 for one that is not kept yet.
+    /// Number of the entry; 0 if it is not stored yet.
     package var number = 0
     package var at: Date
     package var origin: Origin
-    /// The key's name, what the sender calls himself, the schedule's id; nil where nobody says.
+    /// Name of the API key, name stated by the client, or id of the schedule; nil if none is known.
     package var who: String?
-    /// Where it came from, as the sender says: an address, a client.
+    /// Origin as stated by the client: an address or a program.
     package var place: String?
     /// The command's id.
     package var command: String?
     /// The server's uid.
     package var server: String?
     package var action: String
-    /// JSON text, secrets masked; cut where it is long.
+    /// JSON text with secrets redacted; truncated if it is long.
     package var arguments = "{}"
-    /// `ok`, or the code of the failure.
+    /// `ok`, or the error code.
     package var outcome: String
     package var changed: Bool?
     package var error: String?
-    /// Milliseconds.
+    /// Duration in milliseconds.
     package var took: Int?
 
-    /// Whether something was done, or was tried in earnest: what was only asked, was as asked already, or was refused at
-    /// the door is forgotten sooner.
+    /// True if the command changed something, or failed while it was being carried out.
+    ///
+    /// Other entries (queries, commands that changed nothing, rejected commands) are deleted sooner.
     package var isChange: Bool {
         guard origin == .bus else { return true }
         switch Reply.Code(rawValue: outcome) {
@@ -62,14 +63,14 @@ package struct AuditEntry: Sendable, Equatable {
             "number": .optional(number), "ts": Timestamp.json(at), "origin": .string(origin.rawValue),
             "who": .optional(who), "from": .optional(place), "id": .optional(command), "server": .optional(server),
             "action": .string(action),
-            // What was cut is no JSON any more.
+            // Truncated text is not JSON any more.
             "arguments": (try? JSON.parse(arguments)) ?? .string(arguments), "outcome": .string(outcome),
             "changed": .optional(changed), "error": .optional(error), "took_ms": .optional(took),
         ]
     }
 }
 
-/// Which entries of the audit are asked for.
+/// A filter for the entries of the audit log.
 package struct AuditFilter: Sendable, Equatable {
     package var server: String?
     package var action: String?
@@ -77,13 +78,13 @@ package struct AuditFilter: Sendable, Equatable {
     package var outcome: String?
     package var since: Date?
     package var until: Date?
-    /// Entries from before the one of this number alone.
+    /// Only entries with a lower number than this.
     package var before: Int?
     package var limit = 50
 
     package init() {}
 
-    /// Reads the arguments of the action `history`.
+    /// Parses the arguments of the action `history`.
     package init(_ arguments: JSON.Object) {
         server = arguments["server"]?.string.map { ServerID($0)?.uid ?? $0 }
         action = arguments["action"]?.string

@@ -1,10 +1,10 @@
 import OrcCore
 
-/// The servers and verbs that a key of the REST bridge is bound to.
+/// The servers and verbs to which a key of the REST bridge is restricted.
 package struct AccessScope: Sendable, Equatable {
-    /// Empty for all.
+    /// The allowed servers; empty for all.
     package let servers: Set<ServerID>
-    /// Empty for all that the key's role may do; a server's state may be read in any case.
+    /// The allowed verbs, empty for all that the key's role allows; `get` is always allowed.
     package let verbs: Set<ServerAction>
 
     package static let everything = AccessScope(servers: [], verbs: [])
@@ -14,7 +14,7 @@ package struct AccessScope: Sendable, Equatable {
         self.verbs = verbs
     }
 
-    /// Whether nothing but the role bounds the key.
+    /// True if only the role restricts the key.
     package var isEverything: Bool { servers.isEmpty && verbs.isEmpty }
 
     package func allows(_ server: ServerID) -> Bool { servers.isEmpty || servers.contains(server) }
@@ -23,16 +23,16 @@ package struct AccessScope: Sendable, Equatable {
 
     private func allows(_ verb: ServerAction) -> Bool { verb == .get || verbs.isEmpty || verbs.contains(verb) }
 
-    /// Why a command is not within the scope; nil where it is.
+    /// Returns the reason why a command is outside the scope; nil if it is inside.
     ///
-    /// A schedule takes the verbs of all that it does.
+    /// A schedule requires the verbs of all its steps.
     package func complaint(about command: Command) -> String? {
         guard !isEverything else { return nil }
         let action: ServerAction
         switch command.target {
-        case .agent: return "this key is bound to servers or verbs"
+        case .agent: return "this key is restricted to servers or verbs"
         case .newServer:
-            guard servers.isEmpty else { return "this key is for servers that are there" }
+            guard servers.isEmpty else { return "this key is restricted to existing servers" }
             action = .create
         case .server(let server, let asked):
             guard allows(server) else { return "this key is not for \(server)" }
@@ -44,12 +44,12 @@ package struct AccessScope: Sendable, Equatable {
 }
 
 extension Command {
-    /// The verbs that it takes beside its own.
+    /// The verbs that the command requires besides its own.
     fileprivate var otherVerbs: [ServerAction] {
         let steps = (schedule?.steps ?? []).compactMap { step -> ServerAction? in
             if case .server(let action) = step.action { action } else { nil }
         }
-        // What a stop types before it is a line in the console, whenever it is typed.
+        // The console line of a stop requires the verb `console`, also if it is sent later.
         let isTyping =
             (schedule?.steps ?? []).contains { $0.arguments.given("command") != nil }
             || (hasSession || action == .server(.schedule)) && arguments.given("command") != nil

@@ -1,14 +1,14 @@
-/// The machine's name on the bus: `[a-z0-9-]{1,32}`.
+/// The host's name in topics: `[a-z0-9-]{1,32}`.
 package struct HostName: Sendable, Hashable, CustomStringConvertible {
     package let description: String
 
-    /// Nil where `text` is not a host's name as it stands.
+    /// Nil if `text` is not a valid name.
     package init?(_ text: String) {
         guard (1...32).contains(text.utf8.count), text.utf8.allSatisfy(Self.allows) else { return nil }
         description = text
     }
 
-    /// A machine's own host name made to fit: its first label, lower case, what does not fit as `-`.
+    /// Makes a valid name of the operating system's: the first label in lower case, other characters as `-`.
     package init(fitting machineName: String) {
         let label = machineName.prefix { $0 != "." }.lowercased()
         let fitted = label.utf8.map { Self.allows($0) ? Character(Unicode.Scalar($0)) : "-" }.prefix(32)

@@ -1,22 +1,24 @@
-/// The name of a container image, `[registry[:port]/]path[:tag][@digest]`, read by the rules of the distribution project
-/// (github.com/distribution/reference, `reference.go`, "Grammar").
+/// The name of a container image: `[registry[:port]/]path[:tag][@digest]`.
 ///
-/// It becomes a part of a URL of the engine's API, so that nothing else may stand for it.
+/// It is parsed by the rules of the distribution project (github.com/distribution/reference, `reference.go`,
+/// "Grammar").
+///
+/// It becomes part of a URL of the engine's API, so anything else is rejected.
 package struct ImageReference: Sendable, Equatable {
-    /// Registry and path, as they were written.
+    /// Registry and path, as given.
     package let name: String
     package let tag: String?
-    /// Such as `sha256:…`.
+    /// The digest, such as `sha256:…`.
     package let digest: String?
 
-    /// The grammar as one pattern of ECMA-262, for the documents.
+    /// The grammar as one ECMA-262 pattern, for the generated documents.
     package static let pattern =
         #"^([A-Za-z0-9.:\[\]-]+/)?[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*"#
         + #"(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@[A-Za-z][A-Za-z0-9+._-]*:[0-9a-fA-F]{32,128})?$"#
 
     package static let maxBytes = 255
 
-    /// Nil where `text` is no image's name.
+    /// Nil if `text` is not a valid image name.
     package init?(_ text: String) {
         guard text.utf8.count <= Self.maxBytes else { return nil }
         let halves = text.split(separator: "@", maxSplits: 1, omittingEmptySubsequences: false)
@@ -27,7 +29,7 @@ package struct ImageReference: Sendable, Equatable {
             digest = nil
         }
         var name = halves[0]
-        // A colon before the last slash parts a registry from its port.
+        // A colon before the last slash separates a registry from its port.
         let last = name.lastIndex(of: "/").map { name.index(after: $0) } ?? name.startIndex
         if let colon = name[last...].firstIndex(of: ":") {
             let tag = name[name.index(after: colon)...]
@@ -41,13 +43,13 @@ package struct ImageReference: Sendable, Equatable {
         self.name = String(name)
     }
 
-    /// The registry that the image is pulled from, as `docker login` knows it; nil for Docker's own.
+    /// The registry of the image, as `docker login` names it; nil for Docker Hub.
     package var registry: String? {
         guard let slash = name.firstIndex(of: "/"), Self.looksLikeRegistry(name[..<slash]) else { return nil }
         return String(name[..<slash])
     }
 
-    /// Whether the first part of a name is a registry: it has a dot or a port, or is `localhost`.
+    /// True if the first part of a name is a registry: `localhost`, or a part with a dot, a port or a capital letter.
     private static func looksLikeRegistry(_ part: Substring) -> Bool {
         part == "localhost" || part.contains(".") || part.contains(":") || part.contains(where: \.isUppercase)
     }
@@ -61,7 +63,7 @@ package struct ImageReference: Sendable, Equatable {
         return parts.allSatisfy(isPathComponent)
     }
 
-    /// A host name or an IPv6 address in brackets, with or without a port.
+    /// True for a host name or an IPv6 address in brackets, with or without a port.
     private static func isRegistry(_ text: Substring) -> Bool {
         var host = text
         if let colon = text.lastIndex(of: ":"), !text.hasSuffix("]") {
@@ -78,7 +80,7 @@ package struct ImageReference: Sendable, Equatable {
         }
     }
 
-    /// Small letters and digits, parted by one dot, one or two underscores, or dashes.
+    /// True for lower-case letters and digits, separated by one dot, one or two underscores, or dashes.
     private static func isPathComponent(_ text: Substring) -> Bool {
         var separator: [UInt8] = []
         var hasStarted = false

@@ -1,4 +1,4 @@
-/// What a caller may do; each role may also do what the ones before it may.
+/// The permissions of a caller; each role includes those before it.
 package enum Role: String, Sendable, CaseIterable, Comparable {
     case viewer, `operator`, admin
 

@@ -1,16 +1,18 @@
 import OrcCore
 
-/// Which server: a game and a warcamp.
+/// The identity of a server: a game and a name (PEON's warcamp).
 ///
-/// Its uid is `valheim.alpha`, its sid (one topic level) `valheim-alpha`.
+/// For example, the uid is `valheim.alpha` and the sid (one topic level) `valheim-alpha`.
 package struct ServerID: Sendable, Hashable, Comparable, CustomStringConvertible {
     package let game: String
     package let camp: String
 
-    /// The most bytes that a uid may have: a file name's limit on Linux.
+    /// Maximum length of a uid in bytes: the limit of a file name on Linux.
     package static let maxBytes = 255
 
-    /// Nil where one of the two could not be one folder's name: empty, hidden, or with a slash or a control character.
+    /// Nil if one of the two is no folder name, the game has a dot, or the uid is longer than ``maxBytes``.
+    ///
+    /// A folder name is not empty, not hidden, and has no slash and no control character.
     package init?(game: String, camp: String) {
         guard Self.isFolderName(game), !game.utf8.contains(UInt8(ascii: ".")), Self.isFolderName(camp),
             game.utf8.count + camp.utf8.count < Self.maxBytes
@@ -19,13 +21,13 @@ package struct ServerID: Sendable, Hashable, Comparable, CustomStringConvertible
         self.camp = camp
     }
 
-    /// Reads `valheim.alpha`; the first dot parts the two.
+    /// Parses `valheim.alpha`; the first dot separates the game from the name.
     package init?(uid: some StringProtocol) {
         guard let dot = uid.utf8.firstIndex(of: UInt8(ascii: ".")) else { return nil }
         self.init(game: String(uid[..<dot]), camp: String(uid[uid.utf8.index(after: dot)...]))
     }
 
-    /// Reads `valheim-alpha`, refusing what ``sid`` would not have written.
+    /// Parses `valheim-alpha`; nil if ``sid`` would spell it differently.
     package init?(sid: some StringProtocol) {
         guard let dash = sid.utf8.firstIndex(of: UInt8(ascii: "-")),
             let game = HexEscape.decoded(sid[..<dash], mark: "_"),
@@ -36,7 +38,7 @@ package struct ServerID: Sendable, Hashable, Comparable, CustomStringConvertible
         self = id
     }
 
-    /// Reads either form, as commands may carry both: only a uid has a dot.
+    /// Parses either form, as commands may contain both; only a uid has a dot.
     package init?(_ text: some StringProtocol) {
         if text.utf8.contains(UInt8(ascii: ".")) { self.init(uid: text) } else { self.init(sid: text) }
     }
@@ -44,7 +46,7 @@ package struct ServerID: Sendable, Hashable, Comparable, CustomStringConvertible
     package var uid: String { "\(game).\(camp)" }
     package var description: String { uid }
 
-    /// One topic level, reversible and without collisions: game keeps `[A-Za-z0-9]`, camp also `-`, the rest is `_hh`.
+    /// One topic level, reversible and unique: the game keeps `[A-Za-z0-9]`, the name also `-`, the rest is `_hh`.
     package var sid: String {
         Self.escape(game, keepsDash: false) + "-" + Self.escape(camp, keepsDash: true)
     }
@@ -63,7 +65,7 @@ package struct ServerID: Sendable, Hashable, Comparable, CustomStringConvertible
     }
 }
 
-/// The rule for the names of new games and camps: `[a-z0-9][a-z0-9_-]{0,62}`.
+/// The rule for new names of games and servers: `[a-z0-9][a-z0-9_-]{0,62}`.
 package enum NewName {
     package static let pattern = "[a-z0-9][a-z0-9_-]{0,62}"
 

@@ -1,5 +1,5 @@
 extension Reply.Code {
-    /// The HTTP status that says as much: the one place where the two are matched.
+    /// The HTTP status of the code; the only place that maps one to the other.
     package var httpStatus: Int {
         switch self {
         case .badJSON, .badArguments, .retained, .badReplyTopic: 400
@@ -17,13 +17,13 @@ extension Reply.Code {
 }
 
 extension Reply {
-    /// 200 for what is done, 202 for what is still under way, else what the code says.
+    /// 200 for `ok`, 202 for `accepted` and `progress`, otherwise the status of the code.
     package var httpStatus: Int {
         switch status {
         case .ok: 200
         case .accepted, .progress: 202
-        // The catalogue had no complaint about a creation that an agent (which numbers its replies) refuses for its
-        // arguments: they are settings that the plan does not take.
+        // The agent (its replies have a number above 0) rejected arguments that the catalogue had accepted: they are
+        // settings that the plan does not accept.
         case .error where code == .badArguments && action == ServerAction.create.rawValue && seq > 0: 422
         case .error: (code ?? .internal).httpStatus
         }

@@ -1,7 +1,7 @@
 package import FoundationEssentials
 package import OrcCore
 
-/// One answer to one command; every accepted command gets exactly one whose status is terminal.
+/// One reply to one command; every accepted command gets exactly one reply with a terminal status.
 package struct Reply: Sendable {
     package var id: String?
     package var server: ServerID?
@@ -11,10 +11,10 @@ package struct Reply: Sendable {
     package var error: String?
     package var changed: Bool?
     package var isDuplicate = false
-    /// Counts the host's replies, so that a gap shows.
+    /// Sequence number of the host's replies; a gap shows that a reply was lost.
     package var seq = 0
     package var data: JSON = .null
-    /// Milliseconds since the command came in.
+    /// Milliseconds since the command was received.
     package var took: Int?
     package var at: Date
 
@@ -63,16 +63,16 @@ package struct Reply: Sendable {
         Field("v", .constant(1), "The contract's version."),
         Field("id", .nullable(.string), "The command's id."),
         Field("server", .nullable(.string), "The server's sid."),
-        Field("action", .string, "The action that was asked for."),
-        Field("status", .oneOf(Status.allCases.map(\.rawValue)), "ok and error are terminal: one of them, once."),
-        Field("code", .nullable(.oneOf(Code.allCases.map(\.rawValue))), "Why it failed, for programs."),
-        Field("error", .nullable(.string), "Why it failed, for people."),
-        Field("changed", .nullable(.boolean), "False where all was already as asked."),
-        Field("duplicate", .boolean, "True where the id had been seen and this reply is the stored one."),
-        Field("seq", .integer(), "Counts the host's replies."),
-        Field("data", .any, "What the action answers; null where nothing."),
-        Field("took_ms", .nullable(.integer()), "Milliseconds since the command came in."),
-        Field("ts", .string, "When this was said, RFC 3339."),
+        Field("action", .string, "The requested action."),
+        Field("status", .oneOf(Status.allCases.map(\.rawValue)), "ok and error are terminal; exactly one is sent."),
+        Field("code", .nullable(.oneOf(Code.allCases.map(\.rawValue))), "The error's code, for programs."),
+        Field("error", .nullable(.string), "The error's description, for people."),
+        Field("changed", .nullable(.boolean), "False if everything was already as requested."),
+        Field("duplicate", .boolean, "True if the id was seen before and this is the stored reply."),
+        Field("seq", .integer(), "Sequence number of the host's replies."),
+        Field("data", .any, "The action's result; null if there is none."),
+        Field("took_ms", .nullable(.integer()), "Milliseconds since the command was received."),
+        Field("ts", .string, "Time of the reply, RFC 3339."),
     ]
 
     package var json: JSON {
@@ -84,14 +84,14 @@ package struct Reply: Sendable {
         ]
     }
 
-    /// A copy for one who sent the command again.
+    /// A copy with `duplicate` true, for a client that sent the command again.
     package var repeated: Reply {
         var reply = self
         reply.isDuplicate = true
         return reply
     }
 
-    /// A copy without what only the sender may see, for the mirror under `result/`.
+    /// A copy without the data that only the sender may read, for the mirror under `result/`.
     package var withoutPrivateData: Reply {
         var reply = self
         reply.data = .null
@@ -100,7 +100,7 @@ package struct Reply: Sendable {
 }
 
 extension Reply {
-    /// Reads a reply back, as clients and the journal do; nil for what is none.
+    /// Parses a reply, for clients and the journal; nil if the JSON is not a reply.
     package init?(_ json: JSON) {
         guard let action = json["action"]?.string, let status = json["status"]?.string.flatMap(Status.init),
             let at = json["ts"].flatMap(Timestamp.date)

@@ -2,29 +2,29 @@ package import FoundationEssentials
 package import OrcCore
 
 extension Schedule {
-    /// One time at which it comes.
+    /// One time at which a schedule is due.
     package struct Occurrence: Sendable, Equatable {
-        /// As the clock or the cron line has it.
+        /// The time from the owner or the cron line, without jitter.
         package let due: Date
-        /// With its share of the jitter.
+        /// The time with jitter added.
         package let at: Date
-        /// When its first step is to be taken, which may be a warning.
+        /// Time of the first step, which may be a warning before ``at``.
         package let start: Date
     }
 
-    /// What is to be done about it now.
+    /// The decision on a schedule at the present time.
     package enum Verdict: Sendable, Equatable {
         case never
         case wait(Occurrence)
-        /// `after`: the first of those that were missed before it.
+        /// Run this occurrence; `after`: the first of the missed ones before it, nil if there are none.
         case run(Occurrence, after: Occurrence?)
-        /// Nothing but to tell of it: the first that was missed.
+        /// Only report the first occurrence that was missed.
         case missed(Occurrence)
     }
 
-    /// The first time that comes after `date`; pure.
+    /// Returns the first occurrence after `date`; pure.
     ///
-    /// `zone`: that of its cron line; nil where it cannot be read.
+    /// `zone`: the time zone of the cron line; nil if it cannot be read.
     package func occurrence(after date: Date, zone: TimeZoneRules?) -> Occurrence? {
         switch timing {
         case .once(let due): return due > date ? occurrence(at: due) : nil
@@ -35,27 +35,27 @@ extension Schedule {
         }
     }
 
-    /// The one that is due at `due`.
+    /// Returns the occurrence that is due at `due`.
     package func occurrence(at due: Date) -> Occurrence {
         let at = due.addingTimeInterval(delay(of: due))
         return Occurrence(
             due: due, at: at, start: at.addingTimeInterval(Double(min(steps.compactMap(\.offset).min() ?? 0, 0))))
     }
 
-    /// The share of the jitter: the same for the same time, however often it is asked for.
+    /// Returns the jitter in seconds, always the same for the same schedule and due time.
     private func delay(of due: Date) -> TimeInterval {
         guard jitter > 0 else { return 0 }
         let seed = "\(id) \(Int(due.timeIntervalSince1970))".utf8.fnv1a
         return Double(seed % UInt64(jitter * 1000 + 1)) / 1000
     }
 
-    /// What is to be done now, where all until `handled` has been seen to; pure.
+    /// Decides what to do now, if every occurrence up to `handled` has been handled; pure.
     ///
-    /// `calledOff`: until when its owner does not want it.
+    /// `calledOff`: the owner has cancelled every occurrence up to this time.
     package func verdict(
         handled: Date, calledOff: Date? = nil, now: Date, zone: TimeZoneRules?
     ) -> Verdict {
-        // A clock that was a day and more ahead was wrong: what was seen to by it says nothing.
+        // If `handled` is more than a day ahead, the clock was wrong when it was stored, so `now` is used.
         let seen = handled > now.addingTimeInterval(86_400) ? now : handled
         let handled = max(seen, calledOff ?? seen)
         guard isEnabled, let first = occurrence(after: handled, zone: zone) else { return .never }
@@ -72,17 +72,19 @@ extension Schedule {
         return .run(last, after: last.due > first.due ? first : nil)
     }
 
-    /// The last time between the two; none is so far apart that there are many.
+    /// Returns the last occurrence after `start` and up to `end`.
+    ///
+    /// Callers keep the two at most the window and the jitter apart, so that there are not many.
     private func last(from start: Date, to end: Date, _ zone: TimeZoneRules?) -> Occurrence? {
         var last: Occurrence?
         while let next = occurrence(after: last?.due ?? start, zone: zone), next.at <= end { last = next }
         return last
     }
 
-    /// Whether nothing comes after a time that has been seen to.
+    /// True if the schedule is due only once.
     package var isOnce: Bool { if case .once = timing { true } else { false } }
 
-    /// When the step that was begun at `due`, with its jitter, is to be taken; nil: at once.
+    /// Returns the time of `step` in `occurrence`, with jitter; nil if it follows the step before without a wait.
     package func date(of step: Step, in occurrence: Occurrence) -> Date? {
         step.offset.map { occurrence.at.addingTimeInterval(Double($0)) }
     }

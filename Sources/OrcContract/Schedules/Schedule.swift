@@ -1,9 +1,9 @@
 package import FoundationEssentials
 package import OrcCore
 
-/// Something that is to be done later, once or again and again.
+/// Actions that are executed later, once or repeatedly.
 ///
-/// A class without anything that changes, as ten thousand of them stand in tables.
+/// An immutable class and not a structure, as tables hold ten thousand of them.
 package final class Schedule: Sendable {
     package let id: String
     package let owner: Owner
@@ -11,20 +11,20 @@ package final class Schedule: Sendable {
     package let steps: [Step]
     package let isEnabled: Bool
     package let missed: Missed
-    /// Each run is put off by up to so many seconds.
+    /// Longest delay that is added to a run, in seconds.
     package let jitter: Int
     package let note: String?
     package let onlyIf: Conditions
-    /// Whether the steps after one that failed are taken all the same.
+    /// True if the remaining steps are executed after one has failed.
     package let goesOn: Bool
-    /// Who made it, as he says.
+    /// The creator's name, as stated by the client.
     package let by: String?
     package let created: Date
 
-    /// Whose it is.
+    /// The subject of a schedule: one server, all servers of a game, or the agent.
     package enum Owner: Sendable, Hashable {
         case server(ServerID)
-        /// All servers of a game, as they are when it is due.
+        /// All servers of a game that exist when the schedule is due.
         case game(String)
         case agent
     }
@@ -37,9 +37,9 @@ package final class Schedule: Sendable {
     package struct Step: Sendable, Equatable {
         package let action: Action
         package let arguments: JSON.Object
-        /// Seconds after the time that it is due, before it where negative; nil: when the step before is done.
+        /// Seconds after the due time, negative if before it; nil if it follows as soon as the step before is done.
         package let offset: Int?
-        /// Whether it only tells players what is to come: left out where it would be late, and its failure stops nothing.
+        /// True if the step only warns players: it is skipped if it would be late, and its failure stops nothing.
         package let isWarning: Bool
 
         package init(action: Action, arguments: JSON.Object, offset: Int?, isWarning: Bool = false) {
@@ -50,10 +50,10 @@ package final class Schedule: Sendable {
         }
     }
 
-    /// What becomes of a time that passed while nobody could see to it.
+    /// The policy for an occurrence that passed while the agent could not run it.
     package enum Missed: Sendable, Equatable {
         case skip
-        /// Done once, where it is no longer ago than so many seconds.
+        /// Runs once, if the missed time is at most this many seconds ago.
         case runOnce(within: Int)
     }
 
@@ -64,16 +64,16 @@ package final class Schedule: Sendable {
         package static let empty = Conditions(rawValue: 2)
     }
 
-    /// Bounds of what can be asked for.
+    /// Limits of a schedule's arguments.
     package enum Bound {
         package static let steps = 32
         package static let warnings = 10
-        /// Seconds before and after its time that a step may stand.
+        /// Longest time between a step and the due time, before or after it, in seconds.
         package static let offset = 86_400
-        /// Seconds of the longest window of ``Missed/runOnce(within:)``.
+        /// Longest window of ``Missed/runOnce(within:)``, in seconds.
         package static let window = 7 * 86_400
         package static let jitter = 86_400
-        /// Seconds that a time may have passed and still be kept.
+        /// Seconds by which a due time may have passed and still count as on time.
         package static let lateness: TimeInterval = 60
     }
 
@@ -92,16 +92,18 @@ package final class Schedule: Sendable {
         created = draft.created
     }
 
-    /// The role that it takes to ask for this: that of the most that it does.
+    /// The role required to create the schedule: the highest role of its actions.
     package var role: Role { steps.map(\.action.spec.role).max() ?? .operator }
 
-    /// The id of the one stop that `interval` and `epoch_time` set, as PEON has it; no owner can give it to another.
+    /// Returns the id of a server's scheduled stop, which PEON's `interval` and `epoch_time` set.
+    ///
+    /// It has a dot, so that no client can give it to another schedule.
     package static func sessionID(of server: ServerID) -> String { "stop.\(server.uid)" }
 
     package static func allowsID(_ id: String) -> Bool { Topics.allowsClient(id) }
 }
 
-/// The members of a ``Schedule`` while it is being made.
+/// The members of a ``Schedule`` that is being built.
 package struct ScheduleDraft {
     package let id: String
     package let owner: Schedule.Owner
@@ -126,7 +128,7 @@ package struct ScheduleDraft {
         self.created = created
     }
 
-    /// The one stop that `interval` and `epoch_time` set.
+    /// Returns the draft of a server's scheduled stop, which `interval` and `epoch_time` set.
     package static func session(of server: ServerID, endingAt date: Date, by: String?, at created: Date) -> Self {
         let stop = Schedule.Step(action: .server(.stop), arguments: [:], offset: nil)
         var draft = Self(

@@ -2,11 +2,11 @@ package import FoundationEssentials
 package import OrcCore
 
 extension ScheduleDraft {
-    /// What a schedule is read with.
+    /// Values beside the arguments that are needed to parse a schedule.
     package struct Context {
         package let id: String
         package let owner: Schedule.Owner
-        /// The zone of a cron line that names none.
+        /// Time zone of the cron line if the arguments name none.
         package let zone: String
         package let by: String?
         package let now: Date
@@ -20,9 +20,9 @@ extension ScheduleDraft {
         }
     }
 
-    /// Reads the arguments of the action `schedule`.
+    /// Parses the arguments of the action `schedule`.
     ///
-    /// - Throws: what is wrong with them, beginning with the argument's name.
+    /// - Throws: the error of an invalid argument, beginning with the argument's name.
     package init(_ arguments: JSON.Object, _ context: Context) throws(InvalidArgument) {
         let timing = try Self.timing(arguments, context)
         if case .once(let date) = timing, date < context.now.addingTimeInterval(-Schedule.Bound.lateness) {
@@ -42,7 +42,7 @@ extension ScheduleDraft {
         if arguments["only_if_running"]?.flag == true { onlyIf.insert(.running) }
         if arguments["only_if_empty"]?.flag == true { onlyIf.insert(.empty) }
         if case .agent = owner, !onlyIf.isEmpty {
-            throw InvalidArgument("only_if_running: is for schedules of servers")
+            throw InvalidArgument("only_if_running: applies only to schedules of servers")
         }
         goesOn = arguments["on_failure"]?.string == "continue"
         by = context.by
@@ -94,9 +94,9 @@ extension ScheduleDraft {
 }
 
 extension ScheduleDraft {
-    /// Reads what ``Schedule/definition`` wrote; a time that has passed meanwhile is no fault.
+    /// Parses a stored ``Schedule/definition``; a time that has passed meanwhile is accepted.
     ///
-    /// - Throws: what is wrong with it.
+    /// - Throws: the error if the definition is invalid.
     package init(stored: JSON.Object, id: String, owner: Schedule.Owner) throws(InvalidArgument) {
         guard let created = stored["created"].flatMap(Timestamp.date) else {
             throw InvalidArgument("created: is missing")
@@ -108,7 +108,7 @@ extension ScheduleDraft {
 }
 
 extension Schedule {
-    /// What stands in the store: arguments from which it can be read again.
+    /// The form in the store: arguments from which the schedule can be parsed again.
     package var definition: JSON.Object {
         var definition: JSON.Object = [:]
         switch timing {
@@ -137,13 +137,13 @@ extension Schedule {
     }
 }
 
-/// Reads the steps of a schedule.
+/// Parses the steps of a schedule.
 private struct StepReader {
     let owner: Schedule.Owner
 
     init(_ owner: Schedule.Owner) { self.owner = owner }
 
-    /// Of `warn` the warnings, then those of `steps`, or the one of `action`.
+    /// Returns the warnings of `warn`, then the steps of `steps` or the one step of `action`.
     func steps(_ arguments: JSON.Object) throws(InvalidArgument) -> [Schedule.Step] {
         var steps = try warnings(arguments["warn"])
         let given = arguments.given("steps")
@@ -164,12 +164,12 @@ private struct StepReader {
         guard zip(offsets, offsets.dropFirst()).allSatisfy({ $0 <= $1 }),
             !steps[free...].contains(where: { $0.offset ?? 0 < 0 })
         else {
-            throw InvalidArgument("steps: must stand in the order of their times")
+            throw InvalidArgument("steps: must be in the order of their times")
         }
         return anchored(steps)
     }
 
-    /// The first step after those before its time is taken at its time.
+    /// Sets the offset of the first step after those before the due time to 0 if it has none.
     private func anchored(_ steps: [Schedule.Step]) -> [Schedule.Step] {
         guard let last = steps.lastIndex(where: { $0.offset ?? 0 < 0 }), last + 1 < steps.count,
             steps[last + 1].offset == nil
@@ -191,12 +191,12 @@ private struct StepReader {
         if action.spec.stopTime == .taken,
             members["interval"] != nil || members["epoch_time"] != nil
         {
-            throw InvalidArgument("\(place): takes no interval and no epoch_time")
+            throw InvalidArgument("\(place): must not have interval or epoch_time")
         }
         let offset = try offset(value["at"], place)
         let isWarning = value["warning"]?.flag ?? false
         guard !isWarning || action == .server(.console) && offset ?? 0 < 0 else {
-            throw InvalidArgument("\(place): a warning is a line for the console before the time")
+            throw InvalidArgument("\(place): a warning must be a console line before the due time")
         }
         return Schedule.Step(action: action, arguments: members, offset: offset, isWarning: isWarning)
     }
@@ -208,7 +208,7 @@ private struct StepReader {
         }
     }
 
-    /// `-15m`, `10m`, minutes as a number.
+    /// Returns an offset in seconds, from `-15m`, `10m` or a number of minutes.
     private func offset(_ value: JSON?, _ place: String) throws(InvalidArgument) -> Int? {
         guard let value, !value.isNull else { return nil }
         let text = value.string ?? value.int.map(String.init) ?? ""
@@ -222,16 +222,16 @@ private struct StepReader {
         return isBefore ? -seconds : seconds
     }
 
-    /// Lines for the console, each so long before the time that it is due.
+    /// Returns the steps of `warn`: console lines before the due time, the earliest first.
     private func warnings(_ value: JSON?) throws(InvalidArgument) -> [Schedule.Step] {
         guard let value, !value.isNull else { return [] }
         guard let command = value["command"]?.string, let before = value["before"]?.array,
             (1...Schedule.Bound.warnings).contains(before.count)
         else {
             throw InvalidArgument(
-                "warn: must hold a command, and in before 1 to \(Schedule.Bound.warnings) intervals such as 15m")
+                "warn: must have a command and, in before, 1 to \(Schedule.Bound.warnings) intervals such as 15m")
         }
-        if case .agent = owner { throw InvalidArgument("warn: is for schedules of servers") }
+        if case .agent = owner { throw InvalidArgument("warn: applies only to schedules of servers") }
         var seconds: [Int] = []
         for interval in before {
             guard let length = DurationText.seconds(interval), (1...Schedule.Bound.offset).contains(length) else {
@@ -255,7 +255,7 @@ private struct StepReader {
 }
 
 extension Schedule.Step {
-    /// As the first version of the store meant it: every line for the console before the time was a warning.
+    /// A copy as the store's first version meant it: every console line before the due time was a warning.
     fileprivate var asWarningBefore: Schedule.Step {
         let isWarning = action == .server(.console) && offset ?? 0 < 0
         return Schedule.Step(action: action, arguments: arguments, offset: offset, isWarning: isWarning)

@@ -1,9 +1,9 @@
 package import OrcCore
 
-/// The shape of a value on the bus, and the text of its JSON Schema (draft 2020-12).
+/// The type of a value in a message, with its JSON Schema (draft 2020-12).
 package indirect enum JSONSchema: Sendable, Equatable {
     case string
-    /// Of at most so many characters, which match an ECMA-262 pattern.
+    /// A string of at most `maxLength` characters that matches `pattern` (ECMA-262).
     case text(maxLength: Int, pattern: String? = nil)
     case integer(ClosedRange<Int>? = nil)
     case number
@@ -47,7 +47,7 @@ package indirect enum JSONSchema: Sendable, Equatable {
     }
 }
 
-/// One member of a report or reply: always present, null where it is not known.
+/// One member of a report or reply: always present, null if its value is not known.
 package struct Field: Sendable, Equatable {
     package let name: String
     package let schema: JSONSchema
@@ -65,7 +65,7 @@ package struct Field: Sendable, Equatable {
         return .object(object)
     }
 
-    /// The schema of an object in which every one of `fields` must be present.
+    /// Returns the schema of an object in which all `fields` are required.
     package static func objectSchema(_ fields: [Field]) -> JSON {
         [
             "type": "object",

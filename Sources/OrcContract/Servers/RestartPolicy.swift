@@ -1,33 +1,33 @@
 package import FoundationEssentials
 package import OrcCore
 
-/// When a server that went down by itself is started again: pure.
+/// Decides whether and when a server that ended without a request is restarted; pure.
 package struct RestartPolicy: Sendable, Equatable {
     package var mode = Mode.onFailure
-    /// Seconds before the first restart; doubled for each one after it.
+    /// Seconds before the first restart; doubled for each further one.
     package var delay: Double = 5
-    /// Seconds that no wait exceeds.
+    /// Longest wait before a restart, in seconds.
     package var longestDelay: Double = 300
-    /// Restarts within ``window`` after which it stays down.
+    /// Number of restarts within ``window`` after which the server is not restarted again.
     package var limit = 5
-    /// Seconds.
+    /// Length of the period in which restarts are counted, in seconds.
     package var window: Double = 600
-    /// Seconds that a run must last for what was before to be forgotten.
+    /// Seconds that a run must last for earlier crashes to be forgotten.
     package var goodRun: Double = 600
 
     package enum Mode: String, Sendable, CaseIterable {
         case never
         case onFailure = "on_failure"
-        /// Also after an end in order that nobody asked for.
+        /// Restarts also after a clean exit that was not requested.
         case always
     }
 
     package init() {}
 
-    /// The end of a run that nobody had asked the agent for.
+    /// The end of a run that was not requested from the agent.
     package struct End: Sendable, Equatable {
         package let isFailure: Bool
-        /// How long the run had lasted, in seconds.
+        /// Duration of the run, in seconds.
         package let lasted: Double
 
         package init(isFailure: Bool, lasted: Double) {
@@ -39,11 +39,11 @@ package struct RestartPolicy: Sendable, Equatable {
     package enum Decision: Sendable, Equatable {
         case stayDown
         case restart(at: Date)
-        /// It has crashed too often.
+        /// The server crashed too often and is not restarted.
         case giveUp
     }
 
-    /// What follows from an end; the history afterwards is to be kept.
+    /// Returns the decision after the end of a run, and the new history, which the caller must store.
     package func decide(on end: End, after history: RestartHistory, now: Date) -> (Decision, RestartHistory) {
         var history = end.lasted >= goodRun ? history.forgiven : history
         history.retryAt = nil
@@ -65,7 +65,7 @@ package struct RestartPolicy: Sendable, Equatable {
         return (.restart(at: date), history)
     }
 
-    /// Seconds before the restart that comes after `restarts` others.
+    /// Returns the seconds to wait before a restart that follows `restarts` others.
     private func wait(before restarts: Int) -> Double {
         var wait = delay
         for _ in 0..<restarts where wait < longestDelay { wait *= 2 }
@@ -73,21 +73,21 @@ package struct RestartPolicy: Sendable, Equatable {
     }
 }
 
-/// What is remembered of a server's crashes, across the death of the agent.
+/// The history of a server's crashes; it is stored, so that it survives the end of the agent.
 package struct RestartHistory: Sendable, Equatable {
-    /// Restarts since the last good run, the coming one counted.
+    /// Number of restarts since the last good run, including the pending one.
     package var restarts = 0
-    /// When the policy decided on each restart within its window.
+    /// Times at which the policy decided on the restarts within its window.
     package var times: [Date] = []
     package var hasGivenUp = false
     package var retryAt: Date?
-    /// The end that was judged last, by its time, and what it came to.
+    /// Time of the end that was judged last; ``verdict`` is the result.
     package var judgedEnd: Date?
     package var verdict: ServerInput.Verdict?
 
     package init() {}
 
-    /// A copy that knows no more than which end was judged: its owner has taken the server in hand.
+    /// A copy that keeps only the end that was judged last, for a request of the owner or after a good run.
     package var forgiven: RestartHistory {
         var history = RestartHistory()
         history.judgedEnd = judgedEnd

@@ -1,16 +1,16 @@
-/// How a server fares, in one word of the contract.
+/// The state of a server, as the contract spells it.
 package enum ServerState: String, Sendable, CaseIterable {
     case stopped, starting, running, unready, stopping, paused, crashed, failed, missing, unknown
 }
 
-/// What is being done with a server beside its state.
+/// Work under way on a server, reported beside its state.
 package enum Activity: String, Sendable, CaseIterable {
     case creating, pulling, updating
     case backingUp = "backing_up"
     case restoring
 }
 
-/// What the owner last asked for.
+/// The state that the owner requested last.
 package enum DesiredState: String, Sendable, CaseIterable {
     case running, stopped
 }

@@ -1,4 +1,4 @@
-/// Where a server stands: its state, and why.
+/// The state of a server, and the reason for it.
 package struct ServerStatus: Sendable, Equatable {
     package var state: ServerState
     package var reason: String?
@@ -9,51 +9,51 @@ package struct ServerStatus: Sendable, Equatable {
     }
 }
 
-/// What a server gives to see, or what the agent sets out to do with it.
+/// Input of the state machine: an observation of the server, or an operation that the agent begins.
 package enum ServerInput: Sendable, Equatable {
-    /// The agent sets out to bring it up.
+    /// The agent begins to start the server.
     case starts
-    /// The agent could not bring it up.
+    /// The agent failed to start the server.
     case startFails(String)
-    /// The agent asks it to stop.
+    /// The agent asks the server to stop.
     case stops
-    /// Its container runs, and is not ready for players yet; `isNew` where nobody waits for this run yet.
+    /// The container runs and is not ready for players yet; `isNew` if the readiness of this run is not checked yet.
     case comesUp(isNew: Bool)
     case isReady
-    /// Its container runs, but cannot be counted on: it took too long, or its health check fails.
+    /// The container runs but is not usable: it took too long to become ready, or its health check fails.
     case isUnready(String)
     case isPaused
-    /// A run has ended; `isNew` where nothing has been made of that end yet.
+    /// A run has ended; `isNew` if this end has not been judged yet.
     case ended(Verdict, isNew: Bool)
-    /// There is a container, or none is wanted, and it has never run.
+    /// There is no run to judge: the server was never started, or is destroyed.
     case isIdle(String)
-    /// It should have a container and has none.
+    /// The server should have a container and has none.
     case isGone
-    /// The engine does not say how it is.
+    /// The container engine does not report a known state.
     case isUnseen(String)
 
-    /// What the end of a run comes to.
+    /// The judgement of a run's end.
     package enum Verdict: Sendable, Equatable {
-        /// As it was asked to, or of its own accord and in order.
+        /// The run ended as requested, or by a clean exit of its own.
         case stopped(String?)
         case crashed(String)
-        /// It never came to run.
+        /// The container failed to start, or is dead.
         case failed(String)
     }
 }
 
-/// What must be done when a server passes from one state to another.
+/// Follow-up work of a state change.
 package enum ServerEffect: Sendable, Equatable {
     case announce(ServerEvent)
-    /// Find out when this run is ready for players.
+    /// Check when this run is ready for players.
     case awaitReadiness
-    /// Have the restart policy say whether it is started again.
+    /// Let the restart policy decide whether the server is restarted.
     case considerRestart
 }
 
-/// The life of a server: pure, and the only place where one state becomes another.
+/// The state machine of a server; pure, and the only place that decides a change of state.
 ///
-/// What stands in the documents is written from here (`topics/states.md`).
+/// The states in the documents (`topics/states.md`) are generated from it.
 package enum ServerStateMachine {
     package static func next(_ now: ServerStatus, _ sign: ServerInput) -> (
         condition: ServerStatus, effects: [ServerEffect]
@@ -62,7 +62,7 @@ package enum ServerStateMachine {
         return (condition, effects(from: now.state, to: condition.state, sign))
     }
 
-    /// Nil where the sign changes nothing.
+    /// Returns the new status; nil if the input changes nothing.
     private static func destination(_ now: ServerStatus, _ sign: ServerInput) -> ServerStatus? {
         switch sign {
         case .starts: now.state.isUp ? nil : ServerStatus(.starting)
@@ -83,7 +83,7 @@ package enum ServerStateMachine {
 
     private static func effects(from old: ServerState, to new: ServerState, _ sign: ServerInput) -> [ServerEffect] {
         switch sign {
-        // An end that nobody saw come, as the agent was away, is still told, and still judged.
+        // An end that happened while the agent was not running is still announced and judged.
         case .ended(let verdict, isNew: true): [.announce(verdict.event), .considerRestart]
         case .comesUp(isNew: true): arrival(from: old, to: new) + [.awaitReadiness]
         case .ended, .comesUp, .starts, .startFails, .stops, .isReady, .isUnready, .isPaused, .isIdle, .isGone,
@@ -92,7 +92,7 @@ package enum ServerStateMachine {
         }
     }
 
-    /// What is told of a change; what the agent only finds, after it knew nothing, has not happened now.
+    /// Returns the announcement of a change; none after `unknown`, as the change did not happen now.
     private static func arrival(from old: ServerState, to new: ServerState) -> [ServerEffect] {
         guard old != new, old != .unknown else { return [] }
         switch new {
@@ -109,7 +109,7 @@ package enum ServerStateMachine {
 }
 
 extension ServerState {
-    /// Whether its processes are there, as far as is known.
+    /// True if the server's processes exist, as far as is known.
     package var isUp: Bool {
         switch self {
         case .starting, .running, .unready, .stopping, .paused: true

@@ -1,16 +1,16 @@
-/// A topic below some host, taken apart: for clients that listen to more than one.
+/// A parsed topic of any host, for clients that subscribe to more than one.
 package enum ParsedTopic: Sendable, Hashable {
     /// A retained report, by its path below `status/`.
     case status(HostName, String)
-    /// What happened, by its path below `event/`.
+    /// An event, by its path below `event/`.
     case event(HostName, String)
     case console(HostName, ServerID)
     /// The mirror of a reply, by the command's path below `cmd/`.
     case result(HostName, String)
-    /// A full reply to the client of this name.
+    /// A full reply to the client with this name.
     case reply(HostName, client: String)
 
-    /// Nil where `topic` is none of these.
+    /// Nil if `topic` is none of these.
     package init?(_ topic: some StringProtocol) {
         let levels = topic.split(separator: "/", maxSplits: 3, omittingEmptySubsequences: false)
         guard levels.count == 4, levels[0] == "peon", let host = HostName(String(levels[1])), !levels[3].isEmpty else {
@@ -31,7 +31,7 @@ package enum ParsedTopic: Sendable, Hashable {
         }
     }
 
-    /// What a client must subscribe to that serves `host`, or with nil every host, and has replies sent to `client`.
+    /// Returns the topic filters for a client of `host` (nil for every host) whose replies are sent to `client`.
     package static func filters(host: HostName?, client: String) -> [String] {
         let root = "peon/\(host.map { "\($0)" } ?? "+")"
         return ["reply/\(client)", "result/#", "status/#", "event/#", "console/#"].map { "\(root)/\($0)" }
@@ -39,27 +39,27 @@ package enum ParsedTopic: Sendable, Hashable {
 }
 
 extension Topics {
-    /// The exact names of a host's own reports, for brokers that hand retained messages to exact names alone.
+    /// The exact topics of a host's own reports, for brokers that send retained messages to exact filters only.
     package var exactStatus: [String] { HostReportKind.allCases.map(status) }
 
-    /// The exact names of a server's reports.
+    /// Returns the exact topics of a server's reports.
     package func exactStatus(of server: ServerID) -> [String] { ServerReportKind.allCases.map { status(server, $0) } }
 
-    /// A report's topic by its path below `status/`.
+    /// Returns a report's topic for its path below `status/`.
     package func status(path: String) -> String { "peon/\(host)/status/\(path)" }
 
-    /// Whether a report, by its path below `status/`, holds figures that come anew every few seconds.
+    /// True if the report with this path below `status/` holds metrics that are published every few seconds.
     package static func isFigure(_ path: String) -> Bool {
         path == HostReportKind.host.rawValue || path.hasSuffix("/\(ServerReportKind.metrics.rawValue)")
     }
 
-    /// An event's topic by its path below `event/`.
+    /// Returns an event's topic for its path below `event/`.
     package func event(path: String) -> String { "peon/\(host)/event/\(path)" }
 
-    /// A mirror's topic by the command's path below `cmd/`.
+    /// Returns a mirror's topic for the command's path below `cmd/`.
     package func result(path: String) -> String { "peon/\(host)/result/\(path)" }
 
-    /// A command's path below `cmd/`.
+    /// Returns a command's path below `cmd/`.
     package static func commandPath(_ topic: String) -> String {
         topic.split(separator: "/").dropFirst(3).joined(separator: "/")
     }

@@ -1,6 +1,6 @@
 import OrcCore
 
-/// The topics of one host: the only place where a topic is spelt.
+/// The topics of one host; the only place that spells topics.
 package struct Topics: Sendable, Hashable {
     package let host: HostName
 
@@ -20,7 +20,7 @@ package struct Topics: Sendable, Hashable {
         "\(root)/status/server/\(server.sid)/\(report.rawValue)"
     }
     package func event(_ server: ServerID) -> String { "\(root)/event/server/\(server.sid)" }
-    /// The lines that a server prints, while somebody follows them.
+    /// Returns the topic of a server's output, which is published while a client follows it.
     package func console(_ server: ServerID) -> String { "\(root)/console/server/\(server.sid)" }
     package var agentEvent: String { "\(root)/event/agent" }
     package var schedulerEvent: String { "\(root)/event/scheduler" }
@@ -31,7 +31,7 @@ package struct Topics: Sendable, Hashable {
     package func command(_ action: AgentAction) -> String { "\(root)/cmd/agent/\(action.rawValue)" }
     package func reply(to client: String) -> String { "\(root)/reply/\(client)" }
 
-    /// Where every reply to a command of `topic` is mirrored.
+    /// Returns the topic that mirrors every reply to the command `topic`; nil if it is not a command of this host.
     package func result(ofCommand topic: String) -> String? {
         guard let path = path(below: "cmd/", in: topic) else { return nil }
         return "\(root)/result/\(path)"
@@ -40,14 +40,15 @@ package struct Topics: Sendable, Hashable {
     package var allCommands: String { "\(root)/cmd/#" }
     package var allStatus: String { "\(root)/status/#" }
 
-    /// Whether a reply may go to `topic`: below `reply/`, one exact name, short (DESIGN: a client must not be able
-    /// to have the agent forge a report).
+    /// True if a reply may go to `topic`: one exact name below `reply/`, of at most 256 bytes.
+    ///
+    /// DESIGN: a client must not be able to make the agent forge a report.
     package func allowsReply(to topic: String) -> Bool {
         guard let path = path(below: "reply/", in: topic), !path.isEmpty, topic.utf8.count <= 256 else { return false }
         return !path.unicodeScalars.contains { $0 == "+" || $0 == "#" || $0.value < 0x20 || $0.value == 0x7F }
     }
 
-    /// Where a JSON `reply_to` has replies go: a client's name, of one level or a few, or the whole topic; nil for what is neither.
+    /// Returns the reply topic for a JSON `reply_to`: a client's name of 1 to 4 levels or a whole topic; else nil.
     package func replyTopic(for text: String) -> String? {
         let path = path(below: "reply/", in: text).map { "\($0)" } ?? text
         let levels = path.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
@@ -55,13 +56,13 @@ package struct Topics: Sendable, Hashable {
         return reply(to: path)
     }
 
-    /// The client's name in a JSON `reply_to`: `[A-Za-z0-9_-]{1,64}`.
+    /// True if `name` is a client's name as in a JSON `reply_to`: `[A-Za-z0-9_-]{1,64}`.
     package static func allowsClient(_ name: String) -> Bool {
         (1...64).contains(name.utf8.count)
             && name.utf8.allSatisfy { $0.isAlphanumeric || "_-".utf8.contains($0) }
     }
 
-    /// The server and the report that a retained topic is about, where it is one of a server's.
+    /// Returns the server and the kind of report of a retained topic; nil if it is not a server's report.
     package func serverReport(in topic: String) -> (server: ServerID, report: ServerReportKind)? {
         guard let path = path(below: "status/server/", in: topic) else { return nil }
         let levels = path.split(separator: "/", omittingEmptySubsequences: false)
@@ -78,14 +79,14 @@ package struct Topics: Sendable, Hashable {
 }
 
 extension Topics {
-    /// What a command's topic asks for.
+    /// The target and the action in a command's topic.
     package enum Address: Sendable, Equatable {
         case server(level: String, ServerAction)
         case agent(AgentAction)
         case unknownAction(String)
     }
 
-    /// Reads a topic below `cmd/`; nil where it is no command of this host.
+    /// Parses a topic below `cmd/`; nil if it is not a command of this host.
     package func address(ofCommand topic: String) -> Address? {
         guard let path = path(below: "cmd/", in: topic) else { return nil }
         let levels = path.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
@@ -94,7 +95,7 @@ extension Topics {
         case ("server"?, 3):
             return ServerAction(rawValue: levels[2]).map { .server(level: levels[1], $0) } ?? .unknownAction(levels[2])
         case ("server"?, 4):
-            // A uid on a broker that turns its dot into a slash (RabbitMQ).
+            // A uid on a broker that replaces its dot with a slash (RabbitMQ).
             return ServerAction(rawValue: levels[3]).map { .server(level: "\(levels[1]).\(levels[2])", $0) }
                 ?? .unknownAction(levels[3])
         default: return .unknownAction(levels.last ?? "")

@@ -1,9 +1,9 @@
 import Dispatch
 import Synchronization
 
-/// A sleep that ends when its time is over, when it is rung, or when its task is cancelled.
+/// A sleep that ends when its time is over, when ``ring()`` is called, or when its task is cancelled.
 ///
-/// It leaves nothing behind: a `Task.sleep` that is cancelled keeps three kilobytes until its time would have been over.
+/// It holds no memory afterwards; a cancelled `Task.sleep` keeps three kilobytes until its original end.
 package final class AsyncSignal: Sendable {
     private let state = Mutex(State())
 
@@ -15,7 +15,7 @@ package final class AsyncSignal: Sendable {
 
     package init() {}
 
-    /// By the monotonic clock; without a limit where `duration` is nil.
+    /// Waits for `duration` by the monotonic clock, or without a limit if it is nil.
     package func wait(_ duration: Duration?) async {
         await withTaskCancellationHandler {
             await withCheckedContinuation { sleeper in
@@ -35,7 +35,7 @@ package final class AsyncSignal: Sendable {
         }
     }
 
-    /// Whoever waits waits no longer; where nobody does, the next one will not.
+    /// Ends the current wait, or the next one if no task is waiting.
     package func ring() {
         state.withLock { state in
             state.isRung = true

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Set once, by another task.
+/// A flag that one task sets once and other tasks read.
 package final class AtomicFlag: Sendable {
     private let value = Atomic(false)
 

@@ -1,10 +1,12 @@
 import Dispatch
 
-/// Work that waits for disks: on threads of its own, as the agent has only as many for all else as the machine has cores.
+/// Runs work that blocks on disks on its own threads.
+///
+/// The agent's other tasks share only as many threads as the host has cores.
 package enum BlockingWork {
     private static let queue = DispatchQueue(label: "orc.blocking", qos: .utility, attributes: .concurrent)
 
-    /// As ``run(_:)``; what `body` is given says whether the task has been cancelled meanwhile.
+    /// Runs `body` as ``run(_:)`` does; its argument `isOver` returns true once the task has been cancelled.
     package static func run<Result: Sendable>(
         _ body: @escaping @Sendable (_ isOver: @escaping @Sendable () -> Bool) throws -> Result
     ) async throws -> Result {

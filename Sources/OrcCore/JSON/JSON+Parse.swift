@@ -1,4 +1,4 @@
-/// Why bytes are not the JSON that was asked for.
+/// An error about bytes that cannot be parsed as JSON.
 package enum JSONError: Error, Equatable, CustomStringConvertible {
     case malformed(offset: Int)
     case tooDeep(limit: Int)
@@ -10,9 +10,9 @@ package enum JSONError: Error, Equatable, CustomStringConvertible {
         }
     }
 
-    /// As `description`, with line and column in place of the byte: for files that people write.
+    /// Returns `description` with line and column instead of the byte offset, for files that people write.
     ///
-    /// `bytes`: what was read; a column counts characters of the line, as editors do.
+    /// `bytes`: the parsed bytes; the column counts characters of the line, as editors do.
     package func description(in bytes: [UInt8]) -> String {
         guard case .malformed(let offset) = self else { return description }
         let before = bytes.prefix(offset)
@@ -24,17 +24,19 @@ package enum JSONError: Error, Equatable, CustomStringConvertible {
 }
 
 extension JSON {
-    /// Reads one JSON document (RFC 8259) of valid UTF-8.
+    /// Parses one JSON document (RFC 8259) of valid UTF-8.
     ///
-    /// `bytes`: the whole document; a UTF-8 byte order mark before it is passed over.
+    /// `bytes`: the whole document; a leading UTF-8 byte order mark is skipped.
     ///
-    /// `maxDepth`: how many arrays and objects may be open at once.
+    /// `maxDepth`: the maximum number of arrays and objects open at once.
     package static func parse(_ bytes: [UInt8], maxDepth: Int = 32) throws(JSONError) -> JSON {
         var parser = JSONParser(bytes: bytes, maxDepth: maxDepth)
         return try parser.document()
     }
 
-    /// The members of an object up to the first that cannot be read: of what is cut short, or no JSON further on.
+    /// Returns the members of an object up to the first that cannot be parsed.
+    ///
+    /// For input that is truncated, or that is not JSON further on.
     package static func leadingMembers(of bytes: [UInt8], maxDepth: Int, maxMembers: Int) -> JSON.Object {
         var parser = JSONParser(bytes: bytes, maxDepth: maxDepth)
         return parser.leadingMembers(most: maxMembers)
@@ -136,7 +138,7 @@ private struct JSONParser {
         while let byte = next, byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 { position += 1 }
     }
 
-    /// Passes over blanks and then `character` where it stands next.
+    /// Skips blanks, and then `character` if it is next; false if it is not.
     mutating func take(_ character: Unicode.Scalar) -> Bool {
         skipBlanks()
         guard next == UInt8(ascii: character) else { return false }

@@ -1,8 +1,10 @@
 extension JSON.Object {
-    /// A copy whose text has at most `bytes` bytes: the largest members, those of `data` before its own, are cut
-    /// first, and `truncated` beside them says so.
+    /// Shortens the object so that its text has at most `bytes` bytes.
     ///
-    /// - Returns: nil where even that does not do.
+    /// The largest members are cut first, those of `data` before the object's own; `truncated` is set next to a cut
+    /// member.
+    ///
+    /// - Returns: nil if the text is too long even with everything cut.
     package func fitting(bytes: Int) -> JSON.Object? {
         var object = self
         while JSON.object(object).bytes.count > bytes {
@@ -11,7 +13,7 @@ extension JSON.Object {
         return object
     }
 
-    /// Cuts the largest member, one level down in `keeping` as long as there is anything to be cut in it.
+    /// Cuts the largest member; in a member named in `keeping` the largest inner one, until nothing there can be cut.
     private mutating func cutLargest(keeping: Set<String>) -> Bool {
         for name in keeping {
             if case .object(var inner)? = self[name], inner.cutLargest(keeping: []) {
@@ -28,12 +30,12 @@ extension JSON.Object {
 }
 
 extension JSON {
-    /// What is left of a value that has no room; nil where nothing would be gained.
+    /// The value, shortened; nil if that would save nothing.
     fileprivate var cut: JSON? {
         switch self {
         case .null, .bool, .number: nil
         case .string(let text): text.utf8.count > 64 ? .string(String(text.prefix(16)) + "…") : nil
-        // Of a list the end is kept: of lines it is what came last.
+        // The end of a list is kept: of lines, these are the newest.
         case .array(let elements): elements.isEmpty ? nil : .array(Array(elements.suffix(elements.count / 2)))
         case .object(let object): object.members.isEmpty ? nil : .object([:])
         }

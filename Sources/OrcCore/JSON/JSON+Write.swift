@@ -1,12 +1,15 @@
 extension JSON {
-    /// How a value is laid out as text.
+    /// The layout of a value's text.
     package enum Layout: Sendable {
-        /// One line, no blanks.
+        /// One line without blanks.
         case compact
-        /// Four blanks a level, non-ASCII as `\uXXXX`: what Python's `json.dumps(indent=4)` writes, as PEON's files have it.
+        /// Four blanks per level, non-ASCII as `\uXXXX`.
+        ///
+        /// This is the format of Python's `json.dumps(indent=4)` and of PEON's files.
         case pretty
-        /// One line with a blank after each comma and colon, non-ASCII as `\uXXXX`: what Python's `json.dumps` writes, as
-        /// PEON's REST answers have it.
+        /// One line with a blank after each comma and colon, non-ASCII as `\uXXXX`.
+        ///
+        /// This is the format of Python's `json.dumps` and of PEON's REST responses.
         case spaced
     }
 
@@ -73,7 +76,7 @@ private struct JSONWriter {
             case "\t": text += "\\t"
             case "\u{8}": text += "\\b"
             case "\u{C}": text += "\\f"
-            // The last ones end lines for some, and a terminal may obey the ones before.
+            // Terminals may interpret control characters, and some readers take U+2028 and U+2029 for line ends.
             case "\u{0}"..."\u{1F}", "\u{7F}"..."\u{9F}", "\u{2028}", "\u{2029}": escape(UInt16(scalar.value))
             case "\u{80}"... where layout != .compact: for unit in String(scalar).utf16 { escape(unit) }
             default: text.unicodeScalars.append(scalar)

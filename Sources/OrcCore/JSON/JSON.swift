@@ -1,7 +1,7 @@
 /// A JSON value that keeps the order of an object's keys and the text of its numbers.
 ///
-/// Plans, `config.json` and the REST answers must come out with their keys in the order in which they went in,
-/// which `Foundation`'s coders do not promise.
+/// Plans, `config.json` and the REST responses must keep the order of their keys, which `Foundation`'s coders do not
+/// guarantee.
 package enum JSON: Sendable, Equatable {
     case null
     case bool(Bool)
@@ -11,13 +11,13 @@ package enum JSON: Sendable, Equatable {
     case array([JSON])
     case object(Object)
 
-    /// The members of a JSON object in their order; a key stands once.
+    /// The members of a JSON object in their order; each key occurs once.
     package struct Object: Sendable, Equatable {
         package private(set) var members: [(key: String, value: JSON)] = []
 
         package init() {}
 
-        /// Members whose keys are known to differ.
+        /// Creates an object from members whose keys are known to differ.
         package init(unique members: [(key: String, value: JSON)]) { self.members = members }
 
         package init(_ members: some Sequence<(String, JSON)>) {
@@ -38,13 +38,13 @@ package enum JSON: Sendable, Equatable {
             }
         }
 
-        /// The value under `key`, where there is one that is more than null.
+        /// Returns the value under `key`; nil if there is none or it is null.
         package func given(_ key: String) -> JSON? {
             guard let value = self[key], !value.isNull else { return nil }
             return value
         }
 
-        /// Takes over every member of `other`, in the place of one of the same key.
+        /// Copies every member of `other`; a member with the same key is replaced.
         package mutating func merge(_ other: Object) { for (key, value) in other.members { self[key] = value } }
 
         package var keys: [String] { members.map(\.key) }
@@ -61,7 +61,7 @@ extension JSON {
     package var bool: Bool? { if case .bool(let value) = self { value } else { nil } }
     package var array: [JSON]? { if case .array(let value) = self { value } else { nil } }
     package var object: Object? { if case .object(let value) = self { value } else { nil } }
-    /// A whole number, however it is written: `5`, `5.0`, `5e0`.
+    /// The value as a whole number, in any notation (`5`, `5.0`, `5e0`); nil if it is not one.
     package var int: Int? {
         guard case .number(let text) = self else { return nil }
         return Int(text) ?? Double(text).flatMap { Int(exactly: $0) }
@@ -69,10 +69,10 @@ extension JSON {
     package var double: Double? { if case .number(let text) = self { Double(text) } else { nil } }
     package var isNull: Bool { self == .null }
 
-    /// The member under `key` where this is an object that has it.
+    /// The member under `key`; nil if this is not an object or has no such member.
     package subscript(key: String) -> JSON? { object?[key] }
 
-    /// `value` as JSON, or null where it is nil.
+    /// Returns `value` as JSON; null if it is nil.
     package static func optional(_ value: String?) -> JSON { value.map(JSON.string) ?? .null }
     package static func optional(_ value: Int?) -> JSON { value.map { .number(String($0)) } ?? .null }
     package static func optional(_ value: Bool?) -> JSON { value.map(JSON.bool) ?? .null }

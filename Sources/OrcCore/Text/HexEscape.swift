@@ -1,6 +1,6 @@
 /// Bytes written as a mark and two hexadecimal digits: `%2F` in a URL, `_2e` in a sid.
 package enum HexEscape {
-    /// The text that `escaped` stands for; nil where an escape is cut short, or the bytes are not UTF-8.
+    /// Decodes `escaped`; nil if an escape is cut short or invalid, or if the bytes are not UTF-8.
     package static func decoded(_ escaped: some StringProtocol, mark: Unicode.Scalar) -> String? {
         var bytes: [UInt8] = []
         var rest = Array(escaped.utf8)[...]
@@ -9,7 +9,9 @@ package enum HexEscape {
                 bytes.append(byte)
                 continue
             }
-            guard rest.count >= 2, let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16)
+            // `UInt8(_:radix:)` would also take a sign for a digit.
+            guard rest.count >= 2, rest.prefix(2).allSatisfy(\.isHexDigit),
+                let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16)
             else { return nil }
             bytes.append(value)
             rest = rest.dropFirst(2)
@@ -17,12 +19,14 @@ package enum HexEscape {
         return String(validating: bytes, as: UTF8.self)
     }
 
-    /// `text` as one level of a URL's path: RFC 3986's unreserved characters as they are, the rest escaped.
+    /// Encodes `text` as one level of a URL's path; only RFC 3986's unreserved characters stay unescaped.
     package static func pathLevel(_ text: String) -> String {
         encoded(text, mark: "%", uppercase: true) { $0.isAlphanumeric || "-_.~".utf8.contains($0) }
     }
 
-    /// `keeps`: which bytes stand as they are; ASCII alone.
+    /// Escapes each byte of `text` for which `keeps` returns false.
+    ///
+    /// `keeps`: true for bytes that stay unescaped, which must be ASCII.
     package static func encoded(
         _ text: String, mark: String, uppercase: Bool = false, keeps: (UInt8) -> Bool
     ) -> String {

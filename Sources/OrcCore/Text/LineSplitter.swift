@@ -1,6 +1,6 @@
-/// Cuts bytes into lines of bounded length.
+/// Splits bytes into lines of bounded length.
 package struct LineSplitter {
-    /// Bytes of a line that are kept.
+    /// Maximum number of bytes kept of a line.
     package static let longest = 8192
 
     private var line: [UInt8] = []
@@ -8,9 +8,9 @@ package struct LineSplitter {
 
     package init() {}
 
-    /// The lines that end in `bytes`, without their ends; what is too long is cut, and says so.
+    /// Returns the lines that end in `bytes`, without their line ends; a longer line is cut and marked with ` […]`.
     ///
-    /// `withRest`: also the beginning of the line that has not ended yet.
+    /// `withRest`: true to also return the beginning of the line that has not ended yet.
     package mutating func lines(in bytes: ArraySlice<UInt8>, withRest: Bool = false) -> [String] {
         var lines: [String] = []
         var rest = bytes
@@ -26,7 +26,7 @@ package struct LineSplitter {
         return lines
     }
 
-    /// What has come of a line that has not ended.
+    /// The beginning of a line that has not ended yet; nil if there is none.
     package var rest: String? { line.isEmpty ? nil : text }
 
     private mutating func append(_ bytes: ArraySlice<UInt8>) {
@@ -41,7 +41,7 @@ package struct LineSplitter {
         return String(decoding: end, as: UTF8.self)
     }
 
-    /// The line without the beginning of a scalar whose end was cut off (RFC 3629, 3).
+    /// The line without an incomplete scalar at its end (RFC 3629, section 3).
     private var wholeScalars: ArraySlice<UInt8> {
         guard let start = line.lastIndex(where: { $0 & 0xC0 != 0x80 }) else { return line[...] }
         let width = (~line[start]).leadingZeroBitCount

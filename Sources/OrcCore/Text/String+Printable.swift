@@ -1,5 +1,7 @@
 extension String {
-    /// Its first scalars that have room in so many bytes of UTF-8; a `Character` may have any number of bytes.
+    /// Returns the longest prefix of whole scalars of at most `bytes` bytes of UTF-8.
+    ///
+    /// It cuts between scalars because a `Character` may have any number of bytes.
     package func prefix(bytes: Int) -> String {
         guard utf8.count > bytes else { return self }
         var kept = String.UnicodeScalarView()
@@ -12,10 +14,10 @@ extension String {
         return String(kept)
     }
 
-    /// Without what a terminal or a reader could take for more than text, such as an escape sequence or a line's end.
+    /// The text without characters that a terminal or a reader may interpret, such as escape sequences and line ends.
     package var printable: String { String(String.UnicodeScalarView(unicodeScalars.filter(\.isPrintable))) }
 
-    /// The same, but for tabulators and line ends.
+    /// The same as ``printable``, but with tabs and line ends kept.
     package var printableLines: String {
         var kept = String.UnicodeScalarView()
         var isAfterReturn = false
@@ -29,7 +31,7 @@ extension String {
 }
 
 extension Unicode.Scalar {
-    /// Whether it is neither a control or format character, nor ends a line (Unicode, chapter 4.5).
+    /// True if it is not a control or format character and does not end a line (Unicode, chapter 4.5).
     package var isPrintable: Bool {
         if isASCII { return value >= 0x20 && value != 0x7F }
         switch properties.generalCategory {

@@ -1,7 +1,8 @@
-/// The known word that was probably meant by one that is not known.
+/// Suggests the known word that was probably meant by an unknown one.
 package enum Suggestion {
-    /// The nearest of `words`, where no more than a third of its letters are wrong, nor more than `most`; of several the
-    /// first.
+    /// Returns the nearest of `words`, the first if several are equally near.
+    ///
+    /// Nil if the distance is more than `most`, or more than a third of the word's letters (one is always allowed).
     package static func nearest(to word: String, of words: some Sequence<String>, most: Int = .max) -> String? {
         let given = Array(word.lowercased().unicodeScalars.prefix(64))
         var best: (word: String, distance: Int)?
@@ -16,15 +17,16 @@ package enum Suggestion {
         return best?.word
     }
 
-    /// `word is not known`, with the word that was probably meant.
+    /// Returns the message `word is not known`, with the word that was probably meant.
     package static func complaint(about word: String, of words: some Sequence<String>) -> String {
         let shown = word.prefix(bytes: 64).printable
         guard let nearest = nearest(to: word, of: words) else { return "\(shown) is not known" }
         return "\(shown) is not known: did you mean \(nearest)?"
     }
 
-    /// Insertions, removals, exchanges and swaps of neighbours that lead from one to the other (Damerau's distance,
-    /// restricted form).
+    /// The number of insertions, deletions, substitutions and swaps of neighbours that turn `from` into `to`.
+    ///
+    /// This is Damerau's distance in its restricted form.
     private static func distance(_ from: [Unicode.Scalar], _ to: [Unicode.Scalar]) -> Int {
         var beforeLast: [Int] = []
         var last = Array(0...to.count)

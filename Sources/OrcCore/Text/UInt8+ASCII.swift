@@ -1,5 +1,5 @@
 extension UInt8 {
-    /// Whether it is one of `[A-Za-z0-9]`.
+    /// True if it is one of `[A-Za-z0-9]`.
     package var isAlphanumeric: Bool {
         switch self {
         case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
@@ -8,17 +8,27 @@ extension UInt8 {
         default: false
         }
     }
+
+    /// True if it is one of `[0-9A-Fa-f]`.
+    package var isHexDigit: Bool {
+        switch self {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "F"),
+            UInt8(ascii: "a")...UInt8(ascii: "f"):
+            true
+        default: false
+        }
+    }
 }
 
 extension Character {
-    /// Whether it is one of `[0-9]`; digits of other scripts are not.
+    /// True if it is one of `[0-9]`; digits of other scripts are not.
     var isDigit: Bool { isASCII && isNumber }
 }
 
 extension Sequence<UInt8> {
-    /// Two hexadecimal digits a byte, in lower case.
+    /// The bytes as two lower-case hexadecimal digits each.
     package var hexadecimal: String { map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() }
 
-    /// FNV-1a, 64 bits (Fowler, Noll, Vo): tells contents apart, and guards against nobody.
+    /// The 64-bit FNV-1a hash (Fowler, Noll, Vo), which detects changes but gives no security against forgery.
     package var fnv1a: UInt64 { reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 } }
 }

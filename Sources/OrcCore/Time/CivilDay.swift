@@ -1,4 +1,4 @@
-/// A day of the Gregorian calendar, by its number since 1970-01-01.
+/// A day of the Gregorian calendar, identified by the number of days since 1970-01-01.
 ///
 /// The conversions are Howard Hinnant's `days_from_civil` and `civil_from_days`
 /// (howardhinnant.github.io/date_algorithms.html).
@@ -7,7 +7,7 @@ package struct CivilDay: Sendable, Hashable {
 
     package init(number: Int) { self.number = number }
 
-    /// The day in which a local time lies; `local`: seconds since 1970-01-01 00:00 by the clock on the wall.
+    /// The day that contains a local time; `local`: seconds since 1970-01-01 00:00 by the local clock.
     package init(local: Int) { number = local.floored(by: 86_400) }
 
     /// `month`: 1 to 12; `day`: from 1.
@@ -33,10 +33,10 @@ package struct CivilDay: Sendable, Hashable {
         )
     }
 
-    /// 0 is Sunday, as cron counts.
+    /// The day of the week, 0 for Sunday, as in cron.
     package var weekday: Int { (number + 4) - (number + 4).floored(by: 7) * 7 }
 
-    /// Its first second by the clock on the wall, since 1970-01-01 00:00.
+    /// The day's first second, in seconds since 1970-01-01 00:00 by the local clock.
     package var start: Int { number * 86_400 }
 
     package static func isLeap(_ year: Int) -> Bool {
@@ -54,7 +54,7 @@ package struct CivilDay: Sendable, Hashable {
 }
 
 extension Int {
-    /// The quotient, rounded down also where this is negative.
+    /// Returns the quotient, rounded down also if `self` is negative.
     package func floored(by divisor: Int) -> Int {
         let (quotient, remainder) = quotientAndRemainder(dividingBy: divisor)
         return remainder < 0 ? quotient - 1 : quotient

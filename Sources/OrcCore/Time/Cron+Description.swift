@@ -1,5 +1,5 @@
 extension Cron {
-    /// In words: `every Friday at 18:00`.
+    /// The schedule in words: `every Friday at 18:00`.
     package var words: String {
         let days = dayWords
         guard let times else { return "\(days) at the times of \(text)" }
@@ -18,7 +18,7 @@ extension Cron {
         case pace(String)
     }
 
-    /// Nil where there are too many to be named.
+    /// The times of day in words; nil if there are too many to list.
     private var times: Times? {
         let (minutes, hours) = (minutes.numbers, hours.numbers)
         if isEveryHour {
@@ -42,7 +42,7 @@ extension Cron {
     // Days.
 
     private var dayWords: String {
-        // Either of the two will do, and one of them is every day.
+        // A day matches if either field does, and one of the fields matches every day.
         let isAny = !isDayFree && !isWeekdayFree && (dayOfMonthWords == nil || weekdayWords == nil)
         return isAny ? monthWords.map { "every day in \($0)" } ?? "every day" : namedDayWords
     }
@@ -105,7 +105,7 @@ extension Cron {
         }
     }
 
-    /// The distance at which numbers lie from 0 on, through all of `range`.
+    /// Returns the constant step between `numbers`, if they start at 0 and cover `range`; nil otherwise.
     private static func step(_ numbers: [Int], _ range: Int) -> Int? {
         guard numbers.count > 1, numbers[0] == 0 else { return nil }
         let step = numbers[1]

@@ -1,17 +1,18 @@
 extension Cron {
-    /// Days after which a time that has not come never does: 29 February on one weekday comes each 28 years, or 40 around
-    /// a year that is no leap year.
+    /// Number of days to search; a schedule that is not due within them never is.
+    ///
+    /// 29 February falls on a given weekday every 28 years, or after 40 if a year between is no leap year, as 2100.
     private static let horizon = 41 * 366
 
-    /// The first instant after `instant` at which it is due; seconds since 1970 in UTC.
+    /// Returns the first instant after `instant` at which the schedule is due, in seconds since 1970 in UTC.
     ///
-    /// What falls into an hour that the clocks skip is due at the next valid time; what falls into one that comes twice, at
-    /// the first. So each of its times comes once on each day that there is. One that comes in every hour goes by the
-    /// time that passes: it comes in both such hours, and not in one that is skipped.
+    /// A time in an hour that the clocks skip is due at the next valid time; one in an hour that occurs twice is due at
+    /// its first occurrence. So each time is due once on each day that exists. A schedule for every hour follows
+    /// elapsed time instead: it is due in both occurrences of an hour, and not in a skipped hour.
     ///
-    /// - Returns: nil where it never comes.
+    /// - Returns: nil if it is never due.
     package func next(after instant: Int, in zone: TimeZoneRules) -> Int? {
-        // What was put off from the day before may be due on this one.
+        // A time skipped on the day before may be due on this day.
         let first = CivilDay(local: instant + zone.offset(at: instant)).number - 1
         var day = first
         while day - first <= Self.horizon {
@@ -39,7 +40,7 @@ extension Cron {
     }
 
     private func due(on day: CivilDay, after instant: Int, _ zone: TimeZoneRules) -> Int? {
-        // No offset is as large as fifteen hours.
+        // The offset of every zone is less than fifteen hours.
         let (dawn, dusk) = (day.start - 15 * 3600, day.start + 39 * 3600)
         if let offset = zone.steadyOffset(from: dawn, to: dusk) {
             return time(after: instant + offset - day.start).map { day.start + $0 - offset }
@@ -48,7 +49,7 @@ extension Cron {
         var due: Int?
         for hour in hours.numbers {
             let local = day.start + hour * 3600
-            // All of this hour has been, or comes after what was found.
+            // The hour is over, or it is later than an instant already found.
             if local + 3599 - offsets[0] <= instant { continue }
             if let due, local - offsets[1] > due { break }
             for minute in minutes.numbers {
@@ -63,12 +64,12 @@ extension Cron {
         switch found {
         case .once(let instant): return [instant]
         case .twice(let first, let second): return isEveryHour ? [first, second] : [first]
-        // A day that a zone leaves out never was.
+        // A gap of a whole day means that the zone left out this day.
         case .never(let next, let gap): return isEveryHour || gap >= 86_400 ? [] : [next]
         }
     }
 
-    /// The first of its times later than so many seconds after midnight.
+    /// Returns the schedule's first time of day later than `seconds`, both in seconds after midnight; nil if none.
     private func time(after seconds: Int) -> Int? {
         for hour in max(seconds.floored(by: 3600), 0)..<max(24, seconds.floored(by: 3600)) where hours.has(hour) {
             let least = (seconds - hour * 3600).floored(by: 60) + 1

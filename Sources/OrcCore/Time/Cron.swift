@@ -1,16 +1,15 @@
-/// Times that come again, by the five fields of cron (crontab(5) of Debian's cron).
+/// A recurring schedule in the five fields of cron (crontab(5) of Debian's cron).
 ///
-/// A day counts where day-of-month and day-of-week both match, or, where neither begins with a star, where one of them
-/// does.
+/// A day matches if day-of-month and day-of-week both match; if neither field begins with a star, one match is enough.
 package struct Cron: Sendable, Equatable {
-    /// As it was given.
+    /// The expression as it was given.
     package let text: String
-    /// A bit for each value.
+    /// A bit set with one bit per value, as in the fields below.
     let minutes: UInt64
     let hours: UInt64
     let days: UInt64
     let months: UInt64
-    /// 0 is Sunday.
+    /// Bit 0 is Sunday.
     let weekdays: UInt64
     let isDayFree: Bool
     let isWeekdayFree: Bool
@@ -22,7 +21,9 @@ package struct Cron: Sendable, Equatable {
 
     package static let maxBytes = 256
 
-    /// - Throws: what is wrong with it, for people.
+    /// Parses five fields, or a nickname such as `@daily`.
+    ///
+    /// - Throws: a message for people about the error in `text`.
     package init(_ text: String) throws(InvalidArgument) {
         guard text.utf8.count <= Self.maxBytes else { throw InvalidArgument("must be at most \(Self.maxBytes) bytes") }
         self.text = text
@@ -51,11 +52,11 @@ package struct Cron: Sendable, Equatable {
         return isDayFree || isWeekdayFree ? isDay && isWeekday : isDay || isWeekday
     }
 
-    /// Whether it comes in every hour: then it goes by the time that passes, else by the clock on the wall.
+    /// True if it matches every hour; the schedule then follows elapsed time, otherwise the local clock.
     var isEveryHour: Bool { hours == 0xFF_FFFF }
 }
 
-/// What is wrong with something that was given, in words for people that follow its name.
+/// An error about a given value, as words for people that follow the value's name.
 package struct InvalidArgument: Error, Sendable, Equatable, CustomStringConvertible {
     package let description: String
     package init(_ description: String) { self.description = description }
@@ -72,7 +73,7 @@ extension UInt64 {
 struct CronField {
     let name: String
     let range: ClosedRange<Int>
-    /// From the first of `range`; lower case.
+    /// Names of the values in lower case, from the first value of `range` on.
     let names: [String]
 
     static let minute = CronField(name: "minute", range: 0...59, names: [])
@@ -92,7 +93,7 @@ struct CronField {
         return bits
     }
 
-    /// `*`, `5`, `1-5`, each also with `/step`; a step behind one value goes on to the last.
+    /// Parses `*`, `5` or `1-5`, each optionally with `/step`; a single value with a step extends to the last value.
     private func values(_ item: Substring) throws(InvalidArgument) -> StrideThrough<Int> {
         let parts = item.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         let ends = parts[0].split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false)

@@ -1,6 +1,6 @@
-/// Spans of time as people write them: `90s`, `15m`, `2h`, `1d`, `1h30m`; a bare number is minutes, as PEON has it.
+/// Durations as people write them: `90s`, `15m`, `2h`, `1d`, `1h30m`; a bare number is minutes, as in PEON.
 package enum DurationText {
-    /// What a client may send; some longer texts are read too.
+    /// Pattern of the texts that a client may send; the parser also accepts some longer texts.
     package static let pattern =
         "^("
         + [
@@ -8,10 +8,12 @@ package enum DurationText {
             "[0-9]{1,5}[hH]([0-9]{1,4}[mM])?([0-9]{1,5}[sS])?", "[0-9]{1,6}[mM]([0-9]{1,5}[sS])?", "[0-9]{1,7}[sS]",
             "[0-9]{1,6}",
         ].joined(separator: "|") + ")$"
-    /// Longer than any that ``pattern`` lets through: fifty years.
+    /// Maximum duration in seconds: more than fifty years, and longer than any that matches ``pattern``.
     package static let longest = 20_000 * 86_400
 
-    /// - Returns: seconds; nil where it is none, or a longer one than ``longest``.
+    /// Reads a duration from a number of minutes or from a text.
+    ///
+    /// - Returns: seconds; nil if it is not a duration, or is longer than ``longest``.
     package static func seconds(_ value: JSON) -> Int? {
         if let minutes = value.int { return bounded(minutes, 60) }
         return value.string.flatMap(seconds)
@@ -44,7 +46,7 @@ package enum DurationText {
         return !isTooLarge && (0...longest).contains(product) ? product : nil
     }
 
-    /// As short as it can be written.
+    /// Returns the shortest text of a duration in seconds: `1h30m`.
     package static func text(_ seconds: Int) -> String {
         var rest = seconds
         var text = ""
@@ -55,7 +57,7 @@ package enum DurationText {
         return text.isEmpty ? "0s" : text
     }
 
-    /// Its two largest units: `3d4h`, `4h12m`, `5m0s`, `7s`.
+    /// Returns the two largest units of a duration in seconds: `3d4h`, `4h12m`, `5m0s`, `7s`.
     package static func brief(_ seconds: Int) -> String {
         let largest = units.firstIndex { seconds >= $0.1 } ?? units.count - 1
         var rest = seconds
@@ -67,7 +69,7 @@ package enum DurationText {
         return text
     }
 
-    /// In words: `15 minutes`, `1 hour 30 minutes`.
+    /// Returns a duration in seconds in words: `15 minutes`, `1 hour 30 minutes`.
     package static func words(_ seconds: Int) -> String {
         var rest = seconds
         var words: [String] = []

@@ -1,30 +1,32 @@
-/// The rule of a time zone for all years beyond its table: the footer of a TZif file (RFC 9636, section 3.3), in the form
-/// of the environment variable TZ (POSIX, Base Definitions, 8.3).
+/// The rule of a time zone for all years after its table.
+///
+/// It is the footer of a TZif file (RFC 9636, section 3.3), in the format of the environment variable TZ (POSIX, Base
+/// Definitions, 8.3).
 struct POSIXTimeZone: Sendable, Equatable {
     /// Seconds east of Greenwich.
     let standard: Int
     let summer: Summer?
 
-    /// Summer time of each year.
+    /// The summer time of each year.
     struct Summer: Sendable, Equatable {
         let offset: Int
         let start: Change
         let end: Change
     }
 
-    /// When the clocks are changed in a year.
+    /// A yearly change of the clocks.
     struct Change: Sendable, Equatable {
         let day: Day
-        /// Seconds after midnight by the clock that is changed; as few as -167 hours, as many as 167.
+        /// Seconds after midnight by the clock before the change, from -167 to 167 hours.
         let time: Int
     }
 
     enum Day: Sendable, Equatable {
-        /// 1 to 365; February 29 is never counted.
+        /// The day of the year, 1 to 365; February 29 is never counted.
         case julian(Int)
-        /// 0 to 365; February 29 is counted.
+        /// The day of the year, 0 to 365; February 29 is counted.
         case ordinal(Int)
-        /// A weekday, 0 is Sunday, in a week of a month; the fifth is the last.
+        /// A weekday (0 is Sunday) in a week of a month; week 5 is the last.
         case weekday(month: Int, week: Int, Int)
 
         func day(in year: Int) -> CivilDay {
@@ -42,7 +44,7 @@ struct POSIXTimeZone: Sendable, Equatable {
         }
     }
 
-    /// `instant`: seconds since 1970 in UTC.
+    /// Returns the offset in seconds east of Greenwich; `instant`: seconds since 1970 in UTC.
     func offset(at instant: Int) -> Int {
         guard let summer else { return standard }
         let year = CivilDay(local: instant + standard).parts.year
@@ -54,7 +56,7 @@ struct POSIXTimeZone: Sendable, Equatable {
 }
 
 extension POSIXTimeZone {
-    /// Reads such as `CET-1CEST,M3.5.0,M10.5.0/3`; nil where it is none.
+    /// Parses a rule such as `CET-1CEST,M3.5.0,M10.5.0/3`; nil if `text` is not one.
     init?(_ text: some StringProtocol) {
         var reader = POSIXTimeZoneParser(rest: Substring(text))
         guard reader.skipName(), let standard = reader.offset() else { return nil }
@@ -64,7 +66,7 @@ extension POSIXTimeZone {
             return
         }
         guard reader.skipName() else { return nil }
-        // Unless it is said, summer time is one hour ahead.
+        // Without an offset of its own, summer time is one hour ahead.
         let offset = reader.rest.first == "," ? standard + 3600 : reader.offset()
         guard let offset, reader.skip(","), let start = reader.change(), reader.skip(","), let end = reader.change(),
             reader.rest.isEmpty
@@ -82,7 +84,7 @@ private struct POSIXTimeZoneParser {
         return true
     }
 
-    /// An abbreviation: letters, or anything in angle brackets.
+    /// Skips a zone's abbreviation: at least three letters, or any characters in angle brackets.
     mutating func skipName() -> Bool {
         if skip("<") {
             guard let end = rest.firstIndex(of: ">") else { return false }
@@ -101,7 +103,7 @@ private struct POSIXTimeZoneParser {
         return number
     }
 
-    /// `[+|-]hh[:mm[:ss]]` in seconds.
+    /// Parses `[+|-]hh[:mm[:ss]]` and returns seconds.
     private mutating func time() -> Int? {
         let sign = skip("-") ? -1 : 1
         if sign > 0 { _ = skip("+") }
@@ -113,7 +115,7 @@ private struct POSIXTimeZoneParser {
         return sign * seconds
     }
 
-    /// POSIX counts westwards.
+    /// Parses an offset; POSIX counts westwards, so the sign is reversed.
     mutating func offset() -> Int? { time().flatMap { abs($0) <= 26 * 3600 ? -$0 : nil } }
 
     mutating func change() -> POSIXTimeZone.Change? {

@@ -1,8 +1,8 @@
 package import FoundationEssentials
 
-/// Times to come, in the forms in which they are asked for.
+/// Parses points in time given as arguments.
 package enum TimeArgument {
-    /// RFC 3339, or seconds since 1970 as a number or as digits; nil for what is none, or not from 1970 to 2191.
+    /// Parses RFC 3339, or seconds since 1970 as a number or as digits; nil if invalid or not from 1970 to 2191.
     package static func date(_ value: JSON) -> Date? {
         if let text = value.string, text.utf8.count > maxBytes { return nil }
         let number = value.string.flatMap { text in
@@ -15,7 +15,7 @@ package enum TimeArgument {
 
     package static func isSensible(_ date: Date) -> Bool { (0...Double(latest)).contains(date.timeIntervalSince1970) }
 
-    /// Whether the month has such a day: the parser of dates takes 30 February for 2 March.
+    /// True if the day exists in its month; the date parser turns 30 February into 2 March.
     private static func hasDay(_ text: String) -> Bool {
         let parts = text.prefix(10).split(separator: "-").map { Int($0) ?? 0 }
         return parts.count == 3 && (1...12).contains(parts[1])
@@ -23,9 +23,9 @@ package enum TimeArgument {
     }
 
     package static let maxBytes = 40
-    /// In the year 2191.
+    /// The latest time in seconds since 1970, in the year 2191.
     package static let latest = 6_999_999_999
-    /// What a client may send as text; that a month has such a day is looked at, too.
+    /// Pattern of the texts that a client may send; the parser also checks that the day exists in its month.
     package static let pattern =
         #"^([0-6]?[0-9]{1,9}|(19[7-9][0-9]|20[0-9]{2})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"#
         + #"T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9]))$"#

@@ -1,7 +1,7 @@
 import FoundationEssentials
 import Synchronization
 
-/// The time zones of the machine, from the files of the IANA's database (package `tzdata`).
+/// The host's time zones, from the files of the IANA database (package `tzdata`).
 package final class TimeZoneDatabase: Sendable {
     package static let standardFolder = "/usr/share/zoneinfo"
     private static let maxBytes = 128 << 10
@@ -11,12 +11,14 @@ package final class TimeZoneDatabase: Sendable {
 
     package init(folder: String = TimeZoneDatabase.standardFolder) { self.folder = folder }
 
-    /// - Throws: where there is none of that name, or its file cannot be read.
+    /// Returns the rules of the zone `name`, read from its file once.
+    ///
+    /// - Throws: if there is no zone of that name, or its file cannot be read.
     package func rules(_ name: String) throws(TimeZoneError) -> TimeZoneRules {
         if let known = read.withLock({ $0[name] }) { return known }
         guard TimeZoneName.allows(name) else { throw .unknown(name) }
         guard let data = FileManager.default.contents(atPath: "\(folder)/\(name)"), data.count <= Self.maxBytes else {
-            // The machine need not tell what everybody knows.
+            // UTC does not depend on the host's files.
             if name == "UTC" { return .utc }
             throw .unknown(name)
         }
@@ -25,18 +27,18 @@ package final class TimeZoneDatabase: Sendable {
         return rules
     }
 
-    /// The machine's own zone: what TZ names, else what its clock is set to, else UTC.
+    /// Returns the host's own zone: the one named by TZ, else the one of `/etc/localtime`, else UTC.
     ///
-    /// `variable`: the environment's TZ, which may hold other things than a zone's name.
+    /// `variable`: the environment's TZ, which may hold something other than a zone's name.
     package static func machineZone(_ variable: String?) -> String {
         let given = variable.map { $0.hasPrefix(":") ? String($0.dropFirst()) : $0 }
-        // Where it cannot be read it names no zone.
+        // A TZ that cannot be read as a zone's name is ignored.
         if let given, let rules = try? TimeZoneDatabase().rules(given) { return rules.name }
-        // Nil is the answer to whatever is wrong with the link: then it is UTC.
+        // Any error of the link means UTC.
         let target = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/etc/localtime")) ?? ""
         guard let range = target.firstRange(of: "zoneinfo/") else { return "UTC" }
         let name = String(target[range.upperBound...])
-        // A zone that cannot be read is nobody's.
+        // A zone that cannot be read is ignored.
         return (try? TimeZoneDatabase().rules(name))?.name ?? "UTC"
     }
 }

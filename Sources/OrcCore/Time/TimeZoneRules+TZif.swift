@@ -1,4 +1,4 @@
-/// Why a time zone cannot be used.
+/// An error about a time zone that cannot be used.
 package enum TimeZoneError: Error, Sendable, Equatable, CustomStringConvertible {
     case unknown(String)
     case damaged(String, String)
@@ -11,7 +11,7 @@ package enum TimeZoneError: Error, Sendable, Equatable, CustomStringConvertible 
     }
 }
 
-/// The rule for names of time zones: relative paths of letters, digits, `_`, `-` and `+`.
+/// Validates names of time zones: relative paths of letters, digits, `_`, `-` and `+`.
 package enum TimeZoneName {
     package static let pattern = "[A-Za-z0-9][A-Za-z0-9_+-]*(/[A-Za-z0-9][A-Za-z0-9_+-]*)*"
     package static let maxBytes = 64
@@ -23,7 +23,7 @@ package enum TimeZoneName {
         }
     }
 
-    /// Whether `text` may stand in the variable TZ: a zone's name, or a zone by its rules, such as `CET-1CEST,M3.5.0,M10.5.0/3`.
+    /// True if `text` is allowed in the variable TZ: a zone's name, or rules such as `CET-1CEST,M3.5.0,M10.5.0/3`.
     package static func allowsVariable(_ text: String) -> Bool {
         let zone = text.hasPrefix(":") ? text.dropFirst() : text[...]
         return allows(String(zone)) || POSIXTimeZone(zone) != nil
@@ -84,14 +84,14 @@ private struct TZifHeader {
         (times, types, characters) = (counts[3], counts[4], counts[5])
     }
 
-    /// Of the block behind this header, whose times have so many bytes.
+    /// Returns the bytes of the data block after this header, with times of `timeBytes` bytes each.
     func size(timeBytes: Int) -> Int {
         times * (timeBytes + 1) + types * 6 + characters + leaps * (timeBytes + 4) + standardMarks + utcMarks
     }
 }
 
 extension ArraySlice<UInt8> {
-    /// A big-endian number; the first bit of eight bytes is its sign.
+    /// Reads a big-endian number; with eight bytes the first bit is the sign.
     fileprivate func integer(at position: Int, bytes: Int) -> Int {
         dropFirst(position).prefix(bytes).reduce(0) { $0 << 8 | Int($1) }
     }

@@ -1,29 +1,29 @@
-/// The offsets from UTC of one time zone, for ever.
+/// The offsets of one time zone from UTC for all time.
 package struct TimeZoneRules: Sendable, Equatable {
-    /// Its name in the database of the IANA, `Europe/Berlin`.
+    /// The name in the IANA database: `Europe/Berlin`.
     package let name: String
-    /// Seconds since 1970 at which the offset changes, ascending.
+    /// Instants at which the offset changes, in seconds since 1970, ascending.
     let changes: [Int]
     /// The offset from each change on, in seconds east of Greenwich.
     let offsets: [Int]
     /// The offset before the first change.
     let first: Int
-    /// What holds after the last change; nil where the last offset stays.
+    /// The rule after the last change; nil if the last offset stays.
     let rule: POSIXTimeZone?
 
     package static let utc = TimeZoneRules(
         name: "UTC", changes: [], offsets: [], first: 0, rule: POSIXTimeZone(standard: 0, summer: nil))
 
-    /// A time on the clock on the wall, in terms of UTC.
+    /// A local clock time converted to UTC.
     package enum Instant: Sendable, Equatable {
         case once(Int)
-        /// The clocks are put back: it comes a second time.
+        /// The local time occurs twice because the clocks are put back.
         case twice(Int, Int)
-        /// The clocks are put forward over it, by so many seconds, at an instant: the next that is valid.
+        /// The clocks skip the local time; `next`: the instant of the change, `gap`: the seconds skipped.
         case never(next: Int, gap: Int)
     }
 
-    /// Seconds east of Greenwich; `instant`: seconds since 1970 in UTC.
+    /// Returns the offset in seconds east of Greenwich; `instant`: seconds since 1970 in UTC.
     package func offset(at instant: Int) -> Int {
         guard let last = changes.last else { return rule?.offset(at: instant) ?? first }
         if instant >= last { return rule?.offset(at: instant) ?? offsets[offsets.count - 1] }
@@ -31,7 +31,7 @@ package struct TimeZoneRules: Sendable, Equatable {
         return index == 0 ? first : offsets[index - 1]
     }
 
-    /// How many changes have been by then.
+    /// Returns the number of changes up to and including `instant`.
     private func index(at instant: Int) -> Int {
         var (low, high) = (0, changes.count)
         while low < high {
@@ -41,16 +41,16 @@ package struct TimeZoneRules: Sendable, Equatable {
         return low
     }
 
-    /// The offset, where it is one and the same from `start` to `end`; they lie a few days apart.
+    /// Returns the offset if it does not change from `start` to `end`, which are a few days apart; nil if it does.
     func steadyOffset(from start: Int, to end: Int) -> Int? {
         let offset = offset(at: start)
         guard offset == self.offset(at: end), index(at: start) == index(at: end) else { return nil }
         return offset
     }
 
-    /// When it is `local` o'clock: seconds since 1970-01-01 00:00 by the clock on the wall.
+    /// Converts a local time to UTC; `local`: seconds since 1970-01-01 00:00 by the local clock.
     package func instant(local: Int) -> Instant {
-        let day = 2 * 86_400  // no offset is as large, and no zone changes twice in as short a time
+        let day = 2 * 86_400  // no offset is as large, and no zone changes twice within this time
         let before = offset(at: local - day)
         let after = offset(at: local + day)
         let candidates = [local - before, local - after].filter { $0 + offset(at: $0) == local }.sorted()
@@ -60,7 +60,7 @@ package struct TimeZoneRules: Sendable, Equatable {
         return first == last ? .once(first) : .twice(first, last)
     }
 
-    /// The instant, between two with different offsets, at which the offset changes.
+    /// Returns the instant of the change between two instants with different offsets.
     private func change(between low: Int, and high: Int) -> Int {
         var (low, high) = (low, high)
         let old = offset(at: low)

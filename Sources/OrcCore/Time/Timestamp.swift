@@ -1,6 +1,6 @@
 package import FoundationEssentials
 
-/// RFC 3339 in UTC with milliseconds: the form of every time on the bus.
+/// RFC 3339 in UTC with milliseconds, the format of all times in MQTT messages.
 package enum Timestamp {
     package static func text(_ date: Date) -> String {
         date.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
@@ -8,16 +8,16 @@ package enum Timestamp {
 
     package static func json(_ date: Date?) -> JSON { date.map { .string(text($0)) } ?? .null }
 
-    /// Reads RFC 3339 with any zone and any number of decimals, or seconds since 1970 as a number.
+    /// Parses RFC 3339 with any zone and any number of decimals, or seconds since 1970 as a number.
     ///
-    /// Of the years 1 to 9999 alone: what is beyond them nobody can write or count with.
+    /// Nil outside the years 1 to 9999, which neither the format nor the calendar covers.
     package static func date(_ value: JSON) -> Date? {
         if let seconds = value.double { return inCalendar(Date(timeIntervalSince1970: seconds)) }
         return value.string.flatMap(date)
     }
 
     package static func date(_ text: String) -> Date? {
-        // With decimals, else without; nil is the answer to the rest.
+        // The first strategy requires decimals, the second allows none; nil if neither matches.
         let date =
             (try? Date(text, strategy: Date.ISO8601FormatStyle(includingFractionalSeconds: true)))
             ?? (try? Date(text, strategy: Date.ISO8601FormatStyle()))
@@ -25,7 +25,7 @@ package enum Timestamp {
     }
 
     private static func inCalendar(_ date: Date) -> Date? {
-        // Foundation counts by the Julian calendar before 1582.
+        // Foundation uses the Julian calendar before 1582, so its year 1 begins two days earlier.
         (-62_135_769_600..<253_402_300_800).contains(date.timeIntervalSince1970) ? date : nil
     }
 }

@@ -5,15 +5,15 @@ import Synchronization
 extension DockerClient {
     /// Writes to the standard input of a container's first process.
     ///
-    /// One connection is held for as long as the container runs: with Podman the first that ends would close its input for
-    /// good.
+    /// One connection is kept open while the container runs, because Podman closes the input for good when the first
+    /// connection ends.
     package func write(_ bytes: [UInt8], toInputOf container: String) async throws {
         if let open = state.withLock({ $0.inputs[container] }), await open.takes(bytes) { return }
         let input = try await openInput(of: container)
         guard await input.takes(bytes) else { throw DockerError.unreachable("the console closed") }
     }
 
-    /// The engine turns the connection into a raw one (Engine API, "Attach to a container").
+    /// Opens a connection that the engine turns into a raw one (Engine API, "Attach to a container").
     private func openInput(of container: String) async throws -> ContainerInput {
         if apiVersion == nil { _ = try await negotiate() }
         let request = DockerRequest(.POST, "containers", container, "attach", query: [("stream", "1"), ("stdin", "1")])
@@ -46,7 +46,7 @@ final class ContainerInput: Sendable {
 
     init(channel: any Channel) { self.channel = channel }
 
-    /// - Returns: false where the connection is closed, and has taken nothing of it.
+    /// - Returns: false if the connection is closed and has accepted none of the bytes.
     func takes(_ bytes: [UInt8]) async -> Bool {
         guard channel.isActive else { return false }
         do {
@@ -58,8 +58,9 @@ final class ContainerInput: Sendable {
     }
 }
 
-/// Reads the engine's answer to the wish for a raw connection; what comes after it is nobody's, as only the input is
-/// attached.
+/// Reads the engine's response to the request for a raw connection.
+///
+/// Data after it is ignored, because only the input is attached.
 private final class InputHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 

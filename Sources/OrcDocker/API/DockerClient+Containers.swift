@@ -12,7 +12,7 @@ extension DockerClient {
         try await decoded([ContainerSummary].self, DockerRequest(.GET, "containers", "json", query: [("all", "1")]))
     }
 
-    /// `container`: its id or name, here and below.
+    /// Inspects a container; `container`: its id or name, here and below.
     package func inspect(_ container: String) async throws -> ContainerInspect {
         var request = DockerRequest(.GET, "containers", container, "json")
         request.deadline = .seconds(10)
@@ -27,14 +27,14 @@ extension DockerClient {
         return try await decoded(Created.self, request).id
     }
 
-    /// Starts it; one that runs already is left alone.
+    /// Starts the container; does nothing if it already runs.
     package func start(_ container: String) async throws {
         var request = DockerRequest(.POST, "containers", container, "start")
         request.deadline = .seconds(120)
         try await call(request)
     }
 
-    /// Sends the container's stop signal, waits `grace` seconds, then kills; one that is stopped is left alone.
+    /// Sends the container's stop signal, waits `grace` seconds, then kills; does nothing if it is already stopped.
     package func stop(_ container: String, grace: Int) async throws {
         var request = DockerRequest(.POST, "containers", container, "stop", query: [("t", String(grace))])
         request.deadline = .seconds(Int64(grace) + 30)
@@ -58,18 +58,14 @@ extension DockerClient {
         try await call(DockerRequest(.POST, "containers", container, "rename", query: [("name", name)]))
     }
 
-    /// Removes it with its anonymous volumes; a running one is refused.
+    /// Removes the container with its anonymous volumes; the engine refuses to remove a running one.
     package func remove(_ container: String) async throws {
         var request = DockerRequest(.DELETE, "containers", container, query: [("v", "1")])
         request.deadline = .seconds(120)
         try await call(request)
     }
 
-    /// Waits until it does not run.
-    ///
-    /// `seconds`: how long at most.
-    ///
-    /// Answers whether it ended within that time.
+    /// Waits until the container does not run, for at most `seconds`; returns true if it ended within that time.
     package func wait(_ container: String, seconds: Int) async throws -> Bool {
         var request = DockerRequest(.POST, "containers", container, "wait", query: [("condition", "not-running")])
         request.deadline = .seconds(Int64(seconds))
@@ -81,7 +77,7 @@ extension DockerClient {
         }
     }
 
-    /// Runs a command in the container and does not wait for it.
+    /// Runs a command in the container without waiting for its end.
     package func execute(_ command: [String], as user: String = "0", in container: String) async throws {
         struct Creation: Encodable {
             let User: String

@@ -2,9 +2,9 @@ import NIOCore
 import NIOHTTP1
 
 extension DockerClient {
-    /// The kinds of calls that this agent makes and that whatever stands before the engine forbids, such as a proxy of its socket.
+    /// Returns the kinds of this agent's calls that the engine, or a proxy in front of it, forbids.
     ///
-    /// Each is tried with a name that nothing has, or a body that nobody can read, so that none changes anything.
+    /// Each is tried with a name that does not exist, or with an invalid body, so that none changes anything.
     package func denials() async throws -> [String] {
         if apiVersion == nil { _ = try await negotiate() }
         let none = "orc-check-of-rights"
@@ -41,7 +41,7 @@ extension DockerClient {
             do { _ = try await self.call(call) } catch let error as DockerError {
                 switch error.status {
                 case 401, 403, 405: denied.append(call.name.replacing("/\(none)", with: "/…"))
-                case _?: continue  // there is no such thing, which only who may ask is told
+                case _?: continue  // an error such as "not found" shows that the call is allowed
                 case nil: throw error
                 }
             }

@@ -2,12 +2,12 @@ import FoundationEssentials
 import NIOCore
 import NIOHTTP1
 
-/// Something that happened to a container.
+/// An event of a container.
 package struct DockerEvent: Decodable, Sendable {
-    /// What happened, such as `start`, `die` or `health_status: healthy`.
+    /// The kind of event, such as `start`, `die` or `health_status: healthy`.
     package let action: String
     package let actor: Actor
-    /// Nanoseconds since 1970, by the engine's clock.
+    /// Time in nanoseconds since 1970, by the engine's clock.
     package let timeNano: Int
 
     package struct Actor: Decodable, Sendable {
@@ -28,7 +28,7 @@ package struct DockerEvent: Decodable, Sendable {
 
     package var name: String? { actor.attributes?["name"] }
 
-    /// Nil for what is of no interest.
+    /// The event with Docker's name for its kind; nil for a kind that is not watched.
     fileprivate var inDockersWords: DockerEvent? {
         let word = DockerClient.podmansWords[action] ?? action
         guard DockerClient.watched.contains(where: { word == $0 || word.hasPrefix("\($0):") }) else { return nil }
@@ -37,27 +37,27 @@ package struct DockerEvent: Decodable, Sendable {
 }
 
 extension DockerClient {
-    /// What changes a container's state; the rest (attach, exec, top) would only make noise.
+    /// Kinds of events that change a container's state; others (attach, exec, top) are ignored.
     fileprivate static let watched: Set<String> = [
         "create", "start", "kill", "die", "oom", "pause", "unpause", "rename", "destroy", "health_status", "update",
     ]
-    /// What Podman 4 calls some of them.
+    /// Podman 4's names for kinds that Docker names differently.
     fileprivate static let podmansWords = ["died": "die", "remove": "destroy"]
 
-    /// Follows what happens to containers until the stream ends, which it does by throwing.
+    /// Follows the events of containers until the stream ends, which throws an error.
     ///
-    /// `opened`: called when the stream stands, before its first event: what happened before shows in a list
-    /// that is taken then, what happens after it comes here.
+    /// `opened`: called when the stream is open, before its first event. A list taken then includes all earlier
+    /// changes; later changes arrive as events.
     ///
-    /// `each` is called on the thread that reads: in a burst each change of thread costs milliseconds.
+    /// `each`: called on the thread that reads, because in a burst each change of thread costs milliseconds.
     package func events(opened: () async throws -> Void, each: (DockerEvent) async throws -> Void) async throws {
-        // By their type alone: Podman has other words for some, and passes over a filter that names Docker's.
+        // Filters by type only: Podman names some events differently, and ignores a filter with Docker's names.
         struct Filters: Encodable { let type = ["container"] }
         let filters = String(decoding: try JSONEncoder().encode(Filters()), as: UTF8.self)
         let request = DockerRequest(.GET, "events", query: [("filters", filters)])
         try await lines(request, idle: nil, isUrgent: true, opened: opened) { line in
             guard let event = try? JSONDecoder().decode(DockerEvent.self, from: Data(line.readableBytesView)) else {
-                return  // an event in a form that is not known yet; the next inspect shows what it did
+                return  // an event in an unknown form; the next inspect shows its effect
             }
             if let known = event.inDockersWords { try await each(known) }
         }

@@ -2,12 +2,12 @@ import FoundationEssentials
 import NIOCore
 import NIOHTTP1
 
-/// An image as inspecting it shows it.
+/// An image as returned by inspecting it.
 package struct ImageInspect: Decodable, Sendable {
     package let id: String
     package let config: Config?
 
-    /// Whether it is one of PEON's, which all set this variable.
+    /// True if it is one of PEON's images, which all set this variable.
     package var isPeons: Bool { config?.environment?.contains { $0.hasPrefix("CONTAINER_TYPE=") } ?? false }
 
     package struct Config: Decodable, Sendable {
@@ -43,7 +43,7 @@ package struct PullLine: Decodable, Sendable {
 }
 
 extension DockerClient {
-    /// - Returns: nil where there is no such image here.
+    /// - Returns: nil if the engine has no such image.
     package func image(_ name: String) async throws -> ImageInspect? {
         do {
             return try await decoded(ImageInspect.self, DockerRequest(.GET, "images", name, "json"))
@@ -54,13 +54,13 @@ extension DockerClient {
 
     /// Pulls an image.
     ///
-    /// A pull that goes wrong half-way answers 200 and tells of it in its last line.
+    /// A pull that fails half-way has status 200 and reports the failure in its last line.
     ///
     /// `reference`: `name`, `name:tag` or `name@digest`; without a tag `latest`.
     ///
-    /// `silence`: seconds without a word after which it is given up.
+    /// `silence`: seconds without a line after which the pull is given up.
     ///
-    /// `login`: what the registry of the image asks for, as the engine wants it in `X-Registry-Auth`.
+    /// `login`: credentials for the image's registry, in the engine's format of `X-Registry-Auth`.
     package func pull(
         _ reference: String, login: String? = nil, silence: Int, progress: (PullLine) async throws -> Void
     ) async throws {
@@ -70,14 +70,14 @@ extension DockerClient {
         if let login { request.headers.append(("X-Registry-Auth", login)) }
         try await lines(request, idle: .seconds(Int64(silence))) { line in
             guard let update = try? JSONDecoder().decode(PullLine.self, from: Data(line.readableBytesView)) else {
-                return  // a line in a form that is not known yet is no failure
+                return  // a line in an unknown form is not a failure
             }
             if let error = update.error { throw DockerError.failed(error) }
             try await progress(update)
         }
     }
 
-    /// Parts a reference; the engine would pull every tag of a name without one.
+    /// Splits a reference; without a tag the engine would pull every tag of the name.
     static func split(_ reference: String) -> (name: String, tag: String) {
         if let at = reference.firstIndex(of: "@") {
             return (String(reference[..<at]), String(reference[reference.index(after: at)...]))

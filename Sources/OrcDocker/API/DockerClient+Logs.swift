@@ -4,9 +4,9 @@ import NIOHTTP1
 import OrcCore
 
 extension DockerClient {
-    /// The last lines of a container's log, the oldest first; at most a mebibyte of them.
+    /// Returns the last lines of a container's log, oldest first, at most 1 MiB of them.
     ///
-    /// `since`: only what was printed from then on.
+    /// `since`: only lines printed from then on are returned.
     ///
     /// `deadline`: seconds.
     package func lastLines(
@@ -31,11 +31,11 @@ extension DockerClient {
         return lines.suffix(count)
     }
 
-    /// Hands what a container prints to `each` as it comes, both of its outputs; ends when the container does.
+    /// Passes a container's output (stdout and stderr) to `each` as it comes; ends when the container does.
     ///
-    /// The engine reads its own log for this: who reads slowly holds up nobody, least of all the game.
+    /// The engine reads its own log for this, so a slow reader delays nothing, least of all the game.
     ///
-    /// `isStamped`: with its time before each line (``TimestampedLines``).
+    /// `isStamped`: true to get each line with its time in front (``TimestampedLines``).
     package func followLog(
         of container: String, since: Date, isStamped: Bool = false, each: (ArraySlice<UInt8>) async throws -> Void
     ) async throws {
@@ -51,13 +51,13 @@ extension DockerClient {
     }
 
     private static let mostLogBytes = 1 << 20
-    /// The engine counts the parts of a long line, of 16 KiB, as lines: so many more are asked for.
+    /// Number of extra lines to request, because the engine counts each 16 KiB part of a long line as a line.
     private static let spareParts = 64
 
     private static func logRequest(_ container: String, tail: String, since: Date?) -> DockerRequest {
         var query = [("stdout", "1"), ("stderr", "1"), ("tail", tail)]
         if let since {
-            // The engine reads seconds with a fraction; dates that a clock of today cannot show are as good as 1970.
+            // The engine accepts seconds with a fraction; times outside a plausible range are clamped.
             let seconds = min(max(since.timeIntervalSince1970, 0), 1e10)
             let fraction = String(Int((seconds - seconds.rounded(.down)) * 1000) + 1000).dropFirst()
             query.append(("since", "\(Int(seconds)).\(fraction)"))
@@ -66,12 +66,14 @@ extension DockerClient {
     }
 }
 
-/// Takes the engine's frames off a log: eight bytes before each piece, the first of which names the output; a container
-/// with a terminal has none (Engine API, "Attach to a container", stream format).
+/// Removes the engine's frame headers from a log.
+///
+/// A header of eight bytes precedes each piece, and its first byte identifies the output. The log of a container with
+/// a terminal has no headers (Engine API, "Attach to a container", stream format).
 struct LogFrameDecoder {
     private var buffer = ByteBuffer()
     private var isFramed: Bool?
-    /// Bytes of the frame that is being read that have not come yet.
+    /// Bytes of the current frame that have not been received yet.
     private var left = 0
 
     mutating func read(_ bytes: ByteBuffer, each: (ArraySlice<UInt8>) -> Void) {

@@ -14,9 +14,9 @@ extension DockerClient {
         }
     }
 
-    /// Makes a bridge network.
+    /// Creates a bridge network.
     ///
-    /// `subnet`: such as `10.1.2.0/28`; without it the engine takes one of its own address pools.
+    /// `subnet`: such as `10.1.2.0/28`; if nil, the engine uses one of its own address pools.
     package func createNetwork(_ name: String, labels: [String: String], subnet: String? = nil) async throws {
         let plan = subnet.map { NetworkCreation.AddressPlan(Config: [.init(Subnet: $0)]) }
         let body = Array(try JSONEncoder().encode(NetworkCreation(Name: name, Labels: labels, IPAM: plan)))
@@ -28,8 +28,9 @@ extension DockerClient {
         enum CodingKeys: String, CodingKey { case labels = "Labels" }
     }
 
-    /// When the engine's default network was made, which is each time that the engine starts with no container running;
-    /// nil where it has none (it was told so, or it is podman).
+    /// Returns the creation time of the engine's default network; nil if it has none (by configuration, or on Podman).
+    ///
+    /// The engine recreates this network each time that it starts with no container running.
     package func defaultNetworkMade() async throws -> String? {
         struct Made: Decodable {
             let created: String
@@ -38,11 +39,11 @@ extension DockerClient {
         do {
             return try await decoded(Made.self, DockerRequest(.GET, "networks", "bridge")).created
         } catch DockerError.refused(status: let status, _) where [403, 404, 405].contains(status) {
-            return nil  // nor may a proxy before the engine let it be asked for
+            return nil  // 403 and 405: a proxy in front of the engine forbids the call
         }
     }
 
-    /// The subnets of all networks, such as `172.17.0.0/16`.
+    /// Returns the subnets of all networks, such as `172.17.0.0/16`.
     package func subnets() async throws -> [String] {
         struct Network: Decodable {
             let ipam: AddressPlan?
@@ -60,7 +61,7 @@ extension DockerClient {
             .flatMap { $0.ipam?.config ?? [] }.compactMap(\.subnet)
     }
 
-    /// The labels of a network; nil where there is none of that name.
+    /// Returns the labels of a network; nil if there is none of that name.
     package func networkLabels(_ name: String) async throws -> [String: String]? {
         do {
             return try await decoded(NetworkDetail.self, DockerRequest(.GET, "networks", name)).labels ?? [:]
@@ -69,7 +70,7 @@ extension DockerClient {
         }
     }
 
-    /// Removes a network; one that is gone already is no error.
+    /// Removes a network; does nothing if it does not exist.
     package func removeNetwork(_ name: String) async throws {
         do {
             try await call(DockerRequest(.DELETE, "networks", name))

@@ -3,15 +3,15 @@ import NIOCore
 import NIOHTTP1
 
 extension DockerClient {
-    /// What a container has used so far; answered at the engine's next reading, within about a second.
+    /// Returns a container's usage so far; the engine answers at its next reading, within about a second.
     ///
-    /// Of one reading alone: what is to be told of speeds needs the caller's own one before. An engine that knows no
-    /// single reading (before API 1.41) takes two, which is a second more.
+    /// The result is a single reading: to calculate rates the caller needs an earlier one of its own. An engine that
+    /// supports no single reading (before API 1.41) takes two, which lasts a second longer.
     package func stats(of container: String) async throws -> ContainerStats {
         try await decoded(ContainerStats.self, Self.statsRequest(container, isSingle: true))
     }
 
-    /// The engine's own document of two readings, a second apart, as JSON text.
+    /// Returns the engine's own document of two readings, a second apart, as JSON text.
     package func statsDocument(of container: String) async throws -> [UInt8] {
         let response = try await call(Self.statsRequest(container, isSingle: false))
         return Array(response.body.readableBytesView)

@@ -3,21 +3,21 @@ import NIOCore
 import NIOHTTP1
 import Synchronization
 
-/// The container engine's HTTP API, in its own words (Docker Engine API 1.41 and later).
+/// A client of the container engine's HTTP API, with the API's own types (Docker Engine API 1.40 and later).
 ///
 /// Calls share a small pool of connections; every call has a deadline; each stream has a connection of its own.
 package final class DockerClient: Sendable {
     package let endpoint: DockerEndpoint
 
     private static let maxIdle = 4
-    /// The versions of the API that this client is written for.
+    /// The range of API versions that this client supports.
     private static let known = (least: APIVersion(minor: 40), most: APIVersion(minor: 51))
 
     let state = Mutex(State())
 
     struct State {
         var idle: [PooledConnection] = []
-        /// Standard inputs that are open, by their containers.
+        /// Open standard inputs by container.
         var inputs: [String: ContainerInput] = [:]
         var version: String?
     }
@@ -27,7 +27,7 @@ package final class DockerClient: Sendable {
     /// The API version in use; nil before ``negotiate()``.
     package var apiVersion: String? { state.withLock { $0.version } }
 
-    /// What the engine says of itself.
+    /// The engine's version information.
     package struct Version: Decodable, Sendable {
         package let version: String
         package let apiVersion: String
@@ -40,7 +40,7 @@ package final class DockerClient: Sendable {
         }
     }
 
-    /// Agrees on an API version with the engine that answers now.
+    /// Agrees on an API version with the engine that currently answers.
     package func negotiate() async throws -> Version {
         var request = DockerRequest(.GET, "version")
         request.deadline = .seconds(5)
@@ -56,14 +56,14 @@ package final class DockerClient: Sendable {
         return version
     }
 
-    /// Asks whether the engine answers at all.
+    /// Checks that the engine answers.
     package func ping() async throws {
         var request = DockerRequest(.GET, "_ping")
         request.deadline = .seconds(6)
         _ = try await unversioned(request)
     }
 
-    /// Sends a request and reads its answer; statuses of 400 and above are thrown.
+    /// Sends a request and reads its response; throws for a status of 400 and above.
     @discardableResult
     func call(_ request: DockerRequest) async throws -> DockerResponse {
         if apiVersion == nil { _ = try await negotiate() }
@@ -74,7 +74,7 @@ package final class DockerClient: Sendable {
         try decode(type, try await call(request), of: request)
     }
 
-    /// Hands each line of a streamed answer to `each`.
+    /// Passes each line of a streamed response to `each`.
     func lines(
         _ request: DockerRequest, idle: TimeAmount?, isUrgent: Bool = false, opened: () async throws -> Void = {},
         each: (ByteBuffer) async throws -> Void
@@ -84,7 +84,7 @@ package final class DockerClient: Sendable {
             request, at: endpoint, version: apiVersion, idle: idle, isUrgent: isUrgent, opened: opened, each: each)
     }
 
-    /// Hands each piece of a streamed answer to `each`.
+    /// Passes each piece of a streamed response to `each`.
     func chunks(
         _ request: DockerRequest, idle: TimeAmount?, each: (ByteBuffer) async throws -> Void
     ) async throws {
@@ -110,7 +110,7 @@ package final class DockerClient: Sendable {
             do {
                 return try await use(pooled, for: request, version: version)
             } catch let error as DockerError where error.isUnreachable && request.method == .GET {
-                // The engine may have closed it meanwhile; reading again does no harm.
+                // The engine may have closed the connection meanwhile; repeating a GET does no harm.
             }
         }
         return try await use(try await PooledConnection.open(endpoint), for: request, version: version)
@@ -161,7 +161,7 @@ private struct DockerMessage: Decodable {
 }
 
 extension ByteBuffer {
-    /// The engine's own words in a refusal; nil where they are none of an engine's.
+    /// The engine's message in a refusal; nil if the body is not the engine's.
     var engineMessage: String? {
         if let refusal = try? JSONDecoder().decode(DockerMessage.self, from: Data(readableBytesView)) {  // else as text
             return refusal.message

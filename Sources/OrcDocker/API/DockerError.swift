@@ -1,14 +1,14 @@
-/// Why the engine did not do what was asked of it.
+/// An error of a call to the engine.
 package enum DockerError: Error, Sendable, CustomStringConvertible {
-    /// No connection, or one that ended before the answer.
+    /// No connection, or one that ended before the response.
     case unreachable(String)
-    /// The engine's own refusal: the HTTP status and its words.
+    /// The engine refused the call: the HTTP status and its message.
     case refused(status: Int, message: String)
     case timeout(call: String, seconds: Int)
-    /// A stream that began well and then told of a failure, as a pull does of a bad layer.
+    /// A stream began successfully and then reported a failure, as a pull does for a bad layer.
     case failed(String)
     case unreadable(call: String)
-    /// The engine speaks no version of the API that is known here.
+    /// The engine supports no API version that is known here.
     case unsupported(engine: String, range: String)
 
     package var description: String {

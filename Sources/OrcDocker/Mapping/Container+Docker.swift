@@ -40,7 +40,7 @@ extension ListedContainer {
 }
 
 extension ContainerInspect.Config {
-    /// The user and his group by number; nil for root, who may write everywhere, and for one known by name.
+    /// User and group ids; nil for root, who may write everywhere, and for a user given by name.
     fileprivate var number: (id: UInt32, group: UInt32)? {
         let parts = (user ?? "").split(separator: ":").map { UInt32($0) }
         guard let first = parts.first, let user = first, user != 0 else { return nil }
@@ -49,7 +49,7 @@ extension ContainerInspect.Config {
 }
 
 extension ContainerInspect.HostConfig {
-    /// In the order of their keys, such as `2456/udp`.
+    /// Published ports, sorted by keys such as `2456/udp`.
     fileprivate var ports: [HostPort] {
         (portBindings ?? [:]).sorted { $0.key < $1.key }.flatMap { key, bindings in
             (bindings ?? []).compactMap { binding in

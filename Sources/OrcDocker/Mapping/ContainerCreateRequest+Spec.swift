@@ -1,9 +1,9 @@
 import OrcEngine
 
 extension ContainerCreateRequest {
-    /// The engine's words for a specification.
+    /// Translates a specification into the engine's request.
     ///
-    /// `memory`: bytes, where the specification does not say.
+    /// `memory`: memory limit in bytes, used if the specification has none.
     init(_ spec: ContainerSpec, imageID: String, isPeons: Bool, memory: Int? = nil) {
         self.init(
             image: spec.image, hostname: spec.hostname, user: spec.security.user,

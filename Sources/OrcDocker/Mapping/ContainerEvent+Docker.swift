@@ -2,7 +2,7 @@ import FoundationEssentials
 import OrcEngine
 
 extension ContainerEvent {
-    /// Nil for a kind that says nothing of a container's state.
+    /// Translates an event; nil for a kind that does not concern a container's state.
     init?(_ event: DockerEvent) {
         guard let kind = Kind(event) else { return nil }
         self.init(
@@ -31,6 +31,6 @@ extension ContainerEvent.Kind {
 }
 
 extension DockerEvent {
-    /// By the engine's clock; rounded up to the millisecond that the engine's other times are cut to.
+    /// The time by the engine's clock, rounded up to a millisecond; the engine's other times are truncated to one.
     fileprivate var date: Date { Date(timeIntervalSince1970: (Double(timeNano) / 1e6).rounded(.up) / 1e3) }
 }

@@ -20,10 +20,10 @@ extension DockerEngine {
         try await translated { try await client.kill(container, signal: signal.rawValue) }
     }
 
-    /// `kill(-1)` reaches every process of the container but its first and the caller (kill(2)).
+    /// Sends a signal by `kill(-1)`, which reaches all processes of the container but its first and itself (kill(2)).
     ///
-    /// The text is constant. Root without its capabilities reaches nobody's processes but its own: then the game's own
-    /// user asks.
+    /// The shell text is constant. Root without its capabilities can signal only its own processes; then the command
+    /// runs as the game's own user.
     package func signalAll(_ signal: StopSignal, in container: Container) async throws {
         try await translated {
             try await client.execute(

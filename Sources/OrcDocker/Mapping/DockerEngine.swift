@@ -4,9 +4,9 @@ package import OrcContract
 import OrcCore
 package import OrcEngine
 
-/// Docker, or Podman by its Docker interface, as the agent's container engine.
+/// The agent's container engine, implemented by Docker or by Podman's Docker interface.
 ///
-/// Everything that only Docker knows stays here: its documents, the words of its refusals, how it tells its own restarts.
+/// All that is specific to Docker stays here: its documents, its error messages, how its restarts are detected.
 package struct DockerEngine: ContainerEngine {
     package let client: DockerClient
     let logger: Logger
@@ -29,12 +29,14 @@ package struct DockerEngine: ContainerEngine {
         }
     }
 
-    /// Docker makes its default network anew whenever it starts with no container running; where there is none, the
-    /// host's own start must do, and that is not certain to tell.
+    /// Identifies the engine's run by the creation time of its default network.
+    ///
+    /// Docker recreates that network whenever it starts with no container running. Without such a network the host's
+    /// boot id is used, which does not change when only the engine restarts; `isCertain` is then false.
     package func instance() async throws -> EngineInstance {
         try await translated {
             if let made = try await client.defaultNetworkMade() { return EngineInstance(id: made, isCertain: true) }
-            // Unreadable: an id that never changes.
+            // If the file cannot be read, the id is empty and never changes.
             let boot = (try? String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8)) ?? ""
             return EngineInstance(id: boot, isCertain: false)
         }
@@ -83,7 +85,7 @@ package struct DockerEngine: ContainerEngine {
         try await translated {
             let text = try await client.statsDocument(of: container)
             let readAt = MonotonicClock.seconds
-            // One that cannot be read is handed on as it is.
+            // A document that cannot be decoded is passed on unchanged.
             guard let stats = try? JSONDecoder().decode(ContainerStats.self, from: Data(text)) else {
                 return UsageDocument(text: text, now: nil, earlier: nil)
             }
@@ -93,7 +95,7 @@ package struct DockerEngine: ContainerEngine {
         }
     }
 
-    /// Throws the agent's words for what Docker refused.
+    /// Runs `call` and translates Docker's errors into the agent's own.
     func translated<Result>(_ call: () async throws -> Result) async throws -> Result {
         do { return try await call() } catch let error as DockerError { throw EngineFailure(error) }
     }

@@ -14,12 +14,12 @@ extension EngineFailure {
     }
 }
 
-/// The meaning of Docker's refusals.
+/// Classifies Docker's refusals.
 ///
-/// It gives no codes beyond the HTTP status, so its words must do (Docker 20.10 to 28, Podman 4).
+/// Docker gives no codes beyond the HTTP status, so the message decides (Docker 20.10 to 28, Podman 4).
 enum EngineErrorClassifier {
     static func failure(status: Int, message: String) -> EngineFailure {
-        // A proxy of its socket may put anything into its page.
+        // These may come from a proxy of the engine's socket, whose page may contain any text.
         if [401, 403, 405].contains(status) { return .denied(message) }
         let words = message.lowercased()
         if isPortInUse(words) { return .portInUse(message) }
@@ -34,7 +34,7 @@ enum EngineErrorClassifier {
         }
     }
 
-    /// The reason in the state of a container that never came to run; nil where there is none.
+    /// Returns why a container did not start, from the error in its state; nil if there is no error.
     static func startFailure(_ message: String?) -> StartFailure? {
         guard let words = message?.lowercased(), !words.isEmpty else { return nil }
         if isPortInUse(words) { return .portInUse }
@@ -44,7 +44,7 @@ enum EngineErrorClassifier {
         return .other
     }
 
-    /// A refusal to make a network; nil for one that has nothing to do with addresses.
+    /// Classifies a refusal to create a network; nil if it does not concern addresses.
     static func networkFailure(_ error: DockerError) -> EngineFailure? {
         guard case .refused(_, let message) = error else { return nil }
         let words = message.lowercased()
@@ -58,14 +58,14 @@ enum EngineErrorClassifier {
     ]
     private static let overlapWords = ["overlaps", "already used", "already in use"]
 
-    // All take words in small letters.
+    // The functions below expect lower-case text.
 
-    /// True if what the engine began before it was ended is in the way of every later start (moby 39630).
+    /// True if leftovers of a start that the engine did not finish block every later start (moby 39630).
     private static func isStuck(_ words: String) -> Bool {
         words.hasPrefix("task ") && words.hasSuffix("already exists") || words.contains("container with id exists")
     }
 
-    /// True if the image has no such program: the plan is to be mended, not the agent.
+    /// True if the image lacks the program or cannot execute it: the plan must be corrected, not the agent.
     private static func asksForWhatIsNot(_ words: String) -> Bool {
         words.contains("exec: ")
             && ["no such file or directory", "not found", "permission denied"].contains { words.contains($0) }
@@ -73,7 +73,7 @@ enum EngineErrorClassifier {
 
     private static func lacksAddress(_ words: String) -> Bool { words.contains("cannot assign requested address") }
 
-    /// True if the engine, or the runtime of its containers, calls what was asked for nonsense.
+    /// True if the engine or its container runtime rejects the request as invalid.
     private static func cannotBeMade(_ words: String) -> Bool {
         [
             "runtime create failed", "invalid", "unable to find user", "must be in range", "unknown capability",

@@ -4,18 +4,20 @@ import OrcContract
 import OrcCore
 import Subprocess
 
-/// What `docker login` of the agent's user left for the registry of an image (docker's `config.json`): for that registry alone.
+/// Credentials that `docker login` stored for the agent's user (docker's `config.json`).
+///
+/// They are used only for the registry of the image.
 struct RegistryLogin {
     let image: String
     let logger: Logger
     var environment = ProcessInfo.processInfo.environment
 
-    /// The name that Docker's own registry has in the file.
+    /// Key of Docker's own registry in the file.
     private static let docker = "https://index.docker.io/v1/"
     private static let mostBytes = 1 << 20
     private static let patience = Duration.seconds(10)
 
-    /// The value of `X-Registry-Auth`; nil where there is no login.
+    /// Returns the value of `X-Registry-Auth`; nil if there is no login.
     func header() async -> String? {
         guard let reference = ImageReference(image), let config = config() else { return nil }
         let names = reference.registry.map { [$0, "https://\($0)", "http://\($0)"] } ?? [Self.docker, "docker.io"]
@@ -32,14 +34,14 @@ struct RegistryLogin {
 
     private func config() -> JSON? {
         let folder = environment["DOCKER_CONFIG"] ?? environment["HOME"].map { "\($0)/.docker" }
-        // Without one nobody has logged in.
+        // Without the file there is no login.
         guard let folder, let data = try? Data(contentsOf: URL(filePath: "\(folder)/config.json")),
             data.count <= Self.mostBytes
         else { return nil }
         return try? JSON.parse(Array(data))
     }
 
-    /// An entry of `auths`: `user:password` in Base64, or a token.
+    /// Parses an entry of `auths`: `user:password` in Base64, or a token.
     private static func login(_ entry: JSON, _ name: String) -> JSON.Object? {
         if let token = entry["identitytoken"]?.string, !token.isEmpty {
             return ["identitytoken": .string(token), "serveraddress": .string(name)]
@@ -56,7 +58,7 @@ struct RegistryLogin {
         ]
     }
 
-    /// Asks a helper program, as Docker does (github.com/docker/docker-credential-helpers).
+    /// Runs a credential helper, as Docker does (github.com/docker/docker-credential-helpers).
     private func ask(_ helper: String, for name: String) async -> JSON.Object? {
         guard helper.utf8.allSatisfy({ $0.isAlphanumeric || "._-".utf8.contains($0) }) else { return nil }
         do {
@@ -74,7 +76,7 @@ struct RegistryLogin {
         }
     }
 
-    /// Base64 of the kind that stands in URLs, as the engine reads it.
+    /// Returns the login in URL-safe Base64, as the engine expects it.
     private static func header(_ login: JSON.Object) -> String {
         Data(JSON.object(login).bytes).base64EncodedString().replacing("+", with: "-").replacing("/", with: "_")
     }

@@ -3,7 +3,7 @@ import OrcContract
 import OrcCore
 
 extension ResourceUsage {
-    /// What the engine's document tells; nil where the container did not run.
+    /// Reads the usage from the engine's document; nil if the container did not run.
     init?(_ stats: ContainerStats, run: String, readAt: Double) {
         guard let counted = DockerTime.seconds(stats.read), let cpu = stats.cpu, cpu.usage.total > 0 else {
             return nil
@@ -24,7 +24,7 @@ extension ResourceUsage {
         processes = stats.processes?.current.map(Int.init(clamping:))
     }
 
-    /// The reading before, of a document that holds two; of it the CPU alone is told.
+    /// Returns the earlier of the two readings in a document; it contains only the CPU usage.
     static func earlier(in stats: ContainerStats, run: String, readAt: Double) -> ResourceUsage? {
         guard let now = DockerTime.seconds(stats.read),
             let counted = stats.preread.flatMap(DockerTime.seconds), let cpu = stats.earlierCPU,

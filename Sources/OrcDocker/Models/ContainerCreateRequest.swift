@@ -1,4 +1,4 @@
-/// The body of a container's creation.
+/// The body of a request to create a container.
 package struct ContainerCreateRequest: Encodable, Sendable {
     package var image: String
     package var hostname: String
@@ -7,7 +7,7 @@ package struct ContainerCreateRequest: Encodable, Sendable {
     package var labels: [String: String]
     package var exposedPorts: [String: Empty]
     package var isStdinOpen = true
-    /// Left false: a container that closes its stdin at the first detach loses its console.
+    /// False, because a container that closes its stdin at the first detach loses its console.
     package var isStdinOnce = false
     package var hostConfig: HostConfig
     package var networking: Networking
@@ -26,14 +26,14 @@ package struct ContainerCreateRequest: Encodable, Sendable {
         package var droppedCapabilities: [String] = []
         package var addedCapabilities: [String] = []
         package var securityOptions: [String] = []
-        /// Whether nothing of the image can be written to.
+        /// True if the root file system is read-only.
         package var isReadOnly = false
-        /// File systems in memory, by their places, with the options of their mounts.
+        /// In-memory file systems: mount options by path.
         package var temporary: [String: String] = [:]
         package var log = Log()
 
         package struct Binding: Encodable, Sendable {
-            /// The machine's address; nil for every one.
+            /// The host's address; nil for all of them.
             package let hostAddress: String?
             package let hostPort: String
 
@@ -48,7 +48,7 @@ package struct ContainerCreateRequest: Encodable, Sendable {
             }
         }
 
-        /// The engine's JSON log, bounded, so that a talkative game does not fill the disk.
+        /// The engine's JSON log with a bounded size, so that verbose games do not fill the disk.
         package struct Log: Encodable, Sendable {
             let type = "json-file"
             let config = ["max-size": "10m", "max-file": "3"]

@@ -1,7 +1,7 @@
-/// A container as the engine's list has it.
+/// A container in the engine's list.
 package struct ContainerSummary: Decodable, Sendable {
     package let id: String
-    /// Each with a slash before it.
+    /// Names, each with a leading slash.
     package let names: [String]?
     package let labels: [String: String]?
     package let state: String
@@ -10,7 +10,7 @@ package struct ContainerSummary: Decodable, Sendable {
     package struct Port: Decodable, Sendable {
         package let publicPort: Int?
         package let type: String
-        /// The host's address that it is published at.
+        /// The host's address on which the port is published.
         package let address: String?
 
         enum CodingKeys: String, CodingKey {
@@ -31,10 +31,10 @@ package struct ContainerSummary: Decodable, Sendable {
     package var name: String? { names?.first.map { String($0.drop { $0 == "/" }) } }
 }
 
-/// A container as inspecting it shows it: the fields that are used here.
+/// A container as returned by inspecting it: only the fields used here.
 package struct ContainerInspect: Decodable, Sendable {
     package let id: String
-    /// With a slash before it.
+    /// The name with a leading slash.
     package let name: String
     package let image: String
     package var state: State
@@ -43,7 +43,7 @@ package struct ContainerInspect: Decodable, Sendable {
     package let mounts: [Mount]?
 
     package struct State: Decodable, Sendable, Equatable {
-        /// created, running, paused, restarting, removing, exited, dead.
+        /// One of created, running, paused, restarting, removing, exited, dead.
         package var status: String
         package var exitCode: Int
         package var isOOMKilled: Bool?
@@ -51,7 +51,7 @@ package struct ContainerInspect: Decodable, Sendable {
         package var startedAt: String
         package var finishedAt: String
         package let health: Health?
-        /// The first process's number on the engine's machine; 0 where it does not run.
+        /// Number of the first process on the engine's host; 0 if the container does not run.
         package var processID: Int?
 
         package struct Health: Decodable, Sendable, Equatable {
@@ -69,12 +69,12 @@ package struct ContainerInspect: Decodable, Sendable {
             startedAt = try values.decode(String.self, forKey: .startedAt)
             finishedAt = try values.decode(String.self, forKey: .finishedAt)
             let health = try values.decodeIfPresent(Health.self, forKey: .health)
-            // Podman shows one without a word where there is no health check.
+            // Podman returns a health with an empty status if there is no health check.
             self.health = health?.status.isEmpty == false ? health : nil
             processID = try values.decodeIfPresent(Int.self, forKey: .processID)
         }
 
-        /// What Podman calls states that Docker calls otherwise (libpod/define/containerstate.go).
+        /// Docker's names for states that Podman names differently (libpod/define/containerstate.go).
         private static let podmansWords = [
             "stopped": "exited", "stopping": "running", "configured": "created", "initialized": "created",
         ]
@@ -96,7 +96,7 @@ package struct ContainerInspect: Decodable, Sendable {
         package let environment: [String]?
         package let labels: [String: String]?
         package let isStdinOpen: Bool?
-        /// Empty where the image says whose its process is, or nobody does.
+        /// The user of the first process; empty if the image sets it, or if neither does.
         package let user: String?
 
         enum CodingKeys: String, CodingKey {
@@ -109,7 +109,7 @@ package struct ContainerInspect: Decodable, Sendable {
     }
 
     package struct HostConfig: Decodable, Sendable {
-        /// `2456/udp` to where it is published.
+        /// Published host ports by container ports such as `2456/udp`.
         package let portBindings: [String: [Binding]?]?
 
         package struct Binding: Decodable, Sendable {
@@ -123,7 +123,9 @@ package struct ContainerInspect: Decodable, Sendable {
         let droppedCapabilities: [String]?
         let addedCapabilities: [String]?
 
-        /// Whether root in it may signal other users' processes; named as Docker does, or as Podman (`CAP_KILL`).
+        /// True if root in the container may signal other users' processes.
+        ///
+        /// Capabilities are named as in Docker (`KILL`) or as in Podman (`CAP_KILL`).
         package var letsRootSignal: Bool {
             func names(_ list: [String]?, _ words: Set<String>) -> Bool {
                 (list ?? []).contains { words.contains($0.uppercased()) }
@@ -132,11 +134,11 @@ package struct ContainerInspect: Decodable, Sendable {
                 || !names(droppedCapabilities, ["KILL", "CAP_KILL", "ALL"])
         }
 
-        /// Whether the engine itself starts it again.
+        /// The engine's own policy for restarting the container.
         package let restartPolicy: RestartPolicy?
 
         package struct RestartPolicy: Decodable, Sendable {
-            /// no, always, unless-stopped, on-failure.
+            /// One of no, always, unless-stopped, on-failure.
             package let name: String
             enum CodingKeys: String, CodingKey { case name = "Name" }
         }

@@ -1,27 +1,27 @@
-/// A container's counters as the engine tells them, of cgroup v1 and v2, and of podman: the fields that are used here.
+/// A container's counters from the engine, for cgroup v1, cgroup v2 and Podman: only the fields used here.
 ///
-/// What a stopped container's document leaves out, or holds as zero, is nil.
+/// Fields missing from the document, as for a stopped container, are nil.
 package struct ContainerStats: Decodable, Sendable {
-    /// When it was counted, by the engine's clock; its zero time where it was not.
+    /// Time of the reading by the engine's clock; the engine's zero time if there was none.
     package let read: String
     package let preread: String?
     package let cpu: CPU?
-    /// The reading before; all zero where there was none.
+    /// CPU usage at the reading before; all zero if there was none.
     package let earlierCPU: CPU?
     package let memory: Memory?
-    /// By interface; nil where it has no network of its own.
+    /// Network usage by interface; nil if the container has no network of its own.
     package let networks: [String: Network]?
     package let block: Block?
     package let processes: Processes?
 
     package struct CPU: Decodable, Sendable {
         package let usage: Usage
-        /// Nanoseconds of all the machine's cores.
+        /// CPU time of all the host's cores, in nanoseconds.
         package let system: UInt64?
         package let online: Int?
 
         package struct Usage: Decodable, Sendable {
-            /// Nanoseconds.
+            /// CPU time of the container, in nanoseconds.
             package let total: UInt64
             enum CodingKeys: String, CodingKey { case total = "total_usage" }
         }
@@ -39,9 +39,9 @@ package struct ContainerStats: Decodable, Sendable {
         package let details: Details?
 
         package struct Details: Decodable, Sendable {
-            /// Of cgroup v1, of it and all below it.
+            /// With cgroup v1: of the group and all groups below it.
             let totalInactiveFile: UInt64?
-            /// Of cgroup v2.
+            /// With cgroup v2.
             let inactiveFile: UInt64?
 
             enum CodingKeys: String, CodingKey {
@@ -55,7 +55,7 @@ package struct ContainerStats: Decodable, Sendable {
             case details = "stats"
         }
 
-        /// Bytes of files that were read and are in no use.
+        /// Bytes of cached files that are not in active use.
         package var inactiveFile: UInt64? { details?.totalInactiveFile ?? details?.inactiveFile }
     }
 
@@ -73,7 +73,7 @@ package struct ContainerStats: Decodable, Sendable {
         package let bytes: [Entry]?
 
         package struct Entry: Decodable, Sendable {
-            /// Read, Write, Sync, Async, Total on v1; read, write on v2.
+            /// One of Read, Write, Sync, Async, Total with cgroup v1; read, write with v2.
             package let operation: String
             package let value: UInt64
 
@@ -85,7 +85,7 @@ package struct ContainerStats: Decodable, Sendable {
 
         enum CodingKeys: String, CodingKey { case bytes = "io_service_bytes_recursive" }
 
-        /// Bytes of one operation over all devices; nil where nothing is counted.
+        /// Returns the bytes of one operation over all devices; nil if nothing is counted.
         package func sum(of operation: String) -> UInt64? {
             bytes.map { entries in
                 entries.filter { $0.operation.lowercased() == operation }

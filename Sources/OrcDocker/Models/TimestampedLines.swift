@@ -1,17 +1,17 @@
 package import FoundationEssentials
 import OrcCore
 
-/// Lines that the engine has put their time before, without it; those of an earlier stream are passed over.
+/// Removes the times that the engine puts before lines, and skips lines already read from an earlier stream.
 package struct TimestampedLines {
-    /// The time of the last line that was read; with it another stream goes on where this one was cut off.
+    /// Time of the last line read, from which another stream continues after this one was interrupted.
     package private(set) var last: Date
 
     private var cutter = LineSplitter()
     private var lastStamp: Substring?
-    /// Whether lines may come that were read before.
+    /// True while lines may arrive that were read before.
     private var mayRepeat = true
 
-    /// `last`: the time of the last line that was read before.
+    /// `last`: the time of the last line read from an earlier stream.
     package init(after last: Date) { self.last = last }
 
     package mutating func lines(in bytes: ArraySlice<UInt8>) -> [String] {
@@ -22,7 +22,7 @@ package struct TimestampedLines {
 
     private mutating func take(_ line: String) -> String? {
         let parts = line.split(separator: " ", maxSplits: 1, omittingEmptySubsequences: false)
-        // A line in which no time stands is told as it is.
+        // A line without a time is returned unchanged.
         guard parts.count == 2, mayRepeat || parts[0].utf8.count >= 20 else { return line }
         if mayRepeat {
             guard let date = Self.date(parts[0]) else { return line }
@@ -33,10 +33,10 @@ package struct TimestampedLines {
         return String(parts[1])
     }
 
-    /// RFC 3339 with a fraction, or without where it is nought (Engine API, "Get container logs", `timestamps`).
+    /// Parses RFC 3339 with a fraction, or without one if it is zero (Engine API, "Get container logs", `timestamps`).
     private static func date(_ stamp: Substring) -> Date? {
         let text = String(stamp)
         return (try? Date(text, strategy: Date.ISO8601FormatStyle(includingFractionalSeconds: true)))
-            ?? (try? Date(text, strategy: Date.ISO8601FormatStyle()))  // else it is none
+            ?? (try? Date(text, strategy: Date.ISO8601FormatStyle()))  // nil if it is not a time
     }
 }

@@ -4,12 +4,12 @@ import NIOHTTP1
 import NIOPosix
 import NIOSSL
 
-/// One HTTP/1.1 connection to the engine.
+/// Opens HTTP/1.1 connections to the engine.
 enum ConnectionBootstrap {
-    /// The most bytes of an answer that is read at once.
+    /// Maximum bytes of a response that is read at once.
     static let maxBody = 32 << 20
 
-    /// Connects, and sets the pipeline up from the socket to `configure`'s handlers.
+    /// Connects, and sets up the pipeline from the socket to the handlers of `configure`.
     static func open<Output: Sendable>(
         _ endpoint: DockerEndpoint, on group: MultiThreadedEventLoopGroup = .singleton,
         configure: @escaping @Sendable (any Channel) throws -> Output
@@ -45,7 +45,7 @@ enum ConnectionBootstrap {
 }
 
 extension DockerEndpoint {
-    /// Whether the host is an address and no name: TLS has no way to ask for a certificate by address (RFC 6066).
+    /// True if the host is an IP address: TLS cannot request a certificate by address (RFC 6066).
     fileprivate var isNumeric: Bool {
         guard case .tcp(let host, _, _) = self else { return false }
         return (try? SocketAddress(ipAddress: host, port: 0)) != nil  // an error means a name

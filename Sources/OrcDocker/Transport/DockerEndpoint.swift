@@ -1,10 +1,10 @@
-/// Where the container engine listens.
+/// The address on which the container engine listens.
 package enum DockerEndpoint: Sendable, Equatable, CustomStringConvertible {
     case unix(path: String)
     case tcp(host: String, port: Int, tls: TLSFiles?)
 
     package struct TLSFiles: Sendable, Equatable {
-        /// A folder with `ca.pem`, `cert.pem` and `key.pem`, as Docker's own DOCKER_CERT_PATH.
+        /// A folder with `ca.pem`, `cert.pem` and `key.pem`, like Docker's own DOCKER_CERT_PATH.
         package let folder: String
 
         package init(folder: String) { self.folder = folder }
@@ -12,9 +12,9 @@ package enum DockerEndpoint: Sendable, Equatable, CustomStringConvertible {
 
     package static let standard = DockerEndpoint.unix(path: "/var/run/docker.sock")
 
-    /// Reads `unix:///path`, a bare absolute path, and `tcp://host:port`; nil for what is none of these.
+    /// Parses `unix:///path`, a bare absolute path, or `tcp://host:port`; nil for anything else.
     ///
-    /// `tlsFolder`: with it a tcp engine is spoken to by TLS.
+    /// `tlsFolder`: the folder of TLS files; if it is given, a tcp endpoint is accessed by TLS.
     package init?(_ text: String, tlsFolder: String? = nil) {
         if text.hasPrefix("unix:///") {
             self = .unix(path: String(text.dropFirst("unix://".count)))

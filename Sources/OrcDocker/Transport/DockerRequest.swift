@@ -8,9 +8,9 @@ struct DockerRequest: Sendable {
     let path: [String]
     var query: [(name: String, value: String)] = []
     var body: [UInt8]?
-    /// Beside those that every call has.
+    /// Headers in addition to those that every call has.
     var headers: [(name: String, value: String)] = []
-    /// For the answer's head, or for the whole answer where it is read at once.
+    /// Time limit for the response's head, or for the whole response if it is read at once.
     var deadline: TimeAmount = .seconds(30)
 
     init(_ method: HTTPMethod, _ path: String..., query: [(name: String, value: String)] = [], body: [UInt8]? = nil) {
@@ -20,7 +20,7 @@ struct DockerRequest: Sendable {
         self.body = body
     }
 
-    /// How the call is named in an error.
+    /// Name of the call in errors.
     var name: String { "\(method.rawValue) /\(path.joined(separator: "/"))" }
 
     func target(version: String?) -> String {
@@ -38,7 +38,9 @@ struct DockerRequest: Sendable {
         return HTTPRequestHead(version: .http1_1, method: method, uri: target(version: version), headers: headers)
     }
 
-    /// The engine's refusal of this call, or that of whatever stands before the engine: a proxy's page is no message.
+    /// Returns the error for a refusal of this call by the engine, or by a proxy in front of it.
+    ///
+    /// A proxy's page is not used as a message.
     func refusal(status: Int, _ body: ByteBuffer) -> DockerError {
         if let words = body.engineMessage { return .refused(status: status, message: words) }
         return .refused(status: status, message: "\(name): refused with \(status)")
@@ -60,7 +62,7 @@ struct DockerRequest: Sendable {
     }
 }
 
-/// An answer that was read to its end.
+/// A response that was read to its end.
 struct DockerResponse: Sendable {
     let status: Int
     let body: ByteBuffer

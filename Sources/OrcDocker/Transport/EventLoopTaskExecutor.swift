@@ -1,6 +1,6 @@
 import NIOCore
 
-/// Runs a task on the thread of its connection's event loop, which spares each piece that comes a change of thread.
+/// Runs a task on the thread of its connection's event loop, which avoids a change of thread for each piece received.
 final class EventLoopTaskExecutor: TaskExecutor {
     private let loop: any EventLoop
 

@@ -1,7 +1,7 @@
 import NIOCore
 import NIOHTTP1
 
-/// One pooled connection: sends a request and reads its answer to the end, one at a time.
+/// One pooled connection: sends a request and reads its response to the end, one at a time.
 final class PooledConnection: Sendable {
     private let channel: any Channel
     private let exchange: NIOLoopBound<ExchangeHandler>
@@ -28,7 +28,7 @@ final class PooledConnection: Sendable {
 
     func close() { channel.close(promise: nil) }
 
-    /// - Throws: ``DockerError/unreachable(_:)`` where the connection ends first, ``DockerError/timeout(call:seconds:)``.
+    /// - Throws: ``DockerError/unreachable(_:)`` if the connection ends first, ``DockerError/timeout(call:seconds:)``.
     func call(_ request: DockerRequest, version: String?) async throws -> DockerResponse {
         let promise = channel.eventLoop.makePromise(of: DockerResponse.self)
         let head = request.head(version: version, host: host)
@@ -41,7 +41,7 @@ final class PooledConnection: Sendable {
     }
 }
 
-/// Gathers the answer to the one request that is under way.
+/// Collects the response to the one pending request.
 private final class ExchangeHandler: ChannelInboundHandler {
     typealias InboundIn = HTTPClientResponsePart
     typealias OutboundOut = HTTPClientRequestPart
@@ -50,7 +50,7 @@ private final class ExchangeHandler: ChannelInboundHandler {
         let promise: EventLoopPromise<DockerResponse>
         let timer: Scheduled<Void>
         var status = 0
-        /// Whether the engine ends the connection behind the answer (RFC 9112, 9.6).
+        /// True if the engine closes the connection after the response (RFC 9112, 9.6).
         var isLast = false
         var body = ByteBuffer()
     }
@@ -90,7 +90,7 @@ private final class ExchangeHandler: ChannelInboundHandler {
             guard let done = pending else { return }
             pending = nil
             done.timer.cancel()
-            if done.isLast { context.close(promise: nil) }  // before the answer is out, so that nobody uses it again
+            if done.isLast { context.close(promise: nil) }  // before the result, so that it is not reused
             done.promise.succeed(DockerResponse(status: done.status, body: done.body))
         }
     }

@@ -2,21 +2,21 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 
-/// An answer that is read as it comes.
+/// Reads a response as it comes.
 enum ResponseStream {
-    /// The most bytes of one line.
+    /// Maximum bytes of one line.
     static let maxLine = 1 << 20
-    /// One thread, for as long as the program runs.
+    /// One thread that runs for as long as the program does.
     private static let urgent = MultiThreadedEventLoopGroup(numberOfThreads: 1)
 
     typealias Parts = NIOAsyncChannel<HTTPClientResponsePart, HTTPClientRequestPart>
 
-    /// Calls on a connection of its own and hands each line of the answer's body to `each`.
+    /// Sends a request on a connection of its own and passes each line of the response's body to `each`.
     ///
-    /// `idle`: how long the stream may be silent; nil for as long as it likes.
+    /// `idle`: the maximum silence of the stream; nil for no limit.
     ///
-    /// `isUrgent`: whether `each` is called on the thread that reads, which is sooner. It is one of its own, for whatever
-    /// `each` may wait for.
+    /// `isUrgent`: true to call `each` on the thread that reads, which is sooner. That thread is a separate one,
+    /// because `each` may wait.
     static func lines(
         _ request: DockerRequest, at endpoint: DockerEndpoint, version: String?, idle: TimeAmount?, isUrgent: Bool,
         opened: () async throws -> Void = {}, each: (ByteBuffer) async throws -> Void
@@ -33,8 +33,9 @@ enum ResponseStream {
         if rest.readableBytes > 0 { try await each(rest) }
     }
 
-    /// As ``lines(_:at:version:idle:isUrgent:opened:each:)``, but hands on each piece as it comes; the next is read
-    /// after it.
+    /// Does the same as ``lines(_:at:version:idle:isUrgent:opened:each:)``, but passes on each piece as it comes.
+    ///
+    /// The next piece is read after `each` returns.
     static func chunks(
         _ request: DockerRequest, at endpoint: DockerEndpoint, version: String?, idle: TimeAmount?,
         isUrgent: Bool = false, opened: () async throws -> Void, each: (ByteBuffer) async throws -> Void
@@ -90,7 +91,7 @@ enum ResponseStream {
 }
 
 extension ByteBuffer {
-    /// Takes the bytes up to the next line feed, without it.
+    /// Removes and returns the bytes up to the next line feed, which is dropped.
     fileprivate mutating func readLine() -> ByteBuffer? {
         guard let end = readableBytesView.firstIndex(of: UInt8(ascii: "\n")) else { return nil }
         let line = readSlice(length: end - readerIndex)
@@ -100,7 +101,9 @@ extension ByteBuffer {
     }
 }
 
-/// Ends a connection that says nothing for too long: always before the answer's head, after it unless it is endless.
+/// Ends a connection that is silent for too long.
+///
+/// The limit always applies before the response's head, and after it unless the stream is endless.
 private final class ReadTimeoutHandler: ChannelInboundHandler {
     typealias InboundIn = HTTPClientResponsePart
     typealias InboundOut = HTTPClientResponsePart

@@ -3,13 +3,13 @@ import OrcContract
 import OrcCore
 import Synchronization
 
-/// A short-lived client of the bus: calls commands and reads what is retained.
+/// A short-lived MQTT client that sends commands and reads retained reports.
 package struct MQTTClient: Sendable {
     private let bus: MQTTConnection
 
-    /// Runs `body` with a client that is connected, and disconnects after it.
+    /// Runs `body` with a connected client, and disconnects afterwards.
     ///
-    /// `deadline`: how long the connection may take.
+    /// `deadline`: the maximum time for connecting.
     package static func with<Result: Sendable>(
         _ options: MQTTConfiguration, logger: Logger, deadline: Duration = .seconds(5),
         _ body: @escaping @Sendable (MQTTClient) async throws -> Result
@@ -32,20 +32,20 @@ package struct MQTTClient: Sendable {
         }
     }
 
-    /// The broker that it is connected to, for people.
+    /// Address of the connected broker, for people.
     package var place: String { bus.state.withLock { $0.place } }
 
     package func subscribe(_ filters: [String]) async throws { try await bus.subscribe(filters) }
 
-    /// - Returns: whether it has been sent.
+    /// - Returns: true if it has been sent.
     package func publish(_ publication: OutgoingMessage) -> Bool {
         if case .sent = bus.publish(publication) { true } else { false }
     }
 
-    /// Whether the broker has refused what was published, as far as it says so (MQTT 5 alone).
+    /// True if the broker has refused a subscription, or a publication (which only MQTT 5 reports).
     package var hasBeenDenied: Bool { bus.counters.denied > 0 }
 
-    /// The messages that come in; ends when the connection is lost.
+    /// Incoming messages; the sequence ends when the connection is lost.
     package func messages() -> some AsyncSequence<MQTTMessage, Never> {
         bus.events
             .prefix { event in if case .disconnected = event { false } else { true } }

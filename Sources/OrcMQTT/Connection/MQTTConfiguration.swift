@@ -1,40 +1,41 @@
 import OrcContract
 import OrcCore
 
-/// How to reach the broker, and as whom.
+/// Settings of the connection to the broker.
 package struct MQTTConfiguration: Sendable {
     package var broker: BrokerURL
-    /// Tried one after the other where the one before does not accept a connection.
+    /// Other brokers, each tried if the one before does not accept a connection.
     package var otherBrokers: [BrokerURL] = []
     package var tls = TLSFiles()
     package var version = VersionChoice.auto
     package var clientID: String
-    /// Asked for anew before each connection; the number counts the connections.
+    /// Returns the last will, called before each connection with the number of connections attempted so far, from 1.
     package var will: (@Sendable (Int) -> OutgoingMessage)?
-    /// Seconds for which a v5 broker keeps the session; 0 for a session that ends with the connection.
+    /// Seconds for which an MQTT 5 broker keeps the session; 0 if the session ends with the connection.
     package var sessionExpiry: UInt32 = 0
-    /// Bytes of a payload that are kept of a message that comes in; a broker that speaks MQTT 5 is asked not to send
-    /// packets of more than ``maxPacket``.
+    /// Maximum number of bytes kept of an incoming message's payload.
+    ///
+    /// An MQTT 5 broker is asked not to send packets of more than ``maxPacket`` bytes.
     package var keptPayload = 8 << 20
     static let maxPacket: UInt32 = 8 << 20
-    /// Awaited before the first connection, where the broker is started beside this client.
+    /// Awaited before the first connection, if the broker is started together with this client.
     package var brokerIsUp: (@Sendable () async -> Void)?
-    /// Seconds.
+    /// Keepalive interval in seconds.
     package var keepalive: Int32 = 30
     /// Seconds within which a broker must accept a connection.
     static let connackPatience: Double = 5
-    /// Seconds without an acknowledgement, while some are due, after which the link is as good as lost.
+    /// Seconds without an acknowledgement, while some are outstanding, after which the connection counts as lost.
     static let ackPatience: Double = 30
 
     package enum VersionChoice: String, Sendable, CaseIterable {
-        /// 5, and 3.1.1 where the broker refuses it or drops the connection before its CONNACK.
+        /// MQTT 5, or 3.1.1 if the broker refuses it or drops the connection before its CONNACK.
         case auto
         case v5 = "5"
         case v311 = "3.1.1"
     }
 
     package struct TLSFiles: Sendable {
-        /// A PEM file; nil means the system's own authorities.
+        /// A PEM file of certificate authorities; nil for the system's own.
         package var authorities: String?
         package var certificate: String?
         package var key: String?
@@ -54,7 +55,7 @@ package struct MQTTConfiguration: Sendable {
 
 /// `mqtt://user:password@host:1883` or `mqtts://…:8883`; user and password percent-encoded.
 ///
-/// Other clients' names for the two are taken as well: `tcp`, and `ssl` and `tls`.
+/// The scheme names of other clients are accepted too: `tcp` for the first, `ssl` and `tls` for the second.
 package struct BrokerURL: Sendable, Equatable {
     package var usesTLS: Bool
     package var host: String
@@ -62,7 +63,7 @@ package struct BrokerURL: Sendable, Equatable {
     package var user: String?
     package var password: String?
 
-    /// Where it is, for people; without what is secret.
+    /// Host and port for people, without credentials.
     package var place: String { "\(host):\(port)\(usesTLS ? " (TLS)" : "")" }
 
     package init?(_ text: String) {

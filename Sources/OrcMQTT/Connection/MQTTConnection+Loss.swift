@@ -3,12 +3,12 @@ import OrcContract
 import OrcCore
 import Synchronization
 
-/// What the broker does not take, and links that are lost or never made.
+/// Refused publications, and connections that are lost or not accepted.
 extension MQTTConnection {
-    /// Which client of the program's it is, for the log.
+    /// The client id, which distinguishes the clients of this program in the log.
     var client: Logger.MetadataValue { "\(options.clientID)" }
 
-    /// What a broker of MQTT 5 says against a message (3.4.2.1 and 3.1.2.11.4 of the specification).
+    /// MQTT 5 reason code for a packet that is too large (3.4.2.1 and 3.1.2.11.4 of the specification).
     private static let packetTooLarge: Int32 = 0x95
 
     func published(_ packet: Int32, _ code: Int32) {
@@ -45,7 +45,7 @@ extension MQTTConnection {
             if state.isConnected { state.cutOff = state.waiting.isEmpty ? 0 : state.cutOff + 1 }
             for waiter in state.waiting.values { waiter.resume(throwing: MQTTError.notConnected) }
             state.waiting = [:]
-            // What was too large is repeated by the client that holds it, on every connection: away with it.
+            // The library's client resends a packet that was too large on every connection, so it is replaced.
             if state.isConnected, state.limit.lost(now: monotonicSeconds()) {
                 state.needsFreshClient = true
                 state.acknowledgements = Acknowledgements()
@@ -59,7 +59,7 @@ extension MQTTConnection {
         tell(.disconnected(reason: reason))
     }
 
-    /// A connection ended before the broker accepted it; where it said why, that has been told.
+    /// Logs that a connection ended before the broker accepted it, unless a reason has been logged already.
     func refused(_ reason: String, isPassing: Bool) {
         let hasSaidWhy = state.withLock { state in
             defer { state.isRefused = false }
@@ -72,9 +72,9 @@ extension MQTTConnection {
         }
     }
 
-    /// Says why there is no connection, once for each reason since the last one.
+    /// Logs why there is no connection, once for each reason since the last connection.
     ///
-    /// `isPassing`: the next, with an older version of MQTT, may be accepted.
+    /// `isPassing`: true if the next attempt, with an older version of MQTT, may be accepted.
     func failed(_ reason: String, isPassing: Bool = false) {
         let isNews = state.withLock { state in
             state.toldFailures.count < 32

@@ -5,13 +5,14 @@ import Synchronization
 extension MQTTConnection {
     /// Seconds within which a broker must acknowledge a subscription.
     private static let patience = 10
-    /// Connections that end at a subscription, after which at most once will do: RabbitMQ hangs up where the queue of this client
-    /// is at a node that is gone, and has another queue for that.
+    /// Number of connections in a row that end during a subscription, after which QoS 0 is requested.
+    ///
+    /// RabbitMQ hangs up if the queue of this client is on a node that is gone, and has another queue for QoS 0.
     private static let mostCutOff = 2
 
     /// Subscribes and waits for the SUBACK.
     ///
-    /// - Throws: ``MQTTError/denied(_:)`` where the broker refuses one of the filters.
+    /// - Throws: ``MQTTError/denied(_:)`` if the broker refuses one of the filters.
     package func subscribe(_ filters: [String]) async throws {
         for filter in filters {
             guard let granted = try await acknowledgement(of: filter).first, granted < 0x80 else {

@@ -4,16 +4,16 @@ package import OrcContract
 import OrcCore
 import Synchronization
 
-/// The link to the broker: publishes while connected, subscribes, and tells what comes in.
+/// The connection to the broker: publishes while connected, subscribes, and passes on events.
 package final class MQTTConnection: Sendable {
-    /// What happens, in order.
+    /// Events in order.
     ///
-    /// At most ``bufferedEvents`` wait; past that the newest messages are dropped and counted.
+    /// At most ``bufferedEvents`` are buffered; beyond that the newest messages are dropped and counted.
     package let events: AsyncStream<MQTTEvent>
 
     private static let bufferedEvents = 4096
     private static let busy = 200
-    /// Messages on their way past which no more are taken: the library itself knows no bound.
+    /// Maximum number of messages in flight; the library itself has no bound.
     private static let mostInFlight = 10_000
 
     let options: MQTTConfiguration
@@ -25,44 +25,44 @@ package final class MQTTConnection: Sendable {
         var client: Mosquitto?
         var loop: MQTTEventLoop?
         var isConnected = false
-        /// The broker that is connected to, or tried.
+        /// Address of the broker that is connected or being tried.
         var place = ""
         var isStopping = false
         var connections = 0
-        /// Seconds to wait before the next connection, once.
+        /// Seconds to wait before the next connection; applies once.
         var stayAway: Double = 0
-        /// Why there was no connection, as far as it has been told since the last.
+        /// Reasons for a missing connection that have been logged since the last connection.
         var toldFailures: Set<String> = []
-        /// Whether the broker has refused the connection that is being made, and said why.
+        /// True if the broker has refused the current attempt with a reason, which is logged.
         var isRefused = false
         var counters = MQTTCounters()
-        /// Publications that the broker has not acknowledged, or that are not written yet where it never will.
+        /// Number of publications not acknowledged yet, or not written yet if they are never acknowledged.
         var inFlight = 0
         var acknowledgements = Acknowledgements()
         var limit = PacketSizeLimit()
         var needsFreshClient = false
-        /// Connections in a row that ended with a subscription unanswered.
+        /// Number of connections in a row that ended with a subscription unanswered.
         var cutOff = 0
-        /// Topics of which it has been said that something was too large, or not allowed.
+        /// Topics for which a message has been logged as too large or not allowed.
         var told: Set<String> = []
-        /// Topics and filters that the broker did not allow when they were tried last; at most a thousand.
+        /// Topics and filters that the broker denied at the last attempt; at most a thousand.
         private var refused: Set<String> = []
         var observer: (@Sendable (MQTTEvent) -> Void)?
-        /// What ``run()`` waits for.
+        /// The continuation that ``run()`` awaits.
         var done: CheckedContinuation<Void, Never>?
-        /// By packet number; resumed once, under the lock that stores them.
+        /// Continuations of subscriptions by packet number; each is resumed once, under the lock that stores it.
         var waiting: [Int32: CheckedContinuation<[Int32], any Error>] = [:]
-        /// SUBACKs that came before their waiter was stored.
+        /// SUBACKs that arrived before their continuation was stored.
         var early: [Int32: [Int32]] = [:]
 
-        /// The broker did not allow a publication to a topic, or a subscription.
+        /// Records that the broker denied a publication to a topic, or a subscription.
         mutating func noteDenial(of topic: String) {
             counters.denied += 1
             if refused.count < 1000 { refused.insert(topic) }
             counters.refused = refused.count
         }
 
-        /// It has allowed one.
+        /// Records that the broker allowed a publication to a topic, or a subscription.
         mutating func notePermission(of topic: String) {
             if !refused.isEmpty, refused.remove(topic) != nil { counters.refused = refused.count }
         }
@@ -74,34 +74,34 @@ package final class MQTTConnection: Sendable {
         (events, continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(Self.bufferedEvents))
     }
 
-    /// Has `observer` told what happens, in order, in place of ``events``.
+    /// Passes events to `observer`, in order, instead of ``events``.
     ///
-    /// It is called on the thread that reads from the broker, before a message is acknowledged, and must not tarry. To be
-    /// set before ``run()``.
+    /// It is called on the thread that reads from the broker, before a message is acknowledged, and must not block. Set
+    /// it before ``run()``.
     package func observe(_ observer: @escaping @Sendable (MQTTEvent) -> Void) {
         state.withLock { $0.observer = observer }
     }
 
     package var counters: MQTTCounters { state.withLock { $0.counters } }
     package var isConnected: Bool { state.withLock { $0.isConnected } }
-    /// Whether so much is on its way already that what can wait, or be left out, should be.
+    /// True if so many messages are in flight that optional ones should be delayed or left out.
     package var isBusy: Bool { state.withLock { $0.inFlight > Self.busy } }
-    /// Bytes of the largest packet that the broker takes; nil without a limit.
+    /// Maximum packet size in bytes that the broker accepts; nil without a limit.
     package var packetLimit: Int? { state.withLock { $0.limit.bytes(now: monotonicSeconds()) } }
     package var version: ProtocolVersion? { state.withLock { $0.client?.version } }
 
     package func count(_ change: (inout MQTTCounters) -> Void) { state.withLock { change(&$0.counters) } }
 
-    /// What became of a message that was to be sent.
+    /// The outcome of publishing a message.
     package enum PublishResult: Sendable {
         case sent
-        /// There is no link, or too much is on its way: another time it may be.
+        /// Not connected, or too many messages are in flight; a later attempt may succeed.
         case later
-        /// It cannot be sent, ever.
+        /// The message can never be sent.
         case never
     }
 
-    /// Sends where the link stands; nothing is queued where it does not.
+    /// Sends a message if connected; it is not queued otherwise.
     @discardableResult
     package func publish(_ publication: OutgoingMessage) -> PublishResult {
         let (client, loop, limit) = state.withLock { state in
@@ -119,7 +119,7 @@ package final class MQTTConnection: Sendable {
         }
         let begun = monotonicSeconds()
         let (packet, result) = client.publish(publication)
-        // The link was lost just now: what is to arrive at least once has been taken, and goes out on the next connection.
+        // The connection was lost just now: the library keeps a QoS 1 message and sends it on the next connection.
         let isKept = result == Mosquitto.notConnected && publication.quality == .atLeastOnce
         guard result == 0 || isKept else {
             state.withLock { state in
@@ -138,7 +138,7 @@ package final class MQTTConnection: Sendable {
         return .sent
     }
 
-    /// What is too large for the broker, made to fit; nil where that cannot be.
+    /// Returns the message, shortened if it is too large for the broker; nil if it cannot be shortened enough.
     private func fitting(_ publication: OutgoingMessage, _ limit: Int?) -> OutgoingMessage? {
         guard let limit, publication.size > limit else { return publication }
         let isNews = state.withLock { state in
@@ -146,7 +146,7 @@ package final class MQTTConnection: Sendable {
             return state.told.count < 1000 && state.told.insert(publication.topic).inserted
         }
         let room = limit - (publication.size - publication.payload.count)
-        // What is no JSON object cannot be shortened.
+        // Only a JSON object can be shortened.
         let shortened = (try? JSON.parse(publication.payload))?.object?.fitting(bytes: room)
         if isNews {
             logger.warning(
@@ -162,7 +162,7 @@ package final class MQTTConnection: Sendable {
         return fitted
     }
 
-    /// Waits until the broker has all that was published, or for two seconds.
+    /// Waits until the broker has received all publications, for at most two seconds.
     package func flush() async {
         let end = ContinuousClock.now + .seconds(2)
         while state.withLock({ $0.isConnected && $0.inFlight > 0 }), ContinuousClock.now < end {
@@ -170,7 +170,7 @@ package final class MQTTConnection: Sendable {
         }
     }
 
-    /// Keeps the link up until the task is cancelled; then disconnects, which withholds the last will.
+    /// Keeps the connection up until the task is cancelled; then disconnects, so that no last will is published.
     package func run() async {
         await options.brokerIsUp?()
         let loop = MQTTEventLoop(options: options, observer: observer)
@@ -190,7 +190,7 @@ package final class MQTTConnection: Sendable {
             }
             client?.disconnect()
             loop.wake()
-            // The library connects without a way to break that off: a host that does not answer must not hold up the end.
+            // The library cannot interrupt connecting: a host that does not answer must not delay the end.
             LoopThread.start {
                 sleep(2)
                 self.finish()
@@ -199,7 +199,7 @@ package final class MQTTConnection: Sendable {
         continuation.finish()
     }
 
-    /// Lets ``run()`` return, once.
+    /// Makes ``run()`` return, once.
     private func finish() {
         let done = state.withLock { state in
             defer { state.done = nil }
@@ -208,7 +208,7 @@ package final class MQTTConnection: Sendable {
         done?.resume()
     }
 
-    /// Ends the connection, and makes no new one for a while.
+    /// Ends the connection, and delays the next one by `seconds`.
     package func stayAway(seconds: Double) {
         let (client, loop) = state.withLock { state in
             state.stayAway = seconds

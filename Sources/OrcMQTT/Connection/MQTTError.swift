@@ -1,11 +1,11 @@
-/// Why the bus could not do what was asked.
+/// An error of the connection to the broker, or of a command sent over it.
 package enum MQTTError: Error, CustomStringConvertible {
     case notConnected
     case denied(String)
     case noAnswer(seconds: Int)
-    /// The agent's own last word, or its last will, says that nobody is there.
+    /// The agent is offline according to its last status report or its last will.
     case noAgent(host: String, reason: String?)
-    /// The agent has the command, and is not done with it.
+    /// The agent has received the command and has not completed it yet.
     case underWay(seconds: Int)
 
     package var description: String {

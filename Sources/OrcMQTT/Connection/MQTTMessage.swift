@@ -1,8 +1,8 @@
-/// A message as it came from the broker, all bytes copied.
+/// A message received from the broker; all its bytes are copied.
 package struct MQTTMessage: Sendable {
     package let topic: String
     package let payload: [UInt8]
-    /// Set on what the broker had stored; with MQTT 5 also on the first, live delivery.
+    /// True if the broker had stored the message; with MQTT 5 also on its first, live delivery.
     package let isRetained: Bool
     package let responseTopic: String?
     package let correlation: [UInt8]?
@@ -15,7 +15,7 @@ package struct OutgoingMessage: Sendable, Equatable {
     package var payload: [UInt8]
     package var quality: Quality
     package var isRetained = false
-    /// Seconds after which the broker drops it (MQTT 5 alone: before that, what is to expire is not retained).
+    /// Seconds after which the broker drops it (MQTT 5; with 3.1.1 a message with an expiry is not retained).
     package var expiry: UInt32?
     package var responseTopic: String?
     package var correlation: [UInt8]?
@@ -23,7 +23,7 @@ package struct OutgoingMessage: Sendable, Equatable {
     /// Quality of service; 2 is never used, as brokers downgrade it.
     package enum Quality: Int32, Sendable { case atMostOnce, atLeastOnce }
 
-    /// Bytes of the whole packet, at most.
+    /// Upper bound of the whole packet's size in bytes.
     var size: Int {
         topic.utf8.count + payload.count + (responseTopic?.utf8.count ?? 0) + (correlation?.count ?? 0)
             + PacketSizeLimit.overhead
@@ -37,12 +37,12 @@ package struct OutgoingMessage: Sendable, Equatable {
     }
 }
 
-/// What happens on the link to the broker.
+/// An event on the connection to the broker.
 package enum MQTTEvent: Sendable {
     /// The broker has accepted the connection.
     case connected(ProtocolVersion)
     case disconnected(reason: String)
-    /// The broker takes no message as large as one that was sent on this topic; a shorter one will do.
+    /// The broker accepts no message as large as one that was sent on this topic; a shorter one may be accepted.
     case tooLarge(topic: String)
     case message(MQTTMessage)
 }

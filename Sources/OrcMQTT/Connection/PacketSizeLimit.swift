@@ -1,34 +1,34 @@
-/// How large a packet the broker takes.
+/// Maximum packet size that the broker accepts.
 ///
-/// An MQTT 5 broker may say so when it accepts a connection, or as it refuses a message. Others end the connection, also with
-/// MQTT 5 (mosquitto's `message_size_limit`); where that happens again and again right after something large was sent, that
-/// was too large.
+/// An MQTT 5 broker may announce it when it accepts a connection, or refuse a message as too large. Other brokers end
+/// the connection, also with MQTT 5 (mosquitto's `message_size_limit`); if that happens repeatedly right after a large
+/// message was sent, that message is taken to be too large.
 struct PacketSizeLimit {
     private var announced: Int?
     private var learned: (bytes: Int, until: Double)?
     private var largest = (bytes: 0, at: 0.0)
     private var losses = 0
 
-    /// Losses in a row after which the size is to blame.
+    /// Number of losses in a row after which a message's size is taken to be the cause.
     private static let blamed = 3
-    /// Seconds after something was sent in which a loss may be its fault.
+    /// Seconds after sending a message in which a loss may be caused by it.
     private static let suspicion: Double = 2
-    /// Seconds for which what was learnt holds.
+    /// Seconds for which a learned limit is valid.
     private static let memory: Double = 3600
-    /// No packet of this size is ever to blame.
+    /// Minimum size in bytes of a packet that may cause a loss, and of a learned limit.
     private static let smallest = 1024
-    /// Bytes that topic, header and properties take at most beside what is counted.
+    /// Maximum bytes of topic, header and properties beyond those counted separately.
     static let overhead = 128
 
-    /// Bytes of a whole packet; nil without a limit.
+    /// Returns the limit of a whole packet in bytes; nil without a limit.
     ///
-    /// `now`: seconds of a clock that only goes on, here and below.
+    /// `now`: seconds of a monotonic clock, here and below.
     func bytes(now: Double) -> Int? {
         let learned = learned.flatMap { $0.until > now ? $0.bytes : nil }
         return [announced, learned].compactMap(\.self).min()
     }
 
-    /// The library sends anew what had not been acknowledged on the last connection.
+    /// Records a new connection, on which the library resends messages that were not acknowledged on the last one.
     mutating func connected(announced: Int?, now: Double) {
         self.announced = announced
         largest.at = now
@@ -36,14 +36,14 @@ struct PacketSizeLimit {
 
     mutating func published(bytes: Int, now: Double) { if bytes >= largest.bytes { largest = (bytes, now) } }
 
-    /// The broker has refused a message of this size.
+    /// Records that the broker has refused a message of this size.
     mutating func refused(bytes: Int, now: Double) {
         learned = (max(min(bytes - 1, self.bytes(now: now) ?? .max), Self.smallest), now + Self.memory)
     }
 
-    /// A connection to a broker that announces nothing was lost.
+    /// Records the loss of a connection; it counts only if the broker announced no limit.
     ///
-    /// - Returns: whether a message's size is to blame.
+    /// - Returns: true if a message's size is taken to be the cause.
     mutating func lost(now: Double) -> Bool {
         guard announced == nil, largest.bytes >= Self.smallest, now - largest.at <= Self.suspicion else {
             losses = 0

@@ -2,12 +2,13 @@ import OrcContract
 import OrcCore
 import Synchronization
 
-/// The newest report of every retained topic, and the events that wait for the broker.
+/// Publishes the newest report of every retained topic, and events.
 ///
-/// While the link is closed only the newest report a topic is kept, and at most ``maxEvents`` events; the oldest go first.
+/// While the connection is closed it keeps only the newest report of each topic, and at most ``maxEvents`` events; the
+/// oldest events are dropped first.
 package final class RetainedPublisher: Sendable {
     private static let maxEvents = 1000
-    /// Messages after which the snapshot of a new connection waits a moment, so that it does not flood the broker.
+    /// Number of reports after which sending all of them on a new connection pauses, so that the broker is not flooded.
     private static let burst = 200
 
     private let bus: MQTTConnection
@@ -15,25 +16,25 @@ package final class RetainedPublisher: Sendable {
 
     private struct State {
         var isOpen = false
-        /// Counts how often the link was closed.
+        /// Number of times that the connection was closed.
         var closings = 0
         var newest: [String: OutgoingMessage] = [:]
-        /// When those that expire were set.
+        /// Times at which reports with an expiry were set.
         var setAt: [String: ContinuousClock.Instant] = [:]
-        /// Topics whose newest report the broker has not been sent.
+        /// Topics whose newest report has not been sent to the broker.
         var unsent: Set<String> = []
-        /// Topics whose retained report the broker must forget.
+        /// Topics whose retained report the broker must delete.
         var cleared: Set<String> = []
         var events: [OutgoingMessage] = []
-        /// Whether events go out at once: those that waited have to go first.
+        /// True if events are sent at once; false until the waiting ones have been sent.
         var areEventsOpen = false
     }
 
     package init(bus: MQTTConnection) { self.bus = bus }
 
-    /// Makes `report` the newest of its topic.
+    /// Sets the newest report of its topic, and sends it if the connection is open.
     ///
-    /// One that says the same as the last is not published again.
+    /// A report equal to the last one is not published again.
     package func set(_ report: OutgoingMessage) {
         state.withLock { state in
             guard state.newest[report.topic] != report else { return }
@@ -44,7 +45,7 @@ package final class RetainedPublisher: Sendable {
         }
     }
 
-    /// Has the broker forget what is retained under `topic`.
+    /// Deletes the report that the broker retains under `topic`.
     package func clear(_ topic: String) {
         state.withLock { state in
             state.newest[topic] = nil
@@ -55,12 +56,12 @@ package final class RetainedPublisher: Sendable {
         }
     }
 
-    /// Whether all that the broker must forget has been sent to it.
+    /// True if all deletions have been sent to the broker.
     package var isCleared: Bool { state.withLock { $0.cleared.isEmpty } }
 
-    /// Sends an event, which is never retained; after those that wait.
+    /// Sends an event, which is never retained, after those that wait already.
     ///
-    /// - Returns: whether it has gone out.
+    /// - Returns: true if it has been sent.
     @discardableResult
     package func emit(_ event: OutgoingMessage) -> Bool {
         state.withLock { state in
@@ -81,12 +82,12 @@ package final class RetainedPublisher: Sendable {
         }
     }
 
-    /// How often the link has been closed: what ``open(after:)`` asks for.
+    /// Number of times that the connection has been closed, for ``open(after:)``.
     package var closings: Int { state.withLock { $0.closings } }
 
-    /// From now on reports go out at once; all that are known go out now, then the events that waited.
+    /// Sends all known reports and then the waiting events; from now on reports and events are sent at once.
     ///
-    /// `closings`: as they were when the connection was made; where the link has been lost since, nothing is done.
+    /// `closings`: the value of ``closings`` when the connection was made; does nothing if it has been lost since.
     package func open(after closings: Int) async throws {
         let topics = state.withLock { state -> [String] in
             guard state.closings == closings else { return [] }
@@ -105,7 +106,7 @@ package final class RetainedPublisher: Sendable {
         }
     }
 
-    /// From now on reports are kept until the link is open again.
+    /// Keeps reports and events from now on, until ``open(after:)`` is called.
     package func close() {
         state.withLock { state in
             state.isOpen = false
@@ -114,10 +115,10 @@ package final class RetainedPublisher: Sendable {
         }
     }
 
-    /// Sends again what there was no room for; to be called now and then.
+    /// Sends messages that could not be sent before; must be called regularly.
     package func flush() { state.withLock { flush(&$0) } }
 
-    /// Has a report go out again with the next ``flush()``: the broker has not taken it as it was.
+    /// Sends a report again at the next ``flush()``, because the broker did not accept it as it was.
     package func resend(_ topic: String) {
         state.withLock { state in if state.newest[topic] != nil { state.unsent.insert(topic) } }
     }
@@ -144,7 +145,7 @@ package final class RetainedPublisher: Sendable {
     private func send(_ topic: String, in state: inout State) {
         guard var report = state.newest[topic] else { return }
         if let expiry = report.expiry, let setAt = state.setAt[topic] {
-            // What is sent again later expires when it would have.
+            // A report that is sent again keeps its original time of expiry.
             let age = UInt32(clamping: (ContinuousClock.now - setAt).components.seconds)
             guard age < expiry else {
                 state.unsent.remove(topic)

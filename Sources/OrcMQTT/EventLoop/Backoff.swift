@@ -1,18 +1,16 @@
-/// Growing waits between attempts, each with jitter, so that many agents do not come back at one instant.
+/// Growing waits between attempts, with jitter so that many agents do not reconnect at the same instant.
 package struct Backoff: Sendable {
     private let first: Double
     private let most: Double
     private var attempts = 0
 
-    /// - Parameters:
-    ///   - first: seconds before the second attempt.
-    ///   - most: seconds that no wait exceeds.
+    /// `first`: seconds before the second attempt; `most`: the maximum wait in seconds.
     package init(first: Double, most: Double) {
         self.first = first
         self.most = most
     }
 
-    /// Seconds to wait before the next attempt: doubled each time, then a random half to whole of that.
+    /// Returns the seconds to wait before the next attempt: doubled each time, then a random half to whole of it.
     package mutating func next(random: Double = .random(in: 0...1)) -> Double {
         var wait = first
         for _ in 0..<attempts where wait < most { wait *= 2 }

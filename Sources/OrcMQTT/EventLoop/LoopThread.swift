@@ -1,6 +1,6 @@
 import Glibc
 
-/// A thread of its own for a loop that blocks.
+/// A separate thread for a loop that blocks.
 enum LoopThread {
     static func start(_ body: @escaping @Sendable () -> Void) {
         let box = unsafe Unmanaged.passRetained(Body(run: body))
@@ -14,7 +14,7 @@ enum LoopThread {
             }, box.toOpaque())
         guard result == 0 else {
             unsafe box.release()
-            return body()  // no thread is to be had: block this one, rather than leave the machine without its agent
+            return body()  // no thread is available: block this one, so that the host keeps its agent
         }
         pthread_detach(thread)
     }

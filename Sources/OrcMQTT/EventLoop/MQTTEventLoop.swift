@@ -2,40 +2,42 @@ import CMosquitto
 import Glibc
 import Synchronization
 
-/// Drives the library on one thread: connects, reads, writes what publishers have not, and comes back after every loss.
+/// Drives the library on one thread: connects, reads, writes pending output, and reconnects after every loss.
 ///
-/// The library's own thread would die for good on a server's DISCONNECT, on a v5 refusal, and with descriptors of 1024
-/// and above.
+/// The library's own thread would end for good on a server's DISCONNECT, on an MQTT 5 refusal, and with file
+/// descriptors of 1024 and above.
 final class MQTTEventLoop: Sendable {
     private let options: MQTTConfiguration
     private let observer: Observer
     private let wakeup: Int32
-    /// Held by whoever is in the library where it may close the socket, which happens for the reason it holds; never waited
-    /// for but by the loop's thread.
+    /// Lock held during library calls that may close the socket; its value is the reason of a failure.
+    ///
+    /// Only the loop's thread blocks on it.
     private let socket = Mutex<String?>(nil)
     private let thread = Atomic<pthread_t>(0)
-    /// Seconds after which a connection has stood.
+    /// Seconds after which a connection counts as stable.
     private static let lasting: Double = 2
 
     struct Observer: Sendable {
         let isStopping: @Sendable () -> Bool
-        /// A client is about to connect; nil where none could be made.
+        /// Called before a client connects; nil if none could be created.
         let adopt: @Sendable (Mosquitto?) -> Void
-        /// Which broker is tried next.
+        /// Called with the broker that is tried next.
         let tries: @Sendable (BrokerURL) -> Void
         let callbacks: @Sendable (ProtocolVersion) -> MosquittoCallbacks
-        /// Whether acknowledgements that are due do not come.
+        /// True if outstanding acknowledgements do not arrive.
         let isStuck: @Sendable () -> Bool
         let failed: @Sendable (String) -> Void
         let lost: @Sendable (String) -> Void
-        /// A connection ended before it was accepted; whether that says no more than that the next is to speak another
-        /// version of MQTT.
+        /// Called when a connection ended before it was accepted.
+        ///
+        /// `isPassing`: true if the next attempt goes to the same broker, perhaps with another version of MQTT.
         let refused: @Sendable (String, _ isPassing: Bool) -> Void
-        /// Whether the current connection has had its CONNACK.
+        /// True if the current connection has received its CONNACK.
         let isConnected: @Sendable () -> Bool
-        /// Whether the next connection needs a client that knows nothing of the last; asked for once.
+        /// True, once, if the next connection needs a client without the state of the last one.
         let takeFreshClient: @Sendable () -> Bool
-        /// Seconds to stay away before the next connection; asked for once.
+        /// Returns, once, the seconds to wait before the next connection.
         let takeStayAway: @Sendable () -> Double
     }
 
@@ -47,20 +49,20 @@ final class MQTTEventLoop: Sendable {
 
     deinit { close(wakeup) }
 
-    /// Has the loop look for something to write.
+    /// Wakes the loop so that it looks for something to write.
     ///
-    /// Any thread.
+    /// May be called from any thread.
     func wake() {
         var one: UInt64 = 1
-        unsafe _ = write(wakeup, &one, 8)  // full means that it is awake already
+        unsafe _ = write(wakeup, &one, 8)  // a full counter means that it is awake already
     }
 
-    /// Has what was queued written: by the thread that calls, which spares a change of thread, or by the loop's where that
-    /// is busy or the broker takes no more.
+    /// Writes queued output on the calling thread, which avoids a change of thread.
     ///
-    /// Any thread, also from within a callback.
+    /// Wakes the loop's thread instead if the library is in use or the broker accepts no more. May be called from any
+    /// thread, also within a callback.
     func send(_ client: Mosquitto) {
-        // Within a callback the loop's thread holds the lock, and writes as soon as it is back.
+        // In a callback the loop's thread holds the lock; it writes as soon as the callback has returned.
         guard thread.load(ordering: .relaxed) != pthread_self() else { return wake() }
         let isSent = socket.withLockIfAvailable { failure in
             guard client.socket >= 0 else { return false }
@@ -71,7 +73,7 @@ final class MQTTEventLoop: Sendable {
         if isSent != true { wake() }
     }
 
-    /// Connects again and again until the observer says stop; blocks.
+    /// Connects again and again until `isStopping` returns true; blocks.
     func run() {
         thread.store(pthread_self(), ordering: .relaxed)
         var choice = VersionChooser(options.version)
@@ -101,9 +103,9 @@ final class MQTTEventLoop: Sendable {
             if result == 0 {
                 let begun = monotonicSeconds()
                 let (wasAccepted, why, isOver) = serve(client)
-                // After a loss the first is asked again; whoever does not accept is passed over.
+                // After a loss the first broker is tried again; a broker that does not accept is skipped.
                 turn = wasAccepted ? 0 : turn + (choice.triesAgain ? 0 : 1)
-                // One that hangs up again and again is not to be asked at full speed.
+                // A broker that hangs up repeatedly must not be retried at full speed.
                 if wasAccepted, monotonicSeconds() - begun > Self.lasting { backoff.reset() }
                 choice.ended(accepted: wasAccepted, now: monotonicSeconds())
                 if wasAccepted {
@@ -120,7 +122,7 @@ final class MQTTEventLoop: Sendable {
         observer.adopt(nil)
     }
 
-    /// Moves bytes until the connection ends.
+    /// Reads and writes until the connection ends.
     ///
     /// - Returns: whether the broker had accepted it, why it ended, and whether it was given up here.
     private func serve(_ client: Mosquitto) -> (wasAccepted: Bool, why: String, isOver: Bool) {
@@ -149,9 +151,9 @@ final class MQTTEventLoop: Sendable {
         return (wasAccepted, failure ?? (code == 0 ? "closed" : reason(code)), false)
     }
 
-    /// Gives up a connection that stands and is no good.
+    /// Gives up a connection that is open but unusable.
     private func giveUp(_ client: Mosquitto) {
-        // The library has no other way to close the socket and keep the messages: the next connect does it.
+        // The library cannot close the socket and keep the messages; its next connect closes the socket.
         if client.socket >= 0 { shutdown(client.socket, Int32(SHUT_RDWR)) }
         _ = socket.withLock { _ in client.read() }
     }
@@ -162,7 +164,7 @@ final class MQTTEventLoop: Sendable {
             pollfd(fd: wakeup, events: Int16(POLLIN), revents: 0),
             pollfd(fd: client.socket, events: interest, revents: 0),
         ]
-        unsafe _ = poll(&descriptors, 2, 1000)  // an interrupted wait is as good as one that ran out
+        unsafe _ = poll(&descriptors, 2, 1000)  // an interrupted wait counts as a timeout
         drainWakeup(descriptors[0])
         if descriptors[1].revents & Int16(POLLIN | POLLHUP | POLLERR) != 0 {
             let code = socket.withLock { _ in client.read() }
@@ -177,7 +179,7 @@ final class MQTTEventLoop: Sendable {
         unsafe _ = read(wakeup, &count, 8)
     }
 
-    /// Waits, but no longer than until the loop is told to stop.
+    /// Waits `seconds`, or until the loop must stop.
     private func pause(_ seconds: Double) {
         let end = monotonicSeconds() + seconds
         while !observer.isStopping(), monotonicSeconds() < end {
@@ -192,25 +194,25 @@ final class MQTTEventLoop: Sendable {
     }
 }
 
-/// Seconds of a clock that only goes on.
+/// Returns the seconds of a monotonic clock.
 func monotonicSeconds() -> Double {
     var now = timespec()
     unsafe clock_gettime(CLOCK_MONOTONIC, &now)
     return Double(now.tv_sec) + Double(now.tv_nsec) / 1e9
 }
 
-/// Which MQTT version the next connection speaks.
+/// Chooses the MQTT version of the next connection.
 struct VersionChooser {
     private let choice: MQTTConfiguration.VersionChoice
     private var lossesBeforeConnack = 0
-    /// Whether the next connection tries 3.1.1.
+    /// True if the next connection uses 3.1.1.
     private var triesOlder = false
-    /// Set once 3.1.1 was accepted where 5 was not; an hour later 5 is tried again.
+    /// Time at which 5 is tried again: an hour after 3.1.1 was accepted and 5 was not.
     private var olderUntil: Double?
 
     init(_ choice: MQTTConfiguration.VersionChoice) { self.choice = choice }
 
-    /// Whether the next connection goes to the same broker, with the other version, or once more.
+    /// True if the next connection goes to the same broker, with the other version or once more with the same.
     var triesAgain: Bool { choice == .auto && (triesOlder || lossesBeforeConnack == 1) }
 
     mutating func version(now: Double) -> ProtocolVersion {
@@ -226,7 +228,7 @@ struct VersionChooser {
         }
     }
 
-    /// `accepted`: whether the connection had got its CONNACK.
+    /// Records the end of a connection; `accepted`: true if it had received its CONNACK.
     mutating func ended(accepted: Bool, now: Double) {
         guard choice == .auto else { return }
         if accepted {
@@ -236,7 +238,7 @@ struct VersionChooser {
         }
         lossesBeforeConnack += 1
         guard olderUntil == nil else { return }
-        // Twice with 5, then once with 3.1.1: a broker that is only starting up has said nothing about either.
+        // Two attempts with 5, then one with 3.1.1: a broker that is still starting up has rejected neither.
         if triesOlder {
             triesOlder = false
             lossesBeforeConnack = 0

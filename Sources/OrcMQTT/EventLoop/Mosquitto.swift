@@ -1,24 +1,26 @@
 import CMosquitto
 import Glibc
 
-/// What libmosquitto tells, on the thread that drives its loop.
+/// Callbacks of libmosquitto, called on the thread that drives its loop; `published` also on a thread that writes.
 struct MosquittoCallbacks: Sendable {
-    /// The CONNACK's code, 0 is success; and the largest packet that the broker takes, where it says so.
+    /// Called for a CONNACK: its code, 0 for success, and the maximum packet size in bytes, nil if none is announced.
     let connected: @Sendable (_ code: Int32, _ maxPacket: Int?) -> Void
-    /// Bytes of a payload that are copied.
+    /// Maximum number of bytes copied of a payload.
     let keptPayload: Int
     let message: @Sendable (MQTTMessage) -> Void
-    /// A SUBACK: the granted qualities, or codes of 0x80 and above.
+    /// Called for a SUBACK: the granted QoS levels, or error codes of 0x80 and above.
     let subscribed: @Sendable (_ packet: Int32, _ granted: [Int32]) -> Void
-    /// That a message is acknowledged, or was written where it never will be, by its packet's number; and a PUBACK's reason
-    /// code, 0 with MQTT 3.1.1.
+    /// Called when a message is acknowledged, or when it is written if it is never acknowledged.
+    ///
+    /// `packet`: its packet's number; `code`: a PUBACK's reason code, 0 with MQTT 3.1.1.
     let published: @Sendable (_ packet: Int32, _ code: Int32) -> Void
 }
 
-/// One client of libmosquitto 2.0: the only file that calls it.
+/// One client of libmosquitto 2.0; no other file calls the library.
 ///
-/// The library locks its own state once `mosquitto_threaded_set` says so (mosquitto.h, "threaded_set"), so `publish`,
-/// `subscribe` and `disconnect` may come from any thread; all else comes from one thread at a time (``MQTTEventLoop``).
+/// The library locks its own state after `mosquitto_threaded_set` (mosquitto.h, "threaded_set"), so `publish`,
+/// `subscribe` and `disconnect` may be called from any thread; all other calls come from one thread at a time
+/// (``MQTTEventLoop``).
 @safe
 final class Mosquitto: @unchecked Sendable {
     private let client: OpaquePointer
@@ -26,13 +28,15 @@ final class Mosquitto: @unchecked Sendable {
     private let options: MQTTConfiguration
     let version: ProtocolVersion
     let usesTLS: Bool
-    /// Where it was connected to last.
+    /// The broker of the last connection.
     private var address: BrokerURL?
 
-    /// `mosquitto_lib_init` is not thread-safe; a static let runs once.
+    /// Result of `mosquitto_lib_init`, which is not thread-safe; a static let is initialized once.
     private static let library: Int32 = mosquitto_lib_init()
 
-    /// `usesTLS`: of the brokers that it is to connect to.
+    /// Creates a client; nil if the library cannot create or configure it.
+    ///
+    /// `usesTLS`: true if the brokers that it will connect to use TLS.
     init?(options: MQTTConfiguration, version: ProtocolVersion, usesTLS: Bool, callbacks: MosquittoCallbacks) {
         guard Self.library == rc(MOSQ_ERR_SUCCESS) else { return nil }
         let box = unsafe Unmanaged.passRetained(CallbackBox(callbacks))
@@ -92,7 +96,7 @@ final class Mosquitto: @unchecked Sendable {
         }
     }
 
-    /// Connects, or connects again; blocks until the TCP connection stands or fails.
+    /// Connects, or reconnects to the same broker; blocks until the TCP connection is established or has failed.
     func connect(to broker: BrokerURL, will: OutgoingMessage?) -> Int32 {
         let user = unsafe mosquitto_username_pw_set(client, broker.user, broker.user == nil ? nil : broker.password)
         guard user == rc(MOSQ_ERR_SUCCESS) else { return user }
@@ -113,7 +117,7 @@ final class Mosquitto: @unchecked Sendable {
 
     private func set(_ will: OutgoingMessage) -> Int32 {
         let properties = PropertyList()
-        // A session that is taken up again within these seconds was never lost.
+        // The will is not published if the session is resumed within these seconds.
         if version == .v5 { properties.add(MQTT_PROP_WILL_DELAY_INTERVAL, 3) }
         let result = unsafe mosquitto_will_set_v5(
             client, will.topic, Int32(will.payload.count), will.payload, will.quality.rawValue, will.isRetained,
@@ -131,7 +135,7 @@ final class Mosquitto: @unchecked Sendable {
             if let data = publication.correlation { properties.add(MQTT_PROP_CORRELATION_DATA, data) }
             if !publication.payload.isEmpty { properties.add(MQTT_PROP_CONTENT_TYPE, "application/json") }
         }
-        // Without an expiry of the broker's it would be kept long after it has ceased to be true.
+        // A 3.1.1 broker has no message expiry and would retain the message long after it is outdated.
         let isRetained = publication.isRetained && (version == .v5 || publication.expiry == nil)
         var packet: Int32 = 0
         let result = unsafe mosquitto_publish_v5(
@@ -156,10 +160,10 @@ final class Mosquitto: @unchecked Sendable {
 
     func read() -> Int32 { unsafe mosquitto_loop_read(client, 1) }
     func write() -> Int32 { unsafe mosquitto_loop_write(client, 1) }
-    /// Pings and time-outs; to be called about once a second.
+    /// Handles pings and time-outs; must be called about once a second.
     func keepAlive() -> Int32 { unsafe mosquitto_loop_misc(client) }
 
-    /// What a call answers where there is no link.
+    /// Error code of a call that needs a connection when there is none.
     static let notConnected = Int32(MOSQ_ERR_NO_CONN.rawValue)
 
     static func text(ofError code: Int32) -> String {
@@ -167,11 +171,12 @@ final class Mosquitto: @unchecked Sendable {
         return unsafe String(cString: text)
     }
 
-    /// Whether a CONNACK's code to a client of MQTT 5 says that the broker does not speak that; an older broker answers in the
-    /// terms of 3.1.1.
+    /// True if a CONNACK's code means that the broker does not support MQTT 5.
+    ///
+    /// An older broker answers an MQTT 5 client with a code of 3.1.1.
     static func isUnknownVersion(reason code: Int32) -> Bool { code == 0x84 || code == 1 }
 
-    /// What a CONNACK that refuses means, in the same words for either version.
+    /// Returns the meaning of a refusing CONNACK, in the same words for either version.
     static func text(ofReason code: Int32, version: ProtocolVersion) -> String {
         switch (version, code) {
         case (.v5, 0x86), (.v5, 0x87), (.v311, 4), (.v311, 5): return "it does not take this user and password"
@@ -198,7 +203,7 @@ private func observer(of box: UnsafeMutableRawPointer?) -> MosquittoCallbacks? {
 
 private func rc(_ code: mosq_err_t) -> Int32 { Int32(code.rawValue) }
 
-/// A v5 property list; the library copies it where it does not take it over.
+/// An MQTT 5 property list; the library copies it unless it takes ownership.
 @safe
 private final class PropertyList {
     private(set) var list: OpaquePointer?
@@ -219,7 +224,7 @@ private final class PropertyList {
 }
 
 extension MQTTMessage {
-    /// Copies all that is valid only during the callback; nil where the topic is not UTF-8.
+    /// Copies the data, which is valid only during the callback; nil if the topic is not UTF-8.
     fileprivate init?(_ message: mosquitto_message, _ properties: OpaquePointer?, keptPayload: Int) {
         guard let name = unsafe message.topic, let topic = unsafe String(validatingCString: name) else { return nil }
         self.topic = topic
@@ -256,7 +261,7 @@ private func readUserProperties(_ properties: OpaquePointer?) -> [String: String
     return found
 }
 
-/// Takes over a string that the library allocated.
+/// Copies and frees a string that the library allocated.
 private func takeString(_ text: UnsafeMutablePointer<CChar>?) -> String? {
     guard let text = unsafe text else { return nil }
     defer { unsafe free(text) }

@@ -1,18 +1,20 @@
 import Glibc
 
 extension DirectoryHandle {
-    /// What cannot be told of a folder's size.
+    /// Errors of measuring a folder.
     package enum SizeError: Error { case tooDeep, tooMany, unreadable }
 
-    /// Entries that are looked at; a game that makes them faster than they are counted must not keep the counter busy.
+    /// Maximum number of entries that are counted: a game that creates them faster than they are counted must not keep
+    /// the counter busy.
     private static let mostEntries = 5_000_000
-    /// Files of more than one name that are told apart.
+    /// Maximum number of files with several names that are remembered, to count each once.
     private static let mostLinked = 100_000
 
-    /// The bytes that the folder and all below it take on the disk, as `du -x` counts: a file of several names counts once,
-    /// links are not followed, nor are other file systems entered.
+    /// Returns the bytes that the folder and its content take on the disk, as counted by `du -x`.
     ///
-    /// `pause`: called after each `batch` entries, so that a folder of a million files costs others little.
+    /// A file with several names counts once; links are not followed, other file systems are not entered.
+    ///
+    /// `pause`: called after each `batch` entries, to limit the load of a folder with a million files.
     package func size(batch: Int = 200, pause: () -> Void) throws(SizeError) -> Int {
         var walk = TreeWalk()
         defer { walk.close() }
@@ -25,7 +27,7 @@ extension DirectoryHandle {
             guard seen <= Self.mostEntries else { throw .tooMany }
             if seen.isMultiple(of: batch) { pause() }
             var status = stat()
-            // Gone since its name was read, as games' files go.
+            // Removed since its name was read, which is usual for games' files.
             guard fstatat(walk.descriptor, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else { continue }
             guard status.st_mode & S_IFMT == S_IFDIR else {
                 count.add(status, most: Self.mostLinked)
@@ -42,10 +44,10 @@ extension DirectoryHandle {
     }
 }
 
-/// The bytes that have been counted.
+/// The counted bytes.
 private struct SizeCount {
     private(set) var bytes = 0
-    /// Files of several names that have been counted; all are of one file system.
+    /// Inodes of counted files with several names; all are on one file system.
     private var linked: Set<ino_t> = []
 
     mutating func add(folder descriptor: Int32) {

@@ -1,11 +1,11 @@
 import Glibc
 
 extension DirectoryHandle {
-    /// Removes `name` and all below it.
+    /// Removes `name` and everything below it.
     ///
-    /// Links are removed, never followed; what is mounted in it stays, and is told. A name need not be UTF-8.
+    /// Links are removed, never followed. A mount is kept and causes an error. A name need not be UTF-8.
     ///
-    /// `isOver`: whether to break off, which is told as `EINTR`.
+    /// `isOver`: returns true to cancel, which throws `EINTR`.
     package func removeTree(_ name: String, until isOver: @escaping () -> Bool = { false }) throws(PlanError) {
         try check(name)
         let place = "\(path)/\(name)"
@@ -20,12 +20,12 @@ extension DirectoryHandle {
         }
     }
 
-    /// Folders in folders that are followed; one game's own are a handful.
+    /// Maximum depth of nested folders; a game's own are a few levels deep.
     static let deepest = 256
 
-    /// Gives this folder and all below it to `owner`; a link itself changes hands, not what it points to.
+    /// Gives this folder and everything below it to `owner`; of a link, the link itself and not its target.
     ///
-    /// Without the right to (the agent does not run as root) the files stay the agent's own.
+    /// Without the right to do so (the agent does not run as root) the files stay the agent's own.
     package func giveTree(to owner: Owner) throws(PlanError) {
         try checkMounts()
         var walk = TreeWalk()
@@ -60,7 +60,7 @@ extension DirectoryHandle {
         }
     }
 
-    /// Copies the regular files and folders below `source` into this folder; what is there already stays.
+    /// Copies the regular files and folders below `source` into this folder; existing entries are kept.
     package func copyTree(from source: DirectoryHandle, depth: Int = 16) throws(PlanError) {
         guard depth > 0 else { throw .unsafePath(source.path) }
         for entry in try source.entries() where !(depth == 16 && entry.name == ".git") {
@@ -76,11 +76,11 @@ extension DirectoryHandle {
         }
     }
 
-    /// Writes a file below this folder, making the folders on its way.
+    /// Writes a file below this folder, and creates the folders on its path.
     ///
-    /// `relativePath`: folder names and a file's name, parted by slashes; none may be `..` or a link.
+    /// `relativePath`: folder names and a file's name, separated by slashes; none may be `..` or a link.
     package func write(_ bytes: [UInt8], toPath relativePath: String, mode: UInt32) throws(PlanError) {
-        // By bytes, as the kernel does: to Swift a slash before a combining mark is no slash.
+        // Split by bytes, as in the kernel: Swift takes a slash before a combining mark for another character.
         let names = relativePath.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).map {
             String(Substring($0))
         }

@@ -1,13 +1,13 @@
 import Glibc
 
-/// An open folder whose entries are reached by name alone: no path from outside is ever followed through a link.
+/// An open folder whose entries are accessed by name alone: no path from outside is followed through a link.
 ///
-/// Game servers own the files in their folders, so each step is an `openat` with `O_NOFOLLOW` (openat(2)).
+/// Game servers own the files in their folders, so each access is an `openat` with `O_NOFOLLOW` (openat(2)).
 package final class DirectoryHandle: Sendable {
     package let path: String
     let descriptor: Int32
 
-    /// Opens an existing folder; `path` is the agent's own and may hold links.
+    /// Opens an existing folder; `path` comes from the agent itself and may contain links.
     package convenience init(path: String) throws(PlanError) {
         let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw .last(path) }
@@ -23,13 +23,13 @@ package final class DirectoryHandle: Sendable {
 
     package enum Entry: Sendable, Equatable { case file, folder, other }
 
-    /// The folder called `name` in this one; nil where there is none.
+    /// Returns the folder called `name` in this one; nil if there is none.
     package func folder(_ name: String) throws(PlanError) -> DirectoryHandle? {
         try check(name)
         return try folder(named: Array(name.utf8CString))
     }
 
-    /// As ``folder(_:)``, of a name as the kernel has it.
+    /// Returns the same as ``folder(_:)``, for a name in the kernel's form.
     func folder(named name: [CChar]) throws(PlanError) -> DirectoryHandle? {
         let place = "\(path)/\(String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self))"
         let child = openat(descriptor, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
@@ -39,7 +39,7 @@ package final class DirectoryHandle: Sendable {
         throw .last(place)
     }
 
-    /// The folder called `name` in this one, made where there is none.
+    /// Returns the folder called `name` in this one; creates it if it is missing.
     package func makingFolder(_ name: String, mode: UInt32 = 0o755) throws(PlanError) -> DirectoryHandle {
         try check(name)
         guard mkdirat(descriptor, name, mode) == 0 || errno == EEXIST else { throw .last("\(path)/\(name)") }
@@ -47,7 +47,7 @@ package final class DirectoryHandle: Sendable {
         return folder
     }
 
-    /// Makes the folder called `name`; false where something of that name is there already.
+    /// Creates the folder called `name`; returns false if an entry of that name exists.
     func makeNew(_ name: String) throws(PlanError) -> Bool {
         try check(name)
         if mkdirat(descriptor, name, 0o755) == 0 { return true }
@@ -55,7 +55,7 @@ package final class DirectoryHandle: Sendable {
         return false
     }
 
-    /// The names in this folder with their kinds, sorted; at most `limit` of them.
+    /// Returns the names in this folder with their kinds, sorted; at most `limit` of them.
     ///
     /// Names that are not UTF-8 are left out.
     package func entries(limit: Int = .max) throws(PlanError) -> [(name: String, kind: Entry)] {
@@ -69,7 +69,7 @@ package final class DirectoryHandle: Sendable {
         return entries.sorted { $0.name < $1.name }
     }
 
-    /// The names in this folder as the kernel has them, each with its NUL.
+    /// Returns the names in this folder in the kernel's form, each with its NUL.
     func names(limit: Int = .max) throws(PlanError) -> [[CChar]] {
         let duplicate = openat(descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard duplicate >= 0, let stream = fdopendir(duplicate) else { throw .last(path) }
@@ -79,7 +79,7 @@ package final class DirectoryHandle: Sendable {
         return names
     }
 
-    /// The next name in an open folder but its own and its parent's, with its NUL; nil at its end.
+    /// Returns the next name in an open folder except `.` and `..`, with its NUL; nil at the end.
     static func nextName(_ stream: OpaquePointer) -> [CChar]? {
         while let entry = readdir(stream) {
             let name = withUnsafeBytes(of: entry.pointee.d_name) { raw in
@@ -100,7 +100,7 @@ package final class DirectoryHandle: Sendable {
         }
     }
 
-    /// Seconds since 1970 at which a regular file was last written; nil where there is none.
+    /// Returns the time of a regular file's last write, in seconds since 1970; nil if there is no such file.
     func modified(_ name: String) -> Double? {
         var status = stat()
         guard fstatat(descriptor, name, &status, AT_SYMLINK_NOFOLLOW) == 0, status.st_mode & S_IFMT == S_IFREG else {
@@ -113,7 +113,7 @@ package final class DirectoryHandle: Sendable {
         faccessat(descriptor, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0
     }
 
-    /// The first `limit` bytes of the regular file `name`; nil where it is missing or no regular file.
+    /// Returns the first `limit` bytes of the regular file `name`; nil if it is missing or no regular file.
     package func read(_ name: String, limit: Int) throws(PlanError) -> [UInt8]? {
         try check(name)
         let file = openat(descriptor, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
@@ -142,7 +142,8 @@ package final class DirectoryHandle: Sendable {
         return bytes
     }
 
-    /// Puts `bytes` under `name` so that a reader sees the old file or the new one, never a part, also after a crash.
+    /// Replaces the file `name` by `bytes` so that a reader sees the old file or the new one, never a part, also after
+    /// a crash.
     package func write(_ bytes: [UInt8], to name: String, mode: UInt32) throws(PlanError) {
         try check(name)
         let draft = ".\(name.prefix(200)).orc-\(getpid())"
@@ -169,7 +170,7 @@ package final class DirectoryHandle: Sendable {
         guard fchmod(file, mode) == 0, fsync(file) == 0 else { throw .last("\(path)/\(name)") }
     }
 
-    /// Gives an entry another name, in place of what has it.
+    /// Renames an entry, and replaces an entry that has the new name.
     package func rename(_ old: String, to new: String) throws(PlanError) {
         try check(old)
         try check(new)
@@ -183,7 +184,7 @@ package final class DirectoryHandle: Sendable {
 }
 
 extension PlanError {
-    /// What `errno` says about `path`.
+    /// Returns the error of the current `errno` for `path`.
     static func last(_ path: String) -> PlanError {
         let code = errno
         if code == ENOSPC || code == EDQUOT { return .noSpace(path: path) }

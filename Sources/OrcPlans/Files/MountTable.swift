@@ -1,15 +1,15 @@
 import Glibc
 
-/// The places at which something is mounted (proc(5), `/proc/[pid]/mountinfo`).
+/// The mount points of a process (proc(5), `/proc/[pid]/mountinfo`).
 struct MountTable {
-    /// Paths, as the process sees them.
+    /// Paths of the mount points, as the process sees them.
     let points: [String]
 
     private static let maxBytes = 8 << 20
 
-    /// Of this process.
+    /// Returns the mount points of this process.
     static func own() throws(PlanError) -> MountTable {
-        // A process always has one; where it cannot be read, the walk still stops at every mount that it meets.
+        // The file always exists; if it cannot be read, the tree walk still stops at every mount.
         MountTable(try DirectoryHandle(path: "/proc/self").read("mountinfo", limit: maxBytes) ?? [])
     }
 
@@ -20,12 +20,12 @@ struct MountTable {
         }
     }
 
-    /// The first mount at `path` or below it.
+    /// Returns the first mount point at `path` or below it.
     func first(within path: String) -> String? {
         points.filter { $0 == path || $0.utf8.starts(with: "\(path)/".utf8) }.min()
     }
 
-    /// Blanks, tabs, line ends and backslashes stand as three octal digits.
+    /// Decodes blanks, tabs, line ends and backslashes, which are escaped as three octal digits.
     private static func plain(_ field: ArraySlice<UInt8>) -> String {
         var bytes: [UInt8] = []
         var rest = field
@@ -44,15 +44,15 @@ struct MountTable {
 }
 
 extension DirectoryHandle {
-    /// Makes sure that nothing is mounted on this folder or below it.
+    /// Checks that nothing is mounted on this folder or below it.
     ///
-    /// - Throws: ``PlanError/mount(path:)``, which names the first.
+    /// - Throws: ``PlanError/mount(path:)``, which names the first mount point.
     func checkMounts() throws(PlanError) {
         guard let mount = try MountTable.own().first(within: realPath) else { return }
         throw .mount(path: mount)
     }
 
-    /// The folder's path without links, as the kernel has it.
+    /// The folder's path with all links resolved by the kernel.
     private var realPath: String {
         var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
         let count = readlink("/proc/self/fd/\(descriptor)", &buffer, buffer.count)

@@ -1,9 +1,10 @@
 import Glibc
 
-/// Empties a folder, however deep it goes: with a few descriptors and sixteen bytes of memory a level.
+/// Empties a folder of any depth, with a few descriptors and sixteen bytes of memory a level.
 ///
-/// The upper folders stay open, so that a wide one is read once. Below them the way back is `..`, held against the device and inode that were seen on the way down, as somebody else may move folders
-/// meanwhile. No path is built: a game can nest folders far past the kernel's longest one.
+/// The upper folders stay open, so that a wide one is read once. Below them the way back is `..`, which is compared
+/// with the device and inode recorded on the way down, since another process may move folders meanwhile. No path is
+/// built: a game can nest folders far beyond the kernel's longest path.
 struct TreeRemoval {
     private struct Level: Equatable {
         let device: dev_t
@@ -13,22 +14,23 @@ struct TreeRemoval {
     /// The folders from the top to the one that is being emptied.
     private var levels: [Level] = []
     private var stream: OpaquePointer
-    /// The upper levels but the one that is being emptied, from the top, each with the name of the one below it.
+    /// The upper levels above the folder that is being emptied, from the top, each with the name of the next level's
+    /// folder.
     private var open: [(stream: OpaquePointer, child: [CChar])] = []
     private static let mostOpen = 16
-    /// The folder that was emptied last, and how often in a row it was not empty after all.
+    /// The folder that was emptied last, and how often in a row it was not empty afterwards.
     private var last: (level: Level, times: Int)?
-    /// What to call the tree in an error.
+    /// The tree's path in errors.
     private let path: String
 
-    /// Asked now and then.
+    /// Returns true to cancel; called once every `askedEach` entries.
     private let isOver: () -> Bool
     private static let askedEach = 256
 
-    /// How often a folder into which somebody goes on writing is emptied again.
+    /// Maximum number of times that a folder is emptied again while another process writes into it.
     private static let mostRepeats = 16
 
-    /// Removes all that is in the folder `name` of `parent`, or what of it goes until `isOver`.
+    /// Removes everything in the folder `name` of `parent`, until `isOver` returns true.
     static func empty(
         _ name: [CChar], in parent: Int32, path: String, until isOver: @escaping () -> Bool
     ) throws(PlanError) {
@@ -66,7 +68,7 @@ struct TreeRemoval {
         if unlinkat(descriptor, name, 0) == 0 || errno == ENOENT { return }
         let refusal = errno
         guard refusal == EISDIR || refusal == EPERM else { throw Self.failure(path) }
-        // A folder that has been emptied, on the second reading of the one above it.
+        // Removes an emptied folder, on the second reading of its parent.
         if unlinkat(descriptor, name, AT_REMOVEDIR) == 0 || errno == ENOENT { return }
         switch errno {
         case ENOTEMPTY, EEXIST: try enter(name)
@@ -95,8 +97,10 @@ struct TreeRemoval {
         levels.append(level)
     }
 
-    /// Goes back to the folder above: on from where it was left, or from its beginning where that is not known, or somebody has
-    /// put something into the one below meanwhile.
+    /// Returns to the parent folder.
+    ///
+    /// Reading continues after the child; it restarts from the beginning if the position is unknown, or if another
+    /// process has written into the child meanwhile.
     private mutating func leave() throws(PlanError) {
         let left = levels.removeLast()
         if last?.level != left { last = (left, 0) }

@@ -1,26 +1,26 @@
 import CKernel
 import Glibc
 
-/// The folders that are open on the way down a tree, each half read.
+/// The open folders on the path down a tree, each partly read.
 ///
-/// What lies behind a link or on another mount is not entered.
+/// Links and other mounts are not entered.
 struct TreeWalk {
     private var streams: [OpaquePointer] = []
 
     var depth: Int { streams.count }
-    /// Of the folder that was entered last.
+    /// Descriptor of the folder that was entered last; -1 without one.
     var descriptor: Int32 { streams.last.map { dirfd($0) } ?? -1 }
 
     /// Enters the folder `name` of `parent`.
     ///
-    /// - Returns: false where it cannot be entered; `errno` says why, `EXDEV` for a mount.
+    /// - Returns: false if it cannot be entered; `errno` is the reason, `EXDEV` for a mount.
     mutating func enter(parent: Int32, name: [CChar]) -> Bool {
         guard let stream = Self.open(name, in: parent) else { return false }
         streams.append(stream)
         return true
     }
 
-    /// The next name in the folder that was entered last, with its NUL; leaves those that are read to their end.
+    /// Returns the next name in the folder that was entered last, with its NUL; leaves folders that are fully read.
     mutating func nextName() -> [CChar]? {
         while let stream = streams.last {
             if let name = DirectoryHandle.nextName(stream) { return name }
@@ -39,7 +39,7 @@ struct TreeWalk {
     static func open(_ name: [CChar], in parent: Int32) -> OpaquePointer? {
         let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
         var descriptor = orc_openat2(parent, name, UInt64(flags), orc_resolve_no_xdev)
-        // Before Linux 5.6 there is no such call, and some sandboxes forbid what they do not know.
+        // Linux before 5.6 lacks the call (ENOSYS), and some sandboxes forbid calls that they do not know (EPERM).
         if descriptor < 0, errno == ENOSYS || errno == EPERM {
             descriptor = openat(parent, name, flags)
             if descriptor >= 0, device(of: descriptor) != device(of: parent) {
@@ -51,7 +51,7 @@ struct TreeWalk {
         return stream(descriptor)
     }
 
-    /// The names of an open folder, which is closed with them; nil with `errno`.
+    /// Returns a stream of an open folder's names, which owns the descriptor; nil with `errno`.
     static func stream(_ descriptor: Int32) -> OpaquePointer? {
         guard descriptor >= 0 else { return nil }
         if let stream = fdopendir(descriptor) { return stream }

@@ -2,13 +2,15 @@ import OrcContract
 package import OrcCore
 
 extension Plan {
-    /// The setting that names the game to Steam; where the plan gives it, it is the plan's alone.
+    /// The setting for the game's Steam id; if the plan gives it, the owner cannot change it.
     private static let steamID = "STEAM_ID"
-    /// What the owner may set whatever the plan has: the time zone, by which the C library of every game goes.
+    /// Settings that an owner may give with any plan: the time zone, which the C library of every game uses.
     private static let always: Set<String> = ["TZ"]
 
-    /// A copy with the owner's settings in place: what its `environment` lacks must be given, what neither it nor its
-    /// ports know is refused by name.
+    /// Returns the plan's environment and port numbers with the owner's settings applied.
+    ///
+    /// Throws if a setting is missing whose value in `environment` is null, or if a given one is neither in
+    /// `environment` nor a port's name.
     package func applying(_ settings: JSON.Object) throws(PlanError) -> (environment: JSON.Object, ports: [String: Int])
     {
         let portNames = Set(portGroups.joined().map(\.name))
@@ -48,7 +50,7 @@ extension Plan {
         return number
     }
 
-    /// The settings as PEON's REST answers them: those that are empty first, as "", then the others as text, then the
+    /// The settings in the form of PEON's REST API: the empty ones first, as "", then the others as text, then the
     /// description.
     ///
     /// A STEAM_ID that the plan gives is left out.
@@ -64,7 +66,7 @@ extension Plan {
 }
 
 extension JSON {
-    /// The value as a container's environment holds it; nil for what has no such form.
+    /// The value in the form of a container's environment; nil if it has no such form.
     package var environmentText: String? {
         switch self {
         case .string(let text): text

@@ -16,15 +16,15 @@ package struct Plan: Sendable {
     package let files: [Mapping]
     package let options: PlanOptions
 
-    /// A path as the plan has it (`~!/data`) and where it stands in the container.
+    /// A mount: the source path in the plan's form (`~!/data`), and the target path in the container.
     package struct Mapping: Sendable, Equatable {
         package let source: String
         package let target: String
     }
 
-    /// Reads a plan.
+    /// Parses a plan.
     ///
-    /// `file`: what to call the document in an error.
+    /// `file`: the document's name in errors.
     package init(_ document: JSON, file: String) throws(PlanError) {
         func malformed(_ what: String) -> PlanError { .malformed(file: file, what: what) }
         guard let object = document.object else { throw malformed("is not an object") }
@@ -44,7 +44,7 @@ package struct Plan: Sendable {
         files = try Self.mappings(object["files"], what: "files", file: file)
     }
 
-    /// An object, which may be missing; to PHP, which writes many plans, an empty object is an empty list.
+    /// Returns an object, which may be missing; PHP, which writes many plans, encodes an empty object as an empty list.
     private static func object(_ value: JSON?, what: String, file: String) throws(PlanError) -> JSON.Object {
         guard let value, !value.isNull, value != [] else { return [:] }
         guard let object = value.object else { throw .malformed(file: file, what: "\(what) is not an object") }
@@ -65,7 +65,7 @@ package struct Plan: Sendable {
         return mappings
     }
 
-    /// The engine's `source:target:mode` has no way to say a colon.
+    /// True if the engine's form `source:target:mode` can hold the path: it cannot escape a colon.
     private static func isPlain(_ path: String) -> Bool {
         path.unicodeScalars.allSatisfy { $0 != ":" && $0.value >= 0x20 }
     }

@@ -1,16 +1,16 @@
 package import OrcContract
 import OrcCore
 
-/// The plans folder, as PEON's repository has it: `plans.json` and `<game>/plan.json`.
+/// The plans folder, in the layout of PEON's repository: `plans.json` and `<game>/plan.json`.
 package struct PlanCatalogue: Sendable {
     package let path: String
 
-    /// The most bytes of a plan that are read.
+    /// Maximum number of bytes of a plan that are read.
     static let maxBytes = 1 << 20
 
     package init(path: String) { self.path = path }
 
-    /// The plan of `game`.
+    /// Returns the plan of `game`; throws if there is none, or if it has an unknown option.
     package func plan(_ game: String) throws(PlanError) -> Plan {
         guard let folder = try folder(game) else { throw .unknownPlan(game: game) }
         let file = "plans/\(game)/plan.json"
@@ -20,15 +20,16 @@ package struct PlanCatalogue: Sendable {
         return plan
     }
 
-    /// The folder of `game`'s plan, with its action scripts and pictures.
+    /// Returns the folder of `game`'s plan, with its action scripts and pictures; nil if there is none.
     package func folder(_ game: String) throws(PlanError) -> DirectoryHandle? {
         guard NewName.allows(game) else { throw .unknownPlan(game: game) }
         guard DirectoryHandle.exists(path) else { return nil }
         return try DirectoryHandle(path: path).folder(game)
     }
 
-    /// Every plan that is listed or has a folder, sorted by title; one that cannot be read is left out of the result
-    /// and named in `complaints`.
+    /// Returns every plan that is listed or has a folder, sorted by title.
+    ///
+    /// A plan that cannot be read is named in `complaints`; it is in the result only if it is listed.
     package func list() throws(PlanError) -> (entries: [PlansReport.Entry], complaints: [PlanError]) {
         guard DirectoryHandle.exists(path) else { return ([], []) }
         let root = try DirectoryHandle(path: path)
@@ -57,7 +58,7 @@ package struct PlanCatalogue: Sendable {
         return (entries.sorted { ($0.title, $0.game) < ($1.title, $1.game) }, complaints)
     }
 
-    /// What `plans.json` says of a plan.
+    /// An entry of `plans.json`.
     private struct Listing {
         let title: String
         let url: String?
@@ -82,8 +83,8 @@ package struct PlanCatalogue: Sendable {
 }
 
 extension DirectoryHandle {
-    /// Whether `path` is a folder that can be opened.
+    /// Returns true if `path` is a folder that can be opened.
     package static func exists(_ path: String) -> Bool {
-        (try? DirectoryHandle(path: path)) != nil  // why it cannot be opened shows where it is needed
+        (try? DirectoryHandle(path: path)) != nil  // callers that need the folder report the error
     }
 }

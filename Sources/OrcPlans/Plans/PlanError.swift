@@ -1,7 +1,7 @@
 package import OrcContract
 import OrcCore
 
-/// What can be wrong with a plan, with settings for it, or with a server's folder.
+/// An error of a plan, of its settings, or of a server's folder.
 package enum PlanError: Error, Equatable, CustomStringConvertible {
     case unknownPlan(game: String)
     case malformed(file: String, what: String)
@@ -11,12 +11,12 @@ package enum PlanError: Error, Equatable, CustomStringConvertible {
     case exists(ServerID)
     case unknownServer(ServerID)
     case unsafePath(String)
-    /// What a plan mounts of a server's folder could be exchanged by the game.
+    /// The game could replace a path of the server's folder that the plan mounts.
     case unsafeMount(source: String, reason: String)
-    /// A configuration that others can write asks for more than the plan gives.
+    /// A configuration that other users can write asks for more than the plan grants.
     case excess(file: String, what: [String])
     case noSpace(path: String)
-    /// Something is mounted where files are to be removed or given away.
+    /// A mount is on or below a path whose files are to be removed or to change owner.
     case mount(path: String)
     case tooDeep(path: String, limit: Int)
     case file(path: String, errno: Int32, reason: String)
@@ -45,7 +45,7 @@ package enum PlanError: Error, Equatable, CustomStringConvertible {
         }
     }
 
-    /// A path without what only the host needs to know: from `servers` or `plans` on, and no longer than a line.
+    /// Returns the path from `servers` or `plans` on, without the host's folders above, and at most 300 bytes of it.
     private static func shown(_ path: String) -> String {
         let parts = path.split(separator: "/")
         let start = parts.firstIndex { $0 == "servers" || $0 == "plans" }

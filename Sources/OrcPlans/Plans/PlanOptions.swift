@@ -2,7 +2,7 @@ package import OrcContract
 import OrcCore
 package import OrcEngine
 
-/// What a plan's `orc` object adds to a war plan.
+/// The options of a plan's `orc` object, which PEON's war plans do not have.
 package struct PlanOptions: Sendable, Equatable {
     package var stop = StopOptions()
     package var resources = ContainerResources()
@@ -10,12 +10,12 @@ package struct PlanOptions: Sendable, Equatable {
     package var ports: PlanPort.PortGroupMode?
     package var ready = Ready()
     package var restart = RestartPolicy()
-    /// Whether a server that was wanted is started again after the engine or the machine was.
+    /// True if a server with the desired state running is started again after a restart of the engine or of the host.
     package var autostarts = true
-    /// What is said of each word that is not known; a plan with one is refused, a server that was made from it goes on.
+    /// One message for each unknown key; a plan with one is rejected, a server already created from it still runs.
     package var unknown: [String] = []
 
-    /// How the game is asked to stop; what is nil is chosen from the image.
+    /// The way to stop the game; a nil member is chosen from the image.
     package struct StopOptions: Sendable, Equatable {
         package var command: String?
         package var signal: StopSignal?
@@ -26,9 +26,9 @@ package struct PlanOptions: Sendable, Equatable {
         package init() {}
     }
 
-    /// How it shows that players can come in.
+    /// The condition for players to be able to join.
     package struct Ready: Sendable, Equatable {
-        /// A regular expression (PCRE2) that a line of the log matches.
+        /// A regular expression (PCRE2) that matches a log line of a server that is ready.
         package var pattern: String?
         /// Seconds after which a server that is not ready counts as unready.
         package var timeout: Int?
@@ -53,7 +53,7 @@ package struct PlanOptions: Sendable, Equatable {
         unknown = Self.words.flatMap { place, words in reader.unknown(in: value, place, words) }.sorted()
     }
 
-    /// The words of the object, and of the objects in it.
+    /// The known keys of the object and of its inner objects.
     private static let words: [String: Set<String>] = [
         "": ["stop", "resources", "security", "ports", "ready", "restart", "autostart"],
         "stop": ["command", "signal", "all", "grace"],

@@ -2,7 +2,7 @@ import OrcContract
 import OrcCore
 import OrcEngine
 
-/// Reads the members of a plan's `orc` object; what is malformed is refused by name.
+/// Parses the members of a plan's `orc` object; errors name the malformed member.
 struct PlanOptionsParser {
     let file: String
 
@@ -36,7 +36,7 @@ struct PlanOptionsParser {
         security.temporary = try bytes(value?["tmp"], "orc.security.tmp", least: Self.leastTemporary)
     }
 
-    /// An object, or the pattern alone.
+    /// Parses `ready`: an object, or only the pattern.
     func ready(_ value: JSON?, into ready: inout PlanOptions.Ready) throws(PlanError) {
         let pattern = value?.string == nil ? value?["pattern"] : value
         ready.pattern = try text(pattern, "orc.ready.pattern")
@@ -46,7 +46,7 @@ struct PlanOptionsParser {
         ready.timeout = try whole(value?["timeout"], "orc.ready.timeout", 1...86400)
     }
 
-    /// An object, or the policy's word alone.
+    /// Parses `restart`: an object, or only the policy's word.
     func restart(_ value: JSON?, into policy: inout RestartPolicy) throws(PlanError) {
         let word = value?.string == nil ? value?["policy"] : value
         policy.mode =
@@ -75,7 +75,9 @@ struct PlanOptionsParser {
         }
     }
 
-    /// What is said of each member of an object, or of the whole where `place` is empty, that is none of `words`.
+    /// Returns one message for each member that is not in `words`.
+    ///
+    /// `place`: the inner object's key; empty for the whole object.
     func unknown(in value: JSON, _ place: String, _ words: Set<String>) -> [String] {
         let members = (place.isEmpty ? value : value[place])?.object?.keys ?? []
         let path = place.isEmpty ? "orc" : "orc.\(place)"
@@ -120,12 +122,12 @@ struct PlanOptionsParser {
         return words
     }
 
-    /// The least memory that the engine gives a container (Docker and Podman alike).
+    /// Bytes of memory that the engine gives a container at least (Docker and Podman alike).
     private static let leastMemory = 6 << 20
     private static let leastTemporary = 1 << 20
     private static let leastDisk = 1 << 20
 
-    /// A number of bytes, or text such as `512m` or `4g` (powers of 1024).
+    /// Parses a number of bytes, or text such as `512m` or `4g` (powers of 1024); throws if it is below `least` bytes.
     func bytes(_ value: JSON?, _ name: String, least: Int) throws(PlanError) -> Int? {
         guard let value, !value.isNull else { return nil }
         guard let bytes = Self.bytes(value) else {

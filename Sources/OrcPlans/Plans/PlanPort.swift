@@ -7,19 +7,19 @@ package import OrcEngine
 package struct PlanPort: Sendable, Equatable {
     package let name: String
     package var number: Int
-    /// What the plan calls the protocol; `tcp` and `udp` mean themselves, every other word means both.
+    /// The plan's word for the protocol: `tcp` and `udp` stand for themselves, every other word for both.
     package let word: String
-    /// The machine's address that it is published at; nil for every one.
+    /// The host's address at which the port is published; nil for all addresses.
     package var address: String?
 
     package var transports: [TransportProtocol] {
         TransportProtocol(rawValue: word).map { [$0] } ?? TransportProtocol.allCases
     }
 
-    /// How the groups of a plan are meant.
+    /// The meaning of a plan's port groups: one of them is chosen, or all are used.
     package enum PortGroupMode: String, Sendable { case alternatives, together }
 
-    /// Reads `ports`: a list of groups, or the one group of a `config.json`.
+    /// Parses `ports`: a list of groups, or the one group of a `config.json`.
     static func groups(_ value: JSON, arrangement: PortGroupMode?, file: String) throws(PlanError) -> [[PlanPort]] {
         if value.isNull { return [] }
         guard let list = value.array else { throw .malformed(file: file, what: "ports is not a list") }
@@ -66,17 +66,19 @@ package struct PlanPort: Sendable, Equatable {
         return inet_pton(AF_INET, text, &address) == 1 || inet_pton(AF_INET6, text, &address) == 1
     }
 
-    /// Three and more groups of one port each, numbered in a row, are the ports of one server and not alternatives:
-    /// so Valheim's real plan has its 2456, 2457 and 2458.
+    /// Returns true if the groups are the ports of one server and not alternatives.
+    ///
+    /// These are three or more groups of one port each, with the same name and consecutive numbers: Valheim's plan has
+    /// 2456, 2457 and 2458 in this form.
     private static func isOneServersRun(_ groups: [[PlanPort]]) -> Bool {
         let singles = groups.compactMap { $0.count == 1 ? $0[0] : nil }
         guard singles.count == groups.count, singles.count >= 3 else { return false }
         return zip(singles, singles.dropFirst()).allSatisfy { $1.number == $0.number + 1 && $1.name == $0.name }
     }
 
-    /// All groups as one.
+    /// Merges all groups into one.
     ///
-    /// A name that comes again gets a number behind it, so that the first keeps its variable.
+    /// A repeated name gets the group's number as a suffix, so that the first port keeps its variable.
     private static func joined(_ groups: [[PlanPort]]) -> [PlanPort] {
         var joined: [PlanPort] = []
         for (index, group) in groups.enumerated() {
@@ -91,7 +93,7 @@ package struct PlanPort: Sendable, Equatable {
         return joined
     }
 
-    /// A group as `config.json` holds it.
+    /// Returns a group in the form of `config.json`.
     static func json(_ group: [PlanPort]) -> JSON {
         .array(
             group.map { port in

@@ -1,30 +1,30 @@
-/// A word of a line of settings that may be the name of one, and how it stands there.
+/// A word of a settings line that may be a setting's name, with its role in the line.
 struct NamedWord {
     let text: String
-    /// What follows it, up to the end of the line.
+    /// The text after the word and its separators, up to the end of the line.
     let value: Substring
-    /// Whether a value is given to it.
+    /// True if the word is assigned a value, by `=`, by `:` or as an XML element.
     let isAssigned: Bool
-    /// Whether by an equals sign.
+    /// True if the word is followed by an equals sign.
     let isEquated: Bool
-    /// Whether it is the first of two texts that a function takes: `define("DB_PASSWORD", "…")`.
+    /// True if the word names a secret and is the first of two quoted arguments: `define("DB_PASSWORD", "…")`.
     let isArgument: Bool
-    /// Whether it is an option by which one logs in, to a user and his password.
+    /// True if the word is an option that logs a user in and takes the user's name and password.
     let isLogin: Bool
-    /// Whether it is an element of XML: `<ServerPass>`.
+    /// True if the word is an XML element: `<ServerPass>`.
     let isElement: Bool
-    /// Whether it is the value of a `name`, a `key` or an `id`.
+    /// True if the word is the value of a `name`, a `key` or an `id`, or an XML element with a `value` attribute.
     let isEntry: Bool
-    /// Whether it ends a start tag behind which a value stands: `<setting name="ServerPassword">…`.
+    /// True if the word ends a start tag that is followed by a value: `<setting name="ServerPassword">…`.
     let endsStartTag: Bool
     let isVariable: Bool
-    /// Whether it stands as an option of a command line does: `+rcon_password`, `--password`.
+    /// True if the word is written as a command-line option: `+rcon_password`, `--password`.
     let isOption: Bool
-    /// Whether it is a command that takes a secret: `sv_password x`, `set rcon_pw x`, `login x`.
+    /// True if the word is a console command that takes a secret: `sv_password x`, `set rcon_pw x`, `login x`.
     let isCommand: Bool
-    /// Whether it may introduce another's name.
+    /// True if the word can precede a setting's name: `name`, `key`, `id`, `setting`, `property`.
     let isIntroducer: Bool
-    /// Whether it introduces another's name, and the line gives that one's value.
+    /// True if the word precedes a setting's name and the line also holds that setting's value.
     let introducesPair: Bool
 
     private static let introducers: Set<String> = ["name", "key", "id", "setting", "property"]
@@ -34,7 +34,7 @@ struct NamedWord {
     ]
     private static let logins: Set<String> = ["login", "register", "auth", "identify", "enablecheats", "adminlogin"]
 
-    /// The words of `line`, in order.
+    /// Returns the words of `line`, in order.
     static func all(in line: Substring) -> [NamedWord] {
         var words: [NamedWord] = []
         var rest = line
@@ -64,7 +64,7 @@ struct NamedWord {
         let isIntroducer = Self.introducers.contains(text.lowercased())
         let isGiven = Self.isGiven(text, in: line)
         self.text = String(text)
-        // The name of an element may say whose its `value` is: `<serverPassword value="…"/>`.
+        // An element with a `value` attribute can be named like the setting: `<serverPassword value="…"/>`.
         self.isEntry = isEntry || before == "<" && after.first?.isWhitespace == true && hasValue
         isElement = Self.isTag(text, in: line) && !isIntroducer
         isAssigned = isGiven || isElement
@@ -91,7 +91,7 @@ struct NamedWord {
             && Self.takesSecret(self.text, value, place)
     }
 
-    /// By the way of consoles: the words stand behind one another.
+    /// Returns true if the word is a console command with a secret after it: the words are separated by blanks alone.
     private static func takesSecret(_ name: String, _ value: Substring, _ place: Place) -> Bool {
         let isSet = place.number == 2 && setters.contains(place.first)
         if ["machine", "default"].contains(place.first), SecretNames.isPassword(name) { return !value.isEmpty }
@@ -107,11 +107,11 @@ struct NamedWord {
         return SecretNames.isPassword(name) || value.split(separator: " ").count == 1
     }
 
-    /// Where a word stands among those of one command.
+    /// The position of a word in a console command.
     private struct Place {
-        /// From 1.
+        /// The position, from 1; 0 before the first word.
         var number = 0
-        /// In small letters.
+        /// The command's first word, in lower case.
         var first = ""
         var isQuoted = false
 
@@ -140,7 +140,7 @@ struct NamedWord {
         line[..<text.startIndex].last == "<" && line[text.endIndex...].first == ">"
     }
 
-    /// Whether something is called `value` in it.
+    /// Returns true if the line assigns a value to the word `value`.
     private static func givesValue(_ line: Substring) -> Bool {
         var rest = line
         while let range = rest.firstRange(of: "value") {

@@ -1,13 +1,15 @@
-/// Addresses that let in whoever knows them.
+/// Redacts the credentials in addresses: users' passwords in URLs and connection strings, webhook secrets.
 enum SecretAddresses {
-    /// What is secret follows these; whoever has the address of a webhook can write in its place.
+    /// The parts of webhook addresses before the secret; a client that knows the whole address can post to the webhook.
     private static let hooks = [
         "/webhooks/", "/webhook/", "hooks.slack.com/services/", "hooks.slack.com/workflows/",
         "hooks.slack.com/triggers/",
         "api.telegram.org/bot", "webhook.office.com/", "/bot/v2/hook/",
     ]
 
-    /// `line` without the users' parts of its addresses, and without what follows a webhook's.
+    /// Returns `line` without the passwords of its addresses and without the secret parts of webhook addresses.
+    ///
+    /// A user part without a colon is redacted as a whole.
     static func masked(_ line: String) -> String {
         let line = connection(line)
         guard line.contains("//") else { return self.hook(line[...]) }
@@ -23,7 +25,7 @@ enum SecretAddresses {
         return masked + rest
     }
 
-    /// `user:password@tcp(host)`, as drivers of databases have it.
+    /// Redacts the password of a database driver's connection string, `user:password@tcp(host)`.
     private static func connection(_ line: String) -> String {
         for marker in ["@tcp(", "@unix("] {
             guard let range = line.firstRange(of: marker), let colon = line[..<range.lowerBound].lastIndex(of: ":")

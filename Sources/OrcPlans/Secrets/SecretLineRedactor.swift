@@ -1,23 +1,24 @@
-/// Hides what follows the names of secrets in the lines of a file: settings, INI, YAML, JSON, XML, a command line.
+/// Redacts the text after the names of secrets in a file's lines: settings, INI, YAML, JSON, XML, a command line.
 ///
-/// The lines are to be given in order: a value may stand below its name. Where it is not clear how far a secret goes, more
-/// is hidden.
+/// Lines must be given in order, since a value may be on the lines below its name. If the end of a secret is ambiguous,
+/// more is redacted.
 struct SecretLineRedactor {
-    /// The lines below a secret's name that belong to it.
+    /// The lines below a secret's name that are part of its value.
     private enum Rest {
-        /// Those that are indented further; where it has no value beside it also a list, or one text, that is not.
+        /// Lines that are indented further; if the name's line has no value, also a list at the same indentation, or
+        /// one quoted text or one bracketed value.
         case indented(by: Int, isEmpty: Bool)
         case upTo(String)
-        /// To where as many brackets are closed.
+        /// Lines until this many brackets are closed.
         case brackets(Int)
         case oneLine
     }
 
     private var rest: Rest?
-    /// Whether what is called `value` next belongs to a secret: `<property name="ServerPassword" value="…"/>`.
+    /// True if the next `value` belongs to a secret: `<property name="ServerPassword" value="…"/>`.
     private var isEntryOpen = false
 
-    /// `line` without its secrets; of one that names a secret nothing is kept that follows the name.
+    /// Returns `line` without its secrets; if it names a secret, all text after the name is redacted.
     mutating func masked(_ line: Substring) -> String {
         let indent = line.prefix { $0 == " " || $0 == "\t" }.count
         if rest != nil, let masked = maskedRest(line, indent) { return masked }
@@ -35,9 +36,9 @@ struct SecretLineRedactor {
         return String(line)
     }
 
-    // What stands below a name.
+    // Lines below a name.
 
-    /// Nil where the line does not belong to the secret above it.
+    /// Returns the redacted line, or nil if it does not belong to the secret above it.
     private mutating func maskedRest(_ line: Substring, _ indent: Int) -> String? {
         let text = line.dropFirst(indent)
         let masked = String(line.prefix(indent)) + SecretRedactor.mask
@@ -66,7 +67,7 @@ struct SecretLineRedactor {
         }
     }
 
-    /// A text in quotes with nothing behind it but what ends it.
+    /// Returns true for a quoted text that is followed only by blanks, commas and closing brackets.
     private static func isBareText(_ text: Substring) -> Bool {
         guard let quote = text.first, let end = text.dropFirst().lastIndex(of: quote) else { return false }
         return text[end...].dropFirst().allSatisfy { $0.isWhitespace || ",}])".contains($0) }
@@ -76,9 +77,9 @@ struct SecretLineRedactor {
         text.reduce(0) { $0 + ("[{(".contains($1) ? 1 : "]})".contains($1) ? -1 : 0) }
     }
 
-    // What stands behind a name.
+    // Values on the name's line.
 
-    /// Nil where there is no secret in it.
+    /// Returns the line with the value redacted, or nil if the value is no secret.
     private mutating func maskedValue(of word: NamedWord, in line: Substring, _ indent: Int) -> String? {
         let value = word.value
         let start = value.drop { $0 == "\"" || $0 == "'" }
@@ -93,7 +94,7 @@ struct SecretLineRedactor {
             }
             guard word.isAssigned, word.text.lowercased() != "rcon" else { return nil }
             let open = Self.openedBrackets(in: value)
-            // Below `Name=` other settings stand, below `name:` its value.
+            // The lines below `Name=` are other settings; those below `name:` are its value.
             guard open > 0 || !word.isEquated || !value.isEmpty else { return nil }
             rest = open > 0 ? .brackets(open) : .indented(by: indent, isEmpty: true)
             return String(line)
@@ -115,7 +116,8 @@ struct SecretLineRedactor {
         return String(line[..<start.startIndex]) + SecretRedactor.mask
     }
 
-    /// Whether the value stands below: there is none here, or no more than how it is written.
+    /// Returns true if the value starts on the next line: this one has none, or only a bracket, a YAML block sign,
+    /// anchor or tag.
     private static func isOpening(_ value: Substring) -> Bool {
         let text = value.filter { !$0.isWhitespace }
         guard let first = text.first else { return true }
@@ -126,10 +128,10 @@ struct SecretLineRedactor {
         return isOneWord && text.dropFirst().allSatisfy { $0.isLetter || $0.isNumber || "!_-:/".contains($0) }
     }
 
-    /// An empty text.
+    /// Returns true for an empty quoted text.
     private static func isNothing(_ value: Substring) -> Bool { value.count == 2 }
 
-    /// What says yes or no is no secret; nor is what is not there.
+    /// Returns true for a value such as yes or no, and for an empty one: neither is a secret.
     private static func isFlag(_ value: Substring) -> Bool {
         let isQuoted = value.first == "\"" || value.first == "'"
         let inner = isQuoted ? value.dropFirst() : value
@@ -149,7 +151,7 @@ struct SecretLineRedactor {
 
     // Names.
 
-    /// Whether what follows `word` is a secret.
+    /// Returns true if the value after `word` is a secret.
     private func isSecretName(_ word: NamedWord) -> Bool {
         if word.isAssigned {
             if isEntryOpen, ["value", "content", "default", "string", "data"].contains(word.text.lowercased()) {
@@ -164,7 +166,7 @@ struct SecretLineRedactor {
         return word.isCommand
     }
 
-    /// Notes whether the line names a secret whose value is called `value`.
+    /// Records whether the line names a secret whose value is in a `value` that follows.
     private mutating func noteEntries(_ words: [NamedWord]) {
         let entries = words.filter(\.isEntry)
         guard !entries.isEmpty else { return }

@@ -1,4 +1,4 @@
-/// Knows which names of settings are those of secrets.
+/// Decides which setting names are names of secrets.
 package enum SecretNames {
     /// True for `ADMIN_PASSWORD`, `sv_password`, `serverPass`, `rcon.pw`, not for `password_length`, `key_binding`, `monkey`.
     package static func isSecret(_ name: String) -> Bool {
@@ -11,7 +11,7 @@ package enum SecretNames {
             || isBrief(last, behind: words.dropLast().last)
     }
 
-    /// True for a word of plain language, which may stand in a sentence.
+    /// True for a common word, which may also be part of a sentence.
     static func isPlain(_ name: String) -> Bool {
         let word = name.lowercased()
         return brief.contains(word) || plain.contains(word)
@@ -19,11 +19,13 @@ package enum SecretNames {
 
     static func isPassword(_ name: String) -> Bool { passwords.contains(name.lowercased()) }
 
-    /// True for a value that is nobody's secret: a setting that is called after one may switch it on.
+    /// True for a value that is no secret, such as `true`: a setting with a secret's name may only be a switch.
     static func isFlag(_ text: some StringProtocol) -> Bool { flags.contains(text.lowercased()) }
 
-    /// Parted by what is no letter and no digit, and where a capital follows a small letter; in small letters, without
-    /// numbers at the end.
+    /// Splits a name into lower-case words.
+    ///
+    /// A word ends before any character that is no letter and no digit, and before a capital after a small letter or a
+    /// digit. Numbers at the end are dropped.
     private static func words(of name: String) -> [Substring] {
         var parted = ""
         var wasSmall = false
@@ -37,10 +39,10 @@ package enum SecretNames {
         return words
     }
 
-    /// Whether no honest word has it in it.
+    /// True if the word contains a text that no harmless word contains.
     private static func isSure(_ word: Substring) -> Bool { sure.contains { word.contains($0) } }
 
-    /// Whether the last word of a name is one of the brief ones, and the one before it does not say otherwise.
+    /// True if the last word of a name is a brief one, and the word before it does not give it another meaning.
     private static func isBrief(_ word: Substring, behind before: Substring?) -> Bool {
         guard isBrief(word) else { return false }
         guard let before, brief.contains(String(word)) else { return true }
@@ -48,7 +50,7 @@ package enum SecretNames {
         return owners.contains(before) && !(word == "key" && players.contains(before))
     }
 
-    /// Whether it is one of the brief words, alone or behind whose it is.
+    /// True for a brief word, alone or after an owner's word.
     private static func isBrief(_ word: Substring) -> Bool {
         let word = word.last?.isNumber == true ? word.prefix { !$0.isNumber } : word
         return brief.contains { ending in
@@ -71,7 +73,7 @@ package enum SecretNames {
         "secret", "secrets", "token", "tokens", "credential", "credentials", "authorization", "webhook", "webhooks",
         "passwords", "keys", "senha",
     ])
-    /// Words that are the ends of many others, such as Turkey and Compass.
+    /// Short words for secrets, which also end many harmless words such as Turkey and Compass.
     private static let brief: Set<String> = ["pw", "pwd", "pass", "key", "bearer", "psk", "pin", "otp", "cookie"]
     private static let owners: Set<Substring> = [
         "server", "sv", "admin", "rcon", "join", "game", "user", "player", "db", "database", "api", "auth", "license",
@@ -82,13 +84,13 @@ package enum SecretNames {
         "imap", "pop", "ldap", "proxy", "http", "https", "socks", "irc", "discord", "service", "cluster", "samba",
         "smb", "privateclient", "priv", "ref", "mod", "vip", "guest", "tv", "team", "owner", "match",
     ]
-    /// What has keys on a keyboard, or of a map.
+    /// Words that before `key` mean a key of a keyboard or of a map.
     private static let players: Set<Substring> = ["game", "player", "world", "user", "console", "team", "map", "join"]
-    /// Of what there are passes that nobody keeps secret.
+    /// Words that before `pass` mean no password, such as a season pass.
     private static let passes: Set<Substring> = ["season", "battle", "render", "boarding", "high", "low", "band"]
-    /// First words of names that count something.
+    /// First words of names that are amounts.
     private static let amounts: Set<Substring> = ["max", "min", "num", "total"]
-    /// Last words of names that say something about a secret.
+    /// Last words of names that describe a secret and do not hold it.
     private static let neutral: Set<Substring> = [
         "length", "count", "size", "limit", "enabled", "required", "mode", "policy", "attempts", "timeout", "minutes",
         "seconds", "expiry", "prompt", "room", "message", "username", "events", "chance",

@@ -1,44 +1,47 @@
 import OrcContract
 package import OrcCore
 
-/// Knows which settings are secret, and hides their values in what is reported.
+/// Redacts the values of servers' secret settings in reported texts.
 package struct SecretRedactor: Sendable {
     package static let mask = "***"
     private let values: [String]
 
-    /// `environment`: a server's settings.
+    /// Creates a redactor for one server.
+    ///
+    /// `environment`: the server's settings.
     package init(environment: JSON.Object) { self.init(environments: [environment]) }
 
-    /// Of several servers.
+    /// Creates a redactor for several servers, from the settings of each.
     package init(environments: [JSON.Object]) {
         values = environments.flatMap(\.members).flatMap { name, value -> Set<String> in
             guard SecretNames.isSecret(name), let text = value.environmentText, !SecretNames.isFlag(text) else {
                 return []
             }
-            // Also as JSON writes it, without its quotes.
+            // Also in JSON's escaped form, without its quotes.
             return [text, String(JSON.string(text).text().dropFirst().dropLast())]
-        }.sorted { $0.utf8.count > $1.utf8.count }  // one may be a part of another
+        }.sorted { $0.utf8.count > $1.utf8.count }  // longest first, as one may be a part of another
     }
 
-    /// `content` of a file called `name`, fit to be reported: without the secret settings' values, and of a line that
-    /// names a secret without what follows the name.
+    /// Returns the content of a file without the values of secret settings and without the text after secrets' names.
+    ///
+    /// `name`: the file's name.
     package func masked(_ content: String, named name: String) -> String {
         guard !content.isEmpty else { return content }
         if SecretNames.isSecret(name) { return Self.mask }
         var secrets = SecretLineRedactor()
-        // By scalars: to Swift the two that end a line of Windows' are one character, which is no line end of ours.
+        // Split by scalars: Swift takes CR LF for one character, which is not equal to a line feed.
         let lines = content.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false).map {
             SecretAddresses.masked(secrets.masked(Substring($0)))
         }
         return hidden(in: lines.joined(separator: "\n"))
     }
 
-    /// `text` without the secret settings' values: for what a game prints, in which nothing else can be told apart.
+    /// Returns `text` without the values of secret settings, for game output, in which names cannot be recognized.
     package func hidden(in text: String) -> String {
         values.reduce(text) { text, value in Self.masking(value, in: text) }
     }
 
-    /// Only where it stands alone: inside a word it is a part of another.
+    /// Redacts `value` where it is a whole word; inside a longer word it is part of another value.
     private static func masking(_ value: String, in text: String) -> String {
         guard text.utf8.count >= value.utf8.count else { return text }
         var masked = ""

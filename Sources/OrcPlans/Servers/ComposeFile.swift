@@ -2,9 +2,9 @@ import OrcContract
 import OrcCore
 package import OrcEngine
 
-/// A `docker-compose.yml` that makes the same server with plain Docker.
+/// A `docker-compose.yml` that creates the same server with plain Docker.
 ///
-/// For PEON's images it is PEON's own, with what the plan's `orc` object says beside it.
+/// For PEON's images it equals PEON's own file, with the settings of the plan's `orc` object added.
 package enum ComposeFile {
     package static func text(_ spec: ContainerSpec, isPeons: Bool) -> String {
         var lines = [
@@ -30,7 +30,7 @@ package enum ComposeFile {
         return "\(address)\(port.number):\(port.number)/\(port.transport.rawValue)"
     }
 
-    /// What keeps the game in, where it is more than PEON's own files say.
+    /// Returns the settings that confine the game; for PEON's images only those that go beyond PEON's own files.
     private static func confinement(_ spec: ContainerSpec, isPeons: Bool) -> [String] {
         let security = spec.security
         var lines: [String] = []
@@ -50,13 +50,13 @@ package enum ComposeFile {
         items.isEmpty ? [] : ["        \(name):"] + items.map { "        - \(scalar($0))" }
     }
 
-    /// A YAML scalar that reads back as `text`; a dollar is doubled, since Compose would expand it.
+    /// Returns a YAML scalar that parses to `text`; a dollar is doubled, since Compose would expand it.
     static func scalar(_ text: String) -> String {
         let escaped = text.split(separator: "$", omittingEmptySubsequences: false).joined(separator: "$$")
         return isPlain(escaped) ? escaped : JSON.string(escaped).text()
     }
 
-    /// Whether YAML reads `text` as this very string without quotes (YAML 1.2, 7.3.3), judged strictly.
+    /// Returns true if YAML parses the unquoted `text` as this very string (YAML 1.2, 7.3.3); in doubt, false.
     private static func isPlain(_ text: String) -> Bool {
         guard let first = text.unicodeScalars.first, let last = text.unicodeScalars.last else { return false }
         let isPath = text.contains("=") || text.contains(":") || text.contains("/")

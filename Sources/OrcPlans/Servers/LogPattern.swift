@@ -2,26 +2,26 @@ import CPCRE
 import OrcContract
 import OrcCore
 
-/// A regular expression (PCRE2, pcre2pattern(3)) that lines of a server's log are held against.
+/// A regular expression (PCRE2, pcre2pattern(3)) that is matched against lines of a server's log.
 ///
-/// Games print the lines: what a match may cost is bounded, in steps and in memory, and a line that is past the bound does not
-/// match. The only file that calls the library.
+/// The lines come from games, so the steps and the memory of a match are bounded, and a line that exceeds a bound does
+/// not match. This is the only file that calls the library.
 package final class LogPattern: Sendable {
-    /// Never changed once it is compiled; many threads may match by it (pcre2api(3), "Multithreading").
+    /// Immutable after compilation; several threads may match with it (pcre2api(3), "Multithreading").
     private nonisolated(unsafe) let code: OpaquePointer
     private nonisolated(unsafe) let bounds: OpaquePointer
 
-    /// Bytes of a line that are looked at; what tells that a game is ready stands at a line's beginning.
+    /// Bytes of a line that are matched, from its start, where messages of readiness are.
     package static let longest = 1024
-    /// Bytes of a pattern.
+    /// Maximum length of a pattern in bytes.
     private static let longestPattern = 1024
-    /// Calls of the library's inner function for one line: some milliseconds.
+    /// Maximum number of calls of the library's inner function for one line: some milliseconds.
     private static let mostSteps: UInt32 = 100_000
     private static let mostDepth: UInt32 = 1000
-    /// KiB.
+    /// Maximum heap memory of a match in KiB.
     private static let mostHeap: UInt32 = 512
 
-    /// Nil where the text is no regular expression.
+    /// Compiles `text`; nil if it is no regular expression, or too long.
     package init?(_ text: String) {
         var failure: Int32 = 0
         var place = 0
@@ -46,16 +46,17 @@ package final class LogPattern: Sendable {
         pcre2_code_free_8(code)
     }
 
-    /// `line`: without its end; colours and carriage returns are passed over.
+    /// Returns true if `line` matches, which is given without its line end; colors and carriage returns are ignored.
     package func matches(_ line: String) -> Bool {
         guard let match = pcre2_match_data_create_8(1, nil) else { return false }
         defer { pcre2_match_data_free_8(match) }
         let subject = Array(Self.plain(line.prefix(bytes: Self.longest)).utf8)
-        // 0: it matches, and there was no room for groups, which nobody asks for; below: it does not, or past a bound.
+        // 0: a match, without room for groups, which are not needed; negative: no match, or a bound was exceeded.
         return pcre2_match_8(code, subject, subject.count, 0, 0, match, bounds) >= 0
     }
 
-    /// Without ANSI escape sequences (ECMA-48, CSI and OSC) and other control characters.
+    /// Returns the line without ANSI escape sequences (ECMA-48, CSI and OSC) and without control characters other than
+    /// tabs.
     package static func plain(_ line: String) -> String {
         var plain = String.UnicodeScalarView()
         var rest = line.unicodeScalars[...]

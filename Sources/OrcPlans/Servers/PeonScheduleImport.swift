@@ -2,14 +2,17 @@ package import FoundationEssentials
 package import OrcContract
 import OrcCore
 
-/// `servers/schedule.json`, in which PEON's orchestrator keeps the stops that are to come.
+/// Reads `servers/schedule.json`, in which PEON's orchestrator keeps its scheduled stops.
 package enum PeonScheduleImport {
     private static let file = "schedule.json"
     private static let maxBytes = 4 << 20
 
+    /// Reads the scheduled stops.
+    ///
     /// `servers`: the folder of all servers, `<root>/servers`.
     ///
-    /// - Returns: for each server its stop, of several the last, as PEON shows it; and why entries cannot be read.
+    /// - Returns: the stop of each server, of several the last, as PEON shows it; and a message for each unreadable
+    /// entry.
     package static func read(
         in servers: String
     ) throws(PlanError) -> (stops: [(server: ServerID, date: Date)], complaints: [String]) {
@@ -18,7 +21,7 @@ package enum PeonScheduleImport {
         else {
             return ([], [])
         }
-        guard let entries = (try? JSON.parse(bytes))?.array else { return ([], ["\(file) is no list"]) }  // told
+        guard let entries = (try? JSON.parse(bytes))?.array else { return ([], ["\(file) is no list"]) }  // reported
         var stops: [ServerID: Date] = [:]
         var complaints: [String] = []
         for entry in entries {

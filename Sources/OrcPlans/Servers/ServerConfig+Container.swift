@@ -3,18 +3,18 @@ import OrcCore
 package import OrcEngine
 
 extension ServerConfig {
-    /// Where a server's folder is, and what of the machine goes into its container.
+    /// The location of a server's folder, and the values of the host that its container gets.
     package struct Place: Sendable {
-        /// The server's folder as the engine's host names it.
+        /// Path of the server's folder on the engine's host.
         package let folder: String
         /// The agent's name on the bus.
         package let host: HostName
-        /// Handed to the container as PUBLIC_IP.
+        /// The container's PUBLIC_IP variable.
         package let publicIP: String?
-        /// The time zone of the agent's schedules, by which the game's own clock goes too; nil for the image's.
+        /// Time zone of the agent's schedules, which the game's clock uses too; nil for the image's own.
         package let zone: String?
 
-        /// The user of the server's files, `uid:gid`, where it has one of its own.
+        /// The user of the server's files, `uid:gid`; nil if the server has none of its own.
         package let user: String?
 
         package init(
@@ -28,9 +28,10 @@ extension ServerConfig {
         }
     }
 
-    /// The container of this server.
+    /// Returns the specification of this server's container.
     ///
-    /// `hasFile`: whether a path below the server's folder exists; what the plan lists under `files` is mounted only then.
+    /// `hasFile`: returns true if a path below the server's folder exists. An entry of the plan's `files` in that
+    /// folder is mounted only if it does.
     package func container(at place: Place, hasFile: (String) -> Bool) -> ContainerSpec {
         let name = Self.containerName(server)
         var spec = ContainerSpec(
@@ -44,13 +45,14 @@ extension ServerConfig {
         return spec
     }
 
-    /// Targets that more than one of the plan's volumes claims: the last one gets it, as with Compose.
+    /// Mount targets of more than one of the plan's volumes: the last volume is mounted, as with Compose.
     package var contestedTargets: [String] {
         var seen: Set<String> = []
         return plan.volumes.map(\.target).filter { !seen.insert($0).inserted }
     }
 
-    /// Ports first, under their names in capitals, then the environment; of a name that comes twice the last counts.
+    /// Returns the ports, under their names in capitals, then the environment; the last value of a repeated name is
+    /// used.
     private func variables(_ place: Place) -> [ContainerSpec.Variable] {
         var values = JSON.Object()
         for port in plan.portGroups.first ?? [] { values[port.name.uppercased()] = .string(String(port.number)) }
@@ -74,7 +76,7 @@ extension ServerConfig {
         return mounts
     }
 
-    /// Compose's labels, so that `docker compose -p <game>_<camp>` finds the server, and our own.
+    /// Returns Compose's labels, so that `docker compose -p <game>_<name>` finds the server, and Orc's own.
     private func labels(_ place: Place, fingerprint: String) -> [ContainerSpec.Variable] {
         [
             ("com.docker.compose.config-hash", fingerprint),

@@ -7,11 +7,11 @@ package struct ServerConfig: Sendable {
     package let server: ServerID
     package let plan: Plan
 
-    /// A new server's configuration.
+    /// Creates a new server's configuration.
     ///
-    /// `environment`: the plan's with the owner's settings, from ``Plan/applying(_:)``.
+    /// `environment`: the plan's environment with the owner's settings, from ``Plan/applying(_:)``.
     ///
-    /// `ports`: the port group that was chosen, with the owner's numbers.
+    /// `ports`: the chosen port group, with the owner's numbers.
     package init(
         server: ServerID, plan: Plan, environment: JSON.Object, ports: [PlanPort], description: String?, image: String?
     ) throws(PlanError) {
@@ -28,7 +28,7 @@ package struct ServerConfig: Sendable {
         try self.init(.object(document), server: server)
     }
 
-    /// Reads a `config.json`.
+    /// Parses a `config.json`.
     package init(_ document: JSON, server: ServerID) throws(PlanError) {
         self.server = server
         plan = try Plan(document, file: "servers/\(server.game)/\(server.camp)/config.json")
@@ -36,7 +36,7 @@ package struct ServerConfig: Sendable {
 
     package var document: JSON { .object(plan.document) }
 
-    /// The owner's words; PEON lets any JSON stand there.
+    /// The owner's description; PEON accepts any JSON value for it.
     package var description: String? {
         guard let value = plan.document["metadata"]?["description"], !value.isNull else { return nil }
         return value.string ?? value.text()
@@ -50,7 +50,7 @@ package struct ServerConfig: Sendable {
         return try ServerConfig(.object(document), server: server)
     }
 
-    /// The ports of the group that the server has; a `config.json` holds one.
+    /// The published ports of the server's port group; a `config.json` holds one group.
     package var publishedPorts: [ContainerSpec.PublishedPort] {
         var published: [ContainerSpec.PublishedPort] = []
         for port in plan.portGroups.first ?? [] {
@@ -67,7 +67,7 @@ package struct ServerConfig: Sendable {
     package static func containerName(_ server: ServerID) -> String { "peon.warcamp.\(server.uid)" }
     package static func networkName(_ server: ServerID) -> String { "\(server.game)_\(server.camp)" }
 
-    /// The server that a container's name belongs to, as PEON names them; nil for a foreign one.
+    /// Returns the server of a container name in PEON's form; nil for any other name.
     package static func server(ofContainer name: String) -> ServerID? {
         let prefix = "peon.warcamp."
         return name.hasPrefix(prefix) ? ServerID(uid: name.dropFirst(prefix.count)) : nil

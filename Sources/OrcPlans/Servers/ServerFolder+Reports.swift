@@ -3,14 +3,15 @@ package import OrcContract
 import OrcCore
 
 extension ServerFolder {
-    /// Bounds of what is reported of a `config` folder, which a game may write: files, and bytes that are read and told of each
-    /// and of all.
+    /// Bounds of the report of a `config` folder, which a game may write: number of files, bytes read of each, and
+    /// bytes reported of each and of all.
     private static let maxReportedFiles = 64
     private static let maxReadBytes = 4096
     private static let maxReportedBytes = (each: 2048, all: 16 << 10)
 
-    /// The files of the server's `config` folder, name to trimmed text, secrets masked; what is not text is left out, and what
-    /// is past the bounds.
+    /// Returns the files of the server's `config` folder, name to trimmed text, with secrets redacted.
+    ///
+    /// Files that are not text are left out, and everything beyond the bounds.
     package func configReport(secrets: SecretRedactor) throws(PlanError) -> [StateReport.ConfigFile] {
         guard let folder = try configFolder() else { return [] }
         var report: [StateReport.ConfigFile] = []
@@ -29,7 +30,7 @@ extension ServerFolder {
         return report
     }
 
-    /// Nil for what is no text; a character that is cut off at the end is left out.
+    /// Returns the bytes as text, without a character that is cut off at the end; nil if they are no text.
     private static func text(_ bytes: [UInt8]) -> String? {
         for cut in 0...(bytes.count == maxReadBytes ? 3 : 0) {
             if let text = String(validating: bytes.dropLast(cut), as: UTF8.self) { return text }
@@ -37,7 +38,8 @@ extension ServerFolder {
         return nil
     }
 
-    /// What PEON's images say of themselves in `config/state`, and when they said it; nil where they do not.
+    /// Returns the state that PEON's images write into `config/state`, and the file's modification time; nil without
+    /// such a file.
     package func stateFile() throws(PlanError) -> (word: String, at: Date)? {
         guard let folder = try configFolder(), let modified = folder.modified("state"),
             let bytes = try folder.read("state", limit: 256)
@@ -51,7 +53,8 @@ extension ServerFolder {
         return try DirectoryHandle(path: path).folder("config")
     }
 
-    /// Every server that has a `config.json` below `servers`; what cannot be read is named in `complaints`.
+    /// Returns every server that has a `config.json` below `servers`; folders that cannot be read are named in
+    /// `complaints`.
     package static func all(in servers: String) throws(PlanError) -> (found: [ServerFolder], complaints: [PlanError]) {
         guard DirectoryHandle.exists(servers) else { return ([], []) }
         let root = try DirectoryHandle(path: servers)
@@ -84,7 +87,7 @@ extension ServerFolder {
 }
 
 extension String {
-    /// Without blanks and line ends on either side.
+    /// The text without blanks and line ends at its start and end.
     fileprivate var trimmingBlanks: String {
         let isBlank: (Character) -> Bool = { $0.isWhitespace || $0.isNewline }
         return String(drop(while: isBlank).reversed().drop(while: isBlank).reversed())

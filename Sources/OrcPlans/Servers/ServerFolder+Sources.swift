@@ -1,11 +1,11 @@
 import Glibc
 
-/// What of a server's folder is mounted into its container.
+/// The parts of a server's folder that are mounted into its container.
 extension ServerFolder {
-    /// Makes sure that what is mounted lies in the folder, behind no link, and where no game can put another thing in its
-    /// place; folders that are missing are made.
+    /// Checks that mount sources are inside the folder, behind no link, and not replaceable by a game; creates missing
+    /// folders.
     ///
-    /// The engine follows links of the host as it mounts, so that this is asked for before each start.
+    /// The engine follows links of the host when it mounts, so this check runs before each start.
     package func prepareSources(of config: ServerConfig, owner: DirectoryHandle.Owner) throws(PlanError) {
         let volumes = config.plan.volumes.filter(\.isOwn)
         for mapping in volumes + config.plan.files where mapping.isOwn {
@@ -24,14 +24,14 @@ extension ServerFolder {
         }
     }
 
-    /// The server's own volumes in which a user of the container cannot write, with who owns them.
+    /// Returns the server's own volumes that a user of the container cannot write, with their owners.
     ///
-    /// `user` and `group`: their numbers, which are the same on the host; not root.
+    /// `user` and `group`: the ids, which are the same on the host; not root.
     package func closedVolumes(of config: ServerConfig, to user: UInt32, _ group: UInt32) -> [(
         path: String, owner: UInt32
     )] {
         config.plan.volumes.filter(\.isOwn).compactMap { volume in
-            // What cannot be opened stops the start, and says so there.
+            // A folder that cannot be opened fails the start, with an error of its own.
             var place = (try? open()) ?? nil
             for name in volume.ownPath { place = (try? place?.folder(name)) ?? nil }
             guard let owner = place?.owner(closedTo: user, group) else { return nil }
@@ -39,10 +39,10 @@ extension ServerFolder {
         }
     }
 
-    /// Whether a regular file stands at a path below the folder, behind no link.
+    /// Returns true if a regular file exists at a path below the folder, behind no link.
     package func hasFile(_ relativePath: String) -> Bool {
         let names = relativePath.utf8.split(separator: UInt8(ascii: "/")).map { String(Substring($0)) }
-        // What cannot be opened is none.
+        // A file in a folder that cannot be opened counts as missing.
         guard let last = names.last, var folder = (try? open()) ?? nil else { return false }
         for name in names.dropLast() {
             guard let next = (try? folder.folder(name)) ?? nil else { return false }
@@ -53,7 +53,7 @@ extension ServerFolder {
 }
 
 extension DirectoryHandle {
-    /// Who owns the folder, where a user cannot write in it.
+    /// Returns the folder's owner if the user cannot write in it; nil if it can.
     fileprivate func owner(closedTo user: UInt32, _ group: UInt32) -> UInt32? {
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { return nil }
@@ -62,7 +62,7 @@ extension DirectoryHandle {
         return status.st_mode & needed == needed ? nil : status.st_uid
     }
 
-    /// The folder called `name`; where there is none it is made, and given to `owner`.
+    /// Returns the folder called `name`; if it is missing, creates it and gives it to `owner`.
     fileprivate func folder(_ name: String, madeFor owner: Owner) throws(PlanError) -> DirectoryHandle {
         if let folder = try folder(name) { return folder }
         let folder = try makingFolder(name)

@@ -3,7 +3,7 @@ package import OrcContract
 import OrcCore
 package import OrcEngine
 
-/// One server's folder: `<root>/servers/<game>/<camp>`.
+/// One server's folder: `<root>/servers/<game>/<name>`.
 package struct ServerFolder: Sendable {
     package let server: ServerID
     private let servers: String
@@ -27,17 +27,17 @@ package struct ServerFolder: Sendable {
         return try DirectoryHandle(path: servers).folder(server.game)?.folder(server.camp)
     }
 
-    /// Reads `config.json`; nil where there is none.
+    /// Reads `config.json`; nil if there is none.
     package func config() throws(PlanError) -> ServerConfig? {
         guard let bytes = try open()?.read(Self.configFile, limit: PlanCatalogue.maxBytes) else { return nil }
         return try ServerConfig(
             PlanCatalogue.json(bytes, file: "servers/\(server.game)/\(server.camp)/\(Self.configFile)"), server: server)
     }
 
-    /// What a creation puts into the folder beside the plan's own files.
+    /// The content that a creation writes into the folder, besides the plan's own files.
     package struct Contents: Sendable {
         package let config: ServerConfig
-        /// Path below the folder to what goes there.
+        /// Files to write: path below the folder, and content.
         package let files: [(path: String, bytes: [UInt8])]
         package let owner: DirectoryHandle.Owner
 
@@ -48,19 +48,19 @@ package struct ServerFolder: Sendable {
         }
     }
 
-    /// Makes the folder where there is none.
+    /// Creates the folder if it does not exist.
     ///
-    /// Answers whether it is new: what was there before is its owner's.
+    /// Returns true if it is new; the files of an existing folder are its owner's.
     package func make() throws(PlanError) -> Bool {
         let root = try DirectoryHandle(path: servers)
         guard root.freeBytes ?? .max >= Self.leastRoom else { throw .noSpace(path: path) }
         return try root.makingFolder(server.game).makeNew(server.camp)
     }
 
-    /// Bytes that must be free for a new server: what is left below that is for those that are there.
+    /// Bytes that must be free on the disk for a new server; less is reserved for the existing servers.
     private static let leastRoom = 2 << 20
 
-    /// Fills the folder of a new server; what its owner has put there before stays.
+    /// Fills the folder of a new server; files that the owner put there before are kept.
     package func fill(_ contents: Contents, planFolder: DirectoryHandle?) throws(PlanError) {
         guard let folder = try open() else { throw .unknownServer(server) }
         guard !folder.contains(Self.configFile), !folder.contains(Self.composeFile) else { throw .exists(server) }
@@ -78,8 +78,10 @@ package struct ServerFolder: Sendable {
         try give(folder, to: contents.owner)
     }
 
-    /// Gives what the game works on to `owner`; the folder itself, and what says how its container is made, stay the
-    /// agent's: whoever could write these could give the container more than its plan does.
+    /// Gives the game's files to `owner`.
+    ///
+    /// The folder itself and the files that define its container stay the agent's: a process that could write these
+    /// could grant the container more than its plan does.
     private func give(_ folder: DirectoryHandle, to owner: DirectoryHandle.Owner) throws(PlanError) {
         try folder.checkMounts()
         for entry in try folder.entries() where !Self.agentsFiles.contains(entry.name) {
@@ -92,23 +94,24 @@ package struct ServerFolder: Sendable {
         folder.keep(Self.agentsFiles)
     }
 
-    /// Takes over what PEON's orchestrator, or an earlier agent, gave to the games' user.
+    /// Makes the agent the owner of files that PEON's orchestrator, or an earlier agent, gave to the games' user.
     package func secure() throws(PlanError) { try open()?.keep(Self.agentsFiles) }
 
-    /// Whether nobody but the agent, and root, can have written `config.json`; never where games run as the agent's own user.
+    /// Returns true if only the agent and root can have written `config.json`; false if games run as the agent's own
+    /// user.
     package func isConfigTrusted(owner: DirectoryHandle.Owner) throws(PlanError) -> Bool {
         guard owner.user != geteuid() else { return false }
         return try open()?.isKept(Self.configFile) ?? false
     }
 
-    /// Writes `config.json` anew.
+    /// Replaces `config.json`.
     package func write(_ config: ServerConfig) throws(PlanError) {
         try write(config.document.text(.pretty), to: Self.configFile)
     }
 
     /// Writes the `docker-compose.yml` of a container.
     ///
-    /// It holds passwords, as `config.json` does: the agent's eyes only.
+    /// It holds passwords, as `config.json` does, so that only the agent may read it.
     package func writeCompose(_ spec: ContainerSpec, isPeons: Bool) throws(PlanError) {
         let text = ComposeFile.text(spec, isPeons: isPeons)
         let old = try open()?.read(Self.composeFile, limit: PlanCatalogue.maxBytes)
@@ -120,39 +123,40 @@ package struct ServerFolder: Sendable {
         try folder.write(Array(text.utf8), to: name, mode: 0o600)
     }
 
-    /// Makes sure that the folder can be removed: nothing is mounted on it or in it.
+    /// Checks that nothing is mounted on the folder or below it, so that the folder can be removed.
     package func checkRemovable() throws(PlanError) { try open()?.checkMounts() }
 
-    /// Removes the folder with all that is in it, and the game's folder where that was the last of it.
+    /// Removes the folder with all its content, and the game's folder if it is empty then.
     ///
-    /// It is put aside first, so that a removal that is cut off leaves no half of a server; ``removeLeftovers(in:)`` goes on.
+    /// The folder is renamed first, so that an interrupted removal does not leave a part of a server;
+    /// ``removeLeftovers(in:)`` finishes it.
     ///
-    /// `isOver`: whether to break off (``DirectoryHandle/removeTree(_:until:)``).
+    /// `isOver`: returns true to cancel the removal (``DirectoryHandle/removeTree(_:until:)``).
     package func remove(until isOver: @escaping () -> Bool = { false }) throws(PlanError) {
         try checkRemovable()
         guard DirectoryHandle.exists(servers) else { return }
         let root = try DirectoryHandle(path: servers)
         guard let game = try root.folder(server.game) else { return }
-        // What an earlier removal could not remove is the server's still.
+        // Files left by an earlier, incomplete removal belong to the server too.
         let own = "\(Self.asidePrefix)\(server.camp)."
         for entry in try game.entries() where entry.name.hasPrefix(own) {
             try game.removeTree(entry.name, until: isOver)
         }
         let aside = own + String(UInt32.random(in: 0...UInt32.max), radix: 16)
         do { try game.rename(server.camp, to: aside) } catch {
-            // Gone, or on a full disk: there may be no room for another name.
+            // The folder is gone, or the disk is full, which may leave no room for another name.
             try game.removeTree(server.camp, until: isOver)
         }
         try game.removeTree(aside, until: isOver)
         root.removeIfEmpty(server.game)
     }
 
-    /// What a removed server's folder is called until it is gone: no server's name begins with a dot.
+    /// Prefix of a removed server's folder until it is deleted: no server's name begins with a dot.
     private static let asidePrefix = ".orc-removed-"
 
-    /// Removes what removals that were cut off have left below `servers`.
+    /// Removes the files that interrupted removals left below `servers`.
     ///
-    /// `isOver`: whether to break off.
+    /// `isOver`: returns true to cancel.
     package static func removeLeftovers(
         in servers: String, until isOver: @escaping () -> Bool = { false }
     ) throws(PlanError) {
@@ -167,12 +171,12 @@ package struct ServerFolder: Sendable {
         }
     }
 
-    /// Whether there is such a folder.
+    /// True if the folder exists.
     package var exists: Bool { DirectoryHandle.exists(path) }
 }
 
 extension DirectoryHandle {
-    /// Bytes that this process may still write on the folder's disk; nil where that cannot be told.
+    /// Bytes that this process may still write on the folder's disk; nil if that is unknown.
     fileprivate var freeBytes: Int? {
         var disk = statvfs()
         return fstatvfs(descriptor, &disk) == 0 ? Int(clamping: UInt64(disk.f_bavail) * UInt64(disk.f_frsize)) : nil
@@ -180,7 +184,7 @@ extension DirectoryHandle {
 
     fileprivate func removeIfEmpty(_ name: String) { unlinkat(descriptor, name, AT_REMOVEDIR) }
 
-    /// Takes this folder, and of its files these, for the agent itself; without the right to, all stays as it is.
+    /// Makes the agent the owner of this folder and of its files `names`; changes nothing if it has no right to.
     fileprivate func keep(_ names: Set<String>) {
         if fchown(descriptor, geteuid(), getegid()) == 0 { fchmod(descriptor, 0o755) }
         for name in names where kind(of: name) == .file {
@@ -189,7 +193,7 @@ extension DirectoryHandle {
         }
     }
 
-    /// Whether nobody but this process's user and root can write the file `name`, or put another in its place.
+    /// Returns true if only this process's user and root can write or replace the file `name`.
     fileprivate func isKept(_ name: String) -> Bool {
         var folder = stat()
         var file = stat()
@@ -201,7 +205,7 @@ extension DirectoryHandle {
         }
     }
 
-    /// Gives one file to `owner`, as ``giveTree(to:)`` does.
+    /// Gives one file to `owner`, in the same way as ``giveTree(to:)``.
     func give(_ name: String, to owner: Owner) throws(PlanError) {
         guard fchownat(descriptor, name, owner.user, owner.group, AT_SYMLINK_NOFOLLOW) != 0, errno != EPERM else {
             return
@@ -211,10 +215,10 @@ extension DirectoryHandle {
 }
 
 extension ServerFolder {
-    /// Whether a `config.json` stands in the folder.
+    /// True if the folder has a `config.json`.
     package var hasConfig: Bool { hasFile(Self.configFile) }
 
-    /// Takes back what makes the folder a server's; all else stays.
+    /// Removes the files that make the folder a server's; all others are kept.
     package func removeConfig() throws(PlanError) {
         guard let folder = try open() else { return }
         try folder.removeTree(Self.configFile)

@@ -1,4 +1,4 @@
-/// Names for camps whose owner gave none.
+/// Generates names for servers whose owner gave none.
 package enum ServerNameGenerator {
     private static let first = [
         "amber", "ashen", "bold", "bright", "broken", "cold", "copper", "crimson", "dusky", "elder", "frosty", "gilded",
@@ -9,7 +9,7 @@ package enum ServerNameGenerator {
         "gate", "glade", "haven", "hearth", "hollow", "keep", "marsh", "mill", "peak", "ridge", "tower", "vale",
     ]
 
-    /// A name that `isTaken` does not know, or nil where a hundred tries found none.
+    /// Returns a random name for which `isTaken` returns false; nil if a hundred tries found none.
     package static func draw(isTaken: (String) -> Bool) -> String? {
         for attempt in 0..<100 {
             guard let one = first.randomElement(), let two = second.randomElement() else { return nil }

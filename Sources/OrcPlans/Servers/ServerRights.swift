@@ -2,18 +2,19 @@ import OrcContract
 import OrcCore
 import OrcEngine
 
-/// All that a server's configuration says of what its container may do on the machine.
+/// The rights on the host that a server's configuration requests for its container.
 ///
-/// Files in a server's folder may be written by others than the agent; what they ask for is held against what was granted.
+/// Files in a server's folder may be written by other processes than the agent, so the requested rights are compared
+/// with the granted ones.
 package struct ServerRights: Sendable, Equatable {
     private let image: String
-    /// What of the host is mounted, beside the server's own folder.
+    /// Mounts of the host's paths, other than the server's own folder.
     private let mounts: Set<String>
     private let security: ContainerSecurity
     private let resources: ContainerResources
-    /// Ports that only root may listen on.
+    /// Ports below 1024, on which only root may listen.
     private let privilegedPorts: Set<Int>
-    /// The machine's addresses that its ports are published at.
+    /// Addresses of the host at which the ports are published.
     private let addresses: Set<String>
 
     private static let firstOpenPort = 1024
@@ -29,7 +30,7 @@ package struct ServerRights: Sendable, Equatable {
 
     private static let everyAddress = "*"
 
-    /// As one text, the same for the same rights.
+    /// The rights as one text, which is equal for equal rights.
     package var text: String {
         let json: JSON = [
             "image": .string(image), "mounts": Self.list(mounts), "user": .string(security.user),
@@ -45,7 +46,7 @@ package struct ServerRights: Sendable, Equatable {
 
     private static func list(_ words: some Sequence<String>) -> JSON { .array(Set(words).sorted().map(JSON.string)) }
 
-    /// What is asked for beyond `granted`, by the names that the configuration has for it.
+    /// Returns the rights requested beyond `granted`, by their names in the configuration.
     package func excess(over granted: ServerRights) -> [String] {
         var excess: [String] = []
         func note(_ isExcess: Bool, _ name: String) { if isExcess { excess.append(name) } }
@@ -68,7 +69,7 @@ package struct ServerRights: Sendable, Equatable {
         return excess
     }
 
-    /// Nil is without a limit.
+    /// Returns true if `asked` is more than `granted`; nil is unlimited.
     private static func isMore<Amount: Comparable>(_ asked: Amount?, _ granted: Amount?) -> Bool {
         guard let granted else { return false }
         return asked.map { $0 > granted } ?? true
@@ -76,10 +77,10 @@ package struct ServerRights: Sendable, Equatable {
 }
 
 extension Plan.Mapping {
-    /// Whether it is of the server's own folder.
+    /// True if the source is in the server's own folder.
     var isOwn: Bool { source.hasPrefix("~!/") }
 
-    /// The names below the server's folder that lead to it; by bytes, as the kernel parts them.
+    /// The components of the source's path below the server's folder, split by bytes as in the kernel.
     var ownPath: [String] {
         source.utf8.dropFirst(3).split(separator: UInt8(ascii: "/")).map { String(Substring($0)) }.filter { $0 != "." }
     }

@@ -6,7 +6,7 @@ import OrcMQTT
 import OrcPlans
 import Subprocess
 
-/// The files of Orc's own broker, below `<root>/orc/broker`.
+/// The files of the embedded broker, below `<root>/orc/broker`.
 struct BrokerFiles: Sendable {
     let folder: String
     let host: HostName
@@ -21,7 +21,7 @@ struct BrokerFiles: Sendable {
     var configuration: String { "\(folder)/mosquitto.conf" }
     var log: String { "\(folder)/mosquitto.log" }
 
-    /// The user of people and programs on this machine: reads all, and may send every command.
+    /// The user of people and programs on this host: may read every topic and send every command.
     static let operatorUser = "operator"
 
     enum Failure: Error, CustomStringConvertible {
@@ -40,9 +40,9 @@ struct BrokerFiles: Sendable {
         }
     }
 
-    /// Writes the configuration; the passwords stay as they were once made.
+    /// Writes the configuration; existing passwords are kept.
     ///
-    /// Where the disk is full, what was written at an earlier start does.
+    /// If the disk is full, the files of an earlier start are used.
     func prepare() async throws {
         do { try await write() } catch PlanError.noSpace {
             let directory = try DirectoryHandle(path: folder)
@@ -65,7 +65,7 @@ struct BrokerFiles: Sendable {
         if let broker = Self.brokerUser { try directory.giveTree(to: broker) }
     }
 
-    /// Waits until the port is free: a broker of an agent that was killed takes a moment to end.
+    /// Waits until the port is free, for five seconds at most: the broker of a killed agent takes a moment to exit.
     func awaitFreePort() async throws {
         for _ in 0..<100 {
             if !TCPPort.answers(listen.address, listen.port) { return }
@@ -74,7 +74,7 @@ struct BrokerFiles: Sendable {
         throw Failure.portTaken("\(listen.address):\(listen.port)")
     }
 
-    /// Waits until the broker answers, for five seconds at most.
+    /// Waits until the broker accepts connections, for five seconds at most.
     func awaitAnswer() async {
         let end = ContinuousClock.now + .seconds(5)
         while !TCPPort.answers(listen.address, listen.port), ContinuousClock.now < end {
@@ -83,7 +83,7 @@ struct BrokerFiles: Sendable {
     }
 
     func url(user: String) throws -> BrokerURL {
-        // Why it cannot be read does not matter: the remedy is the same.
+        // The reason for a failed read is ignored: the remedy is the same.
         guard let bytes = try? DirectoryHandle(path: folder).read("\(user).password", limit: 256), !bytes.isEmpty,
             var url = BrokerURL("mqtt://\(listen.address):\(listen.port)")
         else { throw Failure.noCredentials("\(folder)/\(user).password") }
@@ -101,7 +101,8 @@ struct BrokerFiles: Sendable {
         return password
     }
 
-    /// In a file of its own: passwords that are half written, or in clear, let nobody in.
+    /// Hashes the passwords in a file that is not in use yet: the broker rejects all clients if passwords are
+    /// incomplete or not hashed.
     private func hashPasswords(_ file: String) async throws {
         do {
             let result = try await Subprocess.run(
@@ -118,7 +119,7 @@ struct BrokerFiles: Sendable {
         }
     }
 
-    /// Whom mosquitto becomes when it is started as root; nil where it stays who it is.
+    /// The user that mosquitto switches to when it is started as root; nil if it does not switch.
     private static var brokerUser: DirectoryHandle.Owner? {
         guard geteuid() == 0, let user = getpwnam("mosquitto") else { return nil }
         return DirectoryHandle.Owner(user: user.pointee.pw_uid, group: user.pointee.pw_gid)

@@ -4,12 +4,12 @@ import ServiceLifecycle
 import Subprocess
 import SystemPackage
 
-/// A mosquitto of Orc's own, as a child: for machines that have no broker.
+/// A mosquitto that runs as a child process, for hosts without a broker.
 struct EmbeddedBroker: Service {
     let files: BrokerFiles
     let logger: Logger
 
-    /// Keeps the broker running; it ends with this process, also when that is killed.
+    /// Keeps the broker running; it exits with this process, also if this process is killed.
     func run() async throws {
         await cancelWhenGracefulShutdown {
             var backoff = Backoff(first: 0.2, most: 10)
@@ -17,17 +17,18 @@ struct EmbeddedBroker: Service {
                 let begun = ContinuousClock.now
                 do { try await runOnce() } catch {
                     if Task.isCancelled { return }
-                    logger.error("the broker cannot be started", metadata: ["error": "\(error)"])
+                    logger.error("the embedded broker cannot be started", metadata: ["error": "\(error)"])
                 }
                 if Task.isCancelled { return }
                 if ContinuousClock.now - begun > .seconds(30) { backoff.reset() }
-                logger.warning("the broker ended and is started again", metadata: ["log": "\(files.log)"])
+                logger.warning("the embedded broker exited and is restarted", metadata: ["log": "\(files.log)"])
                 do { try await Task.sleep(for: .seconds(backoff.next())) } catch { return }
             }
         }
     }
 
-    /// Ends the broker when its own input ends, which it does when this process ends, however that comes about.
+    /// A shell script that ends the broker when the script's standard input closes, which happens whenever this process
+    /// exits.
     private static let guardian = """
         exec 3<&0
         PATH="$PATH:/usr/sbin:/usr/local/sbin"
@@ -48,7 +49,7 @@ struct EmbeddedBroker: Service {
             .path("/bin/sh"), arguments: ["-c", Self.guardian, "orc-broker", files.configuration, files.log],
             platformOptions: options, input: .inputWriter, output: .sequence, error: .discarded
         ) { execution in
-            // Nothing is written there: it ends with the shell, which waits for the broker.
+            // The output is empty; it closes when the shell exits, which waits for the broker.
             for try await _ in execution.standardOutput {}
         }
     }

@@ -8,19 +8,19 @@ import OrcMQTT
 import OrcPlans
 import Synchronization
 
-/// What the check finds out over the broker: whether the agent hears, is heard, and is well.
+/// Checks over the broker whether the agent receives commands, replies to them, and is healthy.
 struct AgentDiagnostics {
     let wiring: ServiceWiring
 
-    /// Milliseconds above which an answer is slow: Nagle's algorithm alone takes forty.
+    /// Milliseconds above which a reply is slow: Nagle's algorithm alone takes forty.
     private static let slow = 40
-    /// Of which the quickest counts: a busy machine is no slow broker.
+    /// Number of attempts, of which the fastest counts, so that a busy host does not appear as a slow broker.
     private static let tries = 3
     private static let limit: Duration = .seconds(3)
     private static let list = "allow it in the broker's access list"
-    /// A server that is not there, as the agent says when it hears a command for it.
+    /// Name of a server that does not exist: a reply to a command for it shows that the agent receives server commands.
     private static let nobody = "orc-check"
-    /// In which a broker tells what it retains.
+    /// Time within which a broker delivers its retained messages.
     private static let patience: Duration = .milliseconds(500)
 
     func findings() async -> [Finding] {
@@ -38,7 +38,7 @@ struct AgentDiagnostics {
         }
     }
 
-    /// What a client has heard so far.
+    /// The messages received by a client so far.
     private final class Heard: Sendable {
         private let state = Mutex((agent: JSON?.none, replies: Set<String>()))
         var agent: JSON? { state.withLock { $0.agent } }
@@ -47,7 +47,7 @@ struct AgentDiagnostics {
         func hasReply(to id: String) -> Bool { state.withLock { $0.replies.contains(id) } }
     }
 
-    /// How long the answer to a command without arguments takes; nil where none comes.
+    /// Returns the time until the reply to a command without arguments; nil if none arrives within `limit`.
     private static func ask(
         _ topic: String, _ client: MQTTClient, as name: String, _ heard: Heard
     ) async throws -> Duration? {
@@ -62,7 +62,7 @@ struct AgentDiagnostics {
         return ContinuousClock.now - begun
     }
 
-    /// Asks the agent a few times on one connection, and tells how long the quickest answer took.
+    /// Pings the agent a few times on one connection, and returns a finding with the time of the fastest reply.
     private func answer(
         _ topics: Topics, _ options: MQTTConfiguration
     ) async throws -> (finding: Finding, isHeard: Bool) {
@@ -73,7 +73,7 @@ struct AgentDiagnostics {
                 let place = client.place
                 group.addTask {
                     for await message in client.messages() {
-                        guard let json = try? JSON.parse(message.payload) else { continue }  // nobody's word
+                        guard let json = try? JSON.parse(message.payload) else { continue }  // not a message of Orc's
                         if message.topic == topics.status(.agent) { heard.note(agent: json) }
                         if message.topic == topics.reply(to: name), let id = json["id"]?.string {
                             heard.note(replyTo: id)
@@ -113,7 +113,7 @@ struct AgentDiagnostics {
         }
     }
 
-    /// Why no answer came, as far as that can be told.
+    /// Returns the cause of a missing reply, as far as it can be determined.
     private func silence(_ agent: JSON?, _ topics: Topics, _ place: String, _ isDenied: Bool) -> Finding {
         if isDenied { return .bad("this user may not publish \(topics.command(.ping))", remedy: Self.list) }
         guard let agent else {
@@ -134,18 +134,18 @@ struct AgentDiagnostics {
         )
     }
 
-    /// The agent's reports by their topics, as a newcomer is told them.
+    /// Returns the agent's retained reports by topic, as a new subscriber receives them.
     private func retained(_ topics: Topics, _ options: MQTTConfiguration) async throws -> [String: JSON] {
         try await MQTTClient.with(options, logger: wiring.logger) { client in
             try await withThrowingTaskGroup(of: Void.self) { group in
                 let heard = Mutex<[String: JSON]>([:])
                 group.addTask {
                     for await message in client.messages() {
-                        guard let report = try? JSON.parse(message.payload) else { continue }  // nobody's report
+                        guard let report = try? JSON.parse(message.payload) else { continue }  // not a report of Orc's
                         heard.withLock { $0[message.topic] = report }
                     }
                 }
-                // Some brokers tell what they retain to exact names alone.
+                // Some brokers deliver retained messages only for topics without wildcards.
                 try await client.subscribe(topics.exactStatus)
                 try await Task.sleep(for: Self.patience)
                 let servers = heard.withLock { Self.servers($0[topics.status(.servers)]) }
@@ -163,7 +163,7 @@ struct AgentDiagnostics {
         (index?["servers"]?.array ?? []).compactMap { $0["sid"]?.string.flatMap { ServerID(sid: $0) } }
     }
 
-    /// Servers that the agent knows and whose files are not as they should be.
+    /// Returns a finding for each server that the agent knows and that has no `config.json`.
     private func folders(_ servers: [ServerID]) throws -> [Finding] {
         let root = try wiring.settings.agent().servers
         return servers.filter { !ServerFolder($0, in: root).hasConfig }.map { server in
@@ -174,7 +174,7 @@ struct AgentDiagnostics {
         }
     }
 
-    /// Whether the REST bridge of these settings listens.
+    /// Returns a finding on whether the REST bridge of these settings listens.
     private func bridge() throws -> [Finding] {
         guard let settings = try wiring.settings.bridge() else { return [] }
         let place = "\(settings.address):\(settings.port)"
@@ -194,7 +194,7 @@ struct AgentDiagnostics {
         return [.good("the REST bridge listens at \(place)")]
     }
 
-    /// What the agent says of itself.
+    /// Returns findings from the agent's health report.
     private func health(_ report: JSON?) -> [Finding] {
         guard let report else { return [] }
         var findings: [Finding] = []
@@ -221,7 +221,7 @@ struct AgentDiagnostics {
         return findings
     }
 
-    /// What every agent reports, and the broker does not tell.
+    /// Returns a finding if the broker does not deliver reports that every agent publishes.
     private func missing(_ topics: Topics, _ reports: [String: JSON]) -> [Finding] {
         let servers = Self.servers(reports[topics.status(.servers)])
         let expected =

@@ -3,7 +3,7 @@ import FoundationEssentials
 import OrcContract
 import OrcCore
 
-/// A question to this host's agent.
+/// A query to this host's agent.
 struct AgentQuery {
     private let wiring: ServiceWiring
     private let topics: Topics
@@ -13,7 +13,7 @@ struct AgentQuery {
         topics = Topics(host: try wiring.settings.host())
     }
 
-    /// The answer's data; where the agent refuses, says so and ends the program with 1, where none answers with 3.
+    /// Returns the reply's data; prints an error and exits with 1 if the agent refuses, with 3 if no agent replies.
     func ask(_ action: AgentAction, _ arguments: JSON.Object) async throws -> JSON {
         let call = CommandSender.Call(
             topics: topics, topic: topics.command(action), arguments: arguments, id: UUID().uuidString.lowercased())

@@ -19,22 +19,24 @@ struct CommandSender {
         let id: String
     }
 
-    /// What has been heard so far.
+    /// The messages received so far.
     private final class Heard: Sendable {
         private let state = Mutex((agent: false, reply: false))
-        /// Whether the agent has said that it is there.
+        /// True if the agent has reported that it is online, or has replied.
         var hasAgent: Bool { state.withLock { $0.agent || $0.reply } }
         var hasReply: Bool { state.withLock { $0.reply } }
         func noteAgent() { state.withLock { $0.agent = true } }
         func noteReply() { state.withLock { $0.reply = true } }
     }
 
-    /// How long the broker may take to tell what it retains of the agent.
+    /// Time within which the broker must deliver the agent's retained report.
     private static let patience = Duration.seconds(3)
-    /// Seconds after which an agent's last heartbeat counts for nothing.
+    /// Seconds after which an agent's last heartbeat is out of date.
     private static let longestSilence: TimeInterval = 150
 
-    /// `seconds`: how long to wait for the terminal reply, which is the answer; `each` is called with every reply.
+    /// Sends the command and returns its terminal reply.
+    ///
+    /// `seconds`: time to wait for the terminal reply. `each`: called with every reply.
     func send(_ call: Call, seconds: Int, each: @escaping @Sendable (Reply) -> Void = { _ in }) async throws -> Reply {
         try await MQTTClient.with(options, logger: logger) { client in
             try await withThrowingTaskGroup(of: Reply?.self) { group in
@@ -69,7 +71,7 @@ struct CommandSender {
         ]
         guard client.publish(OutgoingMessage(call.topic, payload.bytes)) else { throw MQTTError.notConnected }
         for await message in client.messages() {
-            guard let json = try? JSON.parse(message.payload) else { continue }  // nobody's word
+            guard let json = try? JSON.parse(message.payload) else { continue }  // not a message of Orc's
             if message.topic == agentTopic, !heard.hasReply {
                 if let reason = absence(json) { throw MQTTError.noAgent(host: "\(call.topics.host)", reason: reason) }
                 heard.noteAgent()
@@ -82,7 +84,7 @@ struct CommandSender {
         throw MQTTError.notConnected
     }
 
-    /// Why nobody is there, by what an agent said of itself last; nil where somebody is.
+    /// Returns the reason for an agent's absence, from its last report; nil if it is online.
     private static func absence(_ report: JSON) -> String? {
         guard report["state"]?.string == AgentReport.OnlineState.online.rawValue else {
             return report["reason"]?.string ?? "offline"
@@ -93,13 +95,13 @@ struct CommandSender {
 }
 
 extension CommandSender {
-    /// Who runs this program, as its system calls him.
+    /// The name of the user who runs this program; the uid if it has no name.
     fileprivate static var user: String {
         getpwuid(getuid()).map { String(cString: $0.pointee.pw_name) } ?? "uid \(getuid())"
     }
 }
 
-/// Runs `body`; where it reaches no broker or no agent, says so and ends the program with 3.
+/// Runs `body`; prints its error and exits with 4 if the command is still under way, otherwise with 3.
 func orUnreachable<Result>(_ body: () async throws -> Result) async throws -> Result {
     do {
         return try await body()

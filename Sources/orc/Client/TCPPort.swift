@@ -1,17 +1,17 @@
 import Glibc
 
-/// An address and a port at which something may listen.
+/// Probes an address and a port for a server.
 enum TCPPort {
-    /// Seconds within which an answer must come.
+    /// Seconds to wait for an answer.
     private static let patience = 2
     private static let mostBytes = 4096
 
-    /// Whether something listens there.
+    /// Returns true if a server accepts a connection there.
     static func answers(_ address: String, _ port: Int) -> Bool {
         connected(address, port) { _ in true } ?? false
     }
 
-    /// Sends `text` and returns the first bytes of the answer; nil where nothing listens or answers.
+    /// Sends `text` and returns the first bytes of the answer; nil if no server accepts the connection or answers.
     static func answer(_ address: String, _ port: Int, to text: String) -> String? {
         connected(address, port) { descriptor in
             var limit = timeval(tv_sec: patience, tv_usec: 0)

@@ -1,10 +1,9 @@
 import OrcContract
 import OrcCore
 
-/// Rows as columns that are as wide as they must be, the first row on top.
+/// Formats rows as columns of minimum width; the first row is the header.
 enum TextTable {
-    ///
-    /// What in them could be taken for more than text is left out.
+    /// Returns the table as text, without characters that cannot be printed.
     static func text(_ rows: [[String]]) -> String {
         let rows = rows.map { $0.map(\.printable) }
         let columns = rows.map(\.count).max() ?? 0

@@ -4,10 +4,10 @@ import OrcCore
 import OrcMQTT
 import Synchronization
 
-/// What has been heard of a host's servers and of the machine, as a table.
+/// The reports received of a host and its servers, as a table.
 final class TopTable: Sendable {
     private let topics: Topics
-    /// Empty for all.
+    /// The servers that are shown; empty for all.
     private let wanted: [ServerID]
     private let state = Mutex(State())
 
@@ -24,7 +24,7 @@ final class TopTable: Sendable {
     }
 
     func take(_ message: MQTTMessage) {
-        // An empty payload: the report is gone.
+        // An empty payload means that the report was removed.
         let json = message.payload.isEmpty ? nil : try? JSON.parse(message.payload)
         state.withLock { state in
             switch message.topic {
@@ -43,7 +43,7 @@ final class TopTable: Sendable {
         }
     }
 
-    /// The servers that can be watched.
+    /// The servers whose metrics can be requested.
     var running: [ServerID] {
         state.withLock { state in
             state.states.filter { ["running", "paused"].contains($0.value["container_state"]?.string ?? "") }.keys
@@ -51,7 +51,7 @@ final class TopTable: Sendable {
         }
     }
 
-    /// Whether the speeds of all that run are known.
+    /// True if the rates of all running servers are known.
     var isMeasured: Bool {
         let running = running
         return state.withLock { state in running.allSatisfy { state.metrics[$0]?["interval_s"]?.double != nil } }
@@ -60,7 +60,8 @@ final class TopTable: Sendable {
     var text: String {
         let (state, rows) = state.withLock { state in
             let rows = state.states.sorted { $0.key < $1.key }.map { server, report in
-                // The agent takes back what it said of one that stops; what an agent said that is gone says nothing.
+                // The agent removes the metrics of a stopped server; the metrics of an agent that is offline are out of
+                // date.
                 Self.row(server, report, state.agent == "online" ? state.metrics[server] : nil)
             }
             return (state, rows)
@@ -108,7 +109,7 @@ final class TopTable: Sendable {
         return JSON.rounded(value, decimals: 1).text()
     }
 
-    /// Bytes in three digits or so and a binary unit.
+    /// Returns bytes in about three digits with a binary unit.
     static func amount(_ bytes: Double?) -> String {
         guard var rest = bytes, rest.isFinite, rest >= 0 else { return "-" }
         for unit in ["B", "K", "M", "G", "T"] {

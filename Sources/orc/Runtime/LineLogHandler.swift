@@ -5,7 +5,7 @@ import OrcContract
 import OrcCore
 import OrcPlans
 
-/// Writes one line a record to standard error, as text or as JSON.
+/// Writes one line per record to standard error, as text or as JSON.
 struct LineLogHandler: LogHandler {
     var metadata: Logger.Metadata = [:]
     var logLevel: Logger.Level
@@ -33,7 +33,7 @@ struct LineLogHandler: LogHandler {
         StandardError.write(line + "\n")
     }
 
-    /// A value that cannot be taken for more than one, nor break the line.
+    /// Returns a value that can neither be taken for several values nor break the line.
     private static func oneWord(_ text: String) -> String {
         let isPlain =
             !text.isEmpty
@@ -47,7 +47,7 @@ enum StandardError {
         var bytes = Array(text.utf8)[...]
         while !bytes.isEmpty {
             let count = bytes.withUnsafeBytes { Glibc.write(2, $0.baseAddress, $0.count) }
-            guard count > 0 else { return }  // nowhere is left to say so
+            guard count > 0 else { return }  // the error cannot be reported anywhere else
             bytes = bytes.dropFirst(count)
         }
     }
@@ -58,7 +58,7 @@ enum StandardOutput {
         var bytes = Array((text + "\n").utf8)[...]
         while !bytes.isEmpty {
             let count = bytes.withUnsafeBytes { Glibc.write(1, $0.baseAddress, $0.count) }
-            guard count > 0 else { return }  // the reader has gone
+            guard count > 0 else { return }  // the reader has closed the pipe
             bytes = bytes.dropFirst(count)
         }
     }

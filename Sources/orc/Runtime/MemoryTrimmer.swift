@@ -3,12 +3,12 @@ import FoundationEssentials
 import Glibc
 import ServiceLifecycle
 
-/// Gives back what the program took to start and needs no more: a while after its start, and then now and then.
+/// Returns memory that the program needs no more to the kernel: once soon after the start, then at intervals.
 ///
-/// That is memory that is free, and code: the program is large, and the kernel maps sixteen pages of it wherever one is touched.
-/// What is needed again is mapped again, from the page cache.
+/// This is free memory, and code: the program is large, and the kernel maps sixteen pages around each page that is
+/// used. Pages that are needed again are mapped again, from the page cache.
 struct MemoryTrimmer: Service {
-    /// Seconds from the start to the first time, and from then to each next one.
+    /// Seconds from the start to the first time, and between later times.
     private static let pauses = (first: 5, next: 60)
 
     func run() async {
@@ -16,31 +16,31 @@ struct MemoryTrimmer: Service {
             var pause = Self.pauses.first
             while !Task.isCancelled {
                 do { try await Task.sleep(for: .seconds(pause)) } catch { return }
-                // Asked each time: a library that is gone may have left its place to data.
+                // Read each time: an unloaded library's addresses may hold data now.
                 Self.giveBack(Self.code(in: (try? String(contentsOfFile: "/proc/self/maps", encoding: .utf8)) ?? ""))
                 pause = Self.pauses.next
             }
         }
     }
 
-    /// Has threads share their heaps: of many, each keeps pieces that no other may use (mallopt(3)).
+    /// Makes threads share heaps: if there are many, each keeps free pieces that the others cannot use (mallopt(3)).
     ///
-    /// For fewer than four they wait for each other. To be called before there are threads.
+    /// With fewer than four heaps, threads wait for each other. Must be called before other threads are created.
     static func boundHeaps() { mallopt(M_ARENA_MAX, 4) }
 
     static func giveBack(_ mappings: [Range<UInt>]) {
         for mapping in mappings {
-            // Where the kernel does not want to, it stays as it is.
+            // If the kernel refuses, the pages stay mapped.
             _ = madvise(UnsafeMutableRawPointer(bitPattern: mapping.lowerBound), mapping.count, MADV_DONTNEED)
         }
-        // A heap keeps what a busy time made of it (malloc_trim(3)).
+        // A heap keeps the size of its busiest time (malloc_trim(3)).
         malloc_trim(0)
     }
 
-    /// The mappings of files' code, of which the files hold every byte.
+    /// Returns the mappings of files' code, every byte of which is in the files.
     ///
-    /// `text`: of `/proc/self/maps` (proc_pid_maps(5)). What is only read may have been written at the start (relocations), and
-    /// so is nobody's to drop; code never is.
+    /// `text`: the content of `/proc/self/maps` (proc_pid_maps(5)). Read-only data may have been written at the start
+    /// (relocations), so it cannot be dropped; code is never written.
     static func code(in text: String) -> [Range<UInt>] {
         text.split(separator: "\n").compactMap { line in
             let words = line.split(separator: " ")

@@ -12,12 +12,14 @@ import OrcStorage
 import ServiceLifecycle
 import UnixSignals
 
-/// The one place where the rooms are joined.
+/// Creates the services of all modules and connects them; no other type does.
 struct ServiceWiring {
     let settings: Settings
     let logger: Logger
 
-    /// `isQuiet`: logs warnings and errors alone, whatever the settings say.
+    /// Sets up logging.
+    ///
+    /// `isQuiet`: logs only warnings and errors, whatever the settings are.
     init(_ settings: Settings, isQuiet: Bool) throws {
         self.settings = settings
         let level = isQuiet ? .warning : try settings.logLevel()
@@ -25,11 +27,11 @@ struct ServiceWiring {
         LoggingSystem.bootstrap { _ in LineLogHandler(logLevel: level, isJSON: isJSON) }
         logger = Logger(label: "orc")
         for key in settings.unknownVariables {
-            logger.warning("a variable of the environment is no setting", metadata: ["key": "\(key)"])
+            logger.warning("unknown setting in the environment", metadata: ["key": "\(key)"])
         }
     }
 
-    /// Runs the agent, and the bridge beside it, until they are told to end.
+    /// Runs the agent and the bridge until the process is asked to end.
     func run() async throws {
         MemoryTrimmer.boundHeaps()
         Descriptors.raiseLimit()
@@ -73,7 +75,7 @@ struct ServiceWiring {
         logger.info("stopped")
     }
 
-    /// The embedded broker where there is to be one, and how the agent reaches its broker.
+    /// Returns the embedded broker, if no other is configured, and the agent's MQTT configuration.
     private func broker(user: String) async throws -> (services: [any Service], options: MQTTConfiguration) {
         var services: [any Service] = []
         var options: MQTTConfiguration
@@ -94,43 +96,46 @@ struct ServiceWiring {
         return (services, options)
     }
 
-    /// `agent`: how the agent reaches the broker; of the embedded one the bridge is another user.
+    /// Creates the bridge.
+    ///
+    /// `agent`: the agent's MQTT configuration; the bridge uses another user of the embedded broker.
     private func bridge(_ bridgeSettings: BridgeSettings, _ agent: MQTTConfiguration, _ store: StateStore) throws
         -> HTTPBridge
     {
         var options = agent
         var bridgeSettings = bridgeSettings
-        // Without descriptors left nothing goes on, neither bus nor engine: half of them are enough for callers.
+        // Without free descriptors neither MQTT nor the container engine can be reached: HTTP clients get at most half
+        // of them.
         bridgeSettings.maxConnections = min(bridgeSettings.maxConnections, Descriptors.raiseLimit() / 2)
         if try settings.brokers().isEmpty { options.broker = try brokerFiles().url(user: BrokerFiles.operatorUser) }
         if bridgeSettings.apiKey == nil, try store.keys().isEmpty { try makeFirstKey(store) }
         let known = KnownHosts(try? store.bridgeHosts()) { hosts in
-            // Without it a host is known with its next heartbeat.
+            // If this fails, the host becomes known with its next heartbeat.
             try? store.set(bridgeHosts: hosts)
         }
         return try HTTPBridge(
             bridgeSettings, bus: options, keys: { try store.accessKeys() }, known: known, logger: logger)
     }
 
-    /// Nobody could call otherwise, and nobody is let in by a key that everybody knows.
+    /// Creates a first key: without it no client could use the bridge, and a default key would be known to everyone.
     private func makeFirstKey(_ store: StateStore) throws {
         let root = try settings.root()
         guard let key = try KeyStore.add("first", .admin, to: store) else { return }
         do {
             try DirectoryHandle(path: "\(root)/orc").write(Array("\(key)\n".utf8), to: "first.key", mode: 0o600)
         } catch {
-            _ = try store.revokeKey("first")  // nobody knows it
+            _ = try store.revokeKey("first")  // no client knows it
             throw error
         }
-        logger.notice("made a first key for the REST bridge", metadata: ["file": "\(root)/orc/first.key"])
+        logger.notice("created a first key for the REST bridge", metadata: ["file": "\(root)/orc/first.key"])
     }
 
-    /// Opens the store; one that is damaged is set aside, and a new one begun.
+    /// Opens the store; a damaged one is quarantined and a new one is created.
     private func openStore(_ path: String) throws -> StateStore {
         do { return try StateStore(path: path) } catch StorageError.damaged(let message) {
             let aside = "\(path).damaged-\(Int(Date().timeIntervalSince1970))"
             logger.error(
-                "the store is damaged: it is set aside, and a new one begun",
+                "the database is damaged: it is quarantined, and a new one is created",
                 metadata: ["error": "\(message)", "kept": "\(aside)"])
             for suffix in ["", "-wal", "-shm"] where access(path + suffix, F_OK) == 0 {
                 try FileManager.default.moveItem(atPath: path + suffix, toPath: aside + suffix)
@@ -144,7 +149,7 @@ struct ServiceWiring {
         BrokerFiles(root: try settings.root(), host: try settings.host(), listen: try settings.brokerListen())
     }
 
-    /// How a command of this program reaches the broker.
+    /// The MQTT configuration of this program's subcommands.
     func clientOptions() throws -> MQTTConfiguration {
         let brokers = try settings.brokers()
         let first = try brokers.first ?? brokerFiles().url(user: BrokerFiles.operatorUser)
@@ -156,8 +161,9 @@ struct ServiceWiring {
     }
 }
 
-/// A service that shows no more of itself than its type: the group writes its services, with all that they hold, into
-/// the log, and some hold keys and passwords.
+/// A service whose description is its type alone.
+///
+/// The service group logs its services with everything they hold, and some hold keys and passwords.
 private struct NamedService: Service, CustomStringConvertible {
     let service: any Service
 
@@ -166,7 +172,7 @@ private struct NamedService: Service, CustomStringConvertible {
     func run() async throws { try await service.run() }
 }
 
-/// The folders below `<root>`.
+/// Creates the folders below `<root>`.
 enum DataDirectory {
     static func prepare(_ root: String) throws {
         try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
@@ -176,23 +182,23 @@ enum DataDirectory {
         _ = try folder.makingFolder("orc").makingFolder("broker", mode: 0o700)
     }
 
-    /// Orc's own folder alone.
+    /// Creates only Orc's own folder.
     static func prepareOwn(_ root: String) throws {
         try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
-        // The broker's user must pass through it; what is secret in it is closed by itself.
+        // The broker's user must pass through it; secret files in it are protected by their own mode.
         _ = try DirectoryHandle(path: root).makingFolder("orc", mode: 0o711)
         try makePrivate("\(root)/orc/orc.db")
     }
 
-    /// SQLite gives its other files the rights of the first.
+    /// Creates the database file with private access rights, which SQLite gives to its other files too.
     static func makePrivate(_ path: String) throws {
         let file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-        // Whoever opens it says what is wrong, or goes on without.
+        // The code that opens the database reports the error, or works without the database.
         if file >= 0 { close(file) }
     }
 }
 
-/// Held while an agent works on a root, so that two never do (flock(2)).
+/// A lock that an agent holds on its root, so that two agents never use the same one (flock(2)).
 struct RootLock {
     private let descriptor: Int32
 
@@ -208,10 +214,10 @@ struct RootLock {
         }
     }
 
-    /// Waits a little for an agent that is just ending.
+    /// Takes the lock; waits up to three seconds for an agent that is exiting.
     init(path: String) async throws {
         let file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-        // On a disk that takes nothing it can be locked all the same.
+        // On a disk that cannot be written, an existing file can still be locked.
         descriptor = file >= 0 ? file : open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw Failure.unusable(path) }
         for _ in 0..<60 {
@@ -224,7 +230,7 @@ struct RootLock {
 
     func release() { close(descriptor) }
 
-    /// Whether an agent works on the root just now.
+    /// Returns true if an agent holds the lock.
     static func isHeld(path: String) -> Bool {
         let file = open(path, O_RDONLY | O_CLOEXEC)
         guard file >= 0 else { return false }
@@ -233,17 +239,17 @@ struct RootLock {
     }
 }
 
-/// How many files and connections the process may hold.
+/// The limit of the process's open files and connections.
 enum Descriptors {
-    /// As many as the system lets it: thousands of readers of the event stream are that many connections.
+    /// Raises the limit to the system's maximum, 65,536 at most: each client of the event stream is a connection.
     ///
-    /// - Returns: how many that are.
+    /// - Returns: the limit in effect.
     @discardableResult
     static func raiseLimit() -> Int {
         var limit = rlimit()
         guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 1024 }
         limit.rlim_cur = min(limit.rlim_max, 65_536)
-        // Where it may not, what it has must do.
+        // If the limit cannot be raised, the present one is used.
         _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
         guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 1024 }
         return Int(clamping: limit.rlim_cur)

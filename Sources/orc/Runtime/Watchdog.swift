@@ -2,14 +2,14 @@ import FoundationEssentials
 import Glibc
 import ServiceLifecycle
 
-/// Tells systemd that the program is up, and goes on doing what it is asked (sd_notify(3)).
+/// Notifies systemd that the program is up, and sends its watchdog signals (sd_notify(3)).
 ///
-/// It says so from the threads that do all the work: where they are stuck nothing is said, and the unit's `WatchdogSec`
-/// has the program started anew.
+/// Signals are sent from the threads that do all the work: if these are stuck, no signal is sent, and systemd restarts
+/// the program after the unit's `WatchdogSec`.
 struct Watchdog: Service {
-    /// Where a service manager wants to be told; nil where there is none.
+    /// Path or abstract name of the service manager's socket; the initializer returns nil without one.
     private let socket: String
-    /// Between two signs of life; nil where none are wanted.
+    /// Time between two watchdog signals; nil if none are requested.
     private let interval: Duration?
 
     init?(environment: [String: String] = ProcessInfo.processInfo.environment) {
@@ -17,7 +17,7 @@ struct Watchdog: Service {
             return nil
         }
         self.socket = socket
-        // Of another process's watchdog nothing is to be said.
+        // Ignores the watchdog of another process.
         let isOurs = environment["WATCHDOG_PID"].map { $0 == "\(getpid())" } ?? true
         interval = environment["WATCHDOG_USEC"].flatMap(Int64.init).flatMap { period in
             isOurs && period > 0 ? .microseconds(max(period / 3, 1000)) : nil
@@ -35,11 +35,11 @@ struct Watchdog: Service {
         tell("STOPPING=1")
     }
 
-    /// Nobody waits for an answer, and where none listens any more there is nothing to be done.
+    /// Sends a message to the service manager; errors are ignored, since there is no reply and no remedy.
     private func tell(_ word: String) {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
-        // A name that begins with @ is one of the kernel's own, not of a file system.
+        // A name that begins with @ is in the kernel's abstract namespace, not in a file system.
         var path = Array(socket.utf8)
         if path.first == UInt8(ascii: "@") { path[0] = 0 }
         guard path.count < MemoryLayout.size(ofValue: address.sun_path) else { return }

@@ -1,11 +1,11 @@
 import OrcContract
 import OrcCore
 
-/// The `.env` form that Docker, Compose and systemd read too: one `KEY=VALUE` a line, `#` for a comment.
+/// Parses the `.env` format of Docker, Compose and systemd: one `KEY=VALUE` per line, `#` for a comment.
 enum EnvironmentFile {
     static func parse(_ text: String, file: String) throws(SettingsError) -> [(key: String, value: String)] {
         var pairs: [(key: String, value: String)] = []
-        // By scalars: to Swift the two that end a line of Windows' are one character. A mark of the byte order is no text.
+        // Split by scalars: Swift takes CR LF for one character. A byte order mark is dropped.
         let lines = text.unicodeScalars.drop { $0 == "\u{FEFF}" }.split(
             separator: "\n", omittingEmptySubsequences: false)
         for (index, line) in lines.enumerated() {
@@ -25,7 +25,7 @@ enum EnvironmentFile {
         return pairs
     }
 
-    /// Whether a comment seems to follow: Compose reads one there, Docker and systemd take it for a part of the value.
+    /// True if a comment seems to follow: Compose reads it as one, Docker and systemd as a part of the value.
     private static func isCommented(_ value: Substring) -> Bool {
         value.first != "\"" && value.first != "'" && value.contains(" #")
     }
@@ -36,7 +36,8 @@ enum EnvironmentFile {
         return text
     }
 
-    /// What stands within quotes, behind which only a comment may follow; nil where they are not closed so.
+    /// Returns the text inside quotes, after which only a comment may follow; nil if the quotes are not closed like
+    /// this.
     private static func unquoted(_ text: Substring) -> String? {
         guard let quote = text.first, quote == "\"" || quote == "'" else { return String(text) }
         guard let end = text.dropFirst().firstIndex(of: quote) else { return nil }
@@ -46,7 +47,7 @@ enum EnvironmentFile {
     }
 }
 
-/// Why the settings cannot be used; always with the key's name.
+/// An error of the settings, which names the key or the file.
 enum SettingsError: Error, CustomStringConvertible {
     case unknown(key: String, place: String)
     case unreadable(key: String, value: String, wanted: String)

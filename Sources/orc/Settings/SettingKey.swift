@@ -1,4 +1,4 @@
-/// Every key that Orc knows: in `orc.env`, in the environment, or behind `--set`.
+/// Every setting of Orc, from `orc.env`, from the environment, or from `--set`.
 enum SettingKey: String, CaseIterable {
     case host = "ORC_HOST"
     case root = "ORC_ROOT"
@@ -37,7 +37,7 @@ enum SettingKey: String, CaseIterable {
     case httpCertificate = "ORC_HTTP_CERT"
     case httpKey = "ORC_HTTP_KEY"
 
-    /// What stands in `config/orc.env`; empty for what is unset.
+    /// The default value in `config/orc.env`; empty if the setting has none.
     var standard: String {
         switch self {
         case .root: "/var/lib/orc"
@@ -68,48 +68,48 @@ enum SettingKey: String, CaseIterable {
 
     var summary: String {
         switch self {
-        case .host: "The machine's name on the bus, [a-z0-9-]{1,32}; unset: the machine's own name made to fit."
-        case .root: "The folder of plans, servers, backups and Orc's own files."
+        case .host: "The host's name in MQTT topics, [a-z0-9-]{1,32}; unset: the host name of the system, adapted."
+        case .root: "The folder for plans, servers, backups and Orc's own files."
         case .mqttURL:
-            "mqtt://user:password@host:1883 or mqtts://…, several parted by commas; unset: Orc starts a broker of its own."
-        case .mqttPassword: "The broker's password, in place of one in the URL."
-        case .mqttAuthorities: "A PEM file with the authorities to trust; unset: the system's."
+            "mqtt://user:password@host:1883 or mqtts://…, several separated by commas; unset: Orc starts its own broker."
+        case .mqttPassword: "The broker's password; replaces one in the URL."
+        case .mqttAuthorities: "A PEM file with the trusted certificate authorities; unset: the system's."
         case .mqttCertificate: "A PEM file with the client's certificate."
         case .mqttKey: "A PEM file with the certificate's key."
         case .mqttVersion: "auto, 5 or 3.1.1."
-        case .brokerListen: "Where Orc's own broker listens."
+        case .brokerListen: "The address and port of Orc's own broker."
         case .dockerHost: "The container engine: unix:///path or tcp://host:port."
-        case .dockerSocket: "PEON's name for the engine's socket: a path."
-        case .dockerCertificates: "A folder with ca.pem, cert.pem and key.pem for an engine behind TLS."
-        case .hostRoot: "ORC_ROOT as the engine's host names it; unset: the same, or found from Orc's own mounts."
+        case .dockerSocket: "The path of the engine's socket, under PEON's name for this setting."
+        case .dockerCertificates: "A folder with ca.pem, cert.pem and key.pem, for an engine that uses TLS."
+        case .hostRoot: "The path of ORC_ROOT on the engine's host; unset: the same, or found from Orc's own mounts."
         case .plansURL: "The git repository of the plans."
-        case .plansUpdate: "When it is asked for newer plans: create (before a server is made), daily or never."
-        case .stopGrace: "Seconds that a server gets to stop where neither its plan nor the command says."
-        case .zone: "The time zone of schedules that name none, such as Europe/Berlin; unset: the machine's."
-        case .historyKeep: "How long it is remembered who asked for what: 12h, 90d."
-        case .historyMost: "How many commands are remembered so at most."
-        case .metricsInterval: "How often it is measured what servers and the machine use: 1s to 1h."
-        case .warnDisk: "The percentage of a disk in use, of servers or backups, at which Orc warns; 0: never."
-        case .warnMemory: "The percentage of the machine's memory in use at which it warns; 0: never."
-        case .warnPressure: "The percentage of the time that something waits for memory at which it warns; 0: never."
-        case .publicIP: "The address at which players reach this machine; handed to the containers."
+        case .plansUpdate: "When plans are updated: create (before a server is created), daily or never."
+        case .stopGrace: "Seconds that a server has to stop if neither its plan nor the command gives a time."
+        case .zone: "The time zone of schedules that name none, such as Europe/Berlin; unset: the host's."
+        case .historyKeep: "How long the history of commands is kept: 12h, 90d."
+        case .historyMost: "Maximum number of commands in the history."
+        case .metricsInterval: "The interval of metrics of servers and of the host: 1s to 1h."
+        case .warnDisk: "Percentage of a disk of servers or backups in use at which Orc warns; 0: never."
+        case .warnMemory: "Percentage of the host's memory in use at which Orc warns; 0: never."
+        case .warnPressure: "Percentage of time that processes wait for memory at which Orc warns; 0: never."
+        case .publicIP: "The address at which players reach this host; passed to the containers."
         case .networks:
-            "Addresses for servers' networks once the engine's own pools are used up, in sixteens; none: only the pools."
+            "Addresses for servers' networks, 16 for each, once the engine's own pools are used up; none: only the pools."
         case .logLevel: "trace, debug, info, warning or error."
         case .logFormat: "text or json."
-        case .developerMode: "Set to anything but 0, false or disabled, it turns debug logs on."
-        case .version: "The version that Orc reports; unset: its own."
-        case .apiKey: "The admin key of PEON's REST clients; unset: keys are made with orc keys, a first one by itself."
-        case .httpListen: "Where the REST bridge listens; empty: there is none."
-        case .httpHosts: "The hosts that the bridge serves: all on the broker, or own."
-        case .httpOrigins: "The origins whose pages may call the bridge, parted by commas; * for all."
-        case .httpProxies: "Proxies whose X-Forwarded-For is believed: addresses or networks, parted by commas."
+        case .developerMode: "Enables debug logs, unless it is 0, false, disabled, no or off."
+        case .version: "The version that Orc reports; unset: Orc's own."
+        case .apiKey: "The admin key of PEON's REST clients; unset: keys from orc keys; Orc creates the first one."
+        case .httpListen: "The address and port of the REST bridge; empty: no bridge."
+        case .httpHosts: "The hosts that the bridge serves: all (every host on the broker) or own."
+        case .httpOrigins: "The origins whose pages may call the bridge, separated by commas; * for all."
+        case .httpProxies: "Proxies whose X-Forwarded-For is trusted: addresses or networks, separated by commas."
         case .httpCertificate: "A PEM file with the bridge's certificate and its chain; unset: plain HTTP."
         case .httpKey: "A PEM file with that certificate's key."
         }
     }
 
-    /// Whether `<key>_FILE` may name a file that holds the value.
+    /// True if `<key>_FILE` may name a file that holds the value.
     var isSecret: Bool {
         switch self {
         case .mqttURL, .mqttPassword, .apiKey: true

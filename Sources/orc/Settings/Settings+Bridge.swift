@@ -4,7 +4,7 @@ import OrcContract
 import OrcCore
 
 extension Settings {
-    /// What the REST bridge must be told; nil where there is to be none.
+    /// The settings of the REST bridge; nil if it is disabled.
     func bridge() throws(SettingsError) -> BridgeSettings? {
         guard let listen = try httpListen() else { return nil }
         var settings = BridgeSettings(

@@ -8,17 +8,19 @@ import OrcDocker
 import OrcMQTT
 import OrcPlans
 
-/// The settings as they came together: the file, over it the environment, over it the flags.
+/// The merged settings: flags override the environment, which overrides the file.
 struct Settings: Sendable {
     private let values: [SettingKey: String]
-    /// The environment's TZ, which is no setting of Orc's alone.
+    /// The environment's TZ, which is not only Orc's setting.
     private let machineZone: String?
-    /// Variables of the environment that look like settings and are none.
+    /// Environment variables that look like settings but are unknown.
     let unknownVariables: [String]
 
     static let standardFile = "/etc/orc/orc.env"
 
-    /// `file`: a file that must be there; nil for the standard one, which may be missing.
+    /// Reads and checks all settings.
+    ///
+    /// `file`: a file that must exist; nil for the standard file, which may be missing.
     ///
     /// `flags`: `KEY=VALUE` from the command line.
     init(file: String?, environment: [String: String], flags: [String]) throws(SettingsError) {
@@ -33,7 +35,8 @@ struct Settings: Sendable {
             throw .missing(file: path)
         }
         for (key, value) in environment.sorted(by: { $0.key < $1.key }) where key != "ORC_CONFIG" {
-            // A typing error stops the start; others name theirs so too, as Kubernetes does for a service called orc.
+            // A likely typing error stops the start. Other unknown names are only reported: Kubernetes sets such
+            // variables for a service called orc.
             let isMeant = key.hasPrefix("ORC_") && Suggestion.nearest(to: key, of: Self.known, most: 1) != nil
             let isKnown = try Self.take(key, value, from: "the environment", isStrict: isMeant, into: &values)
             if !isKnown, key.hasPrefix("ORC_") { unknown.append(key) }
@@ -52,7 +55,7 @@ struct Settings: Sendable {
 
     private static let known = SettingKey.allCases.map(\.rawValue)
 
-    /// - Returns: whether it is a setting.
+    /// - Returns: true if the key is a setting.
     @discardableResult
     private static func take(
         _ key: String, _ value: String, from place: String, isStrict: Bool, into values: inout [SettingKey: String]
@@ -70,12 +73,12 @@ struct Settings: Sendable {
         return false
     }
 
-    /// - Returns: nil where there is no such file.
+    /// - Returns: nil if there is no such file.
     ///
-    /// - Throws: where there is one that cannot be read, or is no text.
+    /// - Throws: if the file cannot be read, or is no text.
     private static func text(of path: String) throws(SettingsError) -> String? {
         guard access(path, F_OK) == 0 else { return nil }
-        // Whatever is wrong with it, its name is what helps.
+        // The file's name is enough: the cause of a failed read is not reported.
         guard let data = try? Data(contentsOf: URL(filePath: path)), let text = String(validating: data, as: UTF8.self)
         else { throw .missing(file: path) }
         return text
@@ -98,7 +101,7 @@ struct Settings: Sendable {
         return value
     }
 
-    /// Reads every value once, so that a bad one stops the start and not a command an hour later.
+    /// Reads every value once, so that an invalid one fails the start and not a later command.
     private func check() throws(SettingsError) {
         _ = try host()
         _ = try root()
@@ -137,7 +140,7 @@ struct Settings: Sendable {
         }
     }
 
-    /// The brokers in the order in which they are tried; empty where Orc is to start one of its own.
+    /// The brokers in the order in which they are tried; empty if Orc starts its own.
     func brokers() throws(SettingsError) -> [BrokerURL] {
         guard given(.mqttURL) != nil else { return [] }
         var urls = try read(.mqttURL, "mqtt://user:password@host:1883 or mqtts://…, several parted by commas") { text in
@@ -163,7 +166,7 @@ struct Settings: Sendable {
         return (url.host, Int(url.port))
     }
 
-    /// Whether a setting was given as nothing, on purpose.
+    /// True if a setting was explicitly given an empty value.
     func isEmptied(_ setting: SettingKey) -> Bool { values[setting]?.isEmpty == true }
 
     func mqttVersion() throws(SettingsError) -> MQTTConfiguration.VersionChoice {
@@ -192,16 +195,16 @@ struct Settings: Sendable {
         }
     }
 
-    /// Nil where networks come from the engine's own pools alone.
+    /// The address range of servers' networks; nil if only the engine's own pools are used.
     func networks() throws(SettingsError) -> Subnet? {
         if self.given(.networks) == "none" { return nil }
         return try read(.networks, "a range of IPv4 addresses such as 10.213.0.0/16, or none") { Subnet($0) }
     }
 
-    /// Of schedules that name none.
+    /// The time zone of schedules that name none.
     func zone() throws(SettingsError) -> String {
         guard given(.zone) != nil else { return TimeZoneDatabase.machineZone(machineZone) }
-        // Whatever is wrong with it is the value's fault.
+        // Any error means that the value is invalid.
         return try read(.zone, "a time zone that this machine knows") { (try? TimeZoneDatabase().rules($0))?.name }
     }
 
@@ -214,7 +217,7 @@ struct Settings: Sendable {
         return history
     }
 
-    /// Seconds.
+    /// The interval of metrics in seconds.
     func metricsInterval() throws(SettingsError) -> Int {
         try read(.metricsInterval, "a span of time from 1s to 1h, with its unit") {
             Int($0) == nil ? DurationText.seconds($0).flatMap { (1...3600).contains($0) ? $0 : nil } : nil
@@ -226,7 +229,7 @@ struct Settings: Sendable {
             disk: try percent(.warnDisk), memory: try percent(.warnMemory), memoryPressure: try percent(.warnPressure))
     }
 
-    /// Nil for 0, which is never.
+    /// A percentage at which Orc warns; nil for 0, which disables the warning.
     private func percent(_ setting: SettingKey) throws(SettingsError) -> Double? {
         let percent = try read(setting, "a number from 0 to 100") {
             Double($0).flatMap { (0...100).contains($0) ? $0 : nil }
@@ -250,7 +253,7 @@ struct Settings: Sendable {
         try read(.plansUpdate, "create, daily or never", AgentSettings.PlansUpdate.init)
     }
 
-    /// Nil where it is not given.
+    /// The address for players; nil if it is not given.
     private func publicIP() throws(SettingsError) -> String? {
         guard let address = given(.publicIP) else { return nil }
         guard (1...255).contains(address.utf8.count),

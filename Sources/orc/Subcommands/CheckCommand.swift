@@ -9,7 +9,7 @@ import OrcPlans
 
 struct CheckCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "check", abstract: "Looks at what Orc needs; each line says what is wrong, and what to do.")
+        commandName: "check", abstract: "Checks the requirements of Orc; each problem is printed with its remedy.")
 
     @OptionGroup var flags: SettingsFlags
 
@@ -21,7 +21,7 @@ struct CheckCommand: AsyncParsableCommand {
     }
 }
 
-/// One line of the check.
+/// One line of the check's output.
 struct Finding {
     let isGood: Bool
     let line: String
@@ -35,7 +35,7 @@ struct Finding {
 private struct Diagnostics {
     let wiring: ServiceWiring
 
-    /// Bytes that the agent's own files and a creation take.
+    /// Bytes that the agent's own files and the creation of a server need.
     private static let leastRoom = 4.0 * 1_048_576
 
     func findings() async throws -> [Finding] {
@@ -69,7 +69,7 @@ private struct Diagnostics {
         return .good("\(root) can be written\(rights)")
     }
 
-    /// Whether the file systems of Orc's folders have room.
+    /// Checks that the file systems of Orc's folders have free space.
     private func room(_ settings: AgentSettings) -> [Finding] {
         var seen: Set<UInt> = []
         return [settings.root, settings.servers, settings.plans].compactMap { folder in
@@ -119,7 +119,7 @@ private struct Diagnostics {
     private func zone(_ name: String) -> Finding {
         do {
             _ = try TimeZoneDatabase().rules(name)
-            // A machine without the database knows UTC alone.
+            // A host without a time zone database knows only UTC.
             _ = try TimeZoneDatabase().rules("Europe/London")
             return .good("schedules that name no time zone go by \(name)")
         } catch {

@@ -5,23 +5,23 @@ import OrcCore
 
 struct CronCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "cron", abstract: "Says what a cron line means, and when it comes next.")
+        commandName: "cron", abstract: "Describes a cron line and prints its next times.")
 
     @OptionGroup var flags: SettingsFlags
 
     @Option(help: "The time zone; without it the agent's own.")
     var zone: String?
 
-    @Option(help: "The RFC 3339 time after which it is to come; without it now.")
+    @Option(help: "The RFC 3339 time after which times are printed; without it now.")
     var from: String?
 
-    @Option(help: "How many times.")
+    @Option(help: "Number of times to print.")
     var count = 5
 
-    @Option(help: "All times before this RFC 3339 time, in place of a count.")
+    @Option(help: "Prints all times before this RFC 3339 time instead of a count.")
     var until: String?
 
-    @Argument(help: "The five fields, in quotes, or such as @daily.")
+    @Argument(help: "The five fields in quotes, or a short form such as @daily.")
     var line: String
 
     func run() async throws {

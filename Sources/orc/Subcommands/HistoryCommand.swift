@@ -5,32 +5,32 @@ import OrcCore
 
 struct HistoryCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "history", abstract: "Lists who asked for what, and what came of it; the newest first.")
+        commandName: "history", abstract: "Lists commands with their senders and outcomes, the newest first.")
 
     @OptionGroup var flags: SettingsFlags
 
-    @Option(help: "Of this server alone.")
+    @Option(help: "Only commands for this server.")
     var server: String?
 
-    @Option(help: "Of this action alone.")
+    @Option(help: "Only this action.")
     var action: String?
 
-    @Option(help: "By this one alone: a key's name, a client, a schedule.")
+    @Option(help: "Only this sender: a key's name, a client, a schedule.")
     var who: String?
 
-    @Option(help: "ok, or why it failed, such as busy.")
+    @Option(help: "Only this outcome: ok, or the reason of a failure, such as busy.")
     var outcome: String?
 
-    @Option(help: "From this RFC 3339 time on, or so long ago: 12h.")
+    @Option(help: "From this RFC 3339 time on, or from this long ago on: 12h.")
     var since: String?
 
-    @Option(help: "Before this RFC 3339 time, or so long ago.")
+    @Option(help: "Before this RFC 3339 time, or before this long ago.")
     var until: String?
 
-    @Option(help: "How many.")
+    @Option(help: "Maximum number of commands.")
     var limit = 50
 
-    @Flag(help: "As JSON, one object a line.")
+    @Flag(help: "Prints JSON, one object per line.")
     var json = false
 
     func run() async throws {

@@ -8,33 +8,33 @@ import OrcStorage
 
 struct KeysCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "keys", abstract: "Makes, lists and revokes the keys of the REST bridge.",
+        commandName: "keys", abstract: "Creates, lists and revokes the keys of the REST bridge.",
         subcommands: [Add.self, List.self, Revoke.self])
 
     struct Add: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Makes a key and prints it, once: only its hash is kept.")
+            abstract: "Creates a key and prints it once: only its hash is stored.")
 
         @OptionGroup var flags: SettingsFlags
 
-        @Option(help: "What it may: viewer, operator or admin.")
+        @Option(help: "The key's role: viewer, operator or admin.")
         var role: Role = .viewer
 
         @Option(
             help: ArgumentHelp(
-                "Binds it to a server, such as valheim.alpha; may be given again.", valueName: "server"))
+                "Restricts the key to a server, such as valheim.alpha; repeatable.", valueName: "server"))
         var server: [String] = []
 
         @Option(
             help: ArgumentHelp(
-                "Binds it to a verb, such as start; may be given again. State may be read in any case.",
+                "Restricts the key to an action, such as start; repeatable. State can always be read.",
                 valueName: "verb"))
         var verb: [String] = []
 
-        @Option(help: "After how long it counts no more, such as 12h or 30d.")
+        @Option(help: "The time after which the key expires, such as 12h or 30d.")
         var expires: String?
 
-        @Argument(help: "Whose it is: [A-Za-z0-9._-]{1,64}; it stands in the log and in a command's `by`.")
+        @Argument(help: "The key's name, [A-Za-z0-9._-]{1,64}; it appears in logs and in a command's `by`.")
         var name: String
 
         func run() async throws {
@@ -92,11 +92,11 @@ struct KeysCommand: AsyncParsableCommand {
 
     struct Revoke: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Revokes a key: within a second it is let in no more.")
+            abstract: "Revokes a key, which is rejected within a second.")
 
         @OptionGroup var flags: SettingsFlags
 
-        @Argument(help: "Whose.")
+        @Argument(help: "The key's name.")
         var name: String
 
         func run() async throws {
@@ -109,7 +109,7 @@ struct KeysCommand: AsyncParsableCommand {
 
 extension Role: ExpressibleByArgument {}
 
-/// The keys in the store of this root.
+/// Access to the keys in the database of this root.
 enum KeyStore {
     static func allows(_ name: String) -> Bool {
         (1...64).contains(name.utf8.count)
@@ -118,7 +118,8 @@ enum KeyStore {
 
     static func open(_ settings: Settings) throws -> StateStore {
         let root = try settings.root()
-        // An agent whose database was taken away writes it anew within seconds; what is written into another is lost.
+        // An agent whose database was removed creates it again within seconds; a key written to another file would be
+        // lost.
         let path = "\(root)/orc/orc.db"
         for _ in 0..<150 {
             let isRight = access(path, F_OK) == 0 && DatabaseFiles.areAnnounced(path)
@@ -129,7 +130,7 @@ enum KeyStore {
         return try StateStore(path: "\(root)/orc/orc.db", needsDisk: true)
     }
 
-    /// - Returns: the key; nil where the name is taken.
+    /// - Returns: the key; nil if the name is taken.
     static func add(
         _ name: String, _ role: Role, to store: StateStore, _ scope: AccessScope = .everything, expires: Date? = nil
     ) throws -> String? {
@@ -142,7 +143,7 @@ enum KeyStore {
 }
 
 extension StateStore {
-    /// The keys as the bridge knows them.
+    /// Returns the keys in the bridge's form.
     func accessKeys() throws -> [APIKey] {
         try keys().map { stored in
             var key = APIKey(name: stored.name, role: stored.role, digest: stored.digest)

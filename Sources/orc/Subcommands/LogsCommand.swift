@@ -10,20 +10,20 @@ import OrcPlans
 struct LogsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "logs",
-        abstract: "Prints what a server printed last, and with --follow what it prints from now on.")
+        abstract: "Prints the last lines of a server's output, and with --follow also new ones.")
 
     @OptionGroup var flags: SettingsFlags
 
-    @Option(help: "How many lines.")
+    @Option(help: "Number of lines.")
     var tail = 100
 
-    @Flag(name: .shortAndLong, help: "Goes on until it is interrupted.")
+    @Flag(name: .shortAndLong, help: "Prints new lines until it is interrupted.")
     var follow = false
 
     @Argument(help: "The server.")
     var server: String
 
-    /// Seconds for which the server is followed at a time; asked for again at half of that.
+    /// Seconds for which one request follows the server; repeated at half of that.
     private static let lease = 60
 
     func run() async throws {
@@ -43,15 +43,15 @@ struct LogsCommand: AsyncParsableCommand {
     }
 }
 
-/// Asks for a server's log, and listens to its console.
+/// Requests a server's log, and receives its console.
 private struct LogCall: Sendable {
     let topics: Topics
     let server: ServerID
     let caller: CommandSender
 
-    /// Prints the lines that are answered.
+    /// Prints the lines of the reply.
     ///
-    /// - Returns: why the agent refused; nil where it did not.
+    /// - Returns: the reason if the agent refused; nil if it did not.
     func ask(_ arguments: JSON.Object) async throws -> String? {
         let call = CommandSender.Call(
             topics: topics, topic: topics.command(.logs, server.sid), arguments: arguments,
@@ -62,7 +62,7 @@ private struct LogCall: Sendable {
         return nil
     }
 
-    /// Goes on until the agent refuses, or the broker is lost.
+    /// Prints new lines until the agent refuses, or the connection to the broker is lost.
     func follow(tail: Int, lease: Int, _ options: MQTTConfiguration, _ logger: Logger) async throws -> String? {
         try await MQTTClient.with(options, logger: logger) { client in
             try await client.subscribe([topics.console(server)])
@@ -87,7 +87,7 @@ private struct LogCall: Sendable {
         }
     }
 
-    /// A terminal would obey what a game prints; a file or another program gets it as it is.
+    /// Prints lines, for a terminal without the control characters that it would interpret.
     private static func print(lines: JSON?) {
         let isTerminal = isatty(1) == 1
         for line in (lines?.array ?? []).compactMap(\.string) {

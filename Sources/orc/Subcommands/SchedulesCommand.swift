@@ -6,14 +6,14 @@ import OrcCore
 struct SchedulesCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "schedules",
-        abstract: "Lists what is to happen later; orc send schedule makes it, orc send unschedule takes it away.")
+        abstract: "Lists schedules; orc send schedule creates one, orc send unschedule removes it.")
 
     @OptionGroup var flags: SettingsFlags
 
-    @Flag(help: "As JSON, one object a line.")
+    @Flag(help: "Prints JSON, one object per line.")
     var json = false
 
-    @Argument(help: "Of this server alone.")
+    @Argument(help: "Only schedules of this server.")
     var server: String?
 
     func run() async throws {

@@ -8,24 +8,24 @@ struct SendCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "send", abstract: "Sends a command and prints its replies.",
         discussion: ActionHelp.text
-            + "\n\nExit codes: 0 done, 1 refused or failed, 3 no agent or no broker answers, 4 still under way when the wait was over, 64 not understood."
+            + "\n\nExit codes: 0 done, 1 refused or failed, 3 no reply from an agent or a broker, 4 still under way when the wait ended, 64 invalid arguments."
     )
 
     @OptionGroup var flags: SettingsFlags
 
-    @Option(help: "The host to send it to; without it this one.")
+    @Option(help: "The host to send the command to; without it this one.")
     var host: String?
 
-    @Option(help: "An id of your own: the same id is never carried out twice.")
+    @Option(help: "The command's id: a command with a repeated id is not carried out again.")
     var id: String?
 
-    @Option(help: "Seconds to wait for the last reply.")
+    @Option(help: "Seconds to wait for the final reply.")
     var wait = 600
 
-    @Argument(help: "What to do.")
+    @Argument(help: "The action.")
     var action: String
 
-    @Argument(help: "The server, where the action is one of a server, then key=value for each argument.")
+    @Argument(help: "The server, if the action is a server's, then key=value for each argument.")
     var words: [String] = []
 
     func run() async throws {
@@ -59,7 +59,7 @@ struct SendCommand: AsyncParsableCommand {
             guard !server.contains(where: { "/+#".contains($0) }) else {
                 throw ValidationError("\(server) is no server's name")
             }
-            // As the sid: to some brokers a dot in a topic is a slash.
+            // Uses the sid: some brokers treat a dot in a topic as a slash.
             topic = topics.command(serverAction, ServerID(server)?.sid ?? server)
         } else {
             throw ValidationError("there is no action \(action)")
@@ -75,9 +75,9 @@ struct SendCommand: AsyncParsableCommand {
             topics: topics, topic: topic, arguments: arguments, id: id ?? UUID().uuidString.lowercased())
     }
 
-    /// JSON where it reads as a number, true, false, an object or a list; text else.
+    /// Returns JSON if the text parses as a number, true, false, an object or a list; otherwise a string.
     static func value(_ text: String) -> JSON {
-        guard let json = try? JSON.parse(text) else { return .string(text) }  // what is no JSON is text
+        guard let json = try? JSON.parse(text) else { return .string(text) }  // no JSON, so it is text
         switch json {
         case .null, .string: return .string(text)
         case .bool, .number, .array, .object: return json
@@ -85,7 +85,7 @@ struct SendCommand: AsyncParsableCommand {
     }
 }
 
-/// What `orc send --help` says of the actions, from the catalogue.
+/// The list of actions in `orc send --help`, generated from the catalogue.
 enum ActionHelp {
     static var text: String {
         Action.allCases.map { action in

@@ -8,7 +8,7 @@ struct ServersCommand: AsyncParsableCommand {
 
     @OptionGroup var flags: SettingsFlags
 
-    @Flag(help: "As JSON.")
+    @Flag(help: "Prints JSON.")
     var json = false
 
     func run() async throws {
@@ -17,7 +17,7 @@ struct ServersCommand: AsyncParsableCommand {
     }
 }
 
-/// State reports as a table.
+/// Formats state reports as a table.
 enum ServerTable {
     private static let columns = ["server", "state", "reason", "desired", "ports", "image"]
 

@@ -8,17 +8,17 @@ import OrcMQTT
 struct TopCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "top",
-        abstract: "Shows what running servers and the machine use: live in a terminal, once in a pipe.")
+        abstract: "Shows the resource usage of running servers and of the host: live in a terminal, once in a pipe.")
 
     @OptionGroup var flags: SettingsFlags
 
-    @Flag(help: "Once, also in a terminal.")
+    @Flag(help: "Prints the table once, also in a terminal.")
     var once = false
 
-    @Argument(help: "These servers alone.")
+    @Argument(help: "Only these servers.")
     var servers: [String] = []
 
-    /// Seconds for which servers are watched at a time; asked for again at half of that.
+    /// Seconds for which one request keeps servers measured; repeated at half of that.
     private static let lease = 20
 
     func run() async throws {
@@ -46,9 +46,10 @@ struct TopCommand: AsyncParsableCommand {
         }
     }
 
-    /// Draws once a second; where it is not live, once, when what is watched has been measured twice.
+    /// Prints the table once a second if `isLive`; otherwise once, when all running servers have been measured twice,
+    /// or after five seconds.
     private static func show(_ board: TopTable, _ client: MQTTClient, _ topics: Topics, isLive: Bool) async throws {
-        try await Task.sleep(for: .milliseconds(200))  // what is retained has come by then
+        try await Task.sleep(for: .milliseconds(200))  // retained reports have arrived by then
         for second in 0... {
             if second.isMultiple(of: lease / 2) {
                 let arguments: JSON = ["args": ["watch": .optional(lease)]]

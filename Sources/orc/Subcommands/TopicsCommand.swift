@@ -8,7 +8,7 @@ struct TopicsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "topics", abstract: "Prints the topics and actions, or writes their documents.")
 
-    @Option(help: "A folder into which the AsyncAPI document, the schemas and the examples are written.")
+    @Option(help: "The folder to write the documents to: AsyncAPI, OpenAPI, states, schemas and examples.")
     var write: String?
 
     @Flag(help: "Prints config/orc.env instead: every setting with its default.")
@@ -26,7 +26,7 @@ struct TopicsCommand: ParsableCommand {
     }
 }
 
-/// `config/orc.env`, written from the settings themselves.
+/// The text of `config/orc.env`, generated from ``SettingKey``.
 enum SettingsDocument {
     static var text: String {
         var lines = ["# Orc's settings: every key with its default. The environment goes before this file."]

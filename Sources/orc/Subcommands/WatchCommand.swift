@@ -7,7 +7,7 @@ import OrcMQTT
 
 struct WatchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "watch", abstract: "Follows the servers: a live table in a terminal, one line a change in a pipe.")
+        commandName: "watch", abstract: "Follows the servers: a live table in a terminal, a line per change in a pipe.")
 
     @OptionGroup var flags: SettingsFlags
 
@@ -28,7 +28,7 @@ struct WatchCommand: AsyncParsableCommand {
     }
 }
 
-/// What has been heard of a host so far.
+/// The reports received of a host so far.
 private struct WatchedTable {
     let topics: Topics
     private var reports: [ServerID: JSON] = [:]
@@ -40,9 +40,9 @@ private struct WatchedTable {
         "host \(topics.host): agent \(agent)\n\n" + ServerTable.text(reports.sorted { $0.key < $1.key }.map(\.value))
     }
 
-    /// - Returns: a line that tells of the change; nil where there is nothing to tell.
+    /// - Returns: a line that describes the change; nil if there is none.
     mutating func take(_ message: MQTTMessage) -> String? {
-        let json = (try? JSON.parse(message.payload)) ?? .null  // an empty payload: the report is gone
+        let json = (try? JSON.parse(message.payload)) ?? .null  // an empty payload means that the report was removed
         if message.topic == topics.status(.agent) {
             agent = json["state"]?.string ?? "unknown"
             return "agent \(agent)"
