@@ -29,65 +29,70 @@ package struct Agent: Sendable {
         let bus = MQTTConnection(Self.options(options, settings, presence), logger: logger)
         let link = RetainedPublisher(bus: bus)
         let reports = ReportPublisher(topics: settings.topics, link: link)
-        let board = AgentReporter(
+        let reporter = AgentReporter(
             settings: settings, bus: bus, reports: reports, presence: presence, store: store, logger: logger)
         let audit = AuditLog(store: store, keeps: settings.history, logger: logger)
-        let fleet = ServerRegistry(
+        let registry = ServerRegistry(
             reports: reports, store: store, audit: audit, publicIP: settings.publicIP, logger: logger)
         let ending = AgentEnding()
         let scheduler = Scheduler(
             table: try Self.loadedTable(store, settings, at: started),
-            context: Self.schedulingContext(fleet, reports), logger: logger)
-        fleet.onAdd(scheduler.noteServer)
+            context: Self.schedulingContext(registry, reports), logger: logger)
+        registry.onAdd(scheduler.noteServer)
         let reconciler = EngineReconciler(
-            engine: engine, fleet: fleet, settings: settings, board: board, store: store, logger: logger)
-        let followers = ConsoleFollowers(engine: engine, fleet: fleet, bus: bus, topics: settings.topics)
-        let meter = ServerMetricsCollector(
-            engine: engine, fleet: fleet, interval: settings.metricsInterval, logger: logger)
+            engine: engine, registry: registry, settings: settings, reporter: reporter, store: store, logger: logger)
+        let followers = ConsoleFollowers(engine: engine, registry: registry, bus: bus, topics: settings.topics)
+        let collector = ServerMetricsCollector(
+            engine: engine, registry: registry, interval: settings.metricsInterval, logger: logger)
         let watcher = HostMetricsCollector(
-            meter: HostSampler(folders: [("servers", settings.servers), ("backups", settings.backups)]),
-            limits: settings.limits, interval: settings.metricsInterval, fleet: fleet, reports: reports, logger: logger)
-        let watch = ConfigFolderWatcher()
-        let ledger = try CommandJournal(store: store, now: started, logger: logger)
-        let responder = ReplySender(bus: bus, reports: link)
-        let plans = PlanUpdater(settings: settings, board: board, logger: logger)
+            sampler: HostSampler(folders: [("servers", settings.servers), ("backups", settings.backups)]),
+            limits: settings.limits, interval: settings.metricsInterval, registry: registry, reports: reports,
+            logger: logger)
+        let configWatcher = ConfigFolderWatcher()
+        let journal = try CommandJournal(store: store, now: started, logger: logger)
+        let replySender = ReplySender(bus: bus, reports: link)
+        let plans = PlanUpdater(settings: settings, reporter: reporter, logger: logger)
         let completion = CommandCompletion(
-            ledger: ledger, responder: responder, audit: audit, store: store, fleet: fleet)
+            journal: journal, replySender: replySender, audit: audit, store: store, registry: registry)
         let actions = ActionRunner(
             .init(
-                settings: settings, engine: engine, store: store, fleet: fleet, board: board, reconciler: reconciler,
-                watch: watch, completion: completion, followers: followers, meter: meter, scheduler: scheduler,
+                settings: settings, engine: engine, store: store, registry: registry, reporter: reporter,
+                reconciler: reconciler,
+                configWatcher: configWatcher, completion: completion, followers: followers, collector: collector,
+                scheduler: scheduler,
                 audit: audit, plans: plans, ending: ending, logger: logger))
-        let lanes = ServerQueues(isLasting: { fleet[$0] != nil }) { job in await actions.perform(job) }
-        let dispatch = CommandDispatcher(
-            actions: actions, completion: completion, lanes: lanes, responder: responder, ending: ending)
-        let inbox = CommandIntake(
-            bus: bus, reader: CommandParser(topics: settings.topics), ledger: ledger, responder: responder,
-            dispatch: dispatch, audit: audit, logger: logger)
+        let queues = ServerQueues(isLasting: { registry[$0] != nil }) { job in await actions.perform(job) }
+        let dispatcher = CommandDispatcher(
+            actions: actions, completion: completion, queues: queues, replySender: replySender, ending: ending)
+        let intake = CommandIntake(
+            bus: bus, reader: CommandParser(topics: settings.topics), journal: journal, replySender: replySender,
+            dispatcher: dispatcher, audit: audit, logger: logger)
         let runner = DueScheduleLoop(
-            scheduler: scheduler, commands: Self.scheduledCommands(dispatch, completion, ending),
+            scheduler: scheduler, commands: Self.scheduledCommands(dispatcher, completion, ending),
             topics: settings.topics, logger: logger)
         let session = BrokerSession(
-            bus: bus, reports: link, presence: presence, board: board, fleet: fleet, inbox: inbox,
+            bus: bus, reports: link, presence: presence, reporter: reporter, registry: registry, intake: intake,
             settings: settings,
             logger: logger)
         session.attach()
-        let keeper = ServerSupervisor(engine: engine, fleet: fleet, lanes: lanes, meter: meter, logger: logger)
+        let supervisor = ServerSupervisor(
+            engine: engine, registry: registry, queues: queues, collector: collector, logger: logger)
         Self.adoptPeonsSchedules(settings, scheduler, at: started, logger: logger)
-        try Muster(settings: settings, store: store, fleet: fleet, watch: watch, logger: logger).call()
+        try Muster(settings: settings, store: store, registry: registry, configWatcher: configWatcher, logger: logger)
+            .call()
         scheduler.begin()
         services = [
             LoopService(name: "bus") { await bus.run() }, BrokerSessionService(session: session, audit: audit),
             LoopService(name: "reconciler") { await reconciler.run() },
-            LoopService(name: "keeper") { await keeper.run() },
+            LoopService(name: "keeper") { await supervisor.run() },
             LoopService(name: "followers") { await followers.run() },
-            LoopService(name: "meter") { await meter.run() },
+            LoopService(name: "meter") { await collector.run() },
             LoopService(name: "machine") { await watcher.run() }, LoopService(name: "plans") { await plans.run() },
-            WatchService(watch: watch, fleet: fleet, keeper: keeper, logger: logger),
-            ServerQueueService(lanes: lanes, ending: ending),
+            WatchService(configWatcher: configWatcher, registry: registry, supervisor: supervisor, logger: logger),
+            ServerQueueService(queues: queues, ending: ending),
             LoopService(name: "scheduler") { await runner.run() },
             HeartbeatService(
-                session: session, board: board, fleet: fleet, reports: link, ledger: ledger, audit: audit,
+                session: session, reporter: reporter, registry: registry, reports: link, journal: journal, audit: audit,
                 store: store, servers: settings.servers, logger: logger),
         ]
     }
@@ -114,25 +119,25 @@ extension Agent {
         return table
     }
 
-    private static func schedulingContext(_ fleet: ServerRegistry, _ reports: ReportPublisher) -> SchedulingContext {
+    private static func schedulingContext(_ registry: ServerRegistry, _ reports: ReportPublisher) -> SchedulingContext {
         SchedulingContext(
-            server: { fleet[$0]?.scheduled },
-            serversOfGame: { game in fleet.all.map(\.id).filter { $0.game == game } },
-            isEngineReachable: { fleet.isEngineReachable }, noteUpcoming: { fleet.noteUpcoming($0, $1) },
+            server: { registry[$0]?.scheduled },
+            serversOfGame: { game in registry.all.map(\.id).filter { $0.game == game } },
+            isEngineReachable: { registry.isEngineReachable }, noteUpcoming: { registry.noteUpcoming($0, $1) },
             report: { news in
                 switch news {
                 case .scheduler(let report): reports.publish(.scheduler(report))
-                case .server(let server, let report, let number): fleet.publish(report, of: server, number: number)
+                case .server(let server, let report, let number): registry.publish(report, of: server, number: number)
                 case .event(let event): reports.announce(.scheduler(event))
                 }
             })
     }
 
     private static func scheduledCommands(
-        _ dispatch: CommandDispatcher, _ completion: CommandCompletion, _ ending: AgentEnding
+        _ dispatcher: CommandDispatcher, _ completion: CommandCompletion, _ ending: AgentEnding
     ) -> ScheduledCommands {
         ScheduledCommands(
-            perform: { await dispatch.perform($0, begin: $1) }, noteInterrupted: { completion.noteCutOff($0) },
+            perform: { await dispatcher.perform($0, begin: $1) }, noteInterrupted: { completion.noteCutOff($0) },
             redact: { text, command in completion.secrets(of: command).hidden(in: text) },
             isStopping: { ending.hasBegun })
     }
@@ -158,31 +163,31 @@ extension Agent {
 struct Muster {
     let settings: AgentSettings
     let store: StateStore
-    let fleet: ServerRegistry
-    let watch: ConfigFolderWatcher
+    let registry: ServerRegistry
+    let configWatcher: ConfigFolderWatcher
     let logger: Logger
 
     func call() throws {
         let kept = try store.kept()
         if let aside = store.aside {
-            fleet.announce(.storeDamaged, data: ["kept": .string(aside)])
+            registry.announce(.storeDamaged, data: ["kept": .string(aside)])
         }
-        if store.rowsAside > 0 {
+        if store.quarantinedRows > 0 {
             logger.error(
-                "rows of the store cannot be read and are set aside", metadata: ["count": "\(store.rowsAside)"])
-            fleet.announce(.storeDamaged, data: ["rows": .optional(store.rowsAside)])
+                "rows of the store cannot be read and are set aside", metadata: ["count": "\(store.quarantinedRows)"])
+            registry.announce(.storeDamaged, data: ["rows": .optional(store.quarantinedRows)])
         }
         let (folders, complaints) = try ServerFolder.all(in: settings.servers)
         for complaint in complaints {
             logger.error("a server's folder cannot be read", metadata: ["error": "\(complaint)"])
         }
         for folder in folders {
-            fleet.add(ServerRecord(found: folder, kept: kept[folder.server], logger: logger))
-            watch.follow(folder.server, folder: folder.path)
+            registry.add(ServerRecord(found: folder, kept: kept[folder.server], logger: logger))
+            configWatcher.follow(folder.server, folder: folder.path)
         }
         // A folder that cannot be read may still be a server's: nothing is taken off the bus then.
         guard complaints.isEmpty else { return }
-        fleet.noteComplete()
-        fleet.clearGone(try store.announced())
+        registry.noteComplete()
+        registry.clearGone(try store.announced())
     }
 }

@@ -19,29 +19,29 @@ package struct HTTPBridge: Sendable {
         _ settings: BridgeSettings, bus options: MQTTConfiguration, keys: @escaping @Sendable () throws -> [APIKey],
         known: KnownHosts, logger: Logger
     ) throws {
-        let board = ReportCache(feed: EventReplayBuffer())
+        let cache = ReportCache(replayBuffer: EventReplayBuffer())
         let link = BrokerLink(
-            options, host: settings.servesEveryHost ? nil : settings.host, own: settings.host, board: board,
+            options, host: settings.servesEveryHost ? nil : settings.host, own: settings.host, cache: cache,
             known: known, logger: logger)
         let access = Authenticator(
-            keyring: APIKeys(apiKey: settings.apiKey, logger: logger, load: keys), proxies: settings.proxies,
+            keys: APIKeys(apiKey: settings.apiKey, logger: logger, load: keys), proxies: settings.proxies,
             logger: logger)
-        let commands = BusCommandClient(board: board, link: link)
-        let peon = PeonAPI(board: board, commands: commands, settings: settings)
-        let doorman = ConnectionLimiter(settings)
+        let commands = BusCommandClient(cache: cache, link: link)
+        let peon = PeonAPI(cache: cache, commands: commands, settings: settings)
+        let limiter = ConnectionLimiter(settings)
         let counters = ResponseCounters()
-        let front = RequestHandler(
-            settings: settings, board: board, access: access, peon: peon,
-            bus: TopicAPI(board: board, commands: commands),
-            pages: KeylessPages(board: board),
+        let handler = RequestHandler(
+            settings: settings, cache: cache, access: access, peon: peon,
+            bus: TopicAPI(cache: cache, commands: commands),
+            pages: KeylessPages(cache: cache),
             metrics: PrometheusPage(
-                board: board, link: link, doorman: doorman, counters: counters, lockOut: access.lockOut),
-            counters: counters, doorman: doorman, logger: logger)
-        let channel = HTTPServerChannel(doorman: doorman, front: front)
+                cache: cache, link: link, limiter: limiter, counters: counters, lockOut: access.lockOut),
+            counters: counters, limiter: limiter, logger: logger)
+        let channel = HTTPServerChannel(limiter: limiter, handler: handler)
         services = [
-            LinkService(link: link, keyring: access.keyring),
+            LinkService(link: link, keys: access.keys),
             ListenService(
-                settings: settings, channel: channel, feed: board.feed,
+                settings: settings, channel: channel, replayBuffer: cache.replayBuffer,
                 certificates: try settings.certificate.map {
                     do { return try CertificateReloader(chain: $0.chain, key: $0.key, logger: logger) } catch {
                         throw BridgeSettings.BadCertificate(chain: $0.chain, key: $0.key, reason: "\(error)")
@@ -54,13 +54,13 @@ package struct HTTPBridge: Sendable {
 
 private struct LinkService: Service {
     let link: BrokerLink
-    let keyring: APIKeys
+    let keys: APIKeys
 
     func run() async {
         await cancelWhenGracefulShutdown {
             await withDiscardingTaskGroup { group in
                 group.addTask { await link.run() }
-                group.addTask { await keyring.run() }
+                group.addTask { await keys.run() }
             }
         }
     }
@@ -70,7 +70,7 @@ private struct LinkService: Service {
 private struct ListenService: Service {
     let settings: BridgeSettings
     let channel: HTTPServerChannel
-    let feed: EventReplayBuffer
+    let replayBuffer: EventReplayBuffer
     let certificates: CertificateReloader?
     let logger: Logger
 
@@ -91,7 +91,7 @@ private struct ListenService: Service {
                 group.cancelAll()
             }
         } onGracefulShutdown: {
-            feed.close()
+            replayBuffer.close()
         }
     }
 

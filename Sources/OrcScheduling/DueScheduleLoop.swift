@@ -34,7 +34,7 @@ package struct DueScheduleLoop: Sendable {
             while !Task.isCancelled {
                 if clock.wasSet() {
                     table.lookAnew(now: Date())
-                    scheduler.noteChange(of: Set(table.owners))
+                    scheduler.noteChange(of: Set(table.scopes))
                 }
                 do {
                     if !isBegun { for run in try table.takeLeft() { group.addTask { await resume(run) } } }
@@ -84,8 +84,8 @@ package struct DueScheduleLoop: Sendable {
     /// Takes a run's steps, for each of its servers beside the others.
     private func carryOut(_ run: ScheduleExecution) async {
         scheduler.announce(.due, run)
-        scheduler.noteChange(of: [run.schedule.owner])
-        if run.schedule.owner != .agent { await engineIsThere() }
+        scheduler.noteChange(of: [run.schedule.scope])
+        if run.schedule.scope != .agent { await engineIsThere() }
         let takers = places(of: run).map { ScheduleStepExecutor(run: run, place: $0, runner: self) }
         let fit = takers.filter { $0.firstObstacle == nil }
         guard !fit.isEmpty else {
@@ -130,12 +130,12 @@ package struct DueScheduleLoop: Sendable {
         if let event {
             scheduler.announce(event, run, ["outcome": .string(outcome.rawValue), "reason": .optional(reason)])
         }
-        scheduler.noteChange(of: [run.schedule.owner])
+        scheduler.noteChange(of: [run.schedule.scope])
     }
 
     /// Of a game all servers that it has now; where the agent's death cut the run off, those that it had then.
     private func places(of run: ScheduleExecution) -> [ScheduleStepExecutor.Place] {
-        switch run.schedule.owner {
+        switch run.schedule.scope {
         case .server(let server): return [.server(server)]
         case .game(let game):
             let known = run.places.compactMap { ServerID(uid: $0) }
@@ -147,7 +147,7 @@ package struct DueScheduleLoop: Sendable {
     /// Notes where a run is to take its steps, before the first.
     private func noteWaiting(_ takers: [ScheduleStepExecutor], _ run: ScheduleExecution) throws {
         let new = takers.map(\.place.key).filter { run[$0] == nil }
-        guard run.schedule.owner.game != nil, !new.isEmpty else { return }
+        guard run.schedule.scope.game != nil, !new.isEmpty else { return }
         let waiting: [(String, ScheduleExecution.Progress)] = new.map { ($0, .waits) }
         try table.note(Dictionary(waiting) { first, _ in first }, of: run)
     }

@@ -55,7 +55,7 @@ struct ScheduleStepExecutor: Sendable {
     func takeSteps() async -> End {
         if case .ended(let end)? = run[place.key] { return end }
         let end = await takeLeftSteps()
-        guard end != .agentEnds, run.schedule.owner.game != nil else { return end }
+        guard end != .agentEnds, run.schedule.scope.game != nil else { return end }
         // Others may take long: the next run of the agent must not begin here anew.
         do { try runner.table.note([place.key: .ended(end)], of: run) } catch { return .failed("\(error)") }
         return end
@@ -79,13 +79,13 @@ struct ScheduleStepExecutor: Sendable {
                 if !isBegun, let obstacle { return .skipped(obstacle) }
                 if !isBegun {
                     runner.table.noteBegun(run)
-                    runner.scheduler.noteChange(of: [run.schedule.owner])
+                    runner.scheduler.noteChange(of: [run.schedule.scope])
                 }
                 isBegun = true
                 if let reason = await take(step, index) { failure = failure ?? reason }
             }
             if isEnding { return .agentEnds }
-            if failure != nil, !run.schedule.goesOn { break }
+            if failure != nil, !run.schedule.continuesOnFailure { break }
             if run.isCalledOff, index + 1 < run.schedule.steps.count { return .calledOff }
         }
         return failure.map { .failed($0) } ?? .done

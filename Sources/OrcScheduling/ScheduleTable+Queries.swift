@@ -8,7 +8,7 @@ extension ScheduleTable {
     var count: Int { state.withLock { $0.entries.count } }
     var nextStart: Date? { state.withLock { $0.queue.last?.start } }
     var last: JSON { state.withLock { $0.last } }
-    var owners: [Schedule.Owner] { state.withLock { Array($0.owned.keys) } }
+    var scopes: [Schedule.Scope] { state.withLock { Array($0.owned.keys) } }
 
     package func schedule(_ id: String) -> Schedule? { state.withLock { $0.entries[id]?.schedule } }
 
@@ -31,7 +31,7 @@ extension ScheduleTable {
     func standings(of server: ServerID, most: Int) -> (standings: [ScheduleReport], total: Int, number: Int) {
         state.withLock { state in
             state.readings += 1
-            let owned = [Schedule.Owner.server(server), .game(server.game)].flatMap { state.owned[$0] ?? [] }
+            let owned = [Schedule.Scope.server(server), .game(server.game)].flatMap { state.owned[$0] ?? [] }
             let dates = owned.compactMap { id in
                 state.entries[id].map { (date: next($0, state)?.at ?? .distantFuture, id: id) }
             }
@@ -47,7 +47,7 @@ extension ScheduleTable {
     ) {
         state.withLock { state in
             let owned = server.map { server in
-                [Schedule.Owner.server(server), .game(server.game)].flatMap { state.owned[$0] ?? [] }
+                [Schedule.Scope.server(server), .game(server.game)].flatMap { state.owned[$0] ?? [] }
             }
             let ids = (owned ?? Array(state.entries.keys)).sorted()
             let page = ids.drop { id != nil && $0 <= id ?? "" }.prefix(limit)

@@ -37,8 +37,8 @@ extension ScheduleTable {
                 entry.handled = until
                 if let queued = add(entry, in: &state, now: now) { enqueue(queued, in: &state) }
             }
-            for owner in Set(handled.compactMap { state.entries[$0.id]?.schedule.owner }) {
-                look(at: owner, in: &state)
+            for scope in Set(handled.compactMap { state.entries[$0.id]?.schedule.scope }) {
+                look(at: scope, in: &state)
             }
             return due
         }
@@ -73,7 +73,7 @@ extension ScheduleTable {
     }
 
     /// A run has begun with what it is for: its time is not to come any more.
-    func noteBegun(_ run: ScheduleExecution) { state.withLock { look(at: run.schedule.owner, in: &$0) } }
+    func noteBegun(_ run: ScheduleExecution) { state.withLock { look(at: run.schedule.scope, in: &$0) } }
 
     /// A run is over; one that comes once is not kept.
     ///
@@ -91,7 +91,7 @@ extension ScheduleTable {
             if state.running[id] === run { state.running[id] = nil }
             state.last = report
             state.entries[id]?.last = result
-            if isOver { drop(id, in: &state) } else { look(at: run.schedule.owner, in: &state) }
+            if isOver { drop(id, in: &state) } else { look(at: run.schedule.scope, in: &state) }
         }
     }
 
@@ -129,7 +129,7 @@ extension ScheduleTable {
     func callOffRun(_ id: String, in state: inout State) -> Bool {
         guard let run = state.running[id] else { return false }
         run.callOff()
-        look(at: run.schedule.owner, in: &state)
+        look(at: run.schedule.scope, in: &state)
         return true
     }
 
@@ -138,7 +138,7 @@ extension ScheduleTable {
         state.withLock { state in
             state.queue = state.entries.values.compactMap { add($0, in: &state, now: now) }
             state.queue.sort { $0.isLater(than: $1) }
-            for owner in state.owned.keys { look(at: owner, in: &state) }
+            for scope in state.owned.keys { look(at: scope, in: &state) }
         }
     }
 
@@ -194,13 +194,13 @@ extension ScheduleTable {
             }
             for run in left {
                 state.running[run.schedule.id] = run
-                look(at: run.schedule.owner, in: &state)
+                look(at: run.schedule.scope, in: &state)
             }
             return left
         }
     }
 
-    private static func run(_ kept: StateStore.KeptRun, of schedule: Schedule) -> ScheduleExecution? {
+    private static func run(_ kept: StateStore.StoredRun, of schedule: Schedule) -> ScheduleExecution? {
         guard TimeArgument.isSensible(kept.due),
             schedule.onceDate.map({ abs($0.timeIntervalSince(kept.due)) < 0.01 }) ?? true,
             let members = (try? JSON.parse(kept.progress))?.object?.members  // what cannot be read is forgotten
@@ -222,17 +222,17 @@ extension ScheduleTable.Due {
     }
 
     /// What is kept until its end; what was only missed is told then, also by the next run of the agent.
-    fileprivate var keptRun: StateStore.KeptRun? {
+    fileprivate var keptRun: StateStore.StoredRun? {
         switch self {
         case .run(let run, _), .missed(let run):
-            StateStore.KeptRun(schedule: run.schedule.id, due: run.occurrence.due, fired: run.fired, progress: "{}")
+            StateStore.StoredRun(schedule: run.schedule.id, due: run.occurrence.due, fired: run.fired, progress: "{}")
         case .overlaps: nil
         }
     }
 }
 
 extension Schedule {
-    func verdict(of entry: ScheduleTable.Entry, now: Date, zone: TimeZoneRules?) -> Verdict {
+    func verdict(of entry: ScheduleTable.Entry, now: Date, zone: TimeZoneRules?) -> DueDecision {
         verdict(handled: entry.handled, calledOff: entry.calledOff, now: now, zone: zone)
     }
 }

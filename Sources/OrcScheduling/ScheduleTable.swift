@@ -14,13 +14,13 @@ package final class ScheduleTable: Sendable {
 
     struct State {
         var entries: [String: Entry] = [:]
-        var owned: [Schedule.Owner: Set<String>] = [:]
+        var owned: [Schedule.Scope: Set<String>] = [:]
         /// When each is to be begun; the soonest last, where it is taken from.
         var queue: [Queued] = []
         var running: [String: ScheduleExecution] = [:]
         /// What `status/scheduler` tells of the run that ended last.
         var last = JSON.null
-        var outlooks: [Schedule.Owner: Outlook] = [:]
+        var outlooks: [Schedule.Scope: Outlook] = [:]
         /// Counts the readings of what is to come, so that a later one is told from an earlier one.
         var readings = 0
     }
@@ -68,7 +68,7 @@ package final class ScheduleTable: Sendable {
     }
 
     /// How many schedules there may be, and how many of one server, game or agent.
-    static let most = (all: 10_000, owner: 1000)
+    static let most = (all: 10_000, scope: 1000)
     /// Bytes of what one does, as JSON.
     package static let mostBytes = 8192
 
@@ -105,11 +105,11 @@ package final class ScheduleTable: Sendable {
         }
         try state.withLock { state in
             let old = state.entries[schedule.id]
-            if let old, old.schedule.owner != schedule.owner {
+            if let old, old.schedule.scope != schedule.scope {
                 throw ScheduleError(.exists, "another schedule has the id \(schedule.id)")
             }
-            let owned = state.owned[schedule.owner]?.count ?? 0
-            guard old != nil || state.entries.count < Self.most.all && owned < Self.most.owner else {
+            let owned = state.owned[schedule.scope]?.count ?? 0
+            guard old != nil || state.entries.count < Self.most.all && owned < Self.most.scope else {
                 throw ScheduleError(.busy, "there are too many schedules already")
             }
             let entry = Entry(schedule: schedule, handled: handled, last: old?.last)
@@ -125,21 +125,21 @@ package final class ScheduleTable: Sendable {
     }
 
     /// - Returns: the owners of those that were there.
-    func remove(_ ids: [String]) throws -> Set<Schedule.Owner> {
+    func remove(_ ids: [String]) throws -> Set<Schedule.Scope> {
         try state.withLock { state in
             let found = ids.filter { state.entries[$0] != nil }
             if !found.isEmpty { try store.removeSchedules(found) }
-            var owners: Set<Schedule.Owner> = []
+            var scopes: Set<Schedule.Scope> = []
             for id in found {
                 _ = callOffRun(id, in: &state)
-                if let owner = state.entries[id]?.schedule.owner { owners.insert(owner) }
+                if let scope = state.entries[id]?.schedule.scope { scopes.insert(scope) }
                 drop(id, in: &state)
             }
-            return owners
+            return scopes
         }
     }
 
-    package func ids(of owner: Schedule.Owner) -> [String] { state.withLock { Array($0.owned[owner] ?? []) } }
+    package func ids(of scope: Schedule.Scope) -> [String] { state.withLock { Array($0.owned[scope] ?? []) } }
 
     /// Makes an entry count, with the time that it comes next.
     func set(_ entry: Entry, in state: inout State, now: Date = Date()) {
@@ -147,7 +147,7 @@ package final class ScheduleTable: Sendable {
         if let queued = add(entry, in: &state, now: now) {
             enqueue(queued, in: &state)
         }
-        look(at: entry.schedule.owner, in: &state)
+        look(at: entry.schedule.scope, in: &state)
     }
 
     /// As ``set(_:in:now:)``, but for its place in the queue and what its owner has before him.
@@ -168,16 +168,16 @@ package final class ScheduleTable: Sendable {
             entry.problem = "\(error)"
         }
         state.entries[entry.schedule.id] = entry
-        state.owned[entry.schedule.owner, default: []].insert(entry.schedule.id)
+        state.owned[entry.schedule.scope, default: []].insert(entry.schedule.id)
         return entry.next.map { Queued(start: $0.start, id: entry.schedule.id) }
     }
 
     func drop(_ id: String, in state: inout State) {
         unqueue(id, in: &state)
-        guard let owner = state.entries.removeValue(forKey: id)?.schedule.owner else { return }
-        state.owned[owner]?.remove(id)
-        if state.owned[owner]?.isEmpty == true { state.owned[owner] = nil }
-        look(at: owner, in: &state)
+        guard let scope = state.entries.removeValue(forKey: id)?.schedule.scope else { return }
+        state.owned[scope]?.remove(id)
+        if state.owned[scope]?.isEmpty == true { state.owned[scope] = nil }
+        look(at: scope, in: &state)
     }
 
     func enqueue(_ queued: Queued, in state: inout State) {
@@ -201,15 +201,15 @@ package final class ScheduleTable: Sendable {
     }
 
     /// Finds out when an owner is next started and stopped.
-    func look(at owner: Schedule.Owner, in state: inout State) {
+    func look(at scope: Schedule.Scope, in state: inout State) {
         var outlook = Outlook()
-        for id in state.owned[owner] ?? [] {
+        for id in state.owned[scope] ?? [] {
             guard let entry = state.entries[id], let next = next(entry, state)?.at else { continue }
             outlook = outlook.sooner(
                 Outlook(
                     start: entry.schedule.has(.start) ? next : nil, stop: entry.schedule.has(.stop) ? next : nil))
         }
-        state.outlooks[owner] = outlook == Outlook() ? nil : outlook
+        state.outlooks[scope] = outlook == Outlook() ? nil : outlook
     }
 }
 
@@ -221,17 +221,17 @@ extension Schedule {
 
 extension ScheduleTable.Entry {
     /// As it stands in the store.
-    var kept: StateStore.KeptSchedule {
-        StateStore.KeptSchedule(
-            id: schedule.id, owner: schedule.owner.text, definition: JSON.object(schedule.definition).text(),
+    var kept: StateStore.StoredSchedule {
+        StateStore.StoredSchedule(
+            id: schedule.id, owner: schedule.scope.text, definition: JSON.object(schedule.definition).text(),
             handled: handled, calledOff: calledOff, last: last?.json.text())
     }
 
     /// Nil where it cannot be read.
-    init?(_ kept: StateStore.KeptSchedule) {
-        guard let owner = Schedule.Owner(text: kept.owner),
+    init?(_ kept: StateStore.StoredSchedule) {
+        guard let scope = Schedule.Scope(text: kept.owner),
             let definition = (try? JSON.parse(kept.definition))?.object,  // nil has it set aside
-            let draft = try? ScheduleDraft(stored: definition, id: kept.id, owner: owner),
+            let draft = try? ScheduleDraft(stored: definition, id: kept.id, scope: scope),
             TimeArgument.isSensible(kept.handled), kept.calledOff.map(TimeArgument.isSensible) ?? true
         else { return nil }
         let last = kept.last.flatMap { try? JSON.parse($0) }.flatMap(ScheduleRun.init)
@@ -239,7 +239,7 @@ extension ScheduleTable.Entry {
     }
 }
 
-extension Schedule.Owner {
+extension Schedule.Scope {
     /// As it stands in the store.
     var text: String {
         switch self {

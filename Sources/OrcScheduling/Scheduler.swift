@@ -22,16 +22,16 @@ package struct Scheduler: Sendable {
     /// Puts a schedule in the place of the one of its id; what that one is doing is called off.
     package func put(_ schedule: Schedule) throws {
         try table.put(schedule)
-        noteChange(of: [schedule.owner])
+        noteChange(of: [schedule.scope])
     }
 
     /// Takes schedules away; what they are doing is called off.
     ///
     /// - Returns: whether there were any.
     package func remove(_ ids: [String]) throws -> Bool {
-        let owners = try table.remove(ids)
-        noteChange(of: owners)
-        return !owners.isEmpty
+        let scopes = try table.remove(ids)
+        noteChange(of: scopes)
+        return !scopes.isEmpty
     }
 
     package func removeAll(of server: ServerID) throws -> Bool { try remove(table.ids(of: .server(server))) }
@@ -39,12 +39,12 @@ package struct Scheduler: Sendable {
     /// - Returns: false where there was nothing to be called off.
     package func callOff(_ ids: [String], alsoNext: Bool) throws -> Bool {
         var isAny = false
-        var owners: Set<Schedule.Owner> = []
+        var scopes: Set<Schedule.Scope> = []
         for id in ids {
-            if let owner = table.schedule(id)?.owner { owners.insert(owner) }
+            if let scope = table.schedule(id)?.scope { scopes.insert(scope) }
             if try alsoNext ? table.callOff(id) : table.callOffRun(id) { isAny = true }
         }
-        noteChange(of: owners)
+        noteChange(of: scopes)
         return isAny
     }
 
@@ -110,11 +110,11 @@ package struct Scheduler: Sendable {
     }
 
     /// Has the timer and the states of servers follow a change at once, the reports of schedules within a moment.
-    func noteChange(of owners: Set<Schedule.Owner>) {
+    func noteChange(of scopes: Set<Schedule.Scope>) {
         alarm.ring()
-        for owner in owners {
-            for server in servers(of: owner) { noteUpcoming(of: server) }
-            changes.note(owner)
+        for scope in scopes {
+            for server in servers(of: scope) { noteUpcoming(of: server) }
+            changes.note(scope)
         }
     }
 
@@ -123,9 +123,9 @@ package struct Scheduler: Sendable {
         while !Task.isCancelled {
             await changes.alarm.wait(nil)
             await AsyncSignal().wait(Self.moment)
-            let owners = changes.take()
-            for server in Set(owners.flatMap(servers)) { publishSchedules(of: server) }
-            if !owners.isEmpty { publish() }
+            let scopes = changes.take()
+            for server in Set(scopes.flatMap(servers)) { publishSchedules(of: server) }
+            if !scopes.isEmpty { publish() }
         }
     }
 
@@ -134,17 +134,17 @@ package struct Scheduler: Sendable {
     /// Whose schedules have changed.
     final class Changes: Sendable {
         let alarm = AsyncSignal()
-        private let owners = Mutex<Set<Schedule.Owner>>([])
+        private let scopes = Mutex<Set<Schedule.Scope>>([])
 
-        func note(_ owner: Schedule.Owner) {
-            owners.withLock { _ = $0.insert(owner) }
+        func note(_ scope: Schedule.Scope) {
+            scopes.withLock { _ = $0.insert(scope) }
             alarm.ring()
         }
 
-        func take() -> Set<Schedule.Owner> {
-            owners.withLock { owners in
-                defer { owners = [] }
-                return owners
+        func take() -> Set<Schedule.Scope> {
+            scopes.withLock { scopes in
+                defer { scopes = [] }
+                return scopes
             }
         }
     }
@@ -172,8 +172,8 @@ package struct Scheduler: Sendable {
         context.report(.server(server, ServerScheduleReport(schedules, total: total), number: number))
     }
 
-    private func servers(of owner: Schedule.Owner) -> [ServerID] {
-        switch owner {
+    private func servers(of scope: Schedule.Scope) -> [ServerID] {
+        switch scope {
         case .server(let server): [server]
         case .game(let game): context.serversOfGame(game)
         case .agent: []
@@ -184,8 +184,8 @@ package struct Scheduler: Sendable {
     func announce(_ event: SchedulerEvent, _ run: ScheduleExecution, _ more: JSON.Object = [:]) {
         let schedule = run.schedule
         var data: JSON.Object = [
-            "schedule": .string(schedule.id), "server": .optional(schedule.owner.server?.sid),
-            "game": .optional(schedule.owner.game), "actions": .array(schedule.actions.map(JSON.string)),
+            "schedule": .string(schedule.id), "server": .optional(schedule.scope.server?.sid),
+            "game": .optional(schedule.scope.game), "actions": .array(schedule.actions.map(JSON.string)),
             "due": Timestamp.json(run.occurrence.due), "fired": Timestamp.json(run.fired),
         ]
         data.merge(more)
@@ -193,7 +193,7 @@ package struct Scheduler: Sendable {
         logger.info(
             "schedule \(event.rawValue)",
             metadata: [
-                "schedule.id": "\(schedule.id)", "server.id": "\(schedule.owner.server?.uid ?? "")",
+                "schedule.id": "\(schedule.id)", "server.id": "\(schedule.scope.server?.uid ?? "")",
                 "reason": "\(data["reason"]?.string ?? "")",
             ])
     }

@@ -4,7 +4,7 @@ import OrcCore
 
 extension StateStore {
     /// A stored schedule.
-    package struct KeptSchedule: Sendable {
+    package struct StoredSchedule: Sendable {
         package let id: String
         package let owner: String
         /// The definition as JSON.
@@ -29,7 +29,7 @@ extension StateStore {
     }
 
     /// A run that has begun and not ended.
-    package struct KeptRun: Sendable {
+    package struct StoredRun: Sendable {
         package let schedule: String
         package let due: Date
         package let fired: Date
@@ -45,19 +45,19 @@ extension StateStore {
     }
 
     /// Passes every schedule to `read`, one at a time; one for which `read` returns false is quarantined.
-    package func schedules(_ read: (KeptSchedule) -> Bool) throws(StorageError) {
+    package func schedules(_ read: (StoredSchedule) -> Bool) throws(StorageError) {
         try eachRow(of: "schedule", "id, owner, definition, handled, called_off, last") { row in
             guard let id = row[0].text, let owner = row[1].text, let definition = row[2].text, let handled = row[3].real
             else { return false }
             return read(
-                KeptSchedule(
+                StoredSchedule(
                     id: id, owner: owner, definition: definition, handled: Date(timeIntervalSince1970: handled),
                     calledOff: row[4].real.map { Date(timeIntervalSince1970: $0) }, last: row[5].text))
         }
     }
 
     /// Stores a schedule; one with the same id is replaced and its run deleted.
-    package func put(_ schedule: KeptSchedule) throws(StorageError) {
+    package func put(_ schedule: StoredSchedule) throws(StorageError) {
         try database.transaction([
             ("DELETE FROM run WHERE schedule = ?", [.text(schedule.id)]),
             (
@@ -83,7 +83,7 @@ extension StateStore {
     }
 
     /// Records, in one transaction, until when schedules have been handled, and the runs that begin now.
-    package func note(handled: [(id: String, until: Date)], beginning runs: [KeptRun]) throws(StorageError) {
+    package func note(handled: [(id: String, until: Date)], beginning runs: [StoredRun]) throws(StorageError) {
         try database.transaction(
             handled.map { id, until in
                 (
@@ -129,11 +129,11 @@ extension StateStore {
     }
 
     /// Returns the runs that an earlier run of the agent did not finish.
-    package func runs() throws(StorageError) -> [KeptRun] {
+    package func runs() throws(StorageError) -> [StoredRun] {
         try rows(of: "run", "schedule, due, fired, progress") { row in
             guard let schedule = row[0].text, let due = row[1].real, let fired = row[2].real, let progress = row[3].text
             else { return nil }
-            return KeptRun(
+            return StoredRun(
                 schedule: schedule, due: Date(timeIntervalSince1970: due), fired: Date(timeIntervalSince1970: fired),
                 progress: progress)
         }

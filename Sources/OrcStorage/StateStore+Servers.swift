@@ -58,41 +58,42 @@ extension StateStore {
     }
 
     /// All stored state of one server.
-    package struct Kept: Sendable, Equatable {
-        package var wish: OwnerIntent?
-        package var step: PendingOperation?
+    package struct StoredServer: Sendable, Equatable {
+        package var intent: OwnerIntent?
+        package var operation: PendingOperation?
         package var history: RestartHistory?
         package var readiness: Readiness?
 
         package init() {}
     }
 
-    package func kept() throws(StorageError) -> [ServerID: Kept] {
-        var kept: [ServerID: Kept] = [:]
-        for (server, wish) in try rows(of: "desired", "uid, state", Self.wish) {
-            kept[server, default: Kept()].wish = wish
+    package func kept() throws(StorageError) -> [ServerID: StoredServer] {
+        var kept: [ServerID: StoredServer] = [:]
+        for (server, intent) in try rows(of: "desired", "uid, state", Self.intent) {
+            kept[server, default: StoredServer()].intent = intent
         }
-        for (server, step) in try rows(of: "step", "uid, step, since, grace", Self.step) {
-            kept[server, default: Kept()].step = step
+        for (server, operation) in try rows(of: "step", "uid, step, since, grace", Self.operation) {
+            kept[server, default: StoredServer()].operation = operation
         }
         for (server, history) in try rows(of: "crash", "uid, history", Self.history) {
-            kept[server, default: Kept()].history = history
+            kept[server, default: StoredServer()].history = history
         }
         for (server, readiness) in try rows(of: "readiness", "uid, run, reason", Self.readiness) {
-            kept[server, default: Kept()].readiness = readiness
+            kept[server, default: StoredServer()].readiness = readiness
         }
         return kept
     }
 
-    private static func wish(_ row: [Value]) -> (ServerID, OwnerIntent)? {
-        guard let server = row[0].text.flatMap({ ServerID(uid: $0) }), let wish = row[1].text.flatMap(OwnerIntent.init)
+    private static func intent(_ row: [Value]) -> (ServerID, OwnerIntent)? {
+        guard let server = row[0].text.flatMap({ ServerID(uid: $0) }),
+            let intent = row[1].text.flatMap(OwnerIntent.init)
         else {
             return nil
         }
-        return (server, wish)
+        return (server, intent)
     }
 
-    private static func step(_ row: [Value]) -> (ServerID, PendingOperation)? {
+    private static func operation(_ row: [Value]) -> (ServerID, PendingOperation)? {
         guard let server = row[0].text.flatMap({ ServerID(uid: $0) }),
             let kind = row[1].text.flatMap(PendingOperation.Kind.init), let since = row[2].real
         else { return nil }
@@ -116,22 +117,25 @@ extension StateStore {
         return (server, Readiness(run: run, reason: row[2].text))
     }
 
-    package func set(_ wish: OwnerIntent, for server: ServerID) throws(StorageError) {
+    package func set(_ intent: OwnerIntent, for server: ServerID) throws(StorageError) {
         try database.run(
             "INSERT INTO desired VALUES (?, ?) ON CONFLICT (uid) DO UPDATE SET state = excluded.state",
             .text(server.uid),
-            .text(wish.word))
+            .text(intent.word))
     }
 
     /// Stores the owner's intent and the operation that begins for it in one transaction.
     ///
     /// `history`: nil to leave it unchanged.
     package func set(
-        _ wish: OwnerIntent, _ history: RestartHistory?, beginning operation: PendingOperation, for server: ServerID
+        _ intent: OwnerIntent, _ history: RestartHistory?, beginning operation: PendingOperation, for server: ServerID
     ) throws(StorageError) {
         var statements = [
-            (sql: "INSERT OR REPLACE INTO desired VALUES (?, ?)", values: [Value.text(server.uid), .text(wish.word)]),
-            (sql: Self.setStep, values: Self.values(operation, server)),
+            (
+                sql: "INSERT OR REPLACE INTO desired VALUES (?, ?)",
+                values: [Value.text(server.uid), .text(intent.word)]
+            ),
+            (sql: Self.setOperation, values: Self.values(operation, server)),
         ]
         if let history {
             statements.append((sql: Self.setHistory, values: [.text(server.uid), .text(history.json.text())]))
@@ -139,7 +143,7 @@ extension StateStore {
         try database.transaction(statements)
     }
 
-    private static let setStep = "INSERT OR REPLACE INTO step VALUES (?, ?, ?, ?)"
+    private static let setOperation = "INSERT OR REPLACE INTO step VALUES (?, ?, ?, ?)"
 
     private static func values(_ operation: PendingOperation, _ server: ServerID) -> [Value] {
         [
@@ -149,12 +153,12 @@ extension StateStore {
     }
 
     /// Records a pending operation before it begins; nil deletes it when the operation has ended.
-    package func set(_ step: PendingOperation?, for server: ServerID) throws(StorageError) {
-        guard let step else {
+    package func set(_ operation: PendingOperation?, for server: ServerID) throws(StorageError) {
+        guard let operation else {
             try database.run("DELETE FROM step WHERE uid = ?", .text(server.uid))
             return
         }
-        try database.run(Self.setStep, Self.values(step, server))
+        try database.run(Self.setOperation, Self.values(operation, server))
     }
 
     private static let setHistory = "INSERT OR REPLACE INTO crash VALUES (?, ?)"

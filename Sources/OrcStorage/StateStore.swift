@@ -92,7 +92,7 @@ package final class StateStore: Sendable {
     package func flush() -> Bool { database.flush() }
 
     /// Number of unreadable rows that have been quarantined since the store was opened.
-    package var rowsAside: Int { asideCount.withLock { $0 } }
+    package var quarantinedRows: Int { asideCount.withLock { $0 } }
 
     /// Reads the rows of a table whose first column is its key; an unreadable row is quarantined.
     func rows<Row>(of table: String, _ columns: String, _ read: ([Value]) -> Row?) throws(StorageError) -> [Row] {
@@ -111,10 +111,10 @@ package final class StateStore: Sendable {
         try database.each("SELECT rowid, \(columns) FROM \(table)") { values in
             if !read(Array(values.dropFirst())) { unreadable.append(values) }
         }
-        for values in unreadable { try setAside(values[0], of: table, values) }
+        for values in unreadable { try quarantine(values[0], of: table, values) }
     }
 
-    private func setAside(_ id: Value, of table: String, _ values: [Value]) throws(StorageError) {
+    private func quarantine(_ id: Value, of table: String, _ values: [Value]) throws(StorageError) {
         let content = JSON.array(values.dropFirst().map { $0.json }).text()
         try database.transaction([
             (

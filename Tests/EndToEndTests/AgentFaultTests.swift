@@ -130,7 +130,7 @@ extension EndToEnd {
                         try await probe.report(probe.topics.status(.servers), "the server to be gone", after: mark) {
                             $0["servers"]?.array?.isEmpty == true
                         }
-                        let folder = rig.root.appending(path: "servers/game/\(server.camp)").path()
+                        let folder = rig.root.appending(path: "servers/game/\(server.name)").path()
                         #expect(!FileManager.default.fileExists(atPath: folder))
                         let created = try await probe.send(.create, server.uid)
                         #expect(created.status == .ok, "\(created.error ?? "")")
@@ -189,7 +189,7 @@ extension EndToEnd {
             try await Rig.withServer(server) { rig, probe in
                 try await rig.endAgent()
                 try await rig.docker("rm", "-f", "peon.warcamp.\(server.uid)")
-                try FileManager.default.removeItem(at: rig.root.appending(path: "servers/game/\(server.camp)"))
+                try FileManager.default.removeItem(at: rig.root.appending(path: "servers/game/\(server.name)"))
                 let mark = probe.mark
                 try await rig.startAgent()
                 try await probe.isOnline(after: mark)

@@ -65,7 +65,7 @@ struct BridgeRig: Sendable {
     private static func removeServers(_ orc: OrcProcess) async {
         guard let list = try? await orc.probe.send(.list) else { return }
         let servers = (list.data["servers"]?.array ?? []).compactMap { report in
-            ServerID(game: report["game_uid"]?.string ?? "", camp: report["servername"]?.string ?? "")
+            ServerID(game: report["game_uid"]?.string ?? "", name: report["servername"]?.string ?? "")
         }
         await orc.clean(servers)
     }

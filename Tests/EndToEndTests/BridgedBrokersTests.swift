@@ -51,7 +51,7 @@ extension EndToEnd {
                 try await rig.startBroker(lines)
                 try rig.installGame(orc: ["restart": ["delay": 1]])
                 try await rig.startAgent()
-                let server = ServerID(game: "game", camp: "l\(UUID().uuidString.prefix(6).lowercased())")!
+                let server = ServerID(game: "game", name: "l\(UUID().uuidString.prefix(6).lowercased())")!
                 let name = "peon.warcamp.\(server.uid)"
                 try await hub.probe(rig.host) { probe in
                     try await probe.isOnline(limit: .seconds(20))

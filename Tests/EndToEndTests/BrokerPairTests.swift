@@ -12,7 +12,7 @@ extension EndToEnd {
             let name: String
             let root: URL
             let urls: String
-            let server = ServerID(game: "game", camp: "p\(UUID().uuidString.prefix(6).lowercased())")!
+            let server = ServerID(game: "game", name: "p\(UUID().uuidString.prefix(6).lowercased())")!
 
             var container: String { "peon.warcamp.\(server.uid)" }
 

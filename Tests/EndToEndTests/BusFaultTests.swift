@@ -21,7 +21,7 @@ extension EndToEnd {
 
         /// Files of two kilobytes in the server's `config` folder, which its report holds.
         private func fillConfig(_ rig: Rig, files: Int) throws {
-            let config = rig.root.appending(path: "servers/game/\(server.camp)/config")
+            let config = rig.root.appending(path: "servers/game/\(server.name)/config")
             let text = String(repeating: "x", count: 2000)
             for number in 0..<files {
                 try text.write(to: config.appending(path: "f\(number)"), atomically: true, encoding: .utf8)
@@ -394,7 +394,7 @@ extension EndToEnd {
                     #expect(Set(index.compactMap { $0["sid"]?.string }) == Set(sids))
                     for uid in odd {
                         let server = ServerID(uid: uid)!
-                        #expect(try await exact(topics.status(server, .state))["servername"]?.string == server.camp)
+                        #expect(try await exact(topics.status(server, .state))["servername"]?.string == server.name)
                     }
                 }
             }

@@ -125,7 +125,7 @@ extension EndToEnd {
                 for index in 0..<2000 {
                     let report: JSON = ["n": .optional(index), "x": .string(String(repeating: "y", count: 20_000))]
                     let topic = rig.orc.probe.topics.status(path: "x/health")
-                    _ = rig.orc.probe.publish(OutgoingMessage(topic, report.bytes, quality: .atMostOnce))
+                    _ = rig.orc.probe.publish(OutgoingMessage(topic, report.bytes, qos: .atMostOnce))
                     try await Task.sleep(for: .milliseconds(2))
                 }
                 #expect(try await last > 1000)

@@ -17,10 +17,10 @@ extension EndToEnd {
                 {"metadata":{"game_uid":"game","image":"\#(image)"},"environment":{"READY_AFTER":"0"},
                 "ports":\#(ports),"volumes":{"~!/data":"/data","~!/config":"/home/steam/config"},"orc":\#(options)}
                 """#
-            let server = ServerID(game: "game", camp: "c\(UUID().uuidString.prefix(6).lowercased())")!
+            let server = ServerID(game: "game", name: "c\(UUID().uuidString.prefix(6).lowercased())")!
             let prepare: @Sendable (URL) throws -> Void = { root in
                 try OrcProcess.installPlan("game", text, in: root)
-                let data = root.appending(path: "servers/game/\(server.camp)/data")
+                let data = root.appending(path: "servers/game/\(server.name)/data")
                 try FileManager.default.createDirectory(at: data, withIntermediateDirectories: true)
                 try before?(data)
             }
@@ -28,7 +28,7 @@ extension EndToEnd {
                 let created = try await orc.probe.send(.create, server.uid)
                 #expect(created.status == .ok, "\(created.error ?? "")")
                 do {
-                    try await body(orc, server, orc.root.appending(path: "servers/game/\(server.camp)"))
+                    try await body(orc, server, orc.root.appending(path: "servers/game/\(server.name)"))
                 } catch {
                     await orc.clean([server])
                     throw error

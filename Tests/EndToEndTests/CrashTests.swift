@@ -72,7 +72,7 @@ extension EndToEnd {
                 try await probe.event(.restarting, of: server)
                 try await probe.report(of: server, "the count") { $0["restarts"] == 1 }
                 // From now on the game runs for good: its owner has mended it.
-                let config = rig.root.appending(path: "servers/game/\(server.camp)/config.json")
+                let config = rig.root.appending(path: "servers/game/\(server.name)/config.json")
                 let text = try String(contentsOf: config, encoding: .utf8)
                 try text.replacing("\"CRASH_AFTER\": \"2\"", with: "\"CRASH_AFTER\": \"\"")
                     .write(to: config, atomically: true, encoding: .utf8)
@@ -195,7 +195,7 @@ extension EndToEnd {
                 let stopped = try await probe.send(.stop, server.sid)
                 #expect(stopped.data["state"] == "stopped" && stopped.data["exit_code"] == 0)
                 #expect(stopped.data["oom"] == true)
-                let config = rig.root.appending(path: "servers/game/\(server.camp)/config.json")
+                let config = rig.root.appending(path: "servers/game/\(server.name)/config.json")
                 let text = try String(contentsOf: config, encoding: .utf8)
                 try text.replacing("\"READY_AFTER\"", with: "\"EAT\": \"1\", \"READY_AFTER\"")
                     .write(to: config, atomically: true, encoding: .utf8)
@@ -238,7 +238,7 @@ extension EndToEnd {
                 try await rig.withProbe { probe in
                     try await rig.startAgent()
                     try await probe.isOnline()
-                    let servers = (0..<10).map { ServerID(game: "game", camp: "k\($0)")! }
+                    let servers = (0..<10).map { ServerID(game: "game", name: "k\($0)")! }
                     for server in servers {
                         let created = try await probe.send(.create, server.uid)
                         #expect(created.status == .ok)

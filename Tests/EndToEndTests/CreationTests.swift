@@ -20,9 +20,9 @@ extension EndToEnd {
             let containers = try await Testbed.engine().containers()
             #expect(!containers.contains { $0.name == "peon.warcamp.\(uid)" })
             let server = ServerID(uid: uid)!
-            #expect(try await Testbed.engine().networkLabels("\(server.game)_\(server.camp)") == nil)
+            #expect(try await Testbed.engine().networkLabels("\(server.game)_\(server.name)") == nil)
             #expect(
-                !FileManager.default.fileExists(atPath: orc.root.appending(path: "servers/game/\(server.camp)").path()))
+                !FileManager.default.fileExists(atPath: orc.root.appending(path: "servers/game/\(server.name)").path()))
             #expect(try await orc.retainedTopics().allSatisfy { !$0.contains(server.sid) })
         }
 
@@ -88,7 +88,7 @@ extension EndToEnd {
                 let created = try await orc.probe.send(
                     to: orc.probe.topics.command(.create, "game"), ["start_later": true], limit: .seconds(20))
                 let server = try #require(created.server)
-                #expect(created.status == .ok && server.game == "game" && NewName.allows(server.camp))
+                #expect(created.status == .ok && server.game == "game" && NewName.allows(server.name))
                 await orc.clean([server])
             }
         }

@@ -9,7 +9,7 @@ import Testing
 extension EndToEnd {
     /// What holds when the engine goes away, comes back, or is odd; with an engine of the test's own.
     @Suite struct EngineFaultTests {
-        private func id(_ camp: String, game: String = "game") -> ServerID { ServerID(game: game, camp: camp)! }
+        private func id(_ name: String, game: String = "game") -> ServerID { ServerID(game: game, name: name)! }
 
         private func availability(_ probe: Probe, _ server: ServerID, _ state: String, after mark: Int) async throws {
             try await probe.report(

@@ -66,7 +66,7 @@ extension EndToEnd {
                     ]
                     for (index, (action, arguments, end)) in ends.enumerated() {
                         let server = ServerID(
-                            game: "game", camp: "o\(index)x\(UUID().uuidString.prefix(4).lowercased())")!
+                            game: "game", name: "o\(index)x\(UUID().uuidString.prefix(4).lowercased())")!
                         let mark = probe.mark
                         for (verb, given) in [(ServerAction.create, JSON.Object()), (action, arguments)] {
                             let payload: JSON = [

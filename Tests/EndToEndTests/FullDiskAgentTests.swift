@@ -27,7 +27,7 @@ extension EndToEnd {
 
         private func fill(_ rig: Rig, _ server: ServerID) {
             let file = open(
-                rig.root.appending(path: "servers/game/\(server.camp)/data/big").path(), O_WRONLY | O_CREAT | O_APPEND,
+                rig.root.appending(path: "servers/game/\(server.name)/data/big").path(), O_WRONLY | O_CREAT | O_APPEND,
                 0o644)
             let block = [UInt8](repeating: 1, count: 4096)
             while write(file, block, block.count) > 0 {}
@@ -35,7 +35,7 @@ extension EndToEnd {
         }
 
         private func names() -> [ServerID] {
-            ["a", "b", "c"].map { ServerID(game: "game", camp: "\($0)\(UUID().uuidString.prefix(6).lowercased())")! }
+            ["a", "b", "c"].map { ServerID(game: "game", name: "\($0)\(UUID().uuidString.prefix(6).lowercased())")! }
         }
 
         @Test func `on a full disk servers are stopped, killed, destroyed and eradicated`() async throws {
@@ -67,7 +67,7 @@ extension EndToEnd {
                 try await probe.report(probe.topics.status(.health), "room again", after: probe.mark) {
                     $0["store"] == "ok"
                 }
-                #expect(try await probe.send(.create, "game.\(servers[2].camp)").status == .ok)
+                #expect(try await probe.send(.create, "game.\(servers[2].name)").status == .ok)
                 for server in servers { #expect(try await probe.send(.eradicate, server.sid).status == .ok) }
             }
         }

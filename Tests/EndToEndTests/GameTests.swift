@@ -78,7 +78,7 @@ extension EndToEnd {
         private func play(_ game: String, plan file: URL) async throws {
             let plan = try String(contentsOf: file, encoding: .utf8)
             try await OrcProcess.with(prepare: { try OrcProcess.installPlan(game, plan, in: $0) }) { orc in
-                let server = ServerID(game: game, camp: "arena")!
+                let server = ServerID(game: game, name: "arena")!
                 let created = try await orc.probe.send(
                     .create, server.uid, ["STEAM_USER": "u", "STEAM_PASSWORD": "p"])
                 #expect(created.status == .ok, "\(created.error ?? "")")
@@ -100,7 +100,7 @@ extension EndToEnd {
                 try await engine.inspect("peon.warcamp.\(server.uid)")
             }
             #expect(container?.status == 404)
-            #expect(try await engine.networkLabels("\(server.game)_\(server.camp)") == nil)
+            #expect(try await engine.networkLabels("\(server.game)_\(server.name)") == nil)
             let retained = try await orc.retainedTopics()
             // A server of which the files are left stays in sight.
             #expect(retained.contains { $0.contains("/\(server.sid)/") } == butFiles)

@@ -22,10 +22,10 @@ extension EndToEnd {
         ) async throws {
             let text = plan(extra)
             try await OrcProcess.with(prepare: { try OrcProcess.installPlan("game", text, in: $0) }) { orc in
-                let server = ServerID(game: "game", camp: "f\(UUID().uuidString.prefix(6).lowercased())")!
+                let server = ServerID(game: "game", name: "f\(UUID().uuidString.prefix(6).lowercased())")!
                 let created = try await orc.probe.send(.create, server.uid)
                 #expect(created.status == .ok, "\(created.error ?? "")")
-                let folder = orc.root.appending(path: "servers/game/\(server.camp)")
+                let folder = orc.root.appending(path: "servers/game/\(server.name)")
                 do { try await body(orc, server, folder) } catch {
                     await orc.clean([server])
                     throw error
@@ -163,12 +163,12 @@ extension EndToEnd {
                 of: #""restart":"never""#, with: #""restart":"never","security":{"user":"own"}"#)
             try await OrcProcess.with(prepare: { try OrcProcess.installPlan("game", text, in: $0) }) { orc in
                 let servers = ["one", "two"].map {
-                    ServerID(game: "game", camp: "\($0)\(UUID().uuidString.prefix(4).lowercased())")!
+                    ServerID(game: "game", name: "\($0)\(UUID().uuidString.prefix(4).lowercased())")!
                 }
                 var users: Set<String> = []
                 for server in servers {
                     #expect(try await orc.probe.send(.create, server.uid).status == .ok)
-                    let folder = orc.root.appending(path: "servers/game/\(server.camp)")
+                    let folder = orc.root.appending(path: "servers/game/\(server.name)")
                     let detail = try await Testbed.engine().inspect("peon.warcamp.\(server.uid)")
                     users.insert(detail.config.user ?? "")
                     #expect(
@@ -199,7 +199,7 @@ extension EndToEnd {
                     let refused = try await orc.probe.send(action, server.sid, ["description": "x"])
                     #expect(refused.code == .badPlan)
                     #expect(
-                        refused.error == "servers/game/\(server.camp)/config.json: not valid JSON at line 2, column 6")
+                        refused.error == "servers/game/\(server.name)/config.json: not valid JSON at line 2, column 6")
                 }
                 // What could not be started again has not been stopped.
                 try FileManager.default.removeItem(at: config)

@@ -57,7 +57,7 @@ extension EndToEnd {
                 probe.publish(OutgoingMessage(topic, [UInt8](repeating: 0x7B, count: 5_000_000)))
                 _ = try await probe.next("the refusal") { Probe.reply($0)?.code == .tooLarge }
                 for number in 0..<2000 {
-                    probe.publish(OutgoingMessage(topic, Array("{\"id\":\"\(number)\"}".utf8), quality: .atMostOnce))
+                    probe.publish(OutgoingMessage(topic, Array("{\"id\":\"\(number)\"}".utf8), qos: .atMostOnce))
                 }
                 let begun = ContinuousClock.now
                 #expect(try await probe.send(.ping).status == .ok)

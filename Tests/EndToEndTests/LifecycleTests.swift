@@ -25,7 +25,7 @@ extension EndToEnd {
         ) async throws {
             let plan = Self.plan(environment, orc: options, port: Testbed.freePort(), image: image)
             try await OrcProcess.with(prepare: { try OrcProcess.installPlan("game", plan, in: $0) }) { orc in
-                let server = ServerID(game: "game", camp: "c\(UUID().uuidString.prefix(6).lowercased())")!
+                let server = ServerID(game: "game", name: "c\(UUID().uuidString.prefix(6).lowercased())")!
                 let created = try await orc.probe.send(.create, server.uid)
                 #expect(created.status == .ok, "\(created.error ?? "")")
                 try await orc.probe.state(of: server, "running")
@@ -38,7 +38,7 @@ extension EndToEnd {
         }
 
         private func saved(_ orc: OrcProcess, _ server: ServerID) -> String? {
-            try? String(contentsOf: orc.root.appending(path: "servers/game/\(server.camp)/data/saved"), encoding: .utf8)
+            try? String(contentsOf: orc.root.appending(path: "servers/game/\(server.name)/data/saved"), encoding: .utf8)
         }
 
         @Test(arguments: ["{}", #"{"stop": {"signal": "INT"}}"#, #"{"stop": {"command": "stop"}}"#])
@@ -114,7 +114,7 @@ extension EndToEnd {
                 try OrcProcess.installPlan("game", plan.replacing(#""ports": [["#, with: #""unused": [["#), in: $0)
             }) { orc in
                 let probe = orc.probe
-                let servers = ["side1", "side2"].map { ServerID(game: "game", camp: $0)! }
+                let servers = ["side1", "side2"].map { ServerID(game: "game", name: $0)! }
                 for server in servers {
                     let created = try await probe.send(.create, server.uid)
                     #expect(created.status == .ok, "\(created.error ?? "")")
@@ -125,7 +125,7 @@ extension EndToEnd {
                     for server in servers {
                         let action: ServerAction = number == 4 ? .restart : .description
                         let payload: JSON = [
-                            "id": .string("\(server.camp)-\(number)"), "reply_to": "probe",
+                            "id": .string("\(server.name)-\(number)"), "reply_to": "probe",
                             "args": ["description": .string("\(number)")],
                         ]
                         probe.publish(OutgoingMessage(probe.topics.command(action, server.sid), payload.bytes))
@@ -134,7 +134,7 @@ extension EndToEnd {
                 for server in servers {
                     var order: [Int] = []
                     for number in 0..<10 {
-                        let id = "\(server.camp)-\(number)"
+                        let id = "\(server.name)-\(number)"
                         let reply = try await probe.terminalReply(id: id, after: mark)
                         #expect(reply.status == .ok)
                         order.append(reply.seq)
@@ -144,7 +144,7 @@ extension EndToEnd {
                 _ = try await probe.send(.ping)
                 for server in servers {
                     for number in 0..<10 {
-                        let replies = probe.mirrored(id: "\(server.camp)-\(number)")
+                        let replies = probe.mirrored(id: "\(server.name)-\(number)")
                         #expect(replies.filter(\.status.isTerminal).count == 1)
                     }
                 }
@@ -202,16 +202,16 @@ extension EndToEnd {
                     try await probe.state(of: server, "stopped", after: mark, limit: .seconds(2))["reason"]
                         == "external_stop")
                 mark = probe.mark
-                try await engine.rename(name, to: "renamed-\(server.camp)")
-                try await engine.start("renamed-\(server.camp)")
+                try await engine.rename(name, to: "renamed-\(server.name)")
+                try await engine.start("renamed-\(server.name)")
                 try await probe.state(of: server, "running", after: mark, limit: .seconds(2))
                 mark = probe.mark
-                try await engine.kill("renamed-\(server.camp)", signal: "KILL")
+                try await engine.kill("renamed-\(server.name)", signal: "KILL")
                 #expect(
                     try await probe.state(of: server, "stopped", after: mark, limit: .seconds(2))["reason"]
                         == "external_kill")
                 mark = probe.mark
-                try await engine.remove("renamed-\(server.camp)")
+                try await engine.remove("renamed-\(server.name)")
                 try await probe.state(of: server, "missing", after: mark, limit: .seconds(2))
                 mark = probe.mark
                 let started = try await probe.send(.start, server.sid)
@@ -239,7 +239,7 @@ extension EndToEnd {
 
         @Test func `files in the config folder are reported when they change`() async throws {
             try await withServer { orc, server in
-                let folder = orc.root.appending(path: "servers/game/\(server.camp)/config")
+                let folder = orc.root.appending(path: "servers/game/\(server.name)/config")
                 try "12".write(to: folder.appending(path: "players"), atomically: false, encoding: .utf8)
                 try "geheim".write(to: folder.appending(path: "password"), atomically: false, encoding: .utf8)
                 let topic = orc.probe.topics.status(server, .state)

@@ -26,8 +26,8 @@ extension EndToEnd {
             }
         }
 
-        private func version(of camp: String, _ game: String, _ orc: OrcProcess) throws -> String? {
-            let file = orc.root.appending(path: "servers/\(game)/\(camp)/config.json")
+        private func version(of name: String, _ game: String, _ orc: OrcProcess) throws -> String? {
+            let file = orc.root.appending(path: "servers/\(game)/\(name)/config.json")
             return try JSON.parse(Array(try Data(contentsOf: file)))["environment"]?["V"]?.string
         }
 
@@ -46,8 +46,8 @@ extension EndToEnd {
                     try await publish("two", version: "1", in: repository)
                     let camps = ["a", "b", "c"].map { "\($0)\(UUID().uuidString.prefix(6).lowercased())" }
                     let servers = [
-                        ServerID(game: "two", camp: camps[0])!, ServerID(game: "one", camp: camps[1])!,
-                        ServerID(game: "one", camp: camps[2])!,
+                        ServerID(game: "two", name: camps[0])!, ServerID(game: "one", name: camps[1])!,
+                        ServerID(game: "one", name: camps[2])!,
                     ]
                     #expect(try await orc.probe.send(.create, servers[0].uid).status == .ok)
                     // One that is newer too; what its owner changed stays.
@@ -65,7 +65,7 @@ extension EndToEnd {
                     // Away: what is here will do, and what is not is said.
                     try FileManager.default.moveItem(at: repository, to: folder.appending(path: "away"))
                     try await Task.sleep(for: .seconds(10))
-                    let last = ServerID(game: "two", camp: "d\(camps[0])")!
+                    let last = ServerID(game: "two", name: "d\(camps[0])")!
                     let begun = ContinuousClock.now
                     #expect(try await orc.probe.send(.create, last.uid).status == .ok)
                     #expect(ContinuousClock.now - begun < .seconds(8))

@@ -16,7 +16,7 @@ extension EndToEnd {
                     try await rig.withProbe { probe in
                         try await rig.startAgent()
                         try await probe.isOnline()
-                        let server = ServerID(game: "game", camp: "p\(UUID().uuidString.prefix(6).lowercased())")!
+                        let server = ServerID(game: "game", name: "p\(UUID().uuidString.prefix(6).lowercased())")!
                         let created = try await probe.send(.create, server.uid)
                         guard created.status == .ok else { throw Overdue("\(server): \(created.error ?? "")") }
                         try await probe.state(of: server, "running")
@@ -49,7 +49,7 @@ extension EndToEnd {
                 #expect(try await podman.podman("ps", "--all", "--quiet").isEmpty)
                 #expect(
                     !FileManager.default.fileExists(
-                        atPath: rig.root.appending(path: "servers/game/\(server.camp)").path()))
+                        atPath: rig.root.appending(path: "servers/game/\(server.name)").path()))
             }
         }
 

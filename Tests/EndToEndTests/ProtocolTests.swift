@@ -23,7 +23,7 @@ extension EndToEnd {
         @Test func `the first reply is the answer where that is quick, and where the last alone is wanted`()
             async throws
         {
-            let server = ServerID(game: "game", camp: "p\(UUID().uuidString.prefix(6).lowercased())")!
+            let server = ServerID(game: "game", name: "p\(UUID().uuidString.prefix(6).lowercased())")!
             try await Rig.withServer(server, ["STOP_TAKES": "1"], orc: ["restart": "never"]) { rig, probe in
                 let topics = probe.topics
                 _ = try await send(probe, topics.command(.get, server.sid), ["id": "g", "reply_to": "probe"])

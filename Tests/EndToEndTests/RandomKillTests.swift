@@ -51,7 +51,7 @@ extension EndToEnd {
                 if fillsDisk { try #require(mount("none", disk, "tmpfs", 0, "size=24m") == 0) }
                 defer { if fillsDisk { umount2(disk, Int32(MNT_DETACH)) } }
                 try rig.installGame(["STOP_TAKES": "1"], orc: ["stop": ["grace": 20], "restart": "never"])
-                let servers = ["r1", "r2", "r3"].map { ServerID(game: "game", camp: $0)! }
+                let servers = ["r1", "r2", "r3"].map { ServerID(game: "game", name: $0)! }
                 try await rig.withProbe { probe in
                     try await rig.startAgent()
                     try await probe.isOnline()

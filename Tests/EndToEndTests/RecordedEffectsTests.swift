@@ -114,7 +114,7 @@ extension EndToEnd {
 
         /// Compares modes and owners of the files that both have; the corpus holds plan.json alone of each plan's folder.
         private func tree(_ recording: PeonRecording, _ orc: OrcProcess) throws -> Set<String> {
-            let folder = orc.root.appending(path: "servers/\(recording.server.game)/\(recording.server.camp)")
+            let folder = orc.root.appending(path: "servers/\(recording.server.game)/\(recording.server.name)")
             var found: Set<String> = []
             for line in recording.effects["tree(mode uid:gid path)"]?.array?.compactMap(\.string) ?? [] {
                 let parts = line.split(separator: " ", maxSplits: 2).map(String.init)

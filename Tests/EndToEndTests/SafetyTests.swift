@@ -14,7 +14,7 @@ extension EndToEnd {
         ) async throws {
             let plan = LifecycleTests.plan(environment, port: Testbed.freePort())
             try await OrcProcess.with(prepare: { try OrcProcess.installPlan("game", plan, in: $0) }) { orc in
-                let server = ServerID(game: "game", camp: "s\(UUID().uuidString.prefix(6).lowercased())")!
+                let server = ServerID(game: "game", name: "s\(UUID().uuidString.prefix(6).lowercased())")!
                 do { try await body(orc, server) } catch {
                     await orc.clean([server])
                     throw error
@@ -24,7 +24,7 @@ extension EndToEnd {
         }
 
         private func saved(_ root: URL, _ server: ServerID) -> String? {
-            try? String(contentsOf: root.appending(path: "servers/game/\(server.camp)/data/saved"), encoding: .utf8)
+            try? String(contentsOf: root.appending(path: "servers/game/\(server.name)/data/saved"), encoding: .utf8)
         }
 
         @Test func `a destruction that waited for the agent still lets the game save`() async throws {
@@ -77,7 +77,7 @@ extension EndToEnd {
             try await withOrc(#", "NAME": null"#) { orc, server in
                 let engine = try Testbed.engine()
                 var creation = ContainerCreateRequest(image: "orc-test/game", hostname: "h", user: "", environment: [])
-                creation.labels = ["com.docker.compose.project": "\(server.game)_\(server.camp)"]
+                creation.labels = ["com.docker.compose.project": "\(server.game)_\(server.name)"]
                 let remains = try await engine.create(creation, name: "peon.warcamp.\(server.uid)")
                 let refused = try await orc.probe.send(.create, server.uid)
                 #expect(refused.code == .missingSettings)
@@ -114,7 +114,7 @@ extension EndToEnd {
                     let state = probe.newest(probe.topics.status(server, .state))
                     #expect(
                         state?["state"] == "stopped" && state?["activity"] == .null && state?["desired"] == "stopped")
-                    let config = orc.root.appending(path: "servers/game/\(server.camp)/config.json")
+                    let config = orc.root.appending(path: "servers/game/\(server.name)/config.json")
                     let text = try String(contentsOf: config, encoding: .utf8)
                     #expect(text.contains("mine"))
                 }
@@ -126,7 +126,7 @@ extension EndToEnd {
                 let probe = orc.probe
                 let created = try await probe.send(.create, server.uid)
                 #expect(created.status == .ok)
-                let config = orc.root.appending(path: "servers/game/\(server.camp)/config.json")
+                let config = orc.root.appending(path: "servers/game/\(server.name)/config.json")
                 let good = try String(contentsOf: config, encoding: .utf8)
                 try "{".write(to: config, atomically: true, encoding: .utf8)
                 let topic = probe.topics.command(.restart, server.sid)
@@ -158,7 +158,7 @@ extension EndToEnd {
                 let probe = orc.probe
                 let created = try await probe.send(.create, server.uid)
                 #expect(created.status == .ok)
-                let config = orc.root.appending(path: "servers/game/\(server.camp)/config.json")
+                let config = orc.root.appending(path: "servers/game/\(server.name)/config.json")
                 let edited = try String(contentsOf: config, encoding: .utf8).replacingOccurrences(
                     of: "\"old\"", with: "\"new\"")
                 try edited.write(to: config, atomically: true, encoding: .utf8)
@@ -173,7 +173,7 @@ extension EndToEnd {
         }
 
         @Test func `a container that was taken over and removes itself leaves nothing`() async throws {
-            let server = ServerID(game: "game", camp: "r\(UUID().uuidString.prefix(6).lowercased())")!
+            let server = ServerID(game: "game", name: "r\(UUID().uuidString.prefix(6).lowercased())")!
             try await Rig.with { rig in
                 try await rig.withProbe { probe in
                     try await rig.startAgent()
@@ -194,9 +194,9 @@ extension EndToEnd {
         }
 
         @Test func `a game that cannot save is started with a warning`() async throws {
-            let server = ServerID(game: "game", camp: "w\(UUID().uuidString.prefix(6).lowercased())")!
+            let server = ServerID(game: "game", name: "w\(UUID().uuidString.prefix(6).lowercased())")!
             try await Rig.withServer(server) { rig, probe in
-                let data = rig.root.appending(path: "servers/game/\(server.camp)/data").path()
+                let data = rig.root.appending(path: "servers/game/\(server.name)/data").path()
                 #expect(try await probe.send(.stop, server.sid).data["warning"] == nil)
                 chown(data, 0, 0)
                 let started = try await probe.send(.start, server.sid)

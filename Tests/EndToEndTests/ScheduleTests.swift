@@ -136,7 +136,7 @@ extension EndToEnd {
 
         @Test func `a schedule is its owner's alone`() async throws {
             try await Rig.withServer(server) { [server] _, probe in
-                let other = ServerID(game: "game", camp: "\(server.camp)x")!
+                let other = ServerID(game: "game", name: "\(server.name)x")!
                 try await probe.send(.create, other.uid)
                 try await probe.send(.schedule, server.uid, ["schedule": "mine", "in": "1h", "action": "start"])
                 #expect(
@@ -159,7 +159,7 @@ extension EndToEnd {
 
         @Test func `of two stops that are set each comes, and a server that is started again stays up`() async throws {
             try await Rig.withServer(server) { [server] _, probe in
-                let other = ServerID(game: "game", camp: "\(server.camp)x")!
+                let other = ServerID(game: "game", name: "\(server.name)x")!
                 try await probe.send(.create, other.uid)
                 for (id, wait) in [(server, "2s"), (other, "6s")] {
                     let set = try await probe.send(.schedule, id.uid, ["now": "stop", "interval": .string(wait)])
@@ -215,7 +215,7 @@ extension EndToEnd {
                 let failed = try await probe.send(.create, server.uid, ["interval": "1h"])
                 #expect(failed.code == .exists)
                 #expect(try await probe.send(.schedules).data["total"] == 0)
-                let other = ServerID(game: "game", camp: "\(server.camp)x")!
+                let other = ServerID(game: "game", name: "\(server.name)x")!
                 let made = try await probe.send(.create, other.uid, ["interval": "1h"])
                 #expect(made.status == .ok && made.data["next_stop"] != .null)
                 // A server that has been destroyed does no harm when its time comes.

@@ -10,7 +10,7 @@ import Testing
 extension EndToEnd {
     /// What is reported is so, and what may pass is tried again.
     @Suite struct TruthTests {
-        private let server = ServerID(game: "game", camp: "t\(UUID().uuidString.prefix(6).lowercased())")!
+        private let server = ServerID(game: "game", name: "t\(UUID().uuidString.prefix(6).lowercased())")!
 
         private func withOwnEngine(
             flags: [String] = [], plan: JSON = ["restart": ["delay": 2]], ports: JSON? = nil,
@@ -172,7 +172,7 @@ extension EndToEnd {
         {
             try await withOwnEngine(ports: Self.groups, settings: ["PUBLIC_IP": "192.0.2.7"]) { [server] _, probe in
                 for round in 0..<3 {
-                    let servers = (0..<4).map { ServerID(game: "game", camp: "\(server.camp)x\(round)\($0)")! }
+                    let servers = (0..<4).map { ServerID(game: "game", name: "\(server.name)x\(round)\($0)")! }
                     let replies = try await withThrowingTaskGroup(of: Reply.self) { group in
                         for server in servers { group.addTask { try await probe.send(.create, server.uid) } }
                         return try await group.reduce(into: [Reply]()) { $0.append($1) }
@@ -185,7 +185,7 @@ extension EndToEnd {
                     #expect(addresses.contains("192.0.2.7:46001"))
                     let refused = try #require(replies.first { $0.status == .error })
                     #expect(
-                        refused.code == .portInUse && refused.error?.contains("game.\(server.camp)") == true,
+                        refused.code == .portInUse && refused.error?.contains("game.\(server.name)") == true,
                         "\(refused.error ?? "")")
                     for server in servers { try await probe.send(.eradicate, server.sid) }
                 }
@@ -231,7 +231,7 @@ extension EndToEnd {
             try await withOwnEngine(flags: ["--default-address-pool", "base=10.214.0.0/24,size=26"]) {
                 [server] _, probe in
                 for index in 0..<6 {
-                    let made = try await probe.send(.create, "game.\(server.camp)n\(index)", ["start_later": false])
+                    let made = try await probe.send(.create, "game.\(server.name)n\(index)", ["start_later": false])
                     #expect(made.status == .ok, "\(index): \(made.error ?? "")")
                 }
             }
@@ -243,7 +243,7 @@ extension EndToEnd.TruthTests {
     @Test func `an agent whose store and servers are lost clears what it once told, and is back within seconds`()
         async throws
     {
-        let server = ServerID(game: "game", camp: "ghost\(UUID().uuidString.prefix(4).lowercased())")!
+        let server = ServerID(game: "game", name: "ghost\(UUID().uuidString.prefix(4).lowercased())")!
         try await Rig.withServer(server) { rig, probe in
             try await rig.endAgent()
             try await rig.docker("rm", "-f", "peon.warcamp.\(server.uid)")

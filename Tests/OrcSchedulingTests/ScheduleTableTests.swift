@@ -10,7 +10,7 @@ import Testing
 @testable import OrcStorage
 
 @Suite struct ScheduleTableTests {
-    private static let server = ServerID(game: "valheim", camp: "alpha")!
+    private static let server = ServerID(game: "valheim", name: "alpha")!
     private let now = Timestamp.date("2026-11-25T12:00:00Z")!
 
     func withTable(_ body: (ScheduleTable, StateStore, URL) throws -> Void) async throws {
@@ -23,7 +23,7 @@ import Testing
     func schedule(_ id: String, _ arguments: JSON.Object, at date: Date? = nil) throws -> Schedule {
         Schedule(
             try ScheduleDraft(
-                arguments, .init(id: id, owner: .server(Self.server), zone: "UTC", by: "me", now: date ?? now)))
+                arguments, .init(id: id, scope: .server(Self.server), zone: "UTC", by: "me", now: date ?? now)))
     }
 
     func again(_ table: ScheduleTable, at date: Date? = nil) throws -> ScheduleTable {
@@ -140,7 +140,7 @@ import Testing
                 #expect(read.count == 9 - number, "\(change)")
                 #expect(read.upcoming(most: 20).count == 9 - number)
             }
-            #expect(store.rowsAside == 5)
+            #expect(store.quarantinedRows == 5)
             try store.database.run("INSERT INTO run VALUES ('n9', 1e300, 0, '{}')")
             #expect(try again(table).takeLeft().isEmpty)
         }
@@ -204,7 +204,7 @@ import Testing
 
     @Test func `there is a bound to how many there may be, and to each`() async throws {
         try await withTable { table, _, _ in
-            for number in 0..<ScheduleTable.most.owner {
+            for number in 0..<ScheduleTable.most.scope {
                 try table.put(try schedule("n\(number)", ["in": "1h", "action": "stop"], at: Date()))
             }
             #expect { try table.put(try schedule("more", ["in": "1h", "action": "stop"], at: Date())) } throws: {

@@ -29,7 +29,7 @@ import Testing
 
     private func empty(_ folder: URL) { unlink(folder.appending(path: "big").path()) }
 
-    private func wish(_ store: StateStore) throws -> StateStore.OwnerIntent? { try store.kept()[server]?.wish }
+    private func intent(_ store: StateStore) throws -> StateStore.OwnerIntent? { try store.kept()[server]?.intent }
 
     @Test(.enabled(if: geteuid() == 0, "needs root: it mounts"))
     func `what a full disk refuses is kept in memory and written when there is room`() async throws {
@@ -42,15 +42,15 @@ import Testing
             for round in 0..<200 { try store.set(engineRun: "run \(round) \(String(repeating: "x", count: 2000))") }
             try store.set(.desired(.stopped), for: server)
             #expect(store.failure?.word == "full")
-            #expect(try wish(store) == .desired(.stopped) && store.engineRun()?.hasPrefix("run 199") == true)
+            #expect(try intent(store) == .desired(.stopped) && store.engineRun()?.hasPrefix("run 199") == true)
             #expect(!store.flush())
             // Nothing of it has reached the disk.
-            #expect(try wish(StateStore(path: path)) == .desired(.running))
+            #expect(try intent(StateStore(path: path)) == .desired(.running))
             empty(folder)
             #expect(store.flush() && store.failure == nil)
-            #expect(try wish(StateStore(path: path, needsDisk: true)) == .desired(.stopped))
+            #expect(try intent(StateStore(path: path, needsDisk: true)) == .desired(.stopped))
             try store.set(.desired(.running), for: server)
-            #expect(try wish(StateStore(path: path)) == .desired(.running))
+            #expect(try intent(StateStore(path: path)) == .desired(.running))
         }
     }
 
@@ -65,7 +65,7 @@ import Testing
             #expect(store.flush() && store.takeReplaced() != nil && store.takeReplaced() == nil)
             try store.set(engineRun: "later")
             let found = try StateStore(path: path, needsDisk: true)
-            #expect(try wish(found) == .desired(.running) && found.engineRun() == "later")
+            #expect(try intent(found) == .desired(.running) && found.engineRun() == "later")
         }
     }
 
@@ -99,14 +99,14 @@ import Testing
             #expect(store.flush() && DatabaseFiles.areAnnounced(path))
             truncate(path + "-wal", 0)
             #expect(store.flush() && store.takeReplaced() != nil && DatabaseFiles.areAnnounced(path))
-            #expect(try wish(StateStore(path: path, needsDisk: true)) == .desired(.running))
+            #expect(try intent(StateStore(path: path, needsDisk: true)) == .desired(.running))
             rename(path, path + ".elsewhere")
             #expect(!DatabaseFiles.areAnnounced(path))
             #expect(store.flush() && DatabaseFiles.areAnnounced(path))
             unlink(path + "-shm")
             #expect(!DatabaseFiles.areAnnounced(path))
             #expect(store.flush() && DatabaseFiles.areAnnounced(path))
-            #expect(try wish(StateStore(path: path, needsDisk: true)) == .desired(.running))
+            #expect(try intent(StateStore(path: path, needsDisk: true)) == .desired(.running))
         }
     }
 
@@ -131,7 +131,7 @@ import Testing
             #expect(throws: StorageError.self) { try StateStore(path: path) }
             rename(path, path + ".aside")
             let store = try StateStore(path: path, aside: path + ".aside")
-            #expect(try wish(store) == .desired(.running))
+            #expect(try intent(store) == .desired(.running))
         }
     }
 
@@ -150,7 +150,7 @@ import Testing
             #expect(store.flush() && store.failure == nil)
             try store.set(engineRun: "later")
             let found = try StateStore(path: path, needsDisk: true)
-            #expect(try wish(found) == .desired(.running) && found.engineRun() == "later")
+            #expect(try intent(found) == .desired(.running) && found.engineRun() == "later")
             let files = try FileManager.default.contentsOfDirectory(atPath: folder.path())
             #expect(files.contains { $0.hasPrefix("orc.db.replaced-") } == isReplaced, "\(files)")
             #expect(try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int == 0o600)
@@ -171,7 +171,7 @@ import Testing
             for suffix in [".reserve", "-shm", "-wal"] { unlink(path + suffix) }
             fill(folder)
             let store = try StateStore(path: path)
-            #expect(try wish(store) == .desired(.running))
+            #expect(try intent(store) == .desired(.running))
             #expect(try store.begin(instance: "two", at: Date()) == ["one"])
             try store.set(.desired(.stopped), for: server)
             #expect(throws: StorageError.self) {
@@ -180,7 +180,7 @@ import Testing
             }
             empty(folder)
             #expect(store.flush())
-            #expect(try wish(StateStore(path: path, needsDisk: true)) == .desired(.stopped))
+            #expect(try intent(StateStore(path: path, needsDisk: true)) == .desired(.stopped))
         }
     }
 
@@ -222,12 +222,12 @@ import Testing
             for _ in 0..<20 { try store.set(.desired(.stopped), for: server) }
             #expect(ContinuousClock.now - begun < .seconds(3))
             #expect(store.failure?.word == "locked")
-            #expect(try wish(store) == .desired(.stopped))
+            #expect(try intent(store) == .desired(.stopped))
             #expect(!store.flush())
             try other.run("COMMIT")
             #expect(store.flush())
             #expect(try store.keys().map(\.name) == ["other"])
-            #expect(try wish(StateStore(path: path)) == .desired(.stopped))
+            #expect(try intent(StateStore(path: path)) == .desired(.stopped))
         }
     }
 }

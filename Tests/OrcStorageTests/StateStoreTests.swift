@@ -70,8 +70,8 @@ import Testing
             }
             let store = try StateStore(path: path)
             let kept = try store.kept()
-            #expect(kept[server]?.wish == .desired(.running) && kept[ServerID(uid: "x.gone")!]?.wish == .absent)
-            #expect(kept[server]?.step?.kind == .stopping && kept[server]?.step?.grace == 60)
+            #expect(kept[server]?.intent == .desired(.running) && kept[ServerID(uid: "x.gone")!]?.intent == .absent)
+            #expect(kept[server]?.operation?.kind == .stopping && kept[server]?.operation?.grace == 60)
             #expect(kept[server]?.history?.hasGivenUp == true && kept[server]?.history?.times.count == 1)
             #expect(kept[server]?.history?.restarts == 3)
             #expect(kept[server]?.readiness == StateStore.Readiness(run: run, reason: "start_timeout"))
@@ -124,8 +124,8 @@ import Testing
             let database = try SQLiteDatabase(path: path, patience: 5000)
             try database.run("INSERT INTO desired VALUES ('no uid', 'running'), ('a.b', 'flying')")
             try database.run("INSERT INTO crash VALUES ('a.b', '{')")
-            #expect(try store.kept().mapValues(\.wish) == [server: .desired(.running)])
-            #expect(store.rowsAside == 3)
+            #expect(try store.kept().mapValues(\.intent) == [server: .desired(.running)])
+            #expect(store.quarantinedRows == 3)
             #expect(try database.run("SELECT count(*) FROM desired") == [[.integer(1)]])
             let aside = try database.run("SELECT origin, content FROM aside ORDER BY origin, content")
             #expect(aside.map { $0.compactMap(\.text) }.contains(["desired", #"["a.b","flying"]"#]))
@@ -142,7 +142,7 @@ import Testing
             try database.run("INSERT INTO desired VALUES ('valheim.alpha', 'running')")
             try database.run("PRAGMA user_version = 1")
             let store = try StateStore(path: path)
-            #expect(try store.kept()[server]?.wish == .desired(.running))
+            #expect(try store.kept()[server]?.intent == .desired(.running))
             #expect(try store.journal(since: .distantPast).isEmpty)
         }
     }
@@ -160,7 +160,7 @@ import Testing
             #expect(try StateStore(path: path).keys() == [key])
             let database = try SQLiteDatabase(path: path, patience: 5000)
             try database.run("UPDATE access SET verbs = 'start' || char(10) || 'fly'")
-            #expect(try store.keys().isEmpty && store.rowsAside == 1)
+            #expect(try store.keys().isEmpty && store.quarantinedRows == 1)
         }
     }
 

@@ -191,7 +191,7 @@ package final class Rig: Sendable {
     }
 
     package func saved(_ server: ServerID) -> String {
-        let file = root.appending(path: "servers/\(server.game)/\(server.camp)/data/saved")
+        let file = root.appending(path: "servers/\(server.game)/\(server.name)/data/saved")
         return (try? String(contentsOf: file, encoding: .utf8)) ?? ""
     }
 }

@@ -9,13 +9,13 @@ extension ActionRunner {
         let settings: AgentSettings
         let engine: any ContainerEngine
         let store: StateStore
-        let fleet: ServerRegistry
-        let board: AgentReporter
+        let registry: ServerRegistry
+        let reporter: AgentReporter
         let reconciler: EngineReconciler
-        let watch: ConfigFolderWatcher
+        let configWatcher: ConfigFolderWatcher
         let completion: CommandCompletion
         let followers: ConsoleFollowers
-        let meter: ServerMetricsCollector
+        let collector: ServerMetricsCollector
         let scheduler: Scheduler
         let audit: AuditLog
         let plans: PlanUpdater
@@ -26,40 +26,45 @@ extension ActionRunner {
     /// Gives each area's runner the few parts that it works on.
     init(_ parts: Parts) {
         let servers = ServerOperations(
-            settings: parts.settings, engine: parts.engine, store: parts.store, fleet: parts.fleet,
-            reconciler: parts.reconciler, watch: parts.watch, meter: parts.meter, ending: parts.ending)
+            settings: parts.settings, engine: parts.engine, store: parts.store, registry: parts.registry,
+            reconciler: parts.reconciler, configWatcher: parts.configWatcher, collector: parts.collector,
+            ending: parts.ending)
         let provisioner = ContainerProvisioner(
-            servers: servers, engine: parts.engine, store: parts.store, fleet: parts.fleet, settings: parts.settings,
+            servers: servers, engine: parts.engine, store: parts.store, registry: parts.registry,
+            settings: parts.settings,
             reconciler: parts.reconciler, hostPaths: HostPathResolver(settings: parts.settings, engine: parts.engine),
             logger: parts.logger)
-        let survey = PortSurvey(engine: parts.engine, fleet: parts.fleet)
+        let survey = PortSurvey(engine: parts.engine, registry: parts.registry)
         let lifecycle = LifecycleActions(
             servers: servers, provisioner: provisioner, portSurvey: survey, scheduler: parts.scheduler,
-            responder: parts.completion.responder, engine: parts.engine, store: parts.store, fleet: parts.fleet,
+            replySender: parts.completion.replySender, engine: parts.engine, store: parts.store,
+            registry: parts.registry,
             settings: parts.settings, reconciler: parts.reconciler, ending: parts.ending)
         let creation = CreateActions(
             servers: servers, provisioner: provisioner, lifecycle: lifecycle, portSurvey: survey, plans: parts.plans,
-            scheduler: parts.scheduler, watch: parts.watch, engine: parts.engine, store: parts.store,
-            fleet: parts.fleet, settings: parts.settings, logger: parts.logger)
+            scheduler: parts.scheduler, configWatcher: parts.configWatcher, engine: parts.engine, store: parts.store,
+            registry: parts.registry, settings: parts.settings, logger: parts.logger)
         self.init(
             servers: servers, lifecycle: lifecycle, creation: creation,
             removal: RemoveActions(
                 servers: servers, provisioner: provisioner, lifecycle: lifecycle, scheduler: parts.scheduler,
-                watch: parts.watch, meter: parts.meter, store: parts.store, fleet: parts.fleet,
+                configWatcher: parts.configWatcher, collector: parts.collector, store: parts.store,
+                registry: parts.registry,
                 settings: parts.settings, ending: parts.ending),
             console: ConsoleActions(
-                servers: servers, followers: parts.followers, engine: parts.engine, fleet: parts.fleet),
+                servers: servers, followers: parts.followers, engine: parts.engine, registry: parts.registry),
             schedules: ScheduleActions(
-                servers: servers, scheduler: parts.scheduler, board: parts.board, fleet: parts.fleet,
+                servers: servers, scheduler: parts.scheduler, reporter: parts.reporter, registry: parts.registry,
                 ending: parts.ending),
             metrics: MetricsActions(
-                servers: servers, meter: parts.meter, engine: parts.engine, fleet: parts.fleet),
+                servers: servers, collector: parts.collector, engine: parts.engine, registry: parts.registry),
             agent: AgentActions(
-                settings: parts.settings, store: parts.store, fleet: parts.fleet, board: parts.board,
+                settings: parts.settings, store: parts.store, registry: parts.registry, reporter: parts.reporter,
                 plans: parts.plans, audit: parts.audit),
             recovery: RecoveryTasks(
-                servers: servers, lifecycle: lifecycle, creation: creation, store: parts.store, fleet: parts.fleet,
+                servers: servers, lifecycle: lifecycle, creation: creation, store: parts.store,
+                registry: parts.registry,
                 settings: parts.settings, reconciler: parts.reconciler, ending: parts.ending, logger: parts.logger),
-            completion: parts.completion, fleet: parts.fleet, store: parts.store, settings: parts.settings)
+            completion: parts.completion, registry: parts.registry, store: parts.store, settings: parts.settings)
     }
 }

@@ -15,7 +15,7 @@ struct ActionRunner: Sendable {
     let agent: AgentActions
     let recovery: RecoveryTasks
     let completion: CommandCompletion
-    let fleet: ServerRegistry
+    let registry: ServerRegistry
     let store: StateStore
     let settings: AgentSettings
     let restarts = RestartDebouncer()
@@ -23,7 +23,7 @@ struct ActionRunner: Sendable {
     func perform(_ job: ServerJob) async {
         switch job.order {
         case .command(let command): await perform(command, job)
-        case .upkeep(let server, let upkeep): await recovery.perform(upkeep, of: server, job)
+        case .task(let server, let task): await recovery.perform(task, of: server, job)
         }
     }
 
@@ -31,7 +31,7 @@ struct ActionRunner: Sendable {
         do {
             // A creation that a later command breaks off still makes the server; only its start is left out.
             if command.action != .server(.create) || servers.ending.hasBegun { try Task.checkCancellation() }
-            completion.ledger.begin(command)
+            completion.journal.begin(command)
             try completion.waiters.begin(command)
             completion.finish(command, with: try await run(command, job))
         } catch {
@@ -51,10 +51,10 @@ struct ActionRunner: Sendable {
         case .server(let server, .create):
             return try await schedules.untilSessionEnd(server, command) { try await creation.create(server, job) }
         case .server(let server, let action) where command.effect == .arranges:
-            await completion.expected.appearance(of: server, in: fleet)
+            await completion.expected.appearance(of: server, in: registry)
             return try arrange(action, server, command)
         case .server(let server, _):
-            await completion.expected.appearance(of: server, in: fleet)
+            await completion.expected.appearance(of: server, in: registry)
             if restarts.joins(job, server) { return ActionOutcome(changed: false, data: try servers.report(server)) }
             let verb = job.verb ?? .get
             if !command.isHarmless { try await servers.settle(server) }
@@ -103,9 +103,9 @@ struct ActionRunner: Sendable {
         switch action {
         case .ping:
             return ActionOutcome(data: ["host": .string("\(settings.host)"), "orc": .string(settings.version)])
-        case .info: return ActionOutcome(data: agent.board.info.json)
+        case .info: return ActionOutcome(data: agent.reporter.info.json)
         case .list: return agent.list()
-        case .plans: return ActionOutcome(data: PlansReport.json(agent.board.plans))
+        case .plans: return ActionOutcome(data: PlansReport.json(agent.reporter.plans))
         case .plan: return try agent.plan(arguments["game"]?.string ?? "")
         case .updatePlans: return try await agent.updatePlans()
         case .schedule: return try schedules.schedule(command)
@@ -114,14 +114,14 @@ struct ActionRunner: Sendable {
         case .schedules: return try schedules.schedules(arguments)
         case .history: return try agent.history(arguments)
         case .republish:
-            agent.board.republish()
+            agent.reporter.republish()
             return ActionOutcome(changed: true)
         }
     }
 
     /// True if a server's creation has come in, and nothing is known of the server yet.
     func isStillExpected(_ server: ServerID) -> Bool {
-        fleet[server] == nil && completion.expected.contains(server)
+        registry[server] == nil && completion.expected.contains(server)
     }
 
     /// Why a command is not even begun; nil where it is.
@@ -137,18 +137,18 @@ struct ActionRunner: Sendable {
         return ActionError(.unknownServer, "there is no server \(server)")
     }
 
-    /// Whether there is such a server: in the fleet, about to be made, or destroyed with its files kept.
+    /// Whether there is such a server: in the registry, about to be made, or destroyed with its files kept.
     func knows(_ server: ServerID) -> Bool {
-        fleet[server] != nil || completion.expected.contains(server)
+        registry[server] != nil || completion.expected.contains(server)
             || ServerFolder(server, in: settings.servers).exists
     }
 
     /// A command for a new server without a name, with a name drawn for it.
     func named(_ command: Command) -> Command {
         guard case .newServer(let game) = command.target,
-            let camp = ServerNameGenerator.draw(isTaken: { camp in ServerID(game: game, camp: camp).map(knows) ?? true }
+            let name = ServerNameGenerator.draw(isTaken: { name in ServerID(game: game, name: name).map(knows) ?? true }
             ),
-            let server = ServerID(game: game, camp: camp)
+            let server = ServerID(game: game, name: name)
         else { return command }
         return command.addressing(server)
     }

@@ -8,14 +8,14 @@ import OrcStorage
 struct AgentActions: Sendable {
     let settings: AgentSettings
     let store: StateStore
-    let fleet: ServerRegistry
-    let board: AgentReporter
+    let registry: ServerRegistry
+    let reporter: AgentReporter
     let plans: PlanUpdater
     let audit: AuditLog
 
     func list() -> ActionOutcome {
         ActionOutcome(data: [
-            "servers": .array(fleet.all.map { fleet.report(of: $0).json(seq: $0.published.seq, at: Date()) })
+            "servers": .array(registry.all.map { registry.report(of: $0).json(seq: $0.published.seq, at: Date()) })
         ])
     }
 
@@ -24,9 +24,9 @@ struct AgentActions: Sendable {
     }
 
     func updatePlans() async throws -> ActionOutcome {
-        let before = Set(board.plans.map(\.game))
+        let before = Set(reporter.plans.map(\.game))
         let isNews = try await plans.update()
-        let new = board.plans.filter { !before.contains($0.game) }
+        let new = reporter.plans.filter { !before.contains($0.game) }
         return ActionOutcome(changed: isNews, data: ["new": PlansReport.json(new)["plans"] ?? []])
     }
 

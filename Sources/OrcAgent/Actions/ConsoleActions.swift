@@ -9,7 +9,7 @@ struct ConsoleActions: Sendable {
     let servers: ServerOperations
     let followers: ConsoleFollowers
     let engine: any ContainerEngine
-    let fleet: ServerRegistry
+    let registry: ServerRegistry
 
     /// The most bytes of lines in one reply.
     private static let mostLogBytes = 32 << 10
@@ -21,7 +21,7 @@ struct ConsoleActions: Sendable {
         if let seconds, !followers.follow(server, seconds: seconds) {
             throw ActionError(.busy, "too many servers are followed")
         }
-        guard let record = fleet[server], let container = record.container else {
+        guard let record = registry[server], let container = record.container else {
             return ActionOutcome(data: ["lines": [], "truncated": false, "following": .bool((seconds ?? 0) > 0)])
         }
         let all = try await engine.lastLines(
@@ -45,7 +45,7 @@ struct ConsoleActions: Sendable {
     /// Types one line; what the catalogue lets through holds no line end.
     func type(_ text: String, to server: ServerID) async throws -> ActionOutcome {
         _ = try servers.report(server)
-        guard let record = fleet[server], record.isRunning, let container = record.container else {
+        guard let record = registry[server], record.isRunning, let container = record.container else {
             throw ActionError(.conflict, "\(server) does not run")
         }
         guard container.hasConsole else {

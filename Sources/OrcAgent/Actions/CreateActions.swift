@@ -15,10 +15,10 @@ struct CreateActions: Sendable {
     let portSurvey: PortSurvey
     let plans: PlanUpdater
     let scheduler: Scheduler
-    let watch: ConfigFolderWatcher
+    let configWatcher: ConfigFolderWatcher
     let engine: any ContainerEngine
     let store: StateStore
-    let fleet: ServerRegistry
+    let registry: ServerRegistry
     let settings: AgentSettings
     let logger: Logger
     let ports = PortReservations()
@@ -36,7 +36,7 @@ struct CreateActions: Sendable {
         let arguments = job.arguments
         let folder = ServerFolder(server, in: settings.servers)
         if folder.hasConfig {
-            guard fleet[server]?.intent.isDestroyed == true else { throw PlanError.exists(server) }
+            guard registry[server]?.intent.isDestroyed == true else { throw PlanError.exists(server) }
             return try await revive(server, job)
         }
         if taken.isEmpty { await plans.refresh(server.game) }
@@ -69,7 +69,7 @@ struct CreateActions: Sendable {
             }
             throw failure
         }
-        fleet.announce(.created, of: server, cause: job.cause)
+        registry.announce(.created, of: server, cause: job.cause)
         var data = try servers.report(server).object ?? [:]
         let contested = config.contestedTargets.map { "more than one volume claims \($0): the last has it" }
         if !contested.isEmpty { data["warnings"] = .array(contested.map(JSON.string)) }
@@ -79,7 +79,7 @@ struct CreateActions: Sendable {
     /// Takes a destroyed server up again: with its files and settings, and what its owner gives now laid over them.
     private func revive(_ server: ServerID, _ job: ServerJob) async throws -> ActionOutcome {
         let arguments = job.arguments
-        guard let record = fleet[server], let kept = try record.folder.config() else {
+        guard let record = registry[server], let kept = try record.folder.config() else {
             throw PlanError.unknownServer(server)
         }
         if arguments.given("files") != nil {
@@ -97,12 +97,12 @@ struct CreateActions: Sendable {
         try provisioner.grantRights(of: kept)  // of what others may have written meanwhile
         try record.folder.write(config)
         try store.grant(ServerRights(config.plan).text, to: server)
-        fleet.update(server) { $0.config = config }
-        watch.follow(server, folder: record.folder.path)
+        registry.update(server) { $0.config = config }
+        configWatcher.follow(server, folder: record.folder.path)
         if arguments["start_later"]?.flag == true {
             return ActionOutcome(changed: true, data: try servers.report(server))
         }
-        try fleet.set(.running, beginning: .init(.starting, since: Date()), for: server)
+        try registry.set(.running, beginning: .init(.starting, since: Date()), for: server)
         try await lifecycle.run(server, job)
         return ActionOutcome(changed: true, data: try servers.report(server))
     }
@@ -128,7 +128,7 @@ struct CreateActions: Sendable {
         let container: Container
         do { container = try await engine.inspect(name) } catch EngineFailure.notFound {
             // What may still be known of one whose folder and container have gone.
-            if fleet[server] != nil { servers.drop(server) }
+            if registry[server] != nil { servers.drop(server) }
             return
         }
         guard servers.isOurs(container, of: server) else {
@@ -149,8 +149,8 @@ struct CreateActions: Sendable {
         record.intent.stored = record.intent.desired
         if isStarted { record.begin(.starting, cause: job.cause) }
         record.operation.activity = isStarted ? .creating : nil
-        fleet.add(record)
-        watch.follow(server, folder: folder.path)
+        registry.add(record)
+        configWatcher.follow(server, folder: folder.path)
         if isStarted {
             try await lifecycle.run(server, job, as: isNew ? .creating : .creatingInPlace)
         } else {
@@ -170,7 +170,7 @@ struct CreateActions: Sendable {
         await attempt("its files", server) {
             try await BlockingWork.run { if isNew { try folder.remove() } else { try folder.removeConfig() } }
         }
-        watch.forget(server)
+        configWatcher.forget(server)
         servers.drop(server)
         await attempt("its wish", server) { try store.forget(server) }
         await attempt("its schedules", server) { _ = try scheduler.removeAll(of: server) }
@@ -202,12 +202,12 @@ struct CreateActions: Sendable {
     }
 
     func describe(_ server: ServerID, _ text: String) throws -> ActionOutcome {
-        guard let record = fleet[server] else { throw PlanError.unknownServer(server) }
+        guard let record = registry[server] else { throw PlanError.unknownServer(server) }
         guard let config = try servers.refreshedConfig(of: server) else { throw servers.noConfig(server) }
         guard config.description != text else { return ActionOutcome(changed: false, data: try servers.report(server)) }
         let described = try config.describing(text)
         try record.folder.write(described)
-        fleet.update(server) { $0.config = described }
+        registry.update(server) { $0.config = described }
         return ActionOutcome(changed: true, data: try servers.report(server))
     }
 }

@@ -16,7 +16,7 @@ extension LifecycleActions {
     func restart(_ server: ServerID, _ job: ServerJob) async throws -> ActionOutcome {
         try await servers.adoptFolder(of: server)
         // A game that could not be started again is not stopped.
-        try await provisioner.checkStart(of: server, ProgressReporter(job.command, responder: responder))
+        try await provisioner.checkStart(of: server, ProgressReporter(job.command, replySender: replySender))
         _ = try await bringDown(server, job, wanting: .running)
         try Task.checkCancellation()
         try await run(server, job)
@@ -26,14 +26,14 @@ extension LifecycleActions {
     func kill(_ server: ServerID, _ job: ServerJob) async throws -> ActionOutcome {
         _ = try servers.report(server)
         try dropSession(of: server, job)
-        guard let container = fleet[server]?.container, container.state.phase.isUp else {
-            try fleet.set(.stopped, for: server)
+        guard let container = registry[server]?.container, container.state.phase.isUp else {
+            try registry.set(.stopped, for: server)
             // The stop that this kill broke off is over.
-            if fleet[server]?.operation.step != ServerObservation.Step.none { servers.end(server) }
+            if registry[server]?.operation.step != ServerObservation.Step.none { servers.end(server) }
             return ActionOutcome(changed: false, data: try servers.report(server))
         }
-        try fleet.set(.stopped, beginning: .init(.stopping, since: Date(), grace: 0), for: server)
-        fleet.update(server) { $0.begin(.stopping, cause: job.cause, ending: .killed) }
+        try registry.set(.stopped, beginning: .init(.stopping, since: Date(), grace: 0), for: server)
+        registry.update(server) { $0.begin(.stopping, cause: job.cause, ending: .killed) }
         do {
             if container.state.phase == .restarting { try await engine.stop(container.id, grace: 0) }
             try await killed(container.id)
@@ -61,8 +61,8 @@ extension LifecycleActions {
     func bringDown(_ server: ServerID, _ job: ServerJob, wanting desired: DesiredState? = nil) async throws
         -> ActionOutcome
     {
-        guard let record = fleet[server], let container = record.container, container.state.phase.isUp else {
-            if let desired { try fleet.set(desired, for: server) }
+        guard let record = registry[server], let container = record.container, container.state.phase.isUp else {
+            if let desired { try registry.set(desired, for: server) }
             return ActionOutcome(changed: false, data: try servers.report(server))
         }
         try refuseOtherVerbs(job, of: record)
@@ -71,11 +71,11 @@ extension LifecycleActions {
             defaultGrace: settings.stopGrace)
         let operation = StateStore.PendingOperation(.stopping, since: Date(), grace: recipe.grace)
         if let desired {
-            try fleet.set(desired, beginning: operation, for: server)
+            try registry.set(desired, beginning: operation, for: server)
         } else {
             try store.set(operation, for: server)
         }
-        fleet.update(server) { $0.begin(.stopping, cause: job.cause, ending: .stopped) }
+        registry.update(server) { $0.begin(.stopping, cause: job.cause, ending: .stopped) }
         let stopping = Task {
             if container.state.phase == .paused { try await engine.unpause(container.id) }
             try await carryOut(recipe, on: container)
@@ -117,7 +117,7 @@ extension LifecycleActions {
     /// A stop or kill that did not come about: however the server ends now, it is not by it.
     private func breakOff(_ server: ServerID) async {
         guard !ending.hasBegun else { return }
-        fleet.update(server) { $0.operation.ending = nil }
+        registry.update(server) { $0.operation.ending = nil }
         await reconciler.look(at: server)
         servers.end(server)
     }
@@ -161,7 +161,7 @@ extension LifecycleActions {
     }
 
     func pause(_ server: ServerID) async throws -> ActionOutcome {
-        guard let container = fleet[server]?.container, fleet[server]?.isRunning == true else {
+        guard let container = registry[server]?.container, registry[server]?.isRunning == true else {
             throw ActionError(.conflict, "\(server) does not run")
         }
         guard container.state.phase != .paused else {
@@ -173,7 +173,7 @@ extension LifecycleActions {
     }
 
     func unpause(_ server: ServerID) async throws -> ActionOutcome {
-        guard let container = fleet[server]?.container, fleet[server]?.isRunning == true else {
+        guard let container = registry[server]?.container, registry[server]?.isRunning == true else {
             throw ActionError(.conflict, "\(server) does not run")
         }
         guard container.state.phase == .paused else {

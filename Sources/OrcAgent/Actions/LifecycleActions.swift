@@ -12,23 +12,23 @@ struct LifecycleActions: Sendable {
     let provisioner: ContainerProvisioner
     let portSurvey: PortSurvey
     let scheduler: Scheduler
-    let responder: ReplySender
+    let replySender: ReplySender
     let engine: any ContainerEngine
     let store: StateStore
-    let fleet: ServerRegistry
+    let registry: ServerRegistry
     let settings: AgentSettings
     let reconciler: EngineReconciler
     let ending: AgentEnding
 
     func start(_ server: ServerID, _ job: ServerJob) async throws -> ActionOutcome {
         try await servers.adoptFolder(of: server)
-        let phase = fleet[server]?.container?.state.phase
+        let phase = registry[server]?.container?.state.phase
         guard phase?.isRunning != true else {
-            try fleet.set(.running, for: server)
+            try registry.set(.running, for: server)
             return phase == .paused
                 ? try await unpause(server) : ActionOutcome(changed: false, data: try servers.report(server))
         }
-        try fleet.set(.running, beginning: .init(.starting, since: Date()), for: server)
+        try registry.set(.running, beginning: .init(.starting, since: Date()), for: server)
         try await run(server, job)
         return ActionOutcome(changed: true, data: try reportOfStart(server))
     }
@@ -36,7 +36,7 @@ struct LifecycleActions: Sendable {
     /// The report of a server that has come up, with a warning where its game cannot save.
     func reportOfStart(_ server: ServerID) throws -> JSON {
         let report = try servers.report(server)
-        guard var data = report.object, let record = fleet[server], let config = record.config,
+        guard var data = report.object, let record = registry[server], let config = record.config,
             let user = record.container?.user
         else { return report }
         let closed = ServerFolder(server, in: settings.servers).closedVolumes(of: config, to: user.id, user.group)
@@ -52,10 +52,10 @@ struct LifecycleActions: Sendable {
     /// `kind`: what is kept of it on the disk until it is done.
     func run(_ server: ServerID, _ job: ServerJob, as kind: StateStore.PendingOperation.Kind = .starting) async throws {
         try store.set(StateStore.PendingOperation(kind, since: Date()), for: server)
-        fleet.update(server) { $0.begin(.starting, cause: job.cause) }
+        registry.update(server) { $0.begin(.starting, cause: job.cause) }
         do {
             let container = try await provisioner.readyContainer(
-                server, progress: ProgressReporter(job.command, responder: responder))
+                server, progress: ProgressReporter(job.command, replySender: replySender))
             try Task.checkCancellation()
             try await UncancelledWork.run {
                 try await engine.start(container)
@@ -72,9 +72,9 @@ struct LifecycleActions: Sendable {
             servers.end(server, failure: Task.isCancelled ? nil : failure.code.rawValue)
             // What its owner wants comes true once the engine is back.
             if failure.code == .engineUnreachable, kind == .starting, job.command != nil {
-                fleet.tryAgain(.restore, of: server)
+                registry.tryAgain(.restore, of: server)
             } else if failure.mayPass, kind == .starting {
-                fleet.failStart(of: server, now: Date())
+                registry.failStart(of: server, now: Date())
             }
             throw failure
         }
@@ -83,7 +83,7 @@ struct LifecycleActions: Sendable {
     /// Names the holder of a port where the engine says no more than that it is taken.
     private func explained(_ error: any Error, _ server: ServerID) async -> ActionError {
         let failure = ActionError(Task.isCancelled ? CancellationError() : error)
-        guard failure.code == .portInUse, let config = fleet[server]?.config else { return failure }
+        guard failure.code == .portInUse, let config = registry[server]?.config else { return failure }
         if case EngineFailure.addressMissing = error {
             let addresses = Set(config.publishedPorts.compactMap(\.address)).filter { failure.description.contains($0) }
             guard let address = addresses.first else { return failure }

@@ -6,22 +6,22 @@ import OrcEngine
 /// Tells what a server uses of the host.
 struct MetricsActions: Sendable {
     let servers: ServerOperations
-    let meter: ServerMetricsCollector
+    let collector: ServerMetricsCollector
     let engine: any ContainerEngine
-    let fleet: ServerRegistry
+    let registry: ServerRegistry
 
     /// What a server uses of the machine.
     func stats(_ server: ServerID, _ arguments: JSON.Object) async throws -> ActionOutcome {
         _ = try servers.report(server)
-        if let seconds = arguments["watch"]?.int, !meter.watch(server, seconds: seconds) {
+        if let seconds = arguments["watch"]?.int, !collector.watch(server, seconds: seconds) {
             throw ActionError(.busy, "too many servers are watched")
         }
         let isRaw = arguments["raw"]?.flag == true
-        guard let record = fleet[server], let container = record.container else {
+        guard let record = registry[server], let container = record.container else {
             return ActionOutcome(data: Self.statsAnswer(nil, nil, isRaw ? .null : nil))
         }
-        guard isRaw else { return ActionOutcome(data: Self.statsAnswer(await meter.now(record), record, nil)) }
-        async let now = meter.now(record)
+        guard isRaw else { return ActionOutcome(data: Self.statsAnswer(await collector.now(record), record, nil)) }
+        async let now = collector.now(record)
         let document: UsageDocument
         do { document = try await engine.usageDocument(of: container.id, run: record.runName ?? "") } catch {
             guard let metrics = await now else { throw error }
@@ -31,7 +31,7 @@ struct MetricsActions: Sendable {
         let metrics = await now
         let raw = try? JSON.parse(document.text)  // what is no JSON is left out
         // Of a pair the speeds are those that it shows; podman's holds one reading alone.
-        let pair = meter.report(document, of: record)
+        let pair = collector.report(document, of: record)
         return ActionOutcome(data: Self.statsAnswer(pair?.rates == nil ? metrics ?? pair : pair, record, raw ?? .null))
     }
 

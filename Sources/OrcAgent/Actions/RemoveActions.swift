@@ -10,26 +10,26 @@ struct RemoveActions: Sendable {
     let provisioner: ContainerProvisioner
     let lifecycle: LifecycleActions
     let scheduler: Scheduler
-    let watch: ConfigFolderWatcher
-    let meter: ServerMetricsCollector
+    let configWatcher: ConfigFolderWatcher
+    let collector: ServerMetricsCollector
     let store: StateStore
-    let fleet: ServerRegistry
+    let registry: ServerRegistry
     let settings: AgentSettings
     let ending: AgentEnding
 
     /// Removes the container and the network; the files stay, and a later start takes the server up again.
     func destroy(_ server: ServerID, _ job: ServerJob) async throws -> ActionOutcome {
-        guard let record = fleet[server], !record.intent.isDestroyed else { return ActionOutcome(changed: false) }
+        guard let record = registry[server], !record.intent.isDestroyed else { return ActionOutcome(changed: false) }
         _ = try await lifecycle.stop(server, job)
         let hasConfig = record.folder.hasConfig
         try await UncancelledWork.run {
             try await provisioner.removeContainer(of: server)
             try store.set(.absent, for: server)
-            meter.forget(server)
+            collector.forget(server)
             guard hasConfig else { return servers.drop(server) }  // nothing is left of it
-            fleet.noteDestroyed(server)
+            registry.noteDestroyed(server)
         }
-        fleet.announce(.destroyed, of: server, cause: job.cause)
+        registry.announce(.destroyed, of: server, cause: job.cause)
         return ActionOutcome(changed: true)
     }
 
@@ -41,16 +41,16 @@ struct RemoveActions: Sendable {
         let folder = ServerFolder(server, in: settings.servers)
         try folder.checkRemovable()
         if folder.hasConfig { try await servers.adoptFolder(of: server) }
-        if fleet[server] != nil { _ = try await lifecycle.stop(server, job) }
+        if registry[server] != nil { _ = try await lifecycle.stop(server, job) }
         try await UncancelledWork.run {
             try await provisioner.removeContainer(of: server)
             _ = try scheduler.removeAll(of: server)
             try await BlockingWork.run { try folder.remove(until: { ending.hasBegun }) }
-            watch.forget(server)
+            configWatcher.forget(server)
             servers.drop(server)
             try store.forget(server)
         }
-        fleet.announce(.destroyed, of: server, cause: job.cause)
+        registry.announce(.destroyed, of: server, cause: job.cause)
         return ActionOutcome(changed: true)
     }
 }

@@ -8,8 +8,8 @@ import OrcScheduling
 struct ScheduleActions: Sendable {
     let servers: ServerOperations
     let scheduler: Scheduler
-    let board: AgentReporter
-    let fleet: ServerRegistry
+    let reporter: AgentReporter
+    let registry: ServerRegistry
     let ending: AgentEnding
 
     /// Makes a schedule, of a server, a game or the agent.
@@ -21,8 +21,8 @@ struct ScheduleActions: Sendable {
         }
         guard let draft else { throw ActionError(.unknownAction, "this schedules nothing") }
         if let zone = command.arguments["zone"]?.string { try scheduler.table.requireZone(zone) }
-        if let game = draft.owner.game, !board.plans.contains(where: { $0.game == game }),
-            !fleet.all.contains(where: { $0.id.game == game })
+        if let game = draft.scope.game, !reporter.plans.contains(where: { $0.game == game }),
+            !registry.all.contains(where: { $0.id.game == game })
         {
             throw ActionError(.unknownPlan, "there is no game \(game.printable)")
         }
@@ -37,22 +37,22 @@ struct ScheduleActions: Sendable {
 
     private func standing(_ id: String) -> JSON { scheduler.table.standing(id)?.wholeJSON ?? .null }
 
-    func unschedule(_ owner: Schedule.Owner?, _ arguments: JSON.Object) throws -> ActionOutcome {
-        ActionOutcome(changed: try scheduler.remove(try ids(owner, arguments)))
+    func unschedule(_ scope: Schedule.Scope?, _ arguments: JSON.Object) throws -> ActionOutcome {
+        ActionOutcome(changed: try scheduler.remove(try ids(scope, arguments)))
     }
 
     /// Calls off what is under way; where an id is given and nothing is, the next time.
-    func cancel(_ owner: Schedule.Owner?, _ arguments: JSON.Object) throws -> ActionOutcome {
+    func cancel(_ scope: Schedule.Scope?, _ arguments: JSON.Object) throws -> ActionOutcome {
         let isNamed = arguments["schedule"]?.string != nil
-        return ActionOutcome(changed: try scheduler.callOff(try ids(owner, arguments), alsoNext: isNamed))
+        return ActionOutcome(changed: try scheduler.callOff(try ids(scope, arguments), alsoNext: isNamed))
     }
 
     /// The schedules that are meant: the one that is named, or all of the owner's.
     ///
     /// - Throws: where the one that is named is not there, or another's.
-    private func ids(_ owner: Schedule.Owner?, _ arguments: JSON.Object) throws -> [String] {
-        guard let id = arguments["schedule"]?.string else { return owner.map(scheduler.table.ids) ?? [] }
-        guard let schedule = scheduler.table.schedule(id), owner == nil || schedule.owner == owner else {
+    private func ids(_ scope: Schedule.Scope?, _ arguments: JSON.Object) throws -> [String] {
+        guard let id = arguments["schedule"]?.string else { return scope.map(scheduler.table.ids) ?? [] }
+        guard let schedule = scheduler.table.schedule(id), scope == nil || schedule.scope == scope else {
             throw ActionError(.unknownSchedule, "there is no schedule \(id.printable.prefix(bytes: 64))")
         }
         return [id]
@@ -71,7 +71,7 @@ struct ScheduleActions: Sendable {
     private func shown(_ standing: ScheduleReport) -> JSON {
         guard var shown = standing.wholeJSON.object else { return .null }
         let secrets =
-            standing.schedule.owner.server.flatMap { fleet[$0]?.secrets } ?? SecretRedactor(environment: [:])
+            standing.schedule.scope.server.flatMap { registry[$0]?.secrets } ?? SecretRedactor(environment: [:])
         var masking = ArgumentRedactor(secrets, bytes: ScheduleTable.mostBytes)
         if let steps = shown["steps"] { shown["steps"] = masking.masked(["steps": steps])["steps"] }
         return .object(shown)

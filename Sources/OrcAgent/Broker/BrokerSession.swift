@@ -10,9 +10,9 @@ struct BrokerSession: Sendable {
     let bus: MQTTConnection
     let reports: RetainedPublisher
     let presence: AgentPresence
-    let board: AgentReporter
-    let fleet: ServerRegistry
-    let inbox: CommandIntake
+    let reporter: AgentReporter
+    let registry: ServerRegistry
+    let intake: CommandIntake
     let settings: AgentSettings
     let logger: Logger
 
@@ -70,18 +70,18 @@ struct BrokerSession: Sendable {
                     reports.close()
                 case .arrival(let arrival):
                     waiting.value.subtract(1, ordering: .relaxed)
-                    if isTaken { inbox.leave(arrival) } else { await take(arrival, holding: &held) }
+                    if isTaken { intake.leave(arrival) } else { await take(arrival, holding: &held) }
                 case .stalePresence: if held == nil { announce() } else { isStale = true }
                 case .opened(let number, .ready) where number == connection:
-                    await inbox.takeUpLeft()
-                    for arrival in held ?? [] { await inbox.take(arrival) }
+                    await intake.takeUpLeft()
+                    for arrival in held ?? [] { await intake.take(arrival) }
                     held = nil
                     if isStale { announce() }
                     isStale = false
-                    fleet.forgetGone()
+                    registry.forgetGone()
                 case .opened(let number, .isTaken(let rival)) where number == connection:
                     isTaken = true
-                    for arrival in held ?? [] { inbox.leave(arrival) }
+                    for arrival in held ?? [] { intake.leave(arrival) }
                     held = []
                     group.addTask { await standBack(for: rival) }
                 case .opened: break
@@ -131,19 +131,19 @@ struct BrokerSession: Sendable {
     /// Has the broker forget servers that an earlier agent of this host told of, and that are not there: its store may be
     /// lost.
     private func clearGhosts() {
-        guard fleet.isEngineReachable, fleet.isComplete else { return }
+        guard registry.isEngineReachable, registry.isComplete else { return }
         let known = indexed.servers.withLock { servers in
             defer { servers = [] }
             return servers
         }
-        fleet.clearGone(known)
+        registry.clearGone(known)
     }
 
     private func arrive(_ message: MQTTMessage) {
-        guard let arrival = inbox.note(message) else { return }
+        guard let arrival = intake.note(message) else { return }
         guard waiting.value.add(1, ordering: .relaxed).newValue <= Self.mostWaiting else {
             waiting.value.subtract(1, ordering: .relaxed)
-            return inbox.turnAway(arrival)
+            return intake.turnAway(arrival)
         }
         channel.continuation.yield(.arrival(arrival))
     }
@@ -157,11 +157,11 @@ struct BrokerSession: Sendable {
 
     private func take(_ arrival: CommandIntake.Arrival, holding held: inout [CommandIntake.Arrival]?) async {
         if held == nil {
-            await inbox.take(arrival)
+            await intake.take(arrival)
         } else if held?.count ?? 0 < Self.heldCommands {
             held?.append(arrival)
         } else {
-            inbox.turnAway(arrival)
+            intake.turnAway(arrival)
         }
     }
 
@@ -181,11 +181,11 @@ struct BrokerSession: Sendable {
             if let rival = presence.rival(now: Date()) { return .isTaken(rival) }
             try await subscribe(settings.topics.allCommands)
             announce()
-            board.publishInfo()
-            await fleet.isObserved(within: Self.firstLook)
+            reporter.publishInfo()
+            await registry.isObserved(within: Self.firstLook)
             clearGhosts()
             try await reports.open(after: closings)
-            board.publishHealth(isEngineReachable: fleet.isEngineReachable)
+            reporter.publishHealth(isEngineReachable: registry.isEngineReachable)
             logger.info("online", metadata: ["host": "\(settings.host)"])
             return .ready
         } catch {

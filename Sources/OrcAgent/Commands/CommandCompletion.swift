@@ -6,11 +6,11 @@ import OrcStorage
 
 /// Answers a command for the last time: in the journal, in the audit log and to everyone who waits for it.
 struct CommandCompletion: Sendable {
-    let ledger: CommandJournal
-    let responder: ReplySender
+    let journal: CommandJournal
+    let replySender: ReplySender
     let audit: AuditLog
     let store: StateStore
-    let fleet: ServerRegistry
+    let registry: ServerRegistry
     let waiters = CompletionWaiters()
     let expected = ExpectedServers()
 
@@ -33,7 +33,7 @@ struct CommandCompletion: Sendable {
 
     private func send(_ reply: Reply, for command: Command) {
         expected.end(command)
-        let reply = responder.numbered(reply)
+        let reply = replySender.numbered(reply)
         var others: [ReplyRoute] = []
         if command.action == .server(.stats), reply.status == .ok {
             // Dashboards ask for it all day long: that is nobody's doing.
@@ -42,12 +42,12 @@ struct CommandCompletion: Sendable {
         } else {
             let entry = AuditLog.entry(command, reply, secrets: secrets(of: command))
             // On the disk first: were it sent and then forgotten, the next run of the agent would say something else.
-            others = ledger.finish(command, with: reply, entry)
+            others = journal.finish(command, with: reply, entry)
             if !command.isJournalled { audit.write(entry) }
             audit.log(entry, level: .notice)
         }
-        if responder.answer(command, reply) { ledger.noteSent(command) }
-        for route in others { responder.send(reply.repeated, to: route) }
+        if replySender.answer(command, reply) { journal.noteSent(command) }
+        for route in others { replySender.send(reply.repeated, to: route) }
         waiters.note(reply, on: command)
     }
 
@@ -59,9 +59,9 @@ struct CommandCompletion: Sendable {
 
     /// What must not be written down of a command: what its server keeps secret, or what it is to be given.
     func secrets(of command: Command) -> SecretRedactor {
-        if let server = command.server, let record = fleet[server] { return record.secrets }
+        if let server = command.server, let record = registry[server] { return record.secrets }
         // A schedule of a game may type at any server's console.
-        let others = command.action == .agent(.schedule) ? fleet.all.compactMap { $0.config?.plan.environment } : []
+        let others = command.action == .agent(.schedule) ? registry.all.compactMap { $0.config?.plan.environment } : []
         let given = [command.arguments, command.arguments["settings"]?.object ?? [:]]
         return SecretRedactor(environments: given + others)
     }

@@ -6,13 +6,13 @@ import OrcMQTT
 import OrcPlans
 import Synchronization
 
-/// Where messages come in: reads them, refuses what is no good, and sends the rest down the lanes.
+/// Where messages come in: reads them, refuses what is no good, and sends the rest down the queues.
 struct CommandIntake: Sendable {
     let bus: MQTTConnection
     let reader: CommandParser
-    let ledger: CommandJournal
-    let responder: ReplySender
-    let dispatch: CommandDispatcher
+    let journal: CommandJournal
+    let replySender: ReplySender
+    let dispatcher: CommandDispatcher
     let audit: AuditLog
     let told = ToldTopics()
     let brake = CommandRateLimiter()
@@ -63,21 +63,21 @@ struct CommandIntake: Sendable {
     {
         guard command.isJournalled else { return .command(command, .new) }
         var verdict = verdict
-        let refusal = verdict == .go ? dispatch.actions.refusal(of: command) : nil
+        let refusal = verdict == .go ? dispatcher.actions.refusal(of: command) : nil
         // There may be any number of servers that are not there.
         if refusal != nil { verdict = brake.verdict("\(command.action.name) refused") }
         guard verdict == .go else {
             bus.count { $0.dropped += 1 }
             guard verdict == .tell else { return nil }
-            responder.sendWhereFree(
+            replySender.sendWhereFree(
                 command.reply(ActionError(.busy, "too many such commands at once")), to: command.route)
             return nil
         }
-        let sighting = ledger.sighting(of: command)
+        let sighting = journal.sighting(of: command)
         guard case .new = sighting else { return .command(command, sighting) }
         if let refusal { return .unfit(command, refusal) }
-        dispatch.completion.expected.begin(command)
-        ledger.admit(command, message)
+        dispatcher.completion.expected.begin(command)
+        journal.admit(command, message)
         return .command(command, .new)
     }
 
@@ -90,12 +90,13 @@ struct CommandIntake: Sendable {
             // What had to wait for so long that its sender has given up must not happen out of the blue.
             if Date().timeIntervalSince(command.receivedAt) > CommandJournal.patience {
                 bus.count { $0.expired += 1 }
-                dispatch.completion.finish(command, with: ActionError(.expired, "the agent could not take it in time"))
+                dispatcher.completion.finish(
+                    command, with: ActionError(.expired, "the agent could not take it in time"))
             } else {
-                await start(dispatch.actions.named(command))
+                await start(dispatcher.actions.named(command))
             }
         case .command(let command, .running):
-            repeatReply(ledger.reply(to: command) ?? command.reply(.accepted), to: command)
+            repeatReply(journal.reply(to: command) ?? command.reply(.accepted), to: command)
         case .command(let command, .done(let reply)): repeatReply(reply, to: command)
         }
     }
@@ -106,7 +107,7 @@ struct CommandIntake: Sendable {
         switch arrival {
         case .command(let command, .new): turnAway(command, "too many commands wait")
         case .command(let command, .running), .command(let command, .done), .unfit(let command, _):
-            responder.send(command.reply(ActionError(.busy, "too many commands wait")), to: command.route)
+            replySender.send(command.reply(ActionError(.busy, "too many commands wait")), to: command.route)
         case .refused(let refusal, let topic): refuse(refusal, topic: topic)
         }
     }
@@ -114,14 +115,15 @@ struct CommandIntake: Sendable {
     /// Answers what came here although the host is another agent's, which has not seen it; it may be sent again.
     func leave(_ arrival: Arrival) {
         switch arrival {
-        case .refused(let refusal, let topic): responder.sendAhead(reply(to: refusal, topic: topic), to: refusal.route)
-        case .unfit(let command, let refusal): responder.sendAhead(command.reply(refusal), to: command.route)
+        case .refused(let refusal, let topic):
+            replySender.sendAhead(reply(to: refusal, topic: topic), to: refusal.route)
+        case .unfit(let command, let refusal): replySender.sendAhead(command.reply(refusal), to: command.route)
         case .command(let command, let sighting):
             let reason = "another agent has this host's name, and did not get this: send it again"
-            responder.sendAhead(command.reply(ActionError(.busy, reason)), to: command.route)
+            replySender.sendAhead(command.reply(ActionError(.busy, reason)), to: command.route)
             if case .new = sighting {
-                ledger.forget(command)
-                dispatch.completion.expected.end(command)
+                journal.forget(command)
+                dispatcher.completion.expected.end(command)
             }
         }
     }
@@ -129,16 +131,16 @@ struct CommandIntake: Sendable {
     /// Answers a new command that there is no room for; the same id may come again when there is.
     private func turnAway(_ command: Command, _ reason: String) {
         let reply = command.reply(ActionError(.busy, reason))
-        responder.send(reply, to: command.route)
-        ledger.forget(command)
-        dispatch.completion.expected.end(command)
-        audit.keep { AuditLog.entry(command, reply, secrets: dispatch.completion.secrets(of: command)) }
+        replySender.send(reply, to: command.route)
+        journal.forget(command)
+        dispatcher.completion.expected.end(command)
+        audit.keep { AuditLog.entry(command, reply, secrets: dispatcher.completion.secrets(of: command)) }
     }
 
     /// Deals with the commands that an earlier run of the agent left without a reply, or with one that was not sent.
     func takeUpLeft() async {
         let now = Date()
-        for left in ledger.takeLeft() {
+        for left in journal.takeLeft() {
             do {
                 guard var command = try reader.read(left.message, now: left.hasBegun ? left.received : now) else {
                     continue
@@ -146,18 +148,18 @@ struct CommandIntake: Sendable {
                 command.key = left.key
                 if let reply = left.reply {
                     repeatReply(reply, to: command)
-                    ledger.noteSent(command)
+                    journal.noteSent(command)
                 } else if !left.hasBegun, now.timeIntervalSince(left.received) < CommandJournal.patience {
                     logger.info("takes up a command again", metadata: ["command.id": "\(command.id ?? "")"])
-                    dispatch.completion.expected.begin(command)
-                    await start(dispatch.actions.named(command))
+                    dispatcher.completion.expected.begin(command)
+                    await start(dispatcher.actions.named(command))
                 } else {
-                    dispatch.completion.finish(
+                    dispatcher.completion.finish(
                         command, with: ActionError(.interrupted, "the agent ended before this was done"))
                 }
             } catch {
                 refuse(error, topic: left.message.topic)
-                ledger.settle(left.key, with: reply(to: error, topic: left.message.topic))
+                journal.settle(left.key, with: reply(to: error, topic: left.message.topic))
             }
         }
     }
@@ -166,18 +168,18 @@ struct CommandIntake: Sendable {
         bus.count { $0.duplicates += 1 }
         var repeated = reply.repeated
         repeated.id = command.id
-        responder.send(repeated, to: command.route)
+        replySender.send(repeated, to: command.route)
         audit.keep {
-            var entry = AuditLog.entry(command, repeated, secrets: dispatch.completion.secrets(of: command))
+            var entry = AuditLog.entry(command, repeated, secrets: dispatcher.completion.secrets(of: command))
             entry.outcome = Reply.Code.duplicate.rawValue
             return entry
         }
     }
 
     private func refuse(_ command: Command, _ refusal: ActionError) {
-        let reply = responder.numbered(command.reply(refusal))
-        responder.deliver(reply, to: command.route)
-        audit.keep { AuditLog.entry(command, reply, secrets: dispatch.completion.secrets(of: command)) }
+        let reply = replySender.numbered(command.reply(refusal))
+        replySender.deliver(reply, to: command.route)
+        audit.keep { AuditLog.entry(command, reply, secrets: dispatcher.completion.secrets(of: command)) }
     }
 
     private func refuse(_ refusal: CommandRejection, topic: String) {
@@ -190,7 +192,7 @@ struct CommandIntake: Sendable {
             bus.count { $0.expired += 1 }
         }
         let reply = reply(to: refusal, topic: topic)
-        responder.send(reply, to: refusal.route)
+        replySender.send(reply, to: refusal.route)
         // A retained command may be met on every connection.
         audit.keep(
             { AuditLog.entry(refusal, reply, topic: reader.topics.address(ofCommand: topic), at: reply.at) },
@@ -206,7 +208,7 @@ struct CommandIntake: Sendable {
     }
 
     private func start(_ command: Command) async {
-        if await !dispatch.take(command) { turnAway(command, "\(Limits.laneDepth) commands wait already") }
+        if await !dispatcher.take(command) { turnAway(command, "\(Limits.queueDepth) commands wait already") }
     }
 }
 

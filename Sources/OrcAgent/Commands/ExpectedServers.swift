@@ -24,9 +24,9 @@ final class ExpectedServers: Sendable {
     func contains(_ server: ServerID) -> Bool { creations.withLock { $0[server] != nil } }
 
     /// Waits until a server that is being made is known, or its creation has been refused: milliseconds.
-    func appearance(of server: ServerID, in fleet: ServerRegistry) async {
+    func appearance(of server: ServerID, in registry: ServerRegistry) async {
         let end = ContinuousClock.now + .seconds(5)
-        while contains(server), fleet[server] == nil, ContinuousClock.now < end {
+        while contains(server), registry[server] == nil, ContinuousClock.now < end {
             do { try await Task.sleep(for: .milliseconds(2)) } catch { return }
         }
     }

@@ -6,12 +6,12 @@ import Synchronization
 /// Tells the sender of a command how it goes on, at most once a second.
 final class ProgressReporter: Sendable {
     private let command: Command?
-    private let responder: ReplySender
+    private let replySender: ReplySender
     private let last = Mutex<ContinuousClock.Instant?>(nil)
 
-    init(_ command: Command?, responder: ReplySender) {
+    init(_ command: Command?, replySender: ReplySender) {
         self.command = command
-        self.responder = responder
+        self.replySender = replySender
     }
 
     func report(_ data: JSON) {
@@ -25,6 +25,6 @@ final class ProgressReporter: Sendable {
         guard isDue else { return }
         var reply = command.reply(.progress)
         reply.data = data
-        responder.tell(reply, of: command)
+        replySender.tell(reply, of: command)
     }
 }

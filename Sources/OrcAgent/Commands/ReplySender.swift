@@ -95,7 +95,7 @@ final class ReplySender: Sendable {
 
     private func full(_ numbered: Reply, to route: ReplyRoute) -> OutgoingMessage? {
         guard let topic = route.topic else { return nil }
-        var full = OutgoingMessage(topic, numbered.json.bytes, quality: .atMostOnce)
+        var full = OutgoingMessage(topic, numbered.json.bytes, qos: .atMostOnce)
         full.correlation = route.correlation
         full.expiry = 60
         return full

@@ -13,7 +13,7 @@ import Synchronization
 /// counted, and never holds up a game.
 final class ConsoleFollowers: Sendable {
     private let engine: any ContainerEngine
-    private let fleet: ServerRegistry
+    private let registry: ServerRegistry
     private let bus: MQTTConnection
     private let topics: Topics
     private let leases = Mutex<[ServerID: ContinuousClock.Instant]>([:])
@@ -23,9 +23,9 @@ final class ConsoleFollowers: Sendable {
     /// How many servers can be followed at once.
     private static let most = 64
 
-    init(engine: any ContainerEngine, fleet: ServerRegistry, bus: MQTTConnection, topics: Topics) {
+    init(engine: any ContainerEngine, registry: ServerRegistry, bus: MQTTConnection, topics: Topics) {
         self.engine = engine
-        self.fleet = fleet
+        self.registry = registry
         self.bus = bus
         self.topics = topics
         (opened, open) = AsyncStream.makeStream(bufferingPolicy: .unbounded)  // at most ``most`` are open
@@ -81,7 +81,7 @@ final class ConsoleFollowers: Sendable {
     private func read(_ server: ServerID, into batch: ConsoleBatch) async {
         var from = Date()
         while !Task.isCancelled {
-            if let record = fleet[server], record.isRunning, let container = record.container {
+            if let record = registry[server], record.isRunning, let container = record.container {
                 let secrets = record.secrets
                 // Lost with its engine, or ended with its container: it is gone on with after the last line.
                 try? await engine.followLines(of: container.id, since: from) { lines, last in
@@ -105,7 +105,7 @@ final class ConsoleFollowers: Sendable {
             lines = lines.suffix(left)
             payload = ConsoleReport.json(lines, dropped: dropped, at: Date()).bytes
         }
-        var message = OutgoingMessage(topic, payload, quality: .atMostOnce)
+        var message = OutgoingMessage(topic, payload, qos: .atMostOnce)
         message.expiry = 60
         // What the broker does not take now has been printed long before it does.
         guard !bus.isBusy, case .sent = bus.publish(message) else { return batch.drop(lines.count + dropped) }

@@ -9,12 +9,12 @@ extension ContainerProvisioner {
     /// The id of a container that can be started.
     func readyContainer(_ server: ServerID, progress: ProgressReporter) async throws -> String {
         guard let config = try servers.refreshedConfig(of: server) else {
-            guard let container = fleet[server]?.container else { throw servers.noConfig(server) }
+            guard let container = registry[server]?.container else { throw servers.noConfig(server) }
             return container.id  // a container that was adopted without a config.json is started as it is
         }
         let spec = try await specification(of: config)
         try grantRights(of: config)
-        guard let container = fleet[server]?.container else {
+        guard let container = registry[server]?.container else {
             return try await make(spec, for: config, progress: progress)
         }
         guard container.isOutdated(by: spec) else { return container.id }
@@ -26,9 +26,9 @@ extension ContainerProvisioner {
         guard let config = try servers.refreshedConfig(of: server) else { return }
         let spec = try await specification(of: config)
         try grantRights(of: config)
-        guard fleet[server]?.container?.isOutdated(by: spec) ?? true else { return }
+        guard registry[server]?.container?.isOutdated(by: spec) ?? true else { return }
         do { _ = try await readyImage(spec.image, server: server, progress: progress) } catch {
-            fleet.update(server) { $0.operation.activity = nil }
+            registry.update(server) { $0.operation.activity = nil }
             throw error
         }
     }
@@ -61,7 +61,7 @@ extension ContainerProvisioner {
             let isTrusted = try folder.isConfigTrusted(owner: settings.owner)
             let excess = isTrusted ? [] : rights.excess(over: try planRights(of: config))
             guard excess.isEmpty else {
-                throw PlanError.excess(file: "servers/\(server.game)/\(server.camp)/config.json", what: excess)
+                throw PlanError.excess(file: "servers/\(server.game)/\(server.name)/config.json", what: excess)
             }
             try store.grant(rights.text, to: server)
         }
@@ -73,7 +73,7 @@ extension ContainerProvisioner {
         let catalogue = PlanCatalogue(path: settings.plans)
         // A plan that is broken gives nothing.
         if let plan = try? catalogue.plan(config.server.game) { return ServerRights(plan) }
-        let image = fleet[config.server]?.container?.image ?? "none"
+        let image = registry[config.server]?.container?.image ?? "none"
         let document: JSON = ["metadata": ["game_uid": .string(config.server.game), "image": .string(image)]]
         return ServerRights(try Plan(document, file: "the container of \(config.server)"))
     }

@@ -10,7 +10,7 @@ struct ContainerProvisioner: Sendable {
     let servers: ServerOperations
     let engine: any ContainerEngine
     let store: StateStore
-    let fleet: ServerRegistry
+    let registry: ServerRegistry
     let settings: AgentSettings
     let reconciler: EngineReconciler
     let hostPaths: HostPathResolver
@@ -43,7 +43,7 @@ struct ContainerProvisioner: Sendable {
         }
         let id: String
         do {
-            fleet.update(config.server) { $0.view.container = nil }
+            registry.update(config.server) { $0.view.container = nil }
             id = try await make(spec, for: config, progress: progress)
         } catch {
             try await UncancelledWork.run {
@@ -103,7 +103,7 @@ struct ContainerProvisioner: Sendable {
     /// The image, pulled where it is not here yet.
     func readyImage(_ name: String, server: ServerID, progress: ProgressReporter) async throws -> ImageInfo {
         if let image = try await engine.image(name) { return image }
-        fleet.update(server) { $0.operation.activity = .pulling }
+        registry.update(server) { $0.operation.activity = .pulling }
         do {
             try await engine.pull(name, silence: settings.pullSilence) { update in
                 progress.report([
@@ -114,7 +114,7 @@ struct ContainerProvisioner: Sendable {
         } catch let error where !Task.isCancelled {
             throw ActionError(.pullFailed, "\(name) cannot be pulled: \(error)")
         }
-        fleet.update(server) { $0.operation.activity = nil }
+        registry.update(server) { $0.operation.activity = nil }
         guard let image = try await engine.image(name) else {
             throw ActionError(.pullFailed, "\(name) is not there after its pull")
         }
@@ -125,9 +125,9 @@ struct ContainerProvisioner: Sendable {
     ///
     /// `isNew`: of a creation that failed; whatever has come of it is ended.
     func removeContainer(of server: ServerID, isNew: Bool = false) async throws {
-        let known = fleet[server]?.container?.id
-        fleet.update(server) { $0.operation.step = .stopping }
-        defer { fleet.update(server) { $0.operation.step = .none } }
+        let known = registry[server]?.container?.id
+        registry.update(server) { $0.operation.step = .stopping }
+        defer { registry.update(server) { $0.operation.step = .none } }
         do {
             let container = try await engine.inspect(known ?? ServerConfig.containerName(server))
             if container.id == known || servers.isOurs(container, of: server) {

@@ -16,7 +16,7 @@ final class HostPathResolver: Sendable {
     }
 
     func path(ofServer server: ServerID) async throws -> String {
-        "\(try await root())/servers/\(server.game)/\(server.camp)"
+        "\(try await root())/servers/\(server.game)/\(server.name)"
     }
 
     /// `<root>` as the engine's host names it: as configured, else from the agent's own mounts, else unchanged.

@@ -9,7 +9,7 @@ actor PlanUpdater {
     private let repository: PlanGitRepository
     private let catalogue: PlanCatalogue
     private let policy: AgentSettings.PlansUpdate
-    private let board: AgentReporter
+    private let reporter: AgentReporter
     private let logger: Logger
     private var current: Task<Bool, any Error>?
     /// When the repository was asked last, and whether it answered.
@@ -25,11 +25,11 @@ actor PlanUpdater {
     private static let day = Duration.seconds(86_400)
     private static let hour = Duration.seconds(3600)
 
-    init(settings: AgentSettings, board: AgentReporter, logger: Logger) {
+    init(settings: AgentSettings, reporter: AgentReporter, logger: Logger) {
         repository = PlanGitRepository(folder: settings.plans, url: settings.plansURL)
         catalogue = PlanCatalogue(path: settings.plans)
         policy = settings.plansUpdate
-        self.board = board
+        self.reporter = reporter
         self.logger = logger
     }
 
@@ -45,7 +45,7 @@ actor PlanUpdater {
             do {
                 let isNews = try await repository.update()
                 last = (.now, true)
-                board.publishPlans()
+                reporter.publishPlans()
                 return isNews
             } catch {
                 last = (.now, false)
@@ -85,7 +85,7 @@ actor PlanUpdater {
     func run() async {
         while !Task.isCancelled {
             var pause = Self.day
-            if policy == .daily || (policy == .create && board.plans.isEmpty) {
+            if policy == .daily || (policy == .create && reporter.plans.isEmpty) {
                 do { _ = try await update() } catch {
                     logger.warning("the plans cannot be fetched", metadata: ["error": "\(error)"])
                     pause = Self.hour

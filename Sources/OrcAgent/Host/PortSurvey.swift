@@ -5,7 +5,7 @@ import OrcPlans
 /// Finds the ports that are held on this host.
 struct PortSurvey: Sendable {
     let engine: any ContainerEngine
-    let fleet: ServerRegistry
+    let registry: ServerRegistry
 
     /// Who holds which port, seen from a server that wants some.
     func allocator(for server: ServerID) async throws -> PortAllocator {
@@ -13,12 +13,12 @@ struct PortSurvey: Sendable {
         for container in try await engine.containers() where container.name != ServerConfig.containerName(server) {
             for port in container.ports {
                 guard let transport = TransportProtocol(rawValue: port.transport) else { continue }
-                let own = fleet.all.first { ServerConfig.containerName($0.id) == container.name }
+                let own = registry.all.first { ServerConfig.containerName($0.id) == container.name }
                 let holder = own.map { "the server \($0.id)" } ?? "the container \(container.name ?? container.id)"
                 book.add(port.number, transport, at: port.address, holder: holder)
             }
         }
-        for other in fleet.all where other.id != server {
+        for other in registry.all where other.id != server {
             for port in other.config?.publishedPorts ?? [] {
                 // One that is coming up has its ports as good as taken.
                 if other.operation.step == .starting || other.isRunning {

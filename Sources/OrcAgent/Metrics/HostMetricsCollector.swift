@@ -7,22 +7,22 @@ import OrcMetrics
 
 /// Publishes how the machine fares, and tells when something gets short there, once.
 struct HostMetricsCollector: Sendable {
-    let meter: HostSampler
+    let sampler: HostSampler
     let limits: HostLimits
     /// Seconds between two reports.
     let interval: Int
-    let fleet: ServerRegistry
+    let registry: ServerRegistry
     let reports: ReportPublisher
     let logger: Logger
 
     /// Works until cancelled.
     func run() async {
-        var watch = HostWatch()
+        var watcher = HostWatch()
         var earlier: HostUsage?
         repeat {
-            let usage = await meter.usage()
-            for change in watch.take(usage, limits: limits) { tell(change) }
-            let warnings = HostWarning.allCases.filter(watch.standing.contains)
+            let usage = await sampler.usage()
+            for change in watcher.take(usage, limits: limits) { tell(change) }
+            let warnings = HostWarning.allCases.filter(watcher.standing.contains)
             let report = HostReport(usage, since: earlier, warnings: warnings, at: Date())
             reports.publish(.host(report))
             // The second report follows soon, since the first has no speeds.
@@ -34,7 +34,7 @@ struct HostMetricsCollector: Sendable {
 
     private func tell(_ change: HostWatch.Change) {
         let (percent, limit) = (JSON.rounded(change.percent, decimals: 1), JSON.rounded(change.limit, decimals: 1))
-        fleet.announce(
+        registry.announce(
             change.begins ? .warning : .warningOver,
             data: ["warning": .string(change.warning.rawValue), "percent": percent, "limit": limit])
         logger.log(

@@ -13,7 +13,7 @@ import Synchronization
 /// another machine, an agent in a container of its own) the engine is asked for one reading at a time.
 final class ServerMetricsCollector: Sendable {
     private let engine: any ContainerEngine
-    private let fleet: ServerRegistry
+    private let registry: ServerRegistry
     private let kernel = CgroupSampler()
     private let sizes = FolderSizeCache()
     private let diskLimit: DiskLimitWatcher
@@ -44,10 +44,10 @@ final class ServerMetricsCollector: Sendable {
         var asked: Set<ServerID> = []
     }
 
-    init(engine: any ContainerEngine, fleet: ServerRegistry, interval: Int, logger: Logger) {
+    init(engine: any ContainerEngine, registry: ServerRegistry, interval: Int, logger: Logger) {
         self.engine = engine
-        self.fleet = fleet
-        diskLimit = DiskLimitWatcher(fleet: fleet)
+        self.registry = registry
+        diskLimit = DiskLimitWatcher(registry: registry)
         self.interval = Double(interval)
         self.logger = logger
     }
@@ -83,7 +83,7 @@ final class ServerMetricsCollector: Sendable {
     /// The same of all servers.
     func lookAtAll() {
         let until = MonotonicClock.seconds + Self.firstLook
-        let all = fleet.all.map(\.id)
+        let all = registry.all.map(\.id)
         state.withLock { state in for server in all { state.looks[server] = until } }
         alarm.ring()
     }
@@ -105,7 +105,7 @@ final class ServerMetricsCollector: Sendable {
                 // After a time in which the machine slept, one reading makes up for all that were missed.
                 if isDue { due = max(due + interval, now + interval / 2) }
                 let quick = takeQuick(now)
-                let servers = fleet.all.filter { server in
+                let servers = registry.all.filter { server in
                     server.isRunning && (isDue || quick.contains(server.id)) && !isFresh(server, now)
                 }
                 let hidden = takeToAsk(servers.filter { !measure($0) })
@@ -133,9 +133,9 @@ final class ServerMetricsCollector: Sendable {
     }
 
     private func forgetEnded() {
-        let running = Set(fleet.all.filter(\.isRunning).map(\.id))
+        let running = Set(registry.all.filter(\.isRunning).map(\.id))
         state.withLock { state in state.readings = state.readings.filter { running.contains($0.key) } }
-        fleet.dropStaleMetrics(olderThan: expiry)
+        registry.dropStaleMetrics(olderThan: expiry)
     }
 
     /// Seconds after which a reading says nothing any more.
@@ -192,7 +192,7 @@ final class ServerMetricsCollector: Sendable {
             defer { state.readings[server.id] = usage }
             return state.readings[server.id]
         }
-        fleet.publish(report(usage, since: earlier, of: server), of: server, expiry: UInt32(expiry))
+        registry.publish(report(usage, since: earlier, of: server), of: server, expiry: UInt32(expiry))
     }
 
     private func report(_ usage: ResourceUsage, since earlier: ResourceUsage?, of server: ServerRecord) -> MetricsReport
@@ -212,7 +212,7 @@ final class ServerMetricsCollector: Sendable {
         guard server.isRunning, let container = server.container, let run = server.runName else { return nil }
         let earlier = state.withLock { $0.readings[server.id] }.flatMap { $0.run == run ? $0 : nil }
         // Within a second of the last reading speeds would be noise: those of that reading are as good.
-        if isFresh(server, MonotonicClock.seconds), let last = fleet.metrics(of: server.id), last.usage == earlier {
+        if isFresh(server, MonotonicClock.seconds), let last = registry.metrics(of: server.id), last.usage == earlier {
             return last
         }
         if let usage = container.sampled.flatMap({ kernel.usage(of: $0, run: run) }) {

@@ -1,12 +1,12 @@
 import OrcContract
 import OrcCore
 
-/// Sends a command to where its action is carried out: at once, beside all else, or down its server's lane.
+/// Sends a command to where its action is carried out: at once, beside all else, or down its server's queue.
 struct CommandDispatcher: Sendable {
     let actions: ActionRunner
     let completion: CommandCompletion
-    let lanes: ServerQueues
-    let responder: ReplySender
+    let queues: ServerQueues
+    let replySender: ReplySender
     let ending: AgentEnding
 
     /// Half-seconds for which a schedule's command waits while its server's queue is full.
@@ -35,15 +35,15 @@ struct CommandDispatcher: Sendable {
         }
         let job = ServerJob(command)
         // A schedule waits for no word, and tries again where there is no room.
-        if command.origin == .bus { responder.accept(command) }
+        if command.origin == .bus { replySender.accept(command) }
         switch command.effect {
         case .reads, .arranges:
             // Whoever asks for a server that is just being made waits for it beside all else.
-            if let server = command.server, actions.isStillExpected(server) { return lanes.runBeside(job) }
+            if let server = command.server, actions.isStillExpected(server) { return queues.runBeside(job) }
             await actions.perform(job)
             return true
-        case .asks: return lanes.runBeside(job)
-        case .changes, .supersedes: return lanes.enqueue(job, for: command.server)
+        case .asks: return queues.runBeside(job)
+        case .changes, .supersedes: return queues.enqueue(job, for: command.server)
         }
     }
 }

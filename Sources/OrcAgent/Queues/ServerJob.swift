@@ -4,7 +4,7 @@ import OrcCore
 import OrcStorage
 import Synchronization
 
-/// Something to be done to a server, or by the agent, on its way through a lane.
+/// Something to be done to a server, or by the agent, on its way through a queue.
 struct ServerJob: Sendable {
     let order: Order
     /// Ends what a cancellation alone does not: a stop that waits for the game to save.
@@ -16,11 +16,11 @@ struct ServerJob: Sendable {
 
     enum Order: Sendable {
         case command(Command)
-        case upkeep(ServerID, Upkeep)
+        case task(ServerID, RecoveryTask)
     }
 
     /// What the agent does to a server without being asked just then.
-    enum Upkeep: Sendable, Equatable {
+    enum RecoveryTask: Sendable, Equatable {
         /// The restart policy's next attempt.
         case retry
         /// What was wanted before the engine, the machine or the agent ended comes up again.
@@ -44,9 +44,9 @@ struct ServerJob: Sendable {
         }
     }
 
-    init(_ upkeep: Upkeep, of server: ServerID) {
-        order = .upkeep(server, upkeep)
-        switch upkeep {
+    init(_ task: RecoveryTask, of server: ServerID) {
+        order = .task(server, task)
+        switch task {
         case .retry, .restore: verb = .start
         case .finishStop, .stopForRoom: verb = .stop
         case .discard: verb = .eradicate

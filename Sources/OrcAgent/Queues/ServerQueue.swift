@@ -27,11 +27,11 @@ final class ServerQueue: Sendable {
 
     /// Puts a job at the end, and breaks off those before it that it takes the place of.
     ///
-    /// - Returns: false where ``Limits/laneDepth`` jobs wait already.
+    /// - Returns: false where ``Limits/queueDepth`` jobs wait already.
     func enqueue(_ job: ServerJob) -> Bool {
         let isTaken = state.withLock { state in
             // What ends a server must get through also where many starts wait.
-            guard state.waiting.count < (job.supersedes ? 2 : 1) * Limits.laneDepth else { return false }
+            guard state.waiting.count < (job.supersedes ? 2 : 1) * Limits.queueDepth else { return false }
             for index in state.waiting.indices where job.breaksOff(state.waiting[index].job) {
                 state.waiting[index].isBrokenOff = true
             }
@@ -55,7 +55,7 @@ final class ServerQueue: Sendable {
         await workOff()
     }
 
-    /// Closes the lane where nothing waits in it.
+    /// Closes the queue where nothing waits in it.
     func closeIfIdle() -> Bool {
         let isIdle = state.withLock { $0.waiting.isEmpty && $0.running == nil }
         if isIdle { wakeup.finish() }
@@ -86,36 +86,36 @@ final class ServerQueue: Sendable {
     }
 }
 
-/// The lanes of all servers, and one for the agent's own work.
+/// The queues of all servers, and one for the agent's own work.
 final class ServerQueues: Sendable {
     private let perform: @Sendable (ServerJob) async -> Void
     private let isLasting: @Sendable (ServerID) -> Bool
-    private let lanes = Mutex<[ServerID?: ServerQueue]>([:])
+    private let queues = Mutex<[ServerID?: ServerQueue]>([:])
     private let opened: AsyncStream<Opening>
     private let open: AsyncStream<Opening>.Continuation
-    /// Jobs that run beside the lanes now.
+    /// Jobs that run beside the queues now.
     private let besides = Atomic(0)
 
     private enum Opening: Sendable {
-        case lane(ServerID?, ServerQueue)
+        case queue(ServerID?, ServerQueue)
         case beside(ServerJob)
     }
 
-    /// `isLasting`: whether a server's lane is kept when it has nothing to do; the others go, so that commands for
+    /// `isLasting`: whether a server's queue is kept when it has nothing to do; the others go, so that commands for
     /// servers that never come to be leave nothing behind.
     init(isLasting: @escaping @Sendable (ServerID) -> Bool, perform: @escaping @Sendable (ServerJob) async -> Void) {
         self.isLasting = isLasting
         self.perform = perform
-        (opened, open) = AsyncStream.makeStream(bufferingPolicy: .unbounded)  // as many as lanes are open
+        (opened, open) = AsyncStream.makeStream(bufferingPolicy: .unbounded)  // as many as queues are open
     }
 
     func enqueue(_ job: ServerJob, for server: ServerID?) -> Bool {
-        lanes.withLock { lanes in
-            if let lane = lanes[server] { return lane.enqueue(job) }
-            let lane = ServerQueue(perform: perform)
-            lanes[server] = lane
-            open.yield(.lane(server, lane))
-            return lane.enqueue(job)
+        queues.withLock { queues in
+            if let queue = queues[server] { return queue.enqueue(job) }
+            let queue = ServerQueue(perform: perform)
+            queues[server] = queue
+            open.yield(.queue(server, queue))
+            return queue.enqueue(job)
         }
     }
 
@@ -131,13 +131,13 @@ final class ServerQueues: Sendable {
         return true
     }
 
-    /// Runs every lane until cancelled.
+    /// Runs every queue until cancelled.
     func run() async {
         await withDiscardingTaskGroup { group in
             for await opening in opened {
                 switch opening {
-                case .lane(let server, let lane):
-                    group.addTask { await lane.run { self.closeIfNeedless(server, lane) } }
+                case .queue(let server, let queue):
+                    group.addTask { await queue.run { self.closeIfNeedless(server, queue) } }
                 case .beside(let job):
                     group.addTask {
                         await self.perform(job)
@@ -148,10 +148,10 @@ final class ServerQueues: Sendable {
         }
     }
 
-    private func closeIfNeedless(_ server: ServerID?, _ lane: ServerQueue) {
+    private func closeIfNeedless(_ server: ServerID?, _ queue: ServerQueue) {
         guard let server, !isLasting(server) else { return }
-        lanes.withLock { lanes in
-            if lane.closeIfIdle() { lanes[server] = nil }
+        queues.withLock { queues in
+            if queue.closeIfIdle() { queues[server] = nil }
         }
     }
 }

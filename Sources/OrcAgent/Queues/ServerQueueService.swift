@@ -8,12 +8,12 @@ import OrcStorage
 import ServiceLifecycle
 
 struct ServerQueueService: Service {
-    let lanes: ServerQueues
+    let queues: ServerQueues
     let ending: AgentEnding
 
     func run() async {
         await withGracefulShutdownHandler {
-            await cancelWhenGracefulShutdown { await lanes.run() }
+            await cancelWhenGracefulShutdown { await queues.run() }
         } onGracefulShutdown: {
             ending.begin()
         }

@@ -42,8 +42,8 @@ struct ReportPublisher: Sendable {
         switch report {
         case .info(let report): retain(topics.status(.info), report.json)
         case .plans(let entries): retain(topics.status(.plans), PlansReport.json(entries))
-        case .health(let report): retain(topics.status(.health), report.json, quality: .atMostOnce)
-        case .host(let report): retain(topics.status(.host), report.json, quality: .atMostOnce)
+        case .health(let report): retain(topics.status(.health), report.json, qos: .atMostOnce)
+        case .host(let report): retain(topics.status(.host), report.json, qos: .atMostOnce)
         case .servers(let servers): retain(topics.status(.servers), ServersReport.json(servers))
         case .scheduler(let report): retain(topics.status(.scheduler), report.json)
         case .state(let report, let number):
@@ -52,7 +52,7 @@ struct ReportPublisher: Sendable {
             retain(topics.status(server, .availability), AvailabilityReport.json(state))
         case .schedules(let server, let report): retain(topics.status(server, .schedule), report.json)
         case .metrics(let server, let report, let expiry):
-            retain(topics.status(server, .metrics), report.json, quality: .atMostOnce, expiry: expiry)
+            retain(topics.status(server, .metrics), report.json, qos: .atMostOnce, expiry: expiry)
         }
     }
 
@@ -83,9 +83,9 @@ struct ReportPublisher: Sendable {
     func republish() { link.republish() }
 
     private func retain(
-        _ topic: String, _ json: JSON, quality: OutgoingMessage.Quality = .atLeastOnce, expiry: UInt32? = nil
+        _ topic: String, _ json: JSON, qos: OutgoingMessage.QoS = .atLeastOnce, expiry: UInt32? = nil
     ) {
-        var message = OutgoingMessage(topic, json.bytes, quality: quality, isRetained: true)
+        var message = OutgoingMessage(topic, json.bytes, qos: qos, isRetained: true)
         message.expiry = expiry
         link.set(message)
     }

@@ -26,7 +26,7 @@ struct ServerObservation: Equatable {
     var isNewRun = true
     /// Whether nothing has been made yet of the end that shows; if not, what was made of it.
     var isNewEnd = true
-    var judged: ServerInput.Verdict?
+    var judged: ServerInput.RunEnd?
 
     enum Step: Equatable { case none, starting, stopping }
     enum Ending: Equatable { case stopped, killed, engineRestarted }
@@ -75,7 +75,7 @@ struct ServerObservation: Equatable {
         return container.exitCode == 0 ? .isIdle("never_started") : .startFails("start_failed")
     }
 
-    private func verdict(_ container: ContainerState) -> ServerInput.Verdict {
+    private func verdict(_ container: ContainerState) -> ServerInput.RunEnd {
         if let failure { return .failed(failure) }
         if !isNewEnd, let judged, ending != .engineRestarted {
             // What it was told as stands, also when the signals that led to it are forgotten.

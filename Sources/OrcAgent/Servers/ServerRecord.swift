@@ -34,14 +34,14 @@ struct ServerRecord: Sendable {
     /// A server that was found: with what is kept of it on the disk, and with the configuration in its folder.
     ///
     /// A `config.json` that cannot be read leaves it known, and is told.
-    init(found folder: ServerFolder, kept: StateStore.Kept?, logger: Logger) {
+    init(found folder: ServerFolder, kept: StateStore.StoredServer?, logger: Logger) {
         self.init(id: folder.server, folder: folder, config: nil, desired: .stopped)
-        if case .desired(let stored)? = kept?.wish {
+        if case .desired(let stored)? = kept?.intent {
             intent.desired = stored
             intent.stored = stored
         }
-        intent.isDestroyed = kept?.wish == .absent
-        operation.left = kept?.step
+        intent.isDestroyed = kept?.intent == .absent
+        operation.left = kept?.operation
         run.history = kept?.history ?? RestartHistory()
         run.keptReadiness = kept?.readiness
         // It may be saving right now: it is seen through before it is said to run.

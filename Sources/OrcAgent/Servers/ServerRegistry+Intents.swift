@@ -32,7 +32,7 @@ extension ServerRegistry {
             if case .restart = decision { isRetried = true }
         }
         if let history = self[id]?.run.history { note("a failed start") { try store.note(history, for: id) } }
-        if isRetried { duty.yield(.retryStart(id)) }
+        if isRetried { followUp.yield(.retryStart(id)) }
     }
 
     /// A server's container is gone as its owner wished; its files stay, and so does the server.

@@ -11,10 +11,10 @@ import Synchronization
 /// Every server of this machine, and the reports about them: what changes here is on the bus at once.
 final class ServerRegistry: Sendable {
     /// What changes call for that takes time, in order.
-    let duties: AsyncStream<Duty>
+    let followUps: AsyncStream<FollowUp>
 
     /// Something that has to be seen to, after a server has passed from one state to another.
-    enum Duty: Sendable {
+    enum FollowUp: Sendable {
         case awaitReadiness(ServerID)
         /// A run has ended: it is to be told, and judged.
         case judgeEnd(ServerID, ServerEvent)
@@ -23,7 +23,7 @@ final class ServerRegistry: Sendable {
         /// A start did not come about, and is tried again at the time that the history of the server says.
         case retryStart(ServerID)
         /// What could not be done is to be tried again.
-        case again(ServerID, ServerJob.Upkeep)
+        case again(ServerID, ServerJob.RecoveryTask)
         /// A server takes more of the disk than it may.
         case stopForRoom(ServerID)
         /// The engine is followed again, and every server has been looked at.
@@ -36,7 +36,7 @@ final class ServerRegistry: Sendable {
     /// At which players reach this machine.
     let publicIP: String?
     private let logger: Logger
-    let duty: AsyncStream<Duty>.Continuation
+    let followUp: AsyncStream<FollowUp>.Continuation
     let state = Mutex(State())
     private let looks = Atomic(0)
     private let added = Mutex<(@Sendable (ServerID) -> Void)?>(nil)
@@ -69,7 +69,7 @@ final class ServerRegistry: Sendable {
         self.audit = audit
         self.publicIP = publicIP
         self.logger = logger
-        (duties, duty) = AsyncStream.makeStream(bufferingPolicy: .unbounded)  // no more than there are changes
+        (followUps, followUp) = AsyncStream.makeStream(bufferingPolicy: .unbounded)  // no more than there are changes
     }
 
     /// Whether every server's folder could be read: one that could not may still be a server's.
@@ -133,7 +133,7 @@ final class ServerRegistry: Sendable {
             change(&server)
             state.setContainer(of: id, from: container, to: server.container?.id)
             server.decideState()
-            if server.operation.needsRestore, !neededRestore { duty.yield(.restore(id)) }
+            if server.operation.needsRestore, !neededRestore { followUp.yield(.restore(id)) }
             let effects = server.effects
             server.effects = []
             state.servers[id] = server
@@ -149,9 +149,9 @@ final class ServerRegistry: Sendable {
                 audit.noteExternal(event, of: server.id)
             }
             switch effect {
-            case .announce(let event) where isEnd && event.isEnd: duty.yield(.judgeEnd(server.id, event))
+            case .announce(let event) where isEnd && event.isEnd: followUp.yield(.judgeEnd(server.id, event))
             case .announce(let event): announce(event, of: server)
-            case .awaitReadiness: duty.yield(.awaitReadiness(server.id))
+            case .awaitReadiness: followUp.yield(.awaitReadiness(server.id))
             case .considerRestart: break  // with the event that tells of the end
             }
         }
@@ -175,10 +175,10 @@ final class ServerRegistry: Sendable {
     }
 
     /// Has what could not be done to a server tried again later.
-    func tryAgain(_ upkeep: ServerJob.Upkeep, of id: ServerID) { duty.yield(.again(id, upkeep)) }
+    func tryAgain(_ task: ServerJob.RecoveryTask, of id: ServerID) { followUp.yield(.again(id, task)) }
 
     /// Has a server stopped that takes more of the disk than it may.
-    func stopForRoom(_ id: ServerID) { duty.yield(.stopForRoom(id)) }
+    func stopForRoom(_ id: ServerID) { followUp.yield(.stopForRoom(id)) }
 
     func setEngineReachable(_ isReachable: Bool) {
         let (isNews, isFirst) = state.withLock { state in
@@ -194,7 +194,7 @@ final class ServerRegistry: Sendable {
         }
         guard isNews else { return }
         if !isFirst { announce(isReachable ? .engineBack : .engineLost) }
-        if isReachable { duty.yield(.recover) }
+        if isReachable { followUp.yield(.recover) }
     }
 
     /// The engine that is looked at next is another run of it than before.

@@ -10,10 +10,10 @@ import ServiceLifecycle
 /// Says each minute that the agent lives, and how it fares; the latter sooner where something has gone wrong.
 struct HeartbeatService: Service {
     let session: BrokerSession
-    let board: AgentReporter
-    let fleet: ServerRegistry
+    let reporter: AgentReporter
+    let registry: ServerRegistry
     let reports: RetainedPublisher
-    let ledger: CommandJournal
+    let journal: CommandJournal
     let audit: AuditLog
     let store: StateStore
     let servers: String
@@ -49,7 +49,7 @@ struct HeartbeatService: Service {
             logger.error(
                 "the database's files were taken away or written over: it is written anew",
                 metadata: ["kept": "\(kept.joined(separator: " "))"])
-            fleet.announce(.storeDamaged, data: ["kept": .string(kept.joined(separator: " "))])
+            registry.announce(.storeDamaged, data: ["kept": .string(kept.joined(separator: " "))])
         }
         let failure = store.failure
         defer { told = failure?.word }
@@ -63,17 +63,17 @@ struct HeartbeatService: Service {
     private func beat() async {
         await cancelWhenGracefulShutdown {
             var toldOfStore: String?
-            board.publishPlans()
+            reporter.publishPlans()
             for round in 0... {
                 let isBeat = (round * Self.interval).isMultiple(of: Limits.heartbeat)
-                let isReachable = fleet.isEngineReachable
-                if isBeat || board.hasNews(isEngineReachable: isReachable) {
-                    board.publishHealth(isEngineReachable: isReachable)
+                let isReachable = registry.isEngineReachable
+                if isBeat || reporter.hasNews(isEngineReachable: isReachable) {
+                    reporter.publishHealth(isEngineReachable: isReachable)
                 }
                 if isBeat, round > 0 { session.announce() }
                 reports.flush()
                 flushStore(&toldOfStore)
-                ledger.flush()
+                journal.flush()
                 audit.flush()
                 if isBeat { audit.trim() }
                 do { try await Task.sleep(for: .seconds(Self.interval)) } catch { return }

@@ -9,9 +9,9 @@ import ServiceLifecycle
 
 /// Reads a server's `config` folder again when it changes.
 struct WatchService: Service {
-    let watch: ConfigFolderWatcher
-    let fleet: ServerRegistry
-    let keeper: ServerSupervisor
+    let configWatcher: ConfigFolderWatcher
+    let registry: ServerRegistry
+    let supervisor: ServerSupervisor
     let logger: Logger
 
     /// At most so often, each server: a game may write its files a thousand times a second.
@@ -20,7 +20,7 @@ struct WatchService: Service {
     func run() async {
         await withDiscardingTaskGroup { group in
             var next: [ServerID: ContinuousClock.Instant] = [:]
-            for await server in watch.changes.cancelOnGracefulShutdown() {
+            for await server in configWatcher.changes.cancelOnGracefulShutdown() {
                 let now = ContinuousClock.now
                 next = next.filter { $0.value > now }
                 guard let due = next[server] else {
@@ -41,11 +41,11 @@ struct WatchService: Service {
     }
 
     private func read(_ server: ServerID) async {
-        guard let record = fleet[server] else { return }
+        guard let record = registry[server] else { return }
         do {
             let report = try await BlockingWork.run { try record.folder.configReport(secrets: record.secrets) }
-            fleet.update(server) { $0.configReport = report }
-            keeper.noteStateFile(server)
+            registry.update(server) { $0.configReport = report }
+            supervisor.noteStateFile(server)
         } catch {
             logger.warning("a config folder cannot be read", metadata: ["server.id": "\(server)", "error": "\(error)"])
         }

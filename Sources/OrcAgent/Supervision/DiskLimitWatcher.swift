@@ -10,7 +10,7 @@ import Synchronization
 /// A game that fills the disk takes every other server's next save with it: its owner is warned, and then it is stopped as
 /// any stop is, with its world saved.
 final class DiskLimitWatcher: Sendable {
-    private let fleet: ServerRegistry
+    private let registry: ServerRegistry
     /// What was told last of each server, and for which measurement.
     private let told = Mutex<[ServerID: Standing]>([:])
 
@@ -21,7 +21,7 @@ final class DiskLimitWatcher: Sendable {
 
     enum Level { case fine, low, full }
 
-    init(fleet: ServerRegistry) { self.fleet = fleet }
+    init(registry: ServerRegistry) { self.registry = registry }
 
     /// What a folder of `bytes` comes to: pure.
     static func level(_ bytes: Int, of limit: Int) -> Level {
@@ -44,10 +44,10 @@ final class DiskLimitWatcher: Sendable {
         let data: JSON.Object = ["disk_bytes": .optional(size.bytes), "limit": .optional(limit)]
         switch level {
         case .fine: break
-        case .low: if last?.level != .low { fleet.announce(.diskLow, of: server, data: data) }
+        case .low: if last?.level != .low { registry.announce(.diskLow, of: server, data: data) }
         case .full:
-            fleet.announce(.diskFull, of: server, data: data)
-            fleet.stopForRoom(server.id)
+            registry.announce(.diskFull, of: server, data: data)
+            registry.stopForRoom(server.id)
         }
     }
 

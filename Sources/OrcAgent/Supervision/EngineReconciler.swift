@@ -6,12 +6,12 @@ import OrcEngine
 import OrcPlans
 import OrcStorage
 
-/// Keeps what the fleet knows in step with the engine: events are hints, inspecting is the truth.
+/// Keeps what the registry knows in step with the engine: events are hints, inspecting is the truth.
 struct EngineReconciler: Sendable {
     let engine: any ContainerEngine
-    let fleet: ServerRegistry
+    let registry: ServerRegistry
     let settings: AgentSettings
-    let board: AgentReporter
+    let reporter: AgentReporter
     let store: StateStore
     let logger: Logger
 
@@ -28,10 +28,10 @@ struct EngineReconciler: Sendable {
         while !Task.isCancelled {
             do {
                 let version = try await engine.connect()
-                board.setEngine(version: version.version, api: version.api)
+                reporter.setEngine(version: version.version, api: version.api)
                 let instance = try await engine.instance()
                 let isAnother = try store.engineRun().map { $0 != instance.id } ?? false
-                if isAnother || !instance.isCertain && wait.hasFailed { fleet.noteEngineRestart(lostAt: lostAt) }
+                if isAnother || !instance.isCertain && wait.hasFailed { registry.noteEngineRestart(lostAt: lostAt) }
                 let opened = AtomicFlag()
                 defer {
                     if opened.isSet {
@@ -46,9 +46,9 @@ struct EngineReconciler: Sendable {
                     }
                 }
             } catch {
-                if wait.attempts == 0, fleet.isEngineReachable { lostAt = Date() }
+                if wait.attempts == 0, registry.isEngineReachable { lostAt = Date() }
                 // A stream that is cut is taken up again at once; only where that fails the engine is gone.
-                if wait.attempts > 0 { fleet.setEngineReachable(false) }
+                if wait.attempts > 0 { registry.setEngineReachable(false) }
                 if !Task.isCancelled, lastFailure != "\(error)" {
                     lastFailure = "\(error)"
                     logger.warning("lost the container engine", metadata: ["reason": "\(error)"])
@@ -76,7 +76,7 @@ struct EngineReconciler: Sendable {
             try await engine.events {
                 try await lookAtAll()
                 try onOpen()
-                fleet.setEngineReachable(true)
+                registry.setEngineReachable(true)
                 logger.info("following the container engine", metadata: ["engine.api": "\(version.api ?? "")"])
             } each: { event in
                 guard let id = server(of: event), note(event, of: id) else { return }
@@ -113,7 +113,7 @@ struct EngineReconciler: Sendable {
             try await Task.sleep(for: .seconds(2))
             if round.isMultiple(of: 30) { try await lookAtAll() }
             await withDiscardingTaskGroup { group in
-                for server in fleet.all where server.view.needsLook { group.addTask { await look(at: server.id) } }
+                for server in registry.all where server.view.needsLook { group.addTask { await look(at: server.id) } }
             }
         }
     }
@@ -121,8 +121,8 @@ struct EngineReconciler: Sendable {
     /// Lists all containers and inspects those of servers, side by side, so that one that hangs holds up none.
     func lookAtAll() async throws {
         // What is not in the list was missing when it was taken, not when it was read.
-        let number = fleet.beginLook()
-        let known = Set(fleet.all.map(\.id))
+        let number = registry.beginLook()
+        let known = Set(registry.all.map(\.id))
         var present: [ServerID: String] = [:]
         for container in try await engine.containers() {
             guard let id = try adopt(container) else { continue }
@@ -131,11 +131,11 @@ struct EngineReconciler: Sendable {
         }
         let listed = present
         await withDiscardingTaskGroup { group in
-            for server in fleet.all {
+            for server in registry.all {
                 if let container = listed[server.id] {
                     group.addTask { await look(at: server.id, listedAs: container) }
                 } else if known.contains(server.id) {
-                    fleet.endLook(server.id, number: number, found: nil)
+                    registry.endLook(server.id, number: number, found: nil)
                 }
             }
         }
@@ -144,7 +144,7 @@ struct EngineReconciler: Sendable {
     /// Inspects a server's container and takes over what is found; what cannot be found out now is tried again later.
     func look(at id: ServerID, listedAs container: String? = nil) async {
         do { try await find(id, listedAs: container) } catch {
-            fleet.failLook(id, reason: Self.silence(error))
+            registry.failLook(id, reason: Self.silence(error))
             logger.warning("cannot inspect a container", metadata: ["server.id": "\(id)", "error": "\(error)"])
         }
     }
@@ -163,15 +163,15 @@ struct EngineReconciler: Sendable {
     /// It goes on when the command that wants it is broken off: what has been done must be seen.
     func find(_ id: ServerID, listedAs container: String? = nil) async throws {
         try await Task {
-            let number = fleet.beginLook()
-            fleet.endLook(id, number: number, found: try await inspect(id, listedAs: container))
+            let number = registry.beginLook()
+            registry.endLook(id, number: number, found: try await inspect(id, listedAs: container))
         }.value
     }
 
     /// By the id that is known, since the name may have been changed; else by the name, since the container may have
     /// been replaced.
     private func inspect(_ id: ServerID, listedAs container: String?) async throws -> Container? {
-        for candidate in [container ?? fleet[id]?.container?.id, ServerConfig.containerName(id)].compactMap(\.self) {
+        for candidate in [container ?? registry[id]?.container?.id, ServerConfig.containerName(id)].compactMap(\.self) {
             do { return try await engine.inspect(candidate) } catch EngineFailure.notFound { continue }
         }
         return nil
@@ -180,9 +180,9 @@ struct EngineReconciler: Sendable {
     /// Makes a container's server known where it is not yet.
     private func adopt(_ container: ListedContainer) throws -> ServerID? {
         guard let id = Self.server(name: container.name, labels: container.labels) else { return nil }
-        if fleet[id] == nil {
+        if registry[id] == nil {
             guard ContainerLabel.allows(container.labels, settings.host) else { return nil }
-            fleet.add(try adopted(id))
+            registry.add(try adopted(id))
         }
         return id
     }
@@ -193,14 +193,15 @@ struct EngineReconciler: Sendable {
 
     private func server(of event: ContainerEvent) -> ServerID? {
         guard
-            let id = fleet.server(ofContainer: event.container) ?? Self.server(name: event.name, labels: event.labels)
+            let id = registry.server(ofContainer: event.container)
+                ?? Self.server(name: event.name, labels: event.labels)
         else { return nil }
-        if fleet[id] == nil, ContainerLabel.allows(event.labels, settings.host),
+        if registry[id] == nil, ContainerLabel.allows(event.labels, settings.host),
             [.created, .started, .renamed].contains(event.kind)
         {
             // Without the store its wish is not known yet; the next full look adds it.
             guard let server = try? adopted(id) else { return nil }
-            fleet.add(server)
+            registry.add(server)
         }
         return id
     }
@@ -210,8 +211,8 @@ struct EngineReconciler: Sendable {
     /// Answers whether the container should be inspected too; an action that is under way does that at its own end.
     private func note(_ event: ContainerEvent, of id: ServerID) -> Bool {
         var needsLook = true
-        let number = fleet.beginLook()
-        fleet.update(id) { server in
+        let number = registry.beginLook()
+        registry.update(id) { server in
             guard server.container == nil || server.container?.id == event.container else { return }
             switch event.kind {
             case .started:

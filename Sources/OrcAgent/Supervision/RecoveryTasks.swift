@@ -11,17 +11,17 @@ struct RecoveryTasks: Sendable {
     let lifecycle: LifecycleActions
     let creation: CreateActions
     let store: StateStore
-    let fleet: ServerRegistry
+    let registry: ServerRegistry
     let settings: AgentSettings
     let reconciler: EngineReconciler
     let ending: AgentEnding
     let logger: Logger
 
-    func perform(_ upkeep: ServerJob.Upkeep, of server: ServerID, _ job: ServerJob) async {
+    func perform(_ task: ServerJob.RecoveryTask, of server: ServerID, _ job: ServerJob) async {
         do {
             try Task.checkCancellation()
             try await servers.settle(server)
-            switch upkeep {
+            switch task {
             case .retry: try await retry(server, job)
             case .restore: try await restore(server, job)
             case .finishStop(let step): try await finishStop(server, job, step)
@@ -29,38 +29,39 @@ struct RecoveryTasks: Sendable {
             case .discard(let isInPlace): try await discard(server, inPlace: isInPlace)
             }
         } catch {
-            await leave(upkeep, of: server, after: error)
+            await leave(task, of: server, after: error)
         }
     }
 
     /// What a later command broke off is over; what the engine did not let be done is tried again.
-    private func leave(_ upkeep: ServerJob.Upkeep, of server: ServerID, after error: any Error) async {
+    private func leave(_ task: ServerJob.RecoveryTask, of server: ServerID, after error: any Error) async {
         guard !ending.hasBegun else { return }
         let failure = ActionError(Task.isCancelled ? CancellationError() : error)
         if failure.code != .superseded {
             logger.warning(
                 "upkeep failed",
-                metadata: ["server.id": "\(server)", "upkeep": "\(upkeep)", "error": "\(failure)"])
+                metadata: ["server.id": "\(server)", "upkeep": "\(task)", "error": "\(failure)"])
         }
         if [.engineUnreachable, .timeout].contains(failure.code) {
-            fleet.tryAgain(upkeep == .retry ? .restore : upkeep, of: server)
-        } else if case .finishStop = upkeep {
+            registry.tryAgain(task == .retry ? .restore : task, of: server)
+        } else if case .finishStop = task {
             servers.end(server)
         }
     }
 
     private func retry(_ server: ServerID, _ job: ServerJob) async throws {
-        guard let record = fleet[server], record.intent.desired == .running, record.container?.state.phase.isUp != true,
+        guard let record = registry[server], record.intent.desired == .running,
+            record.container?.state.phase.isUp != true,
             record.run.history.retryAt != nil
         else { return }
-        fleet.update(server) { $0.run.history.retryAt = nil }
-        if let history = fleet[server]?.run.history { try store.set(history, for: server) }
+        registry.update(server) { $0.run.history.retryAt = nil }
+        if let history = registry[server]?.run.history { try store.set(history, for: server) }
         try await lifecycle.run(server, job)
     }
 
     private func restore(_ server: ServerID, _ job: ServerJob) async throws {
-        guard let record = fleet[server], record.intent.desired == .running else { return }
-        fleet.update(server) { $0.operation.needsRestore = false }
+        guard let record = registry[server], record.intent.desired == .running else { return }
+        registry.update(server) { $0.operation.needsRestore = false }
         if record.container?.state.phase.isUp == true {
             try store.set(nil, for: server)
         } else {
@@ -72,31 +73,31 @@ struct RecoveryTasks: Sendable {
     ///
     /// Only where it has let the rest of its grace pass, as it was perhaps never asked, it is asked anew.
     private func finishStop(_ server: ServerID, _ job: ServerJob, _ step: StateStore.PendingOperation) async throws {
-        guard let record = fleet[server] else { return }
+        guard let record = registry[server] else { return }
         let isLater = record.run.started.map { $0 > step.since } ?? false  // somebody has started it since
         if let container = record.container, container.state.phase.isUp, !isLater {
-            fleet.update(server) { $0.begin(.stopping, cause: job.cause, ending: .stopped) }
+            registry.update(server) { $0.begin(.stopping, cause: job.cause, ending: .stopped) }
             let rest = step.since.addingTimeInterval(Double(step.grace ?? 0)).timeIntervalSinceNow
             let hasEnded = try await servers.hasEnded(container.id, within: min(max(Int(rest.rounded(.up)), 0), 3600))
             if !hasEnded { _ = try await lifecycle.bringDown(server, job) }
             await reconciler.look(at: server)
         }
         servers.end(server)
-        if fleet[server]?.intent.desired == .running, fleet[server]?.isRunning != true {
+        if registry[server]?.intent.desired == .running, registry[server]?.isRunning != true {
             try await lifecycle.run(server, job)
         }
     }
 
     /// Stops a server that takes more of the disk than it may; it stays down until somebody starts it.
     private func stopForRoom(_ server: ServerID, _ job: ServerJob) async throws {
-        guard fleet[server]?.isRunning == true else { return }
+        guard registry[server]?.isRunning == true else { return }
         logger.warning("a server's folder is full: it is stopped", metadata: ["server.id": "\(server)"])
         _ = try await lifecycle.bringDown(server, job, wanting: .stopped)
     }
 
     /// Cleans up after a creation of which there never was a game: one that has run once may hold a world.
     private func discard(_ server: ServerID, inPlace: Bool) async throws {
-        let started = fleet[server]?.container?.state.startedAt
+        let started = registry[server]?.container?.state.startedAt
         guard started == nil else { return try store.set(nil, for: server) }
         logger.warning("a creation was cut off: it is cleaned up", metadata: ["server.id": "\(server)"])
         await creation.cleanUp(server, folder: ServerFolder(server, in: settings.servers), isNew: !inPlace)

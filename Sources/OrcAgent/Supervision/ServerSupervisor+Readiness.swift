@@ -9,7 +9,7 @@ import OrcStorage
 extension ServerSupervisor {
     /// Finds out when the run that is under way is ready, and forgets earlier crashes once it has lasted.
     func awaitReadiness(_ id: ServerID) async {
-        guard let run = fleet[id]?.run.started, let rule = await rule(for: id) else { return }
+        guard let run = registry[id]?.run.started, let rule = await rule(for: id) else { return }
         await withDiscardingTaskGroup { group in
             group.addTask { await watch(id, run, by: rule.way) }
             if let timeout = rule.timeout { group.addTask { await giveUpWaiting(id, run, after: timeout) } }
@@ -30,7 +30,7 @@ extension ServerSupervisor {
 
     /// What it is to be told by; that a container has a health check shows only once it has been started.
     private func rule(for id: ServerID) async -> ReadinessRule? {
-        guard let server = fleet[id], let container = server.container else { return nil }
+        guard let server = registry[id], let container = server.container else { return nil }
         // Where the engine does not say, what is known will have to do.
         let state = (try? await engine.inspect(container.id))?.state ?? container.state
         return ReadinessRule(
@@ -47,7 +47,7 @@ extension ServerSupervisor {
             noteStateFile(id)
             guard await sleep(until: run.addingTimeInterval(ReadinessRule.stateFileDelay)) else { return }
             // An image that says nothing of itself is taken at its running.
-            if fleet[id]?.freshStateFile == nil { note(.ready, id, run) }
+            if registry[id]?.freshStateFile == nil { note(.ready, id, run) }
         case .pattern(let text):
             guard let pattern = LogPattern(text) else { return }
             await watchLog(id, run, for: pattern)
@@ -55,7 +55,7 @@ extension ServerSupervisor {
     }
 
     private func watchLog(_ id: ServerID, _ run: Date, for pattern: LogPattern) async {
-        while let server = fleet[id], server.run.started == run, server.isRunning, let container = server.container {
+        while let server = registry[id], server.run.started == run, server.isRunning, let container = server.container {
             // The engine notes the time of a start a little after the first lines; those of the run before are not this one's.
             let end = container.state.finishedAt ?? .distantPast
             let since = max(run.addingTimeInterval(-5), min(end.addingTimeInterval(0.001), run))
@@ -86,7 +86,7 @@ extension ServerSupervisor {
 
     private func giveUpWaiting(_ id: ServerID, _ run: Date, after seconds: Int) async {
         guard await sleep(until: run.addingTimeInterval(Double(seconds))) else { return }
-        if let server = fleet[id], server.takes(.lacking(Self.timedOut), ofRun: run) {
+        if let server = registry[id], server.takes(.lacking(Self.timedOut), ofRun: run) {
             logger.warning(
                 "a server is not ready after its time", metadata: ["server.id": "\(id)", "seconds": "\(seconds)"])
         }
@@ -94,19 +94,19 @@ extension ServerSupervisor {
     }
 
     private func note(_ readiness: ServerObservation.Readiness, _ id: ServerID, _ run: Date) {
-        guard let server = fleet[id], server.takes(readiness, ofRun: run),
+        guard let server = registry[id], server.takes(readiness, ofRun: run),
             let started = server.container?.state.startedAt
         else { return }
         var reason: String?
         if case .lacking(let words) = readiness { reason = words }
         // On the disk before it is told: the next agent would say it a second time.
-        fleet.keep(StateStore.Readiness(run: started, reason: reason), of: id)
-        fleet.update(id) { $0.note(readiness, ofRun: run) }
+        registry.keep(StateStore.Readiness(run: started, reason: reason), of: id)
+        registry.update(id) { $0.note(readiness, ofRun: run) }
     }
 
     /// Takes over what one of PEON's images says of itself.
     func noteStateFile(_ id: ServerID) {
-        guard let server = fleet[id], let run = server.run.started, server.run.readiness != .ready,
+        guard let server = registry[id], let run = server.run.started, server.run.readiness != .ready,
             let word = server.freshStateFile,
             ReadinessRule.isReady(stateFile: word), server.options.ready.pattern == nil,
             server.container?.state.health == nil, server.container?.isPeons == true
@@ -115,11 +115,11 @@ extension ServerSupervisor {
     }
 
     private func forgive(_ id: ServerID, _ run: Date) async {
-        guard let server = fleet[id], server.run.history != server.run.history.forgiven else { return }
+        guard let server = registry[id], server.run.history != server.run.history.forgiven else { return }
         guard await sleep(until: run.addingTimeInterval(server.options.restart.goodRun)) else { return }
-        guard let now = fleet[id], now.run.started == run, now.isRunning else { return }
+        guard let now = registry[id], now.run.started == run, now.isRunning else { return }
         // Not on the disk it is only forgotten later: at the next end, by how long the run has lasted.
-        try? fleet.set(now.run.history.forgiven, for: id)
+        try? registry.set(now.run.history.forgiven, for: id)
     }
 }
 

@@ -9,14 +9,14 @@ import OrcStorage
 /// Sees to what a change of state calls for: waits until a server is ready, judges the end of a run, and brings up again
 /// what was wanted before the engine or the agent ended.
 ///
-/// What it does to a server goes down that server's lane, as a command would.
+/// What it does to a server goes down that server's queue, as a command would.
 struct ServerSupervisor: Sendable {
     let engine: any ContainerEngine
-    let fleet: ServerRegistry
-    let lanes: ServerQueues
-    let meter: ServerMetricsCollector
+    let registry: ServerRegistry
+    let queues: ServerQueues
+    let collector: ServerMetricsCollector
     let logger: Logger
-    private let waits = SupervisionTasks()
+    private let tasks = SupervisionTasks()
 
     /// Seconds between two servers that are brought up again, so that not all start at once.
     private static let stagger: TimeInterval = 1
@@ -29,27 +29,27 @@ struct ServerSupervisor: Sendable {
 
     /// Works until cancelled.
     func run() async {
-        defer { waits.endAll() }
+        defer { tasks.endAll() }
         await withDiscardingTaskGroup { group in
             var nextRestore = Date.distantPast
-            for await duty in fleet.duties {
-                switch duty {
+            for await followUp in registry.followUps {
+                switch followUp {
                 case .awaitReadiness(let server):
-                    meter.look(at: server)
-                    waits.begin(.run, server) { await awaitReadiness(server) }
+                    collector.look(at: server)
+                    tasks.begin(.run, server) { await awaitReadiness(server) }
                 case .judgeEnd(let server, let event):
-                    waits.end(.run, server)
+                    tasks.end(.run, server)
                     group.addTask { await judgeEnd(of: server, event) }
                 case .restore(let server):
                     let date = max(nextRestore, Date())
                     nextRestore = date.addingTimeInterval(Self.stagger)
                     group.addTask { await restore(server, at: date) }
-                case .retryStart(let server): waits.begin(.retry, server) { await retry(server) }
-                case .again(let server, let upkeep):
-                    group.addTask { await again(upkeep, server) }
+                case .retryStart(let server): tasks.begin(.retry, server) { await retry(server) }
+                case .again(let server, let task):
+                    group.addTask { await again(task, server) }
                 case .stopForRoom(let server): enqueue(.stopForRoom, of: server)
                 case .recover:
-                    meter.lookAtAll()
+                    collector.lookAtAll()
                     recover()
                 }
             }
@@ -66,24 +66,26 @@ struct ServerSupervisor: Sendable {
 
     /// Has the policy say what follows from an end, and tells of it, with the log's last lines where it was a crash.
     private func judgeEnd(of id: ServerID, _ event: ServerEvent) async {
-        guard let server = fleet[id] else { return }
+        guard let server = registry[id] else { return }
         let decision: RestartPolicy.Decision
-        do { decision = try fleet.judgeEnd(of: id, now: Date()) } catch {
+        do { decision = try registry.judgeEnd(of: id, now: Date()) } catch {
             // What is not on the disk is not acted on: a count that is lost could restart for ever.
             logger.error("an end cannot be noted", metadata: ["server.id": "\(id)", "error": "\(error)"])
-            fleet.update(id) { $0.run.history.retryAt = nil }
+            registry.update(id) { $0.run.history.retryAt = nil }
             decision = .stayDown
         }
         log(event, of: server)
-        fleet.announce(event, of: server, data: await details(of: server, event))
+        registry.announce(event, of: server, data: await details(of: server, event))
         switch decision {
         case .stayDown: break
         case .giveUp:
             logger.error("a server crashes again and again: it stays down", metadata: ["server.id": "\(id)"])
-            if let server = fleet[id] { fleet.announce(.crashLoop, of: server) }
+            if let server = registry[id] { registry.announce(.crashLoop, of: server) }
         case .restart(let date):
-            if let server = fleet[id] { fleet.announce(.restarting, of: server, data: ["at": Timestamp.json(date)]) }
-            waits.begin(.retry, id) { await retry(id) }
+            if let server = registry[id] {
+                registry.announce(.restarting, of: server, data: ["at": Timestamp.json(date)])
+            }
+            tasks.begin(.retry, id) { await retry(id) }
         }
     }
 
@@ -115,53 +117,53 @@ struct ServerSupervisor: Sendable {
 
     /// Waits until the next attempt is due, whenever that comes to be, and has it made.
     private func retry(_ id: ServerID) async {
-        while let date = fleet[id]?.run.history.retryAt {
+        while let date = registry[id]?.run.history.retryAt {
             guard await sleep(until: date) else { return }
-            if fleet[id]?.run.history.retryAt == date { return enqueue(.retry, of: id) }
+            if registry[id]?.run.history.retryAt == date { return enqueue(.retry, of: id) }
         }
     }
 
-    private func enqueue(_ upkeep: ServerJob.Upkeep, of id: ServerID) {
-        if !lanes.enqueue(ServerJob(upkeep, of: id), for: id) { fleet.tryAgain(upkeep, of: id) }
+    private func enqueue(_ task: ServerJob.RecoveryTask, of id: ServerID) {
+        if !queues.enqueue(ServerJob(task, of: id), for: id) { registry.tryAgain(task, of: id) }
     }
 
     // What was left by an end of the engine or the agent.
 
     /// Takes up what was not brought to its end.
     private func recover() {
-        for server in fleet.all {
+        for server in registry.all {
             let id = server.id
-            if let upkeep = server.leftUpkeep {
-                fleet.update(id) { $0.operation.left = nil }
-                if upkeep == .restore {
-                    fleet.update(id) { $0.operation.needsRestore = true }
+            if let task = server.leftTask {
+                registry.update(id) { $0.operation.left = nil }
+                if task == .restore {
+                    registry.update(id) { $0.operation.needsRestore = true }
                 } else {
-                    enqueue(upkeep, of: id)
+                    enqueue(task, of: id)
                 }
             } else if server.run.history.retryAt != nil, !server.isRunning {
-                waits.begin(.retry, id) { await retry(id) }
+                tasks.begin(.retry, id) { await retry(id) }
             } else if let run = server.run.started, server.isRunning, !server.run.isWatched {
-                waits.begin(.run, id) { await lookAfter(id, run, server.run.readiness) }
+                tasks.begin(.run, id) { await lookAfter(id, run, server.run.readiness) }
             }
         }
     }
 
     /// Brings up again what was wanted; that it is to be is on the disk until it has been.
     private func restore(_ id: ServerID, at date: Date) async {
-        fleet.keep(StateStore.PendingOperation(.starting, since: Date()), of: id)
-        guard await sleep(until: date), fleet[id]?.operation.needsRestore == true else { return }
+        registry.keep(StateStore.PendingOperation(.starting, since: Date()), of: id)
+        guard await sleep(until: date), registry[id]?.operation.needsRestore == true else { return }
         enqueue(.restore, of: id)
     }
 
-    private func again(_ upkeep: ServerJob.Upkeep, _ id: ServerID) async {
+    private func again(_ task: ServerJob.RecoveryTask, _ id: ServerID) async {
         guard await sleep(until: Date().addingTimeInterval(Self.patience)) else { return }
-        enqueue(upkeep, of: id)
+        enqueue(task, of: id)
     }
 }
 
 extension ServerRecord {
     /// What is to be done about a step that an earlier run of the agent left; nil where nothing is.
-    fileprivate var leftUpkeep: ServerJob.Upkeep? {
+    fileprivate var leftTask: ServerJob.RecoveryTask? {
         guard let left = operation.left else { return nil }
         switch left.kind {
         case .creating: return .discard(inPlace: false)

@@ -7,8 +7,8 @@ import Synchronization
 
 /// The bridge's own client of the bus: fills the board and takes replies in, sends commands out.
 final class BrokerLink: Sendable {
-    let board: ReportCache
-    let exchange: PendingReplies
+    let cache: ReportCache
+    let pending: PendingReplies
     let consoles = ConsoleSocketSubscribers()
 
     private let bus: MQTTConnection
@@ -31,7 +31,7 @@ final class BrokerLink: Sendable {
 
     /// `options`: of the bus; the client id is set here.
     init(
-        _ options: MQTTConfiguration, host: HostName?, own: HostName, board: ReportCache, known: KnownHosts,
+        _ options: MQTTConfiguration, host: HostName?, own: HostName, cache: ReportCache, known: KnownHosts,
         logger: Logger
     ) {
         let client = "bridge-\(UUID().uuidString.prefix(13).lowercased())"
@@ -43,10 +43,10 @@ final class BrokerLink: Sendable {
         self.client = client
         self.host = host
         self.own = own
-        self.board = board
+        self.cache = cache
         self.known = known
         self.logger = logger
-        exchange = PendingReplies { call in
+        pending = PendingReplies { call in
             // A command that the broker is too small for must not arrive shortened.
             if let limit = bus.packetLimit, call.payload.count + call.topic.utf8.count + 64 > limit { return false }
             var message = OutgoingMessage(call.topic, call.payload)
@@ -75,8 +75,8 @@ final class BrokerLink: Sendable {
     /// Called on the thread that reads from the broker.
     private func take(_ event: MQTTEvent) {
         switch event {
-        case .connected: connected.yield(board.linked())
-        case .disconnected: board.unlinked()
+        case .connected: connected.yield(cache.linked())
+        case .disconnected: cache.unlinked()
         case .tooLarge: break  // its caller is told that no answer came
         case .message(let message): take(message)
         }
@@ -85,15 +85,15 @@ final class BrokerLink: Sendable {
     private func take(_ message: MQTTMessage) {
         switch ParsedTopic(message.topic) {
         case .status(let host, let path)?:
-            let before = path == Topics.HostReportKind.agent.rawValue ? board.session(of: host) : nil
-            board.take(host, path: path, payload: message.payload)
+            let before = path == Topics.HostReportKind.agent.rawValue ? cache.session(of: host) : nil
+            cache.take(host, path: path, payload: message.payload)
             // An agent that is back may not have heard what was sent to it meanwhile.
-            if let before, board.session(of: host) != before { exchange.resend() }
-        case .event(let host, let path)?: board.happened(host, path: path, payload: message.payload)
+            if let before, cache.session(of: host) != before { pending.resend() }
+        case .event(let host, let path)?: cache.happened(host, path: path, payload: message.payload)
         case .console(let host, let server)?: consoles.take(message.payload, of: server, on: host)
         case .reply(let host, let client)? where client == self.client:
-            if let reply = Self.reply(message) { exchange.take(reply, from: host) }
-        case .result?: if let reply = Self.reply(message) { exchange.take(mirror: reply, topic: message.topic) }
+            if let reply = Self.reply(message) { pending.take(reply, from: host) }
+        case .result?: if let reply = Self.reply(message) { pending.take(mirror: reply, topic: message.topic) }
         case .reply?, nil: break
         }
     }
@@ -107,15 +107,15 @@ final class BrokerLink: Sendable {
         do {
             try await ask(for: ParsedTopic.filters(host: host, client: client))
             try await ask(for: Topics(host: own).exactStatus)
-            exchange.resend()
+            pending.resend()
             try await awaitQuiet(link)
             if try await askExactly() { try await awaitQuiet(link) }
             let hosts = host.map { [$0] } ?? known.hosts.union([own])
-            if askAgents(hosts.union(board.hosts)) {
+            if askAgents(hosts.union(cache.hosts)) {
                 try await Task.sleep(for: Self.quiet)
                 try await awaitQuiet(link)
             }
-            board.confirm(link)
+            cache.confirm(link)
         } catch MQTTError.noAnswer {
             // The link says nothing: another one may.
             bus.stayAway(seconds: 1)
@@ -136,7 +136,7 @@ final class BrokerLink: Sendable {
     /// Waits until the broker has told all that it retains: until nothing has come for a moment, but not for ever.
     private func awaitQuiet(_ link: Int) async throws {
         let end = ContinuousClock.now + Self.longest
-        while board.stands(link), board.silence < Self.quiet, .now < end {
+        while cache.stands(link), cache.silence < Self.quiet, .now < end {
             try await Task.sleep(for: Self.quiet / 5)
         }
     }
@@ -146,12 +146,12 @@ final class BrokerLink: Sendable {
     /// - Returns: whether there was anything to ask for.
     private func askExactly() async throws -> Bool {
         var names: [String] = []
-        for host in board.hosts {
+        for host in cache.hosts {
             let topics = Topics(host: host)
-            if !board.isFresh(host, Topics.HostReportKind.servers.rawValue) { names += topics.exactStatus }
-            let index = board.report(host, .servers)?.json["servers"]?.array ?? []
+            if !cache.isFresh(host, Topics.HostReportKind.servers.rawValue) { names += topics.exactStatus }
+            let index = cache.report(host, .servers)?.json["servers"]?.array ?? []
             for server in index.compactMap({ $0["sid"]?.string.flatMap { ServerID(sid: $0) } })
-            where !board.isFresh(host, "server/\(server.sid)/\(Topics.ServerReportKind.state.rawValue)") {
+            where !cache.isFresh(host, "server/\(server.sid)/\(Topics.ServerReportKind.state.rawValue)") {
                 names += topics.exactStatus(of: server)
             }
         }
@@ -163,7 +163,7 @@ final class BrokerLink: Sendable {
     ///
     /// - Returns: whether there was any to ask.
     private func askAgents(_ hosts: Set<HostName>) -> Bool {
-        let silent = hosts.filter { !board.isFresh($0, Topics.HostReportKind.servers.rawValue) }
+        let silent = hosts.filter { !cache.isFresh($0, Topics.HostReportKind.servers.rawValue) }
         for host in silent {
             let payload: JSON = [
                 "id": .string(UUID().uuidString.lowercased()), "by": .string(client), "ts": Timestamp.json(Date()),
@@ -181,8 +181,8 @@ final class BrokerLink: Sendable {
     private func askKnown() async {
         while !known.isSettled() {
             do { try await Task.sleep(for: .seconds(10)) } catch { return }
-            guard host == nil, board.isConfirmed else { continue }
-            let silent = known.hosts.filter { !board.isFresh($0, Topics.HostReportKind.agent.rawValue) }
+            guard host == nil, cache.isConfirmed else { continue }
+            let silent = known.hosts.filter { !cache.isFresh($0, Topics.HostReportKind.agent.rawValue) }
             if !silent.isEmpty { _ = askAgents(silent) }
         }
     }
@@ -192,14 +192,14 @@ final class BrokerLink: Sendable {
         var asked: [HostName: ContinuousClock.Instant] = [:]
         while true {
             do { try await Task.sleep(for: .seconds(1)) } catch { return }
-            if board.isConfirmed { known.saw(Set(board.hosts)) }
+            if cache.isConfirmed { known.saw(Set(cache.hosts)) }
             asked = asked.filter { ContinuousClock.now - $0.value < .seconds(Int64(Self.asking)) }
             let hosts = Set(
-                board.hosts.filter {
-                    asked[$0] == nil && board.isFresh($0, Topics.HostReportKind.agent.rawValue)
-                        && !board.isFresh($0, Topics.HostReportKind.servers.rawValue)
+                cache.hosts.filter {
+                    asked[$0] == nil && cache.isFresh($0, Topics.HostReportKind.agent.rawValue)
+                        && !cache.isFresh($0, Topics.HostReportKind.servers.rawValue)
                 })
-            guard board.isConfirmed, !hosts.isEmpty else { continue }
+            guard cache.isConfirmed, !hosts.isEmpty else { continue }
             for host in hosts { asked[host] = .now }
             do {
                 // Their indexes first, and then what these name.
@@ -220,7 +220,7 @@ final class BrokerLink: Sendable {
     private func beat() async {
         while true {
             do { try await Task.sleep(for: .seconds(15)) } catch { return }
-            board.feed.stir()
+            cache.replayBuffer.stir()
         }
     }
 }

@@ -4,7 +4,7 @@ import OrcCore
 
 /// Makes commands of calls, sends them, and waits for what agents say.
 struct BusCommandClient: Sendable {
-    let board: ReportCache
+    let cache: ReportCache
     let link: BrokerLink
 
     /// What has become of a command by the time that an answer is due.
@@ -16,7 +16,7 @@ struct BusCommandClient: Sendable {
     }
 
     /// One command as a call asks for it.
-    struct Wish {
+    struct Request {
         let host: HostName
         let target: Target
         /// The payload's members; id, client and name are set here.
@@ -42,12 +42,12 @@ struct BusCommandClient: Sendable {
     }
 
     /// - Throws: ``Problem`` where the host's agent cannot be reached.
-    func perform(_ wish: Wish, within limit: Duration) async throws -> Outcome {
-        let call = call(wish, within: limit)
-        if let refused = refusal(of: call, by: wish.by) { return .reply(refused) }
-        try requireAgent(of: wish.host)
-        guard link.exchange.send(call) else { throw Problem.noBroker }
-        let record = await link.exchange.outcome(of: call.key, within: limit)
+    func perform(_ request: Request, within limit: Duration) async throws -> Outcome {
+        let call = call(request, within: limit)
+        if let refused = refusal(of: call, by: request.by) { return .reply(refused) }
+        try requireAgent(of: request.host)
+        guard link.pending.send(call) else { throw Problem.noBroker }
+        let record = await link.pending.outcome(of: call.key, within: limit)
         if let reply = record?.reply, reply.status.isTerminal { return .reply(reply) }
         return .pending(call, isAccepted: record?.reply != nil)
     }
@@ -56,9 +56,9 @@ struct BusCommandClient: Sendable {
     ///
     /// - Throws: where there is none such on the bus.
     func host(_ name: String) throws -> HostName {
-        guard let host = HostName(name), board.presence(of: host) != .unknown else {
+        guard let host = HostName(name), cache.presence(of: host) != .unknown else {
             // What the broker retains may not all have been heard yet.
-            guard board.isConfirmed else { throw Problem.noBroker }
+            guard cache.isConfirmed else { throw Problem.noBroker }
             throw Problem(.notFound, "no host \(name.prefix(64)) is on the bus")
         }
         return host
@@ -66,10 +66,10 @@ struct BusCommandClient: Sendable {
 
     /// - Throws: where nobody would answer.
     func requireAgent(of host: HostName) throws {
-        guard board.isLinked else {
+        guard cache.isLinked else {
             throw Problem.noBroker
         }
-        switch board.presence(of: host) {
+        switch cache.presence(of: host) {
         case .online: return
         case .unknown: throw Problem(.agentOffline, "no agent of \(host) is on the bus")
         case .offline(let reason):
@@ -82,42 +82,44 @@ struct BusCommandClient: Sendable {
     /// Seconds that the clocks of two hosts may differ by.
     private static let skew = 60
 
-    private func call(_ wish: Wish, within limit: Duration) -> PendingReplies.Call {
-        let topics = Topics(host: wish.host)
-        var members = wish.members
-        let id = wish.id ?? members["id"]?.string ?? UUID().uuidString.lowercased()
+    private func call(_ request: Request, within limit: Duration) -> PendingReplies.Call {
+        let topics = Topics(host: request.host)
+        var members = request.members
+        let id = request.id ?? members["id"]?.string ?? UUID().uuidString.lowercased()
         // An id that is drawn here is for the replies alone: two clicks on a button are one restart.
-        if wish.id == nil, members["id"]?.string == nil { members["converge"] = true }
+        if request.id == nil, members["id"]?.string == nil { members["converge"] = true }
         members["id"] = .string(id)
         members["reply_to"] = .string(link.replyTo)
         // Whoever is told that it failed must not see it done later.
         let patience = Int(limit.components.seconds) + 2
-        let ttl = (wish.isPeons ? patience : max(patience, Self.handedOn)) + (wish.host == link.own ? 0 : Self.skew)
+        let ttl =
+            (request.isPeons ? patience : max(patience, Self.handedOn)) + (request.host == link.own ? 0 : Self.skew)
         members["ts"] = Timestamp.json(Date())
         // A shorter life is the caller's to choose; one that is no number is refused as any agent would.
         if members["ttl"] ?? .null == .null { members["ttl"] = .optional(ttl) }
         if let own = members["ttl"]?.double, own > Double(ttl) { members["ttl"] = .optional(ttl) }
-        members["by"] = .string(wish.by.name)
-        members["from"] = .optional(wish.by.place())
+        members["by"] = .string(request.by.name)
+        members["from"] = .optional(request.by.place())
         let (topic, action, server): (String, Action, ServerID?) =
-            switch wish.target {
+            switch request.target {
             case .server(let server, let action):
-                (topics.command(Self.verb(of: wish, &members, action), server.sid), .server(action), server)
+                (topics.command(Self.verb(of: request, &members, action), server.sid), .server(action), server)
             case .newServer(let game): (topics.command(.create, game), .server(.create), nil)
             case .agent(let action): (topics.command(action), .agent(action), nil)
             }
         var call = PendingReplies.Call(
-            host: wish.host, action: action, server: server, id: id, topic: topic, payload: members.bytes,
+            host: request.host, action: action, server: server, id: id, topic: topic, payload: members.bytes,
             key: PendingReplies.key(mirror: topics.result(ofCommand: topic) ?? topic, id: id))
         call.ttl = ttl
         return call
     }
 
     /// The verb that a command takes: PEON's start and stop may say when the server is to be stopped.
-    private static func verb(of wish: Wish, _ members: inout JSON.Object, _ action: ServerAction) -> ServerAction {
+    private static func verb(of request: Request, _ members: inout JSON.Object, _ action: ServerAction) -> ServerAction
+    {
         var arguments = members["args"]?.object ?? [:]
         let saysWhen = ["interval", "epoch_time"].contains { arguments.given($0) != nil }
-        guard wish.isPeons, saysWhen, action == .start || action == .stop else { return action }
+        guard request.isPeons, saysWhen, action == .start || action == .stop else { return action }
         arguments["now"] = .string(action.rawValue)
         members["args"] = .object(arguments)
         return .schedule

@@ -6,7 +6,7 @@ import OrcCore
 
 /// One reader of the event stream: `GET /api/v2/events` (HTML standard, 9.2).
 struct EventStream: Sendable {
-    let board: ReportCache
+    let cache: ReportCache
     let filter: Filter
     /// Where an earlier stream ended, as the reader says.
     let lastID: String?
@@ -25,13 +25,13 @@ struct EventStream: Sendable {
                 + Topics.ServerReportKind.allCases.map(\.rawValue))
 
         /// Makes sure that somebody has told of what is asked for: a typing error would give an empty stream for ever.
-        func check(on board: ReportCache) throws {
-            guard board.isConfirmed else { return }
-            if let host = hosts.first(where: { board.presence(of: $0) == .unknown }) {
+        func check(on cache: ReportCache) throws {
+            guard cache.isConfirmed else { return }
+            if let host = hosts.first(where: { cache.presence(of: $0) == .unknown }) {
                 throw Problem(.notFound, "no host \(host) is on the bus")
             }
-            let places = hosts.isEmpty ? board.hosts : Array(hosts)
-            for server in servers where !places.contains(where: { board.server(server, of: $0) != nil }) {
+            let places = hosts.isEmpty ? cache.hosts : Array(hosts)
+            for server in servers where !places.contains(where: { cache.server(server, of: $0) != nil }) {
                 throw Problem(.notFound, "there is no server \(server)")
             }
         }
@@ -87,7 +87,7 @@ extension EventStream: AsyncSequence {
             case start
             case retained(ReportSnapshot)
             /// The number of the entry that comes next.
-            case feed(Int)
+            case replayBuffer(Int)
         }
 
         fileprivate init(stream: EventStream) { self.stream = stream }
@@ -96,25 +96,25 @@ extension EventStream: AsyncSequence {
             while stream.caller.isLetIn() {
                 switch place {
                 case .start:
-                    if let resumed = stream.lastID.flatMap({ stream.board.feed.resumption(after: $0) }) {
-                        place = .feed(resumed)
+                    if let resumed = stream.lastID.flatMap({ stream.cache.replayBuffer.resumption(after: $0) }) {
+                        place = .replayBuffer(resumed)
                         return EventReplayBuffer.alive
                     }
-                    place = .retained(stream.board.snapshot(where: stream.filter.wants))
+                    place = .retained(stream.cache.snapshot(where: stream.filter.wants))
                 case .retained(var snapshot):
-                    place = .feed(snapshot.next)
+                    place = .replayBuffer(snapshot.next)
                     if let piece = snapshot.piece() {
                         place = .retained(snapshot)
                         return piece
                     }
-                case .feed(let number):
-                    let batch = await stream.board.feed.batch(from: number)
+                case .replayBuffer(let number):
+                    let batch = await stream.cache.replayBuffer.batch(from: number)
                     guard stream.caller.isLetIn() else { return nil }
                     switch batch {
                     case .over: return nil
                     case .quiet: return EventReplayBuffer.alive
                     case .entries(let entries, let following):
-                        place = .feed(following)
+                        place = .replayBuffer(following)
                         let wanted = entries.filter { stream.filter.wants($0.subject) }.map(\.frame)
                         if !wanted.isEmpty { return wanted.joined }
                     }

@@ -8,7 +8,7 @@ extension ReportCache {
     /// - Returns: the link's number.
     @discardableResult
     func linked() -> Int {
-        feed.breakOff()
+        replayBuffer.breakOff()
         return state.withLock { state in
             state.isLinked = true
             state.link += 1

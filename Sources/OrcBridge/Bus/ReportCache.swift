@@ -58,7 +58,7 @@ final class ReportCache: Sendable {
         case unknown
     }
 
-    let feed: EventReplayBuffer
+    let replayBuffer: EventReplayBuffer
     /// Bytes of all reports together.
     private let maxBytes: Int
     let state = Mutex(State())
@@ -95,8 +95,8 @@ final class ReportCache: Sendable {
         let path: String
     }
 
-    init(feed: EventReplayBuffer, maxBytes: Int = 96 << 20) {
-        self.feed = feed
+    init(replayBuffer: EventReplayBuffer, maxBytes: Int = 96 << 20) {
+        self.replayBuffer = replayBuffer
         self.maxBytes = maxBytes
     }
 
@@ -181,7 +181,7 @@ final class ReportCache: Sendable {
     private func tell(_ host: HostName, _ path: String, _ json: JSON) {
         var subject = EventReplayBuffer.Subject(host: host, path: path, kind: "report")
         if case .null = json { subject.isFigure = false }  // nothing newer follows
-        feed.append(subject, event: "report", Self.telling(host, path, json))
+        replayBuffer.append(subject, event: "report", Self.telling(host, path, json))
     }
 
     static func telling(_ host: HostName, _ path: String, _ json: JSON) -> JSON {
@@ -258,8 +258,8 @@ final class ReportCache: Sendable {
 
     /// Every report that `isWanted`, as it is now.
     func snapshot(where isWanted: @escaping (EventReplayBuffer.Subject) -> Bool) -> ReportSnapshot {
-        let (hosts, next) = state.withLock { ($0.hosts, feed.next) }
-        return ReportSnapshot(of: hosts, next: next, feed: feed, where: isWanted)
+        let (hosts, next) = state.withLock { ($0.hosts, replayBuffer.next) }
+        return ReportSnapshot(of: hosts, next: next, replayBuffer: replayBuffer, where: isWanted)
     }
 
     /// Something that happened, and is not retained.
@@ -271,7 +271,7 @@ final class ReportCache: Sendable {
             "topic": .string(Topics(host: host).event(path: path)), "host": .string("\(host)"), "payload": json,
         ]
         state.withLock { _ in
-            feed.append(EventReplayBuffer.Subject(host: host, path: path, kind: "event"), event: "event", data)
+            replayBuffer.append(EventReplayBuffer.Subject(host: host, path: path, kind: "event"), event: "event", data)
         }
     }
 }

@@ -11,7 +11,7 @@ struct ReportSnapshot {
 
     /// The number with which the stream goes on.
     let next: Int
-    private let feed: EventReplayBuffer
+    private let replayBuffer: EventReplayBuffer
     private let isWanted: (EventReplayBuffer.Subject) -> Bool
     /// Those that are still to come, the next one last.
     private var hosts: [(host: HostName, reports: [String: ReportCache.Report])]
@@ -22,11 +22,11 @@ struct ReportSnapshot {
     private var held: (event: String, data: JSON)? = ("reset", [:])
 
     init(
-        of hosts: [HostName: [String: ReportCache.Report]], next: Int, feed: EventReplayBuffer,
+        of hosts: [HostName: [String: ReportCache.Report]], next: Int, replayBuffer: EventReplayBuffer,
         where isWanted: @escaping (EventReplayBuffer.Subject) -> Bool
     ) {
         self.next = next
-        self.feed = feed
+        self.replayBuffer = replayBuffer
         self.isWanted = isWanted
         self.hosts = hosts.map { ($0.key, $0.value) }.sorted { "\($0.host)" > "\($1.host)" }
     }
@@ -38,7 +38,7 @@ struct ReportSnapshot {
         while piece.readableBytes < Self.pieceBytes, let word = held {
             held = takeReport().map { ("report", $0) }
             let number = held == nil && next > 0 ? next - 1 : nil
-            piece.writeImmutableBuffer(feed.frame(event: word.event, word.data, number: number))
+            piece.writeImmutableBuffer(replayBuffer.frame(event: word.event, word.data, number: number))
         }
         return piece
     }

@@ -4,20 +4,20 @@ import NIOHTTPTypes
 
 /// Answers at once, on the event loop, what is known already: two changes of task fewer a request.
 ///
-/// All else goes on to the responder's loop; order is kept, as nothing is answered here while something is under way there.
+/// All else goes on to the reply sender's loop; order is kept, as nothing is answered here while something is under way there.
 final class FastPathHandler: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPRequestPart
     typealias InboundOut = HTTPRequestPart
     typealias OutboundIn = HTTPResponsePart
     typealias OutboundOut = HTTPResponsePart
 
-    private let front: RequestHandler
+    private let handler: RequestHandler
     /// The answer to the request whose end is awaited.
     private var answer: (head: HTTPResponse, body: ByteBuffer?)?
-    /// Requests that the responder's loop has not answered yet.
+    /// Requests that the reply sender's loop has not answered yet.
     private var underWay = 0
 
-    init(_ front: RequestHandler) { self.front = front }
+    init(_ handler: RequestHandler) { self.handler = handler }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch unwrapInboundIn(data) {
@@ -41,12 +41,12 @@ final class FastPathHandler: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private func prepare(_ request: HTTPRequest, _ context: ChannelHandlerContext) -> (HTTPResponse, ByteBuffer?)? {
-        // The responder's loop ends connections, and waits for clients that take nothing.
+        // The reply sender's loop ends connections, and waits for clients that take nothing.
         guard underWay == 0, context.channel.isWritable, request.headerFields[.connection] == nil || request.isKept,
-            let answer = front.answerAtOnce(request, context.channel), !answer.isLast,
+            let answer = handler.answerAtOnce(request, context.channel), !answer.isLast,
             case .bytes(let bytes) = answer.body
         else { return nil }
-        return (front.head(of: answer, to: request), request.method == .head ? nil : bytes)
+        return (handler.head(of: answer, to: request), request.method == .head ? nil : bytes)
     }
 
     private func write(_ answer: (head: HTTPResponse, body: ByteBuffer?), _ context: ChannelHandlerContext) {

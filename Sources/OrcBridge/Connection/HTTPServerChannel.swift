@@ -17,16 +17,16 @@ struct HTTPServerChannel: HTTPChannelHandler {
         let channel: any Channel
     }
 
-    let doorman: ConnectionLimiter
-    let front: RequestHandler
+    let limiter: ConnectionLimiter
+    let handler: RequestHandler
 
     var responder: Responder {
-        { [front] request, writer, channel in try await front.respond(request, writer, channel) }
+        { [handler] request, writer, channel in try await handler.respond(request, writer, channel) }
     }
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         channel.eventLoop.makeCompletedFuture {
-            guard doorman.admits(channel) else {
+            guard limiter.admits(channel) else {
                 channel.close(promise: nil)
                 return Value(http: nil, channel: channel)
             }
@@ -42,7 +42,7 @@ struct HTTPServerChannel: HTTPChannelHandler {
             try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: false))
             try pipeline.addHandler(RequestTimeoutHandler(.seconds(Int64(BridgeSettings.requestPatience))))
             try pipeline.addHandler(WriteTimeoutHandler(.seconds(Int64(BridgeSettings.writePatience))))
-            try pipeline.addHandler(FastPathHandler(front))
+            try pipeline.addHandler(FastPathHandler(handler))
             try pipeline.addHandler(HTTPConnectionStateHandler(logger: logger))
             let http = try HTTP(
                 wrappingChannelSynchronously: channel, configuration: .init(isOutboundHalfClosureEnabled: true))

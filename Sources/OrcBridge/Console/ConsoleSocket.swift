@@ -85,11 +85,11 @@ struct ConsoleSocket: Sendable {
 
     /// The terminal reply; nil where none came.
     private func ask(_ action: ServerAction, _ arguments: JSON.Object) async -> Reply? {
-        let wish = BusCommandClient.Wish(
+        let request = BusCommandClient.Request(
             host: host, target: .server(server, action), members: ["args": .object(arguments)], id: nil,
             by: caller)
         // That the agent is away shows as no answer.
-        guard case .reply(let reply)? = try? await commands.perform(wish, within: BridgeSettings.peonPatience) else {
+        guard case .reply(let reply)? = try? await commands.perform(request, within: BridgeSettings.peonPatience) else {
             return nil
         }
         return reply

@@ -12,10 +12,10 @@ extension PrometheusPage {
     /// `hosts`: those whose agents are there.
     func addServers(_ hosts: [HostName], _ text: inout PrometheusText) {
         let all = hosts.flatMap { host in
-            board.servers(of: host).map { server in
+            cache.servers(of: host).map { server in
                 Known(
                     labels: ["host": "\(host)", "server": server.id.uid], server: server,
-                    metrics: server.isUp ? board.metrics(of: server.id, on: host) : nil)
+                    metrics: server.isUp ? cache.metrics(of: server.id, on: host) : nil)
             }
         }
         text.add(

@@ -7,24 +7,24 @@ import OrcCore
 ///
 /// What is not known now has no line: a host whose agent is away, a server that the engine does not tell of.
 struct PrometheusPage: Sendable {
-    let board: ReportCache
+    let cache: ReportCache
     let link: BrokerLink
-    let doorman: ConnectionLimiter
+    let limiter: ConnectionLimiter
     let counters: ResponseCounters
     let lockOut: LockOut
 
     var answer: BridgeResponse {
         var text = PrometheusText()
         addBridge(&text)
-        let hosts = board.hosts.filter { board.report($0, .agent) != nil }
+        let hosts = cache.hosts.filter { cache.report($0, .agent) != nil }
         // Without a link nobody knows.
-        let known = board.isLinked ? hosts : []
+        let known = cache.isLinked ? hosts : []
         text.add(
             "orc_agent_online", "Whether a host's agent is on the bus.",
             known.map { (Self.labels($0), isOnline($0) ? 1 : 0) })
         text.add(
             "orc_agent_stopped", "Whether a host's agent was ended in order, and not lost.",
-            known.map { (Self.labels($0), board.presence(of: $0) == .offline(reason: Self.stopped) ? 1 : 0) })
+            known.map { (Self.labels($0), cache.presence(of: $0) == .offline(reason: Self.stopped) ? 1 : 0) })
         let online = known.filter(isOnline)
         addAgents(online, &text)
         addMachines(online, &text)
@@ -34,18 +34,18 @@ struct PrometheusPage: Sendable {
 
     private static let stopped = AgentReport.Reason.stopped.rawValue
 
-    private func isOnline(_ host: HostName) -> Bool { board.presence(of: host) == .online }
+    private func isOnline(_ host: HostName) -> Bool { cache.presence(of: host) == .online }
 
     private static func labels(_ host: HostName) -> PrometheusText.Labels { ["host": "\(host)"] }
 
     private func addBridge(_ text: inout PrometheusText) {
-        text.add("orc_bridge_broker_connected", "Whether there is a link to the broker.", board.isLinked ? 1 : 0)
-        text.add("orc_bridge_connections", "HTTP connections that are open.", doorman.count)
-        text.add("orc_bridge_event_readers", "Readers of the event stream that wait.", board.feed.readers)
+        text.add("orc_bridge_broker_connected", "Whether there is a link to the broker.", cache.isLinked ? 1 : 0)
+        text.add("orc_bridge_connections", "HTTP connections that are open.", limiter.count)
+        text.add("orc_bridge_event_readers", "Readers of the event stream that wait.", cache.replayBuffer.readers)
         text.add("orc_bridge_console_listeners", "Open consoles.", link.consoles.count)
-        text.add("orc_bridge_commands_total", "Commands sent to the bus.", link.exchange.sent, kind: .counter)
+        text.add("orc_bridge_commands_total", "Commands sent to the bus.", link.pending.sent, kind: .counter)
         text.add("orc_bridge_locked_out_addresses", "Addresses that are locked out.", lockOut.count())
-        let size = board.size
+        let size = cache.size
         text.add("orc_bridge_reports", "Retained reports that are known.", size.reports)
         text.add("orc_bridge_reports_bytes", "Bytes of the retained reports that are known.", size.bytes)
         text.add(
@@ -61,7 +61,7 @@ struct PrometheusPage: Sendable {
         text.add(
             "orc_agent_info", "Versions, as labels.",
             hosts.compactMap { host in
-                guard let info = board.report(host, .info)?.json else { return nil }
+                guard let info = cache.report(host, .info)?.json else { return nil }
                 var labels = Self.labels(host)
                 for (label, key) in [("version", "orc"), ("engine", "engine"), ("mqtt", "mqtt")] {
                     labels.add(label, info[key]?.string ?? "")
@@ -98,7 +98,7 @@ struct PrometheusPage: Sendable {
         text.add(
             "orc_host_load1", "Processes that run or wait, over a minute.",
             hosts.compactMap { host in
-                board.report(host, .host)?.json["load"]?.array?.first?.double.map { (Self.labels(host), $0) }
+                cache.report(host, .host)?.json["load"]?.array?.first?.double.map { (Self.labels(host), $0) }
             })
         add("orc_host_memory_used_bytes", "Memory in use.", ["memory_bytes"])
         add("orc_host_memory_size_bytes", "The machine's memory.", ["memory_total_bytes"])
@@ -113,7 +113,7 @@ struct PrometheusPage: Sendable {
         text.add(
             "orc_host_boot_time_seconds", "When the machine started, since 1970.",
             hosts.compactMap { host in
-                board.report(host, .host)?.json["started"].flatMap(Timestamp.date).map {
+                cache.report(host, .host)?.json["started"].flatMap(Timestamp.date).map {
                     (Self.labels(host), $0.timeIntervalSince1970)
                 }
             })
@@ -134,7 +134,7 @@ struct PrometheusPage: Sendable {
         text.add(
             "orc_host_warning", "Whether something is wrong with the machine.",
             hosts.flatMap { host -> [PrometheusText.Sample] in
-                guard let standing = board.report(host, .host)?.json["warnings"]?.array else { return [] }
+                guard let standing = cache.report(host, .host)?.json["warnings"]?.array else { return [] }
                 return HostWarning.allCases.map { warning in
                     let labels = Self.labels(host).adding("warning", warning.rawValue)
                     return (labels, standing.contains(.string(warning.rawValue)) ? 1 : 0)
@@ -144,7 +144,7 @@ struct PrometheusPage: Sendable {
 
     /// Of the folders that the contract knows, each once, whatever a report holds.
     private func disks(of host: HostName, _ key: String) -> [PrometheusText.Sample] {
-        let disks = board.report(host, .host)?.json["disks"]?.array ?? []
+        let disks = cache.report(host, .host)?.json["disks"]?.array ?? []
         return HostUsage.Disk.folders.compactMap { folder in
             guard let bytes = disks.first(where: { $0["folder"]?.string == folder })?[key]?.double else { return nil }
             return (Self.labels(host).adding("folder", folder), bytes)
@@ -156,7 +156,7 @@ struct PrometheusPage: Sendable {
         _ hosts: [HostName], _ report: Topics.HostReportKind, _ path: [String], scale: Double = 1
     ) -> [PrometheusText.Sample] {
         hosts.compactMap { host in
-            let value = path.reduce(board.report(host, report)?.json) { $0?[$1] }
+            let value = path.reduce(cache.report(host, report)?.json) { $0?[$1] }
             guard let number = value?.double ?? value?.bool.map({ $0 ? 1 : 0 }) else { return nil }
             return (Self.labels(host), number * scale)
         }

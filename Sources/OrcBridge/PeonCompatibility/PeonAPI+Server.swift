@@ -65,7 +65,7 @@ extension PeonAPI {
     }
 
     private func create(_ asked: ServerCall) async throws -> BridgeResponse {
-        let target: BusCommandClient.Wish.Target
+        let target: BusCommandClient.Request.Target
         if let server = ServerID(uid: asked.uid) {
             target = .server(server, .create)
         } else {
@@ -84,12 +84,12 @@ extension PeonAPI {
             return .peon([
                 "status": "success",
                 "info": .string(
-                    "The server files for [\(server.camp)] were created, but the server was not started, in accordance with the provided settings."
+                    "The server files for [\(server.name)] were created, but the server was not started, in accordance with the provided settings."
                 ),
             ])
         case .reply(let reply): return Self.failure(reply)
         case .pending(let sent, isAccepted: true):
-            guard let server = sent.server, let known = board.server(server, of: asked.host) else {
+            guard let server = sent.server, let known = cache.server(server, of: asked.host) else {
                 return Self.goesOn("The server is being created.")
             }
             return .peon(known.peonObject)
@@ -106,7 +106,7 @@ extension PeonAPI {
         case .reply(let reply) where reply.status == .ok: return answer(server, asked.host, reply)
         case .reply(let reply): return Self.failure(reply)
         case .pending(_, isAccepted: true):
-            guard let known = board.server(server, of: asked.host) else { throw Self.noServer }
+            guard let known = cache.server(server, of: asked.host) else { throw Self.noServer }
             return .peon(known.peonObject)
         case .pending: throw Self.late
         }
@@ -117,7 +117,7 @@ extension PeonAPI {
         if reply.data["container_state"] != nil {
             return .peon(ReportCache.Server(id: server, state: reply.data, isAvailable: true).peonObject)
         }
-        guard let known = board.server(server, of: host) else {
+        guard let known = cache.server(server, of: host) else {
             return .peon(["status": "success", "info": .string("\(server)")])
         }
         return .peon(known.peonObject)
@@ -155,7 +155,7 @@ extension PeonAPI {
     /// The server as PEON has it, the engine's own document, and what PEON's web UI shows of it.
     private func stats(_ server: ServerID, _ asked: ServerCall) async throws -> BridgeResponse {
         try requireReports(of: asked.host)
-        guard let known = board.server(server, of: asked.host), known.isListed else { throw Self.noServer }
+        guard let known = cache.server(server, of: asked.host), known.isListed else { throw Self.noServer }
         switch try await perform(.server(server, .stats), ["raw": true], asked.call, asked.host) {
         case .reply(let reply) where reply.status == .ok:
             var answer = known.peonObject.object ?? [:]

@@ -7,13 +7,13 @@ import Synchronization
 
 /// PEON's own REST contract, so that its bot, its web UI and scripts work as they are.
 struct PeonAPI: Sendable {
-    let board: ReportCache
+    let cache: ReportCache
     let commands: BusCommandClient
     let settings: BridgeSettings
     private let lists = ListCache()
 
-    init(board: ReportCache, commands: BusCommandClient, settings: BridgeSettings) {
-        self.board = board
+    init(cache: ReportCache, commands: BusCommandClient, settings: BridgeSettings) {
+        self.cache = cache
         self.commands = commands
         self.settings = settings
     }
@@ -25,7 +25,7 @@ struct PeonAPI: Sendable {
 
     func orchestrator(_ host: HostName) throws -> BridgeResponse {
         try commands.requireAgent(of: host)
-        return .peon(["version": board.report(host, .info)?.json["orc"] ?? .string(settings.version)])
+        return .peon(["version": cache.report(host, .info)?.json["orc"] ?? .string(settings.version)])
     }
 
     // Servers, from what was last reported.
@@ -33,11 +33,11 @@ struct PeonAPI: Sendable {
     func servers(_ host: HostName, _ scope: AccessScope) throws -> BridgeResponse {
         try requireReports(of: host)
         guard scope.servers.isEmpty else {
-            let listed = board.servers(of: host).filter { $0.isListed && scope.allows($0.id) }
+            let listed = cache.servers(of: host).filter { $0.isListed && scope.allows($0.id) }
             return .peon(.array(listed.map(\.peonObject)))
         }
-        let bytes = lists.bytes(of: host, version: board.version(of: host)) {
-            JSON.array(board.servers(of: host).filter(\.isListed).map(\.peonObject)).text(.spaced) + "\n"
+        let bytes = lists.bytes(of: host, version: cache.version(of: host)) {
+            JSON.array(cache.servers(of: host).filter(\.isListed).map(\.peonObject)).text(.spaced) + "\n"
         }
         return BridgeResponse(.ok, headers: [.contentType: "application/json"], bytes)
     }
@@ -45,14 +45,14 @@ struct PeonAPI: Sendable {
     /// The index comes after the states: without it the agent has only just begun to report.
     func requireReports(of host: HostName) throws {
         try commands.requireAgent(of: host)
-        guard board.report(host, .servers) != nil else {
+        guard cache.report(host, .servers) != nil else {
             throw Problem(.agentOffline, "the agent of \(host) has not reported its servers yet")
         }
     }
 
     func get(_ server: ServerID, _ host: HostName) throws -> BridgeResponse {
         try requireReports(of: host)
-        guard let known = board.server(server, of: host), known.isListed else { throw Self.noServer }
+        guard let known = cache.server(server, of: host), known.isListed else { throw Self.noServer }
         return .peon(known.peonObject)
     }
 
@@ -62,7 +62,7 @@ struct PeonAPI: Sendable {
 
     func plans(_ host: HostName) throws -> BridgeResponse {
         try commands.requireAgent(of: host)
-        let all = board.report(host, .plans)?.json["plans"]?.array ?? []
+        let all = cache.report(host, .plans)?.json["plans"]?.array ?? []
         let listed = all.filter { $0["listed"]?.bool == true }
         guard !all.isEmpty else { return .peon("There was an issue getting the local plans list.", .notFound) }
         return .peon(.array((listed.isEmpty ? all : listed).map(Self.plan)))
@@ -114,13 +114,13 @@ struct PeonAPI: Sendable {
     }
 
     func perform(
-        _ target: BusCommandClient.Wish.Target, _ arguments: JSON.Object, _ call: TopicAPI.Call, _ host: HostName
+        _ target: BusCommandClient.Request.Target, _ arguments: JSON.Object, _ call: TopicAPI.Call, _ host: HostName
     ) async throws -> BusCommandClient.Outcome {
-        var wish = BusCommandClient.Wish(
+        var request = BusCommandClient.Request(
             host: host, target: target, members: ["args": .object(arguments)],
             id: try TopicAPI.idempotencyKey(call.fields), by: call.caller)
-        wish.isPeons = true
-        return try await commands.perform(wish, within: BridgeSettings.peonPatience)
+        request.isPeons = true
+        return try await commands.perform(request, within: BridgeSettings.peonPatience)
     }
 
     // Failures.
@@ -203,7 +203,7 @@ extension ReportCache.Server {
         let word = containerState
         let isUp = word == "running" || word == "paused"
         return [
-            "game_uid": .string(id.game), "servername": .string(id.camp),
+            "game_uid": .string(id.game), "servername": .string(id.name),
             "container_type": .string(isUp ? state["container_type"]?.string ?? "unknown" : "unknown"),
             "build_version": .string(isUp ? state["build_version"]?.string ?? "unknown" : "unknown"),
             "container_state": .string(word), "server_state": .string(isAvailable ? word : "UNKNOWN"),

@@ -6,7 +6,7 @@ import OrcDocuments
 
 /// The pages that take no key.
 struct KeylessPages: Sendable {
-    let board: ReportCache
+    let cache: ReportCache
 
     private static let document = ByteBuffer(bytes: OpenAPI.document.bytes)
     private static let page = ByteBuffer(string: DocsPage.html)
@@ -16,9 +16,9 @@ struct KeylessPages: Sendable {
     var health: BridgeResponse { .text("ok\n", type: "text/plain") }
 
     var ready: BridgeResponse {
-        if board.isConfirmed { return .text("ready\n", type: "text/plain") }
+        if cache.isConfirmed { return .text("ready\n", type: "text/plain") }
         return .text(
-            board.isLinked ? "listening to the broker\n" : "no broker\n", .serviceUnavailable, type: "text/plain")
+            cache.isLinked ? "listening to the broker\n" : "no broker\n", .serviceUnavailable, type: "text/plain")
     }
 
     var openAPI: BridgeResponse { BridgeResponse(.ok, headers: [.contentType: "application/json"], Self.document) }

@@ -18,10 +18,10 @@ extension RequestHandler {
     }
 
     func events(_ call: TopicAPI.Call) throws -> BridgeResponse {
-        guard board.isLinked else { throw Problem.noBroker }
+        guard cache.isLinked else { throw Problem.noBroker }
         let lastID = call.fields[OwnField.lastEventID] ?? call.query["last_event_id"]
         let filter = try EventStream.Filter(call.query, call.caller.scope)
-        try filter.check(on: board)
-        return EventStream(board: board, filter: filter, lastID: lastID, caller: call.caller).answer
+        try filter.check(on: cache)
+        return EventStream(cache: cache, filter: filter, lastID: lastID, caller: call.caller).answer
     }
 }

@@ -8,7 +8,7 @@ import OrcCore
 /// Every call comes in here: its path is read, its caller is let in, its body is taken, and it is answered.
 struct RequestHandler: Sendable {
     let settings: BridgeSettings
-    let board: ReportCache
+    let cache: ReportCache
     let access: Authenticator
     let peon: PeonAPI
     let bus: TopicAPI
@@ -16,7 +16,7 @@ struct RequestHandler: Sendable {
     let metrics: PrometheusPage
     let counters: ResponseCounters
     let tickets = AccessTickets()
-    let doorman: ConnectionLimiter
+    let limiter: ConnectionLimiter
     let logger: Logger
 
     @concurrent func respond(
@@ -55,7 +55,7 @@ struct RequestHandler: Sendable {
             guard let known = access.callerAtOnce(request.headerFields, channel), known.role >= operation.role,
                 match.isAllowed(by: known.scope)
             else { return nil }
-            doorman.know(channel)
+            limiter.know(channel)
             caller = known
         }
         let call = TopicAPI.Call(fields: request.headerFields, query: query, body: [:], caller: caller)
@@ -126,7 +126,7 @@ struct RequestHandler: Sendable {
         let method = operation.method
         guard let query = Query(query) else { throw Problem(.badRequest, "the query cannot be read") }
         let caller = try await caller(match.route, query, request, channel)
-        if match.route.access != .open { doorman.know(channel) }
+        if match.route.access != .open { limiter.know(channel) }
         let role = operation.role
         guard caller.role >= role else {
             if method != .get { note(request, caller, .forbidden) }
@@ -156,7 +156,7 @@ struct RequestHandler: Sendable {
         else {
             return try await access.caller(request.headers, channel)
         }
-        guard let key = tickets.redeem(ticket), access.keyring.counts(key) else {
+        guard let key = tickets.redeem(ticket), access.keys.counts(key) else {
             throw Problem(.unauthorized, "the ticket is over, or has been used")
         }
         return access.caller(key, request.headers, channel)

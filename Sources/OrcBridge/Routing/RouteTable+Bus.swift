@@ -59,7 +59,7 @@ extension RouteTable {
 
     /// A command is posted; one that only reads may be got, too.
     private static func commandOperations(
-        _ spec: ActionSpec?, _ target: @escaping @Sendable (RouteParameters) throws -> BusCommandClient.Wish.Target
+        _ spec: ActionSpec?, _ target: @escaping @Sendable (RouteParameters) throws -> BusCommandClient.Request.Target
     ) -> [Route.Operation] {
         let role = spec?.role ?? .viewer
         let post = Route.Operation(
@@ -82,7 +82,7 @@ extension RouteTable {
 
     private static func target(
         _ server: String, _ action: ServerAction
-    ) throws -> BusCommandClient.Wish.Target {
+    ) throws -> BusCommandClient.Request.Target {
         if let id = ServerID(server) { return .server(id, action) }
         guard action == .create, NewName.allows(server) else {
             throw Problem(.notFound, "\(server.prefix(64)) is no server's name")

@@ -40,7 +40,7 @@ struct Principal: Sendable {
 
 /// Lets in whoever presents a key that counts, and shuts out who guesses.
 struct Authenticator: Sendable {
-    let keyring: APIKeys
+    let keys: APIKeys
     let lockOut = LockOut()
     let proxies: [Network]
     let logger: Logger
@@ -67,7 +67,7 @@ struct Authenticator: Sendable {
         let key = Self.key(fields)
         if let wait = refusal(of: key, fields, channel) { throw Self.locked(wait) }
         guard let key else { throw Self.noKey }
-        if let owner = keyring.owner(of: key) { return caller(owner, fields, channel) }
+        if let owner = keys.owner(of: key) { return caller(owner, fields, channel) }
         if let client = client(channel, fields) {
             logger.warning("a wrong key was refused", metadata: ["client.address": "\(client)"])
             // A proxy that does not say for whom it speaks is not shut out for them.
@@ -91,7 +91,7 @@ struct Authenticator: Sendable {
     func callerAtOnce(_ fields: HTTPFields, _ channel: any Channel) -> Principal? {
         let key = Self.key(fields)
         guard refusal(of: key, fields, channel) == nil else { return nil }
-        return key.flatMap { keyring.owner(of: $0) }.map { caller($0, fields, channel) }
+        return key.flatMap { keys.owner(of: $0) }.map { caller($0, fields, channel) }
     }
 
     /// RFC 9110, 11.6.1.
@@ -105,7 +105,7 @@ struct Authenticator: Sendable {
         guard !lockOut.isEmpty, let client = client(channel, fields), let wait = lockOut.remaining(client) else {
             return nil
         }
-        if let key, APIKey.isStrong(key), keyring.owner(of: key) != nil { return nil }
+        if let key, APIKey.isStrong(key), keys.owner(of: key) != nil { return nil }
         return wait
     }
 
@@ -113,8 +113,8 @@ struct Authenticator: Sendable {
     func caller(_ key: APIKey, _ fields: HTTPFields, _ channel: any Channel) -> Principal {
         Principal(key: key) {
             client(channel, fields).map { "\($0)" }
-        } isLetIn: { [keyring] in
-            keyring.counts(key)
+        } isLetIn: { [keys] in
+            keys.counts(key)
         }
     }
 

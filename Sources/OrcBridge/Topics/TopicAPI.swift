@@ -6,7 +6,7 @@ import OrcCore
 
 /// The bus over HTTP: a path is a topic.
 struct TopicAPI: Sendable {
-    let board: ReportCache
+    let cache: ReportCache
     let commands: BusCommandClient
 
     /// The longest that a call may wait for its reply, in seconds.
@@ -25,13 +25,13 @@ struct TopicAPI: Sendable {
     // Reports.
 
     func hosts() throws -> BridgeResponse {
-        guard board.isLinked else { throw Problem.noBroker }
-        let hosts = board.hosts.compactMap { host -> JSON? in
-            guard let agent = board.report(host, .agent)?.json else { return nil }
+        guard cache.isLinked else { throw Problem.noBroker }
+        let hosts = cache.hosts.compactMap { host -> JSON? in
+            guard let agent = cache.report(host, .agent)?.json else { return nil }
             return [
                 "host": .string("\(host)"), "state": agent["state"] ?? .null, "reason": agent["reason"] ?? .null,
-                "orc": board.report(host, .info)?.json["orc"] ?? .null, "started": agent["started"] ?? .null,
-                "servers": .optional(board.servers(of: host).count), "ts": agent["ts"] ?? .null,
+                "orc": cache.report(host, .info)?.json["orc"] ?? .null, "started": agent["started"] ?? .null,
+                "servers": .optional(cache.servers(of: host).count), "ts": agent["ts"] ?? .null,
             ]
         }
         return .json(["v": 1, "hosts": .array(hosts)])
@@ -39,8 +39,8 @@ struct TopicAPI: Sendable {
 
     /// The retained report of a topic; a server may stand in it as sid or uid.
     func status(_ host: HostName, _ path: String, ifNoneMatch: String?) throws -> BridgeResponse {
-        guard board.isLinked else { throw Problem.noBroker }
-        guard let report = board.report(host, Self.exact(path)) else {
+        guard cache.isLinked else { throw Problem.noBroker }
+        guard let report = cache.report(host, Self.exact(path)) else {
             throw Problem(.notFound, "nothing is reported there")
         }
         let headers: HTTPFields = [.contentType: "application/json", .eTag: report.tag, .cacheControl: "no-cache"]
@@ -60,7 +60,8 @@ struct TopicAPI: Sendable {
     // Commands.
 
     /// The terminal reply where it comes in time, else 202 and where to ask.
-    func command(_ target: BusCommandClient.Wish.Target, on host: HostName, _ call: Call) async throws -> BridgeResponse
+    func command(_ target: BusCommandClient.Request.Target, on host: HostName, _ call: Call) async throws
+        -> BridgeResponse
     {
         let key = try Self.idempotencyKey(call.fields)
         if let id = call.body["id"], !id.isNull {
@@ -72,15 +73,15 @@ struct TopicAPI: Sendable {
             }
             guard key == nil || key == text else { throw Problem(.conflict, "id: is another than Idempotency-Key") }
         }
-        let wish = BusCommandClient.Wish(host: host, target: target, members: call.body, id: key, by: call.caller)
-        switch try await commands.perform(wish, within: try Self.wait(call.query)) {
+        let request = BusCommandClient.Request(host: host, target: target, members: call.body, id: key, by: call.caller)
+        switch try await commands.perform(request, within: try Self.wait(call.query)) {
         case .reply(let reply): return Self.answer(reply)
         case .pending(let sent, let isAccepted): return Self.pending(sent, isAccepted: isAccepted)
         }
     }
 
     /// As ``command(_:on:_:)`` for what only reads, with its arguments in the query.
-    func question(_ target: BusCommandClient.Wish.Target, on host: HostName, _ call: Call) async throws
+    func question(_ target: BusCommandClient.Request.Target, on host: HostName, _ call: Call) async throws
         -> BridgeResponse
     {
         let arguments = try Self.arguments(call.query, of: target.action)
@@ -116,7 +117,7 @@ struct TopicAPI: Sendable {
         guard let host = HostName(host) else { throw Problem(.notFound, "no host \(host.prefix(64)) is on the bus") }
         let key = PendingReplies.key(mirror: Topics(host: host).result(path: Self.exact(command)), id: id)
         let wait: Duration = query["wait"] == nil ? .zero : try Self.wait(query)
-        guard let record = await commands.link.exchange.outcome(of: key, within: wait) else {
+        guard let record = await commands.link.pending.outcome(of: key, within: wait) else {
             throw Problem(.notFound, "this bridge has sent no such command lately")
         }
         guard let reply = record.reply, reply.status.isTerminal else {

@@ -34,16 +34,16 @@ extension Command {
     ///
     /// - Throws: the error if the schedule is invalid.
     package func scheduleDraft(id: String, zone: String) throws(InvalidArgument) -> ScheduleDraft? {
-        let owner: Schedule.Owner
+        let scope: Schedule.Scope
         switch target {
-        case .server(let server, .schedule): owner = .server(server)
+        case .server(let server, .schedule): scope = .server(server)
         case .agent(.schedule):
             let game = arguments["game"]?.string
-            owner = game.map { .game($0) } ?? .agent
+            scope = game.map { .game($0) } ?? .agent
         case .server, .newServer, .agent: return nil
         }
         return try ScheduleDraft(
-            arguments, .init(id: id, owner: owner, zone: zone, by: by, now: receivedAt))
+            arguments, .init(id: id, scope: scope, zone: zone, by: by, now: receivedAt))
     }
 
     /// The error in the command's times or schedule; nil if they are valid.

@@ -22,7 +22,7 @@ extension CommandDraft {
         case .agent(let action): return .agent(action)
         case .server(let level, .create):
             if let server = ServerID(level) {
-                guard NewName.allows(server.game), NewName.allows(server.camp) else {
+                guard NewName.allows(server.game), NewName.allows(server.name) else {
                     throw refusal(.badArguments, "new names must match \(NewName.pattern)")
                 }
                 return .server(server, .create)

@@ -5,7 +5,7 @@ import OrcCore
 /// For example, the uid is `valheim.alpha` and the sid (one topic level) `valheim-alpha`.
 package struct ServerID: Sendable, Hashable, Comparable, CustomStringConvertible {
     package let game: String
-    package let camp: String
+    package let name: String
 
     /// Maximum length of a uid in bytes: the limit of a file name on Linux.
     package static let maxBytes = 255
@@ -13,26 +13,26 @@ package struct ServerID: Sendable, Hashable, Comparable, CustomStringConvertible
     /// Nil if one of the two is no folder name, the game has a dot, or the uid is longer than ``maxBytes``.
     ///
     /// A folder name is not empty, not hidden, and has no slash and no control character.
-    package init?(game: String, camp: String) {
-        guard Self.isFolderName(game), !game.utf8.contains(UInt8(ascii: ".")), Self.isFolderName(camp),
-            game.utf8.count + camp.utf8.count < Self.maxBytes
+    package init?(game: String, name: String) {
+        guard Self.isFolderName(game), !game.utf8.contains(UInt8(ascii: ".")), Self.isFolderName(name),
+            game.utf8.count + name.utf8.count < Self.maxBytes
         else { return nil }
         self.game = game
-        self.camp = camp
+        self.name = name
     }
 
     /// Parses `valheim.alpha`; the first dot separates the game from the name.
     package init?(uid: some StringProtocol) {
         guard let dot = uid.utf8.firstIndex(of: UInt8(ascii: ".")) else { return nil }
-        self.init(game: String(uid[..<dot]), camp: String(uid[uid.utf8.index(after: dot)...]))
+        self.init(game: String(uid[..<dot]), name: String(uid[uid.utf8.index(after: dot)...]))
     }
 
     /// Parses `valheim-alpha`; nil if ``sid`` would spell it differently.
     package init?(sid: some StringProtocol) {
         guard let dash = sid.utf8.firstIndex(of: UInt8(ascii: "-")),
             let game = HexEscape.decoded(sid[..<dash], mark: "_"),
-            let camp = HexEscape.decoded(sid[sid.utf8.index(after: dash)...], mark: "_"),
-            let id = Self(game: game, camp: camp),
+            let name = HexEscape.decoded(sid[sid.utf8.index(after: dash)...], mark: "_"),
+            let id = Self(game: game, name: name),
             id.sid == sid
         else { return nil }
         self = id
@@ -43,16 +43,16 @@ package struct ServerID: Sendable, Hashable, Comparable, CustomStringConvertible
         if text.utf8.contains(UInt8(ascii: ".")) { self.init(uid: text) } else { self.init(sid: text) }
     }
 
-    package var uid: String { "\(game).\(camp)" }
+    package var uid: String { "\(game).\(name)" }
     package var description: String { uid }
 
     /// One topic level, reversible and unique: the game keeps `[A-Za-z0-9]`, the name also `-`, the rest is `_hh`.
     package var sid: String {
-        Self.escape(game, keepsDash: false) + "-" + Self.escape(camp, keepsDash: true)
+        Self.escape(game, keepsDash: false) + "-" + Self.escape(name, keepsDash: true)
     }
 
     package static func < (left: ServerID, right: ServerID) -> Bool {
-        (left.game, left.camp) < (right.game, right.camp)
+        (left.game, left.name) < (right.game, right.name)
     }
 
     private static func isFolderName(_ text: String) -> Bool {

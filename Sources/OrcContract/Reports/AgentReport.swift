@@ -86,7 +86,7 @@ package struct InfoReport: Sendable, Equatable {
             "agent_actions": .array(AgentAction.allCases.map { .string($0.rawValue) }),
             "limits": [
                 "command_bytes": .optional(CommandParser.maxBytes), "command_depth": .optional(CommandParser.maxDepth),
-                "lane_depth": .optional(Limits.laneDepth),
+                "lane_depth": .optional(Limits.queueDepth),
             ],
             "features": [],
         ]
@@ -96,7 +96,7 @@ package struct InfoReport: Sendable, Equatable {
 /// Bounds of the contract that more than one room keeps.
 package enum Limits {
     /// How many commands may wait for one server.
-    package static let laneDepth = 16
+    package static let queueDepth = 16
     /// How many questions that only ask the engine may be under way at once.
     package static let questions = 64
     /// Seconds between two heartbeats of the agent.
@@ -116,7 +116,7 @@ package enum ServersReport {
             "servers": .array(
                 servers.map {
                     [
-                        "sid": .string($0.sid), "uid": .string($0.uid), "name": .string($0.camp),
+                        "sid": .string($0.sid), "uid": .string($0.uid), "name": .string($0.name),
                         "game": .string($0.game),
                     ]
                 }),

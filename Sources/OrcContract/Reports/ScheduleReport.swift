@@ -52,14 +52,14 @@ package struct ScheduleReport: Sendable {
         var window: Int?
         if case .runOnce(let within) = schedule.missed { window = within }
         return [
-            "schedule": .string(schedule.id), "server": .optional(schedule.owner.server?.sid),
-            "game": .optional(schedule.owner.game), "actions": .array(schedule.actions.map(JSON.string)),
+            "schedule": .string(schedule.id), "server": .optional(schedule.scope.server?.sid),
+            "game": .optional(schedule.scope.game), "actions": .array(schedule.actions.map(JSON.string)),
             "words": .string(words), "cron": .optional(cron), "zone": .optional(zone), "at": Timestamp.json(at),
             "enabled": .bool(schedule.isEnabled), "missed": window == nil ? "skip" : "run_once",
             "window_s": .optional(window), "jitter_s": .optional(schedule.jitter),
             "only_if_running": .bool(schedule.onlyIf.contains(.running)),
             "only_if_empty": .bool(schedule.onlyIf.contains(.empty)),
-            "on_failure": schedule.goesOn ? "continue" : "stop", "note": .optional(schedule.note),
+            "on_failure": schedule.continuesOnFailure ? "continue" : "stop", "note": .optional(schedule.note),
             "by": .optional(schedule.by), "created": Timestamp.json(schedule.created),
             "next": Timestamp.json(next?.at), "next_local": .optional(nextLocal), "starts": Timestamp.json(next?.start),
             "running": .bool(isRunning), "last": last?.json ?? .null, "problem": .optional(problem),
@@ -89,8 +89,8 @@ package struct ScheduleReport: Sendable {
     /// One of the runs to come, as `status/scheduler` has them.
     package var upcomingJSON: JSON {
         [
-            "schedule": .string(schedule.id), "server": .optional(schedule.owner.server?.sid),
-            "game": .optional(schedule.owner.game), "actions": .array(schedule.actions.map(JSON.string)),
+            "schedule": .string(schedule.id), "server": .optional(schedule.scope.server?.sid),
+            "game": .optional(schedule.scope.game), "actions": .array(schedule.actions.map(JSON.string)),
             "at": Timestamp.json(next?.at), "at_local": .optional(nextLocal), "starts": Timestamp.json(next?.start),
         ]
     }
@@ -197,8 +197,8 @@ package struct SchedulerReport: Sendable {
     /// The run that ended last, as the report has it.
     package static func last(_ schedule: Schedule, _ run: ScheduleRun) -> JSON {
         var last: JSON.Object = [
-            "schedule": .string(schedule.id), "server": .optional(schedule.owner.server?.sid),
-            "game": .optional(schedule.owner.game), "action": .optional(schedule.actions.last),
+            "schedule": .string(schedule.id), "server": .optional(schedule.scope.server?.sid),
+            "game": .optional(schedule.scope.game), "action": .optional(schedule.actions.last),
         ]
         last.merge(run.json.object ?? [:])
         return .object(last)
@@ -224,7 +224,7 @@ extension Schedule {
     package enum StepKind: Sendable { case start, stop }
 }
 
-extension Schedule.Owner {
+extension Schedule.Scope {
     package var server: ServerID? { if case .server(let server) = self { server } else { nil } }
     package var game: String? { if case .game(let game) = self { game } else { nil } }
 }

@@ -94,7 +94,7 @@ package struct StateReport: Sendable, Equatable {
             "exit_code": .optional(exitCode), "oom": .optional(isOutOfMemory), "restarts": .optional(restarts),
             "next_retry_at": Timestamp.json(nextRetryAt), "players": nil, "max_players": nil,
             "game_uid": .string(server.game),
-            "servername": .string(server.camp), "description": .optional(description), "image": .optional(image),
+            "servername": .string(server.name), "description": .optional(description), "image": .optional(image),
             "container_type": .optional(containerType), "build_version": .optional(buildVersion),
             "address": .optional(address),
             "ports": .array(

@@ -13,7 +13,7 @@ extension Schedule {
     }
 
     /// The decision on a schedule at the present time.
-    package enum Verdict: Sendable, Equatable {
+    package enum DueDecision: Sendable, Equatable {
         case never
         case wait(Occurrence)
         /// Run this occurrence; `after`: the first of the missed ones before it, nil if there are none.
@@ -54,7 +54,7 @@ extension Schedule {
     /// `calledOff`: the owner has cancelled every occurrence up to this time.
     package func verdict(
         handled: Date, calledOff: Date? = nil, now: Date, zone: TimeZoneRules?
-    ) -> Verdict {
+    ) -> DueDecision {
         // If `handled` is more than a day ahead, the clock was wrong when it was stored, so `now` is used.
         let seen = handled > now.addingTimeInterval(86_400) ? now : handled
         let handled = max(seen, calledOff ?? seen)

@@ -6,23 +6,23 @@ package import OrcCore
 /// An immutable class and not a structure, as tables hold ten thousand of them.
 package final class Schedule: Sendable {
     package let id: String
-    package let owner: Owner
+    package let scope: Scope
     package let timing: Timing
     package let steps: [Step]
     package let isEnabled: Bool
-    package let missed: Missed
+    package let missed: MissedRunPolicy
     /// Longest delay that is added to a run, in seconds.
     package let jitter: Int
     package let note: String?
     package let onlyIf: Conditions
     /// True if the remaining steps are executed after one has failed.
-    package let goesOn: Bool
+    package let continuesOnFailure: Bool
     /// The creator's name, as stated by the client.
     package let by: String?
     package let created: Date
 
     /// The subject of a schedule: one server, all servers of a game, or the agent.
-    package enum Owner: Sendable, Hashable {
+    package enum Scope: Sendable, Hashable {
         case server(ServerID)
         /// All servers of a game that exist when the schedule is due.
         case game(String)
@@ -51,7 +51,7 @@ package final class Schedule: Sendable {
     }
 
     /// The policy for an occurrence that passed while the agent could not run it.
-    package enum Missed: Sendable, Equatable {
+    package enum MissedRunPolicy: Sendable, Equatable {
         case skip
         /// Runs once, if the missed time is at most this many seconds ago.
         case runOnce(within: Int)
@@ -70,7 +70,7 @@ package final class Schedule: Sendable {
         package static let warnings = 10
         /// Longest time between a step and the due time, before or after it, in seconds.
         package static let offset = 86_400
-        /// Longest window of ``Missed/runOnce(within:)``, in seconds.
+        /// Longest window of ``MissedRunPolicy/runOnce(within:)``, in seconds.
         package static let window = 7 * 86_400
         package static let jitter = 86_400
         /// Seconds by which a due time may have passed and still count as on time.
@@ -79,7 +79,7 @@ package final class Schedule: Sendable {
 
     package init(_ draft: ScheduleDraft) {
         id = draft.id
-        owner = draft.owner
+        scope = draft.scope
         timing = draft.timing
         steps = draft.steps
         isEnabled = draft.isEnabled
@@ -87,7 +87,7 @@ package final class Schedule: Sendable {
         jitter = draft.jitter
         note = draft.note
         onlyIf = draft.onlyIf
-        goesOn = draft.goesOn
+        continuesOnFailure = draft.continuesOnFailure
         by = draft.by
         created = draft.created
     }
@@ -106,23 +106,23 @@ package final class Schedule: Sendable {
 /// The members of a ``Schedule`` that is being built.
 package struct ScheduleDraft {
     package let id: String
-    package let owner: Schedule.Owner
+    package let scope: Schedule.Scope
     package var timing: Schedule.Timing
     package var steps: [Schedule.Step]
     package var isEnabled = true
-    package var missed = Schedule.Missed.skip
+    package var missed = Schedule.MissedRunPolicy.skip
     package var jitter = 0
     package var note: String?
     package var onlyIf: Schedule.Conditions = []
-    package var goesOn = false
+    package var continuesOnFailure = false
     package var by: String?
     package var created: Date
 
     package init(
-        id: String, owner: Schedule.Owner, timing: Schedule.Timing, steps: [Schedule.Step], created: Date
+        id: String, scope: Schedule.Scope, timing: Schedule.Timing, steps: [Schedule.Step], created: Date
     ) {
         self.id = id
-        self.owner = owner
+        self.scope = scope
         self.timing = timing
         self.steps = steps
         self.created = created
@@ -132,7 +132,7 @@ package struct ScheduleDraft {
     package static func session(of server: ServerID, endingAt date: Date, by: String?, at created: Date) -> Self {
         let stop = Schedule.Step(action: .server(.stop), arguments: [:], offset: nil)
         var draft = Self(
-            id: Schedule.sessionID(of: server), owner: .server(server), timing: .once(date), steps: [stop],
+            id: Schedule.sessionID(of: server), scope: .server(server), timing: .once(date), steps: [stop],
             created: created)
         draft.missed = .runOnce(within: 86_400)
         draft.by = by

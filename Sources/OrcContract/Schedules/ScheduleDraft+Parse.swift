@@ -5,15 +5,15 @@ extension ScheduleDraft {
     /// Values beside the arguments that are needed to parse a schedule.
     package struct Context {
         package let id: String
-        package let owner: Schedule.Owner
+        package let scope: Schedule.Scope
         /// Time zone of the cron line if the arguments name none.
         package let zone: String
         package let by: String?
         package let now: Date
 
-        package init(id: String, owner: Schedule.Owner, zone: String, by: String?, now: Date) {
+        package init(id: String, scope: Schedule.Scope, zone: String, by: String?, now: Date) {
             self.id = id
-            self.owner = owner
+            self.scope = scope
             self.zone = zone
             self.by = by
             self.now = now
@@ -33,7 +33,7 @@ extension ScheduleDraft {
 
     private init(_ arguments: JSON.Object, _ timing: Schedule.Timing, _ context: Context) throws(InvalidArgument) {
         self.init(
-            id: context.id, owner: context.owner, timing: timing, steps: try StepReader(context.owner).steps(arguments),
+            id: context.id, scope: context.scope, timing: timing, steps: try StepReader(context.scope).steps(arguments),
             created: context.now)
         isEnabled = arguments["enabled"]?.flag ?? true
         missed = try Self.missed(arguments, timing)
@@ -41,10 +41,10 @@ extension ScheduleDraft {
         note = arguments["note"]?.string
         if arguments["only_if_running"]?.flag == true { onlyIf.insert(.running) }
         if arguments["only_if_empty"]?.flag == true { onlyIf.insert(.empty) }
-        if case .agent = owner, !onlyIf.isEmpty {
+        if case .agent = scope, !onlyIf.isEmpty {
             throw InvalidArgument("only_if_running: applies only to schedules of servers")
         }
-        goesOn = arguments["on_failure"]?.string == "continue"
+        continuesOnFailure = arguments["on_failure"]?.string == "continue"
         by = context.by
     }
 
@@ -71,7 +71,7 @@ extension ScheduleDraft {
 
     private static func missed(
         _ arguments: JSON.Object, _ timing: Schedule.Timing
-    ) throws(InvalidArgument) -> Schedule.Missed {
+    ) throws(InvalidArgument) -> Schedule.MissedRunPolicy {
         let window = try interval("window", arguments, most: Schedule.Bound.window)
         switch arguments["missed"]?.string {
         case "skip"?: return .skip
@@ -97,11 +97,11 @@ extension ScheduleDraft {
     /// Parses a stored ``Schedule/definition``; a time that has passed meanwhile is accepted.
     ///
     /// - Throws: the error if the definition is invalid.
-    package init(stored: JSON.Object, id: String, owner: Schedule.Owner) throws(InvalidArgument) {
+    package init(stored: JSON.Object, id: String, scope: Schedule.Scope) throws(InvalidArgument) {
         guard let created = stored["created"].flatMap(Timestamp.date) else {
             throw InvalidArgument("created: is missing")
         }
-        let context = Context(id: id, owner: owner, zone: "UTC", by: stored["by"]?.string, now: created)
+        let context = Context(id: id, scope: scope, zone: "UTC", by: stored["by"]?.string, now: created)
         try self.init(stored, try Self.timing(stored, context), context)
         if stored["v"] == nil { steps = steps.map(\.asWarningBefore) }
     }
@@ -130,7 +130,7 @@ extension Schedule {
         if let note { definition["note"] = .string(note) }
         if onlyIf.contains(.running) { definition["only_if_running"] = true }
         if onlyIf.contains(.empty) { definition["only_if_empty"] = true }
-        if goesOn { definition["on_failure"] = "continue" }
+        if continuesOnFailure { definition["on_failure"] = "continue" }
         definition["by"] = .optional(by)
         definition["created"] = .number(String(created.timeIntervalSince1970))
         return definition
@@ -139,9 +139,9 @@ extension Schedule {
 
 /// Parses the steps of a schedule.
 private struct StepReader {
-    let owner: Schedule.Owner
+    let scope: Schedule.Scope
 
-    init(_ owner: Schedule.Owner) { self.owner = owner }
+    init(_ scope: Schedule.Scope) { self.scope = scope }
 
     /// Returns the warnings of `warn`, then the steps of `steps` or the one step of `action`.
     func steps(_ arguments: JSON.Object) throws(InvalidArgument) -> [Schedule.Step] {
@@ -202,7 +202,7 @@ private struct StepReader {
     }
 
     private func action(_ word: String) -> Action? {
-        switch owner {
+        switch scope {
         case .server, .game: ServerAction(rawValue: word).map(Action.server)
         case .agent: AgentAction(rawValue: word).map(Action.agent)
         }
@@ -231,7 +231,7 @@ private struct StepReader {
             throw InvalidArgument(
                 "warn: must have a command and, in before, 1 to \(Schedule.Bound.warnings) intervals such as 15m")
         }
-        if case .agent = owner { throw InvalidArgument("warn: applies only to schedules of servers") }
+        if case .agent = scope { throw InvalidArgument("warn: applies only to schedules of servers") }
         var seconds: [Int] = []
         for interval in before {
             guard let length = DurationText.seconds(interval), (1...Schedule.Bound.offset).contains(length) else {

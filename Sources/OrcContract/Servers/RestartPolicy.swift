@@ -83,7 +83,7 @@ package struct RestartHistory: Sendable, Equatable {
     package var retryAt: Date?
     /// Time of the end that was judged last; ``verdict`` is the result.
     package var judgedEnd: Date?
-    package var verdict: ServerInput.Verdict?
+    package var verdict: ServerInput.RunEnd?
 
     package init() {}
 
@@ -112,11 +112,11 @@ package struct RestartHistory: Sendable, Equatable {
         self.hasGivenUp = hasGivenUp
         retryAt = json["retry_at"].flatMap(Timestamp.date)
         judgedEnd = json["judged_end"].flatMap(Timestamp.date)
-        verdict = json["verdict"].flatMap(ServerInput.Verdict.init)
+        verdict = json["verdict"].flatMap(ServerInput.RunEnd.init)
     }
 }
 
-extension ServerInput.Verdict {
+extension ServerInput.RunEnd {
     fileprivate var json: JSON {
         switch self {
         case .stopped(let reason): ["kind": "stopped", "reason": .optional(reason)]

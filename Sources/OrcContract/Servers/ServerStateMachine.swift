@@ -24,7 +24,7 @@ package enum ServerInput: Sendable, Equatable {
     case isUnready(String)
     case isPaused
     /// A run has ended; `isNew` if this end has not been judged yet.
-    case ended(Verdict, isNew: Bool)
+    case ended(RunEnd, isNew: Bool)
     /// There is no run to judge: the server was never started, or is destroyed.
     case isIdle(String)
     /// The server should have a container and has none.
@@ -33,7 +33,7 @@ package enum ServerInput: Sendable, Equatable {
     case isUnseen(String)
 
     /// The judgement of a run's end.
-    package enum Verdict: Sendable, Equatable {
+    package enum RunEnd: Sendable, Equatable {
         /// The run ended as requested, or by a clean exit of its own.
         case stopped(String?)
         case crashed(String)
@@ -55,16 +55,16 @@ package enum ServerEffect: Sendable, Equatable {
 ///
 /// The states in the documents (`topics/states.md`) are generated from it.
 package enum ServerStateMachine {
-    package static func next(_ now: ServerStatus, _ sign: ServerInput) -> (
+    package static func next(_ now: ServerStatus, _ input: ServerInput) -> (
         condition: ServerStatus, effects: [ServerEffect]
     ) {
-        guard let condition = destination(now, sign) else { return (now, []) }
-        return (condition, effects(from: now.state, to: condition.state, sign))
+        guard let condition = destination(now, input) else { return (now, []) }
+        return (condition, effects(from: now.state, to: condition.state, input))
     }
 
     /// Returns the new status; nil if the input changes nothing.
-    private static func destination(_ now: ServerStatus, _ sign: ServerInput) -> ServerStatus? {
-        switch sign {
+    private static func destination(_ now: ServerStatus, _ input: ServerInput) -> ServerStatus? {
+        switch input {
         case .starts: now.state.isUp ? nil : ServerStatus(.starting)
         case .startFails(let reason): now.state.isUp && now.state != .starting ? nil : ServerStatus(.failed, reason)
         case .stops: now.state.isUp || now.state == .unknown ? ServerStatus(.stopping) : nil
@@ -81,8 +81,8 @@ package enum ServerStateMachine {
         }
     }
 
-    private static func effects(from old: ServerState, to new: ServerState, _ sign: ServerInput) -> [ServerEffect] {
-        switch sign {
+    private static func effects(from old: ServerState, to new: ServerState, _ input: ServerInput) -> [ServerEffect] {
+        switch input {
         // An end that happened while the agent was not running is still announced and judged.
         case .ended(let verdict, isNew: true): [.announce(verdict.event), .considerRestart]
         case .comesUp(isNew: true): arrival(from: old, to: new) + [.awaitReadiness]
@@ -118,7 +118,7 @@ extension ServerState {
     }
 }
 
-extension ServerInput.Verdict {
+extension ServerInput.RunEnd {
     fileprivate var event: ServerEvent {
         switch self {
         case .stopped: .stopped

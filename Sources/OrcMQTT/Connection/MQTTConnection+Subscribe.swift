@@ -29,7 +29,7 @@ extension MQTTConnection {
             throw MQTTError.notConnected
         }
         let isCutOff = state.withLock { $0.cutOff >= Self.mostCutOff }
-        let (packet, result) = client.subscribe(filter, quality: isCutOff ? .atMostOnce : .atLeastOnce)
+        let (packet, result) = client.subscribe(filter, qos: isCutOff ? .atMostOnce : .atLeastOnce)
         guard result == 0 else { throw MQTTError.notConnected }
         loop.wake()
         return try await withThrowingTaskGroup(of: [Int32].self) { group in

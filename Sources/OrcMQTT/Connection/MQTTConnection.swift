@@ -120,7 +120,7 @@ package final class MQTTConnection: Sendable {
         let begun = monotonicSeconds()
         let (packet, result) = client.publish(publication)
         // The connection was lost just now: the library keeps a QoS 1 message and sends it on the next connection.
-        let isKept = result == Mosquitto.notConnected && publication.quality == .atLeastOnce
+        let isKept = result == Mosquitto.notConnected && publication.qos == .atLeastOnce
         guard result == 0 || isKept else {
             state.withLock { state in
                 state.inFlight = max(state.inFlight - 1, 0)
@@ -130,7 +130,7 @@ package final class MQTTConnection: Sendable {
         }
         state.withLock { state in
             state.counters.published += 1
-            guard publication.quality == .atLeastOnce else { return }
+            guard publication.qos == .atLeastOnce else { return }
             state.acknowledgements.sent(
                 packet, Acknowledgements.Due(topic: publication.topic, bytes: publication.size, at: begun))
         }

@@ -13,15 +13,15 @@ package struct MQTTMessage: Sendable {
 package struct OutgoingMessage: Sendable, Equatable {
     package var topic: String
     package var payload: [UInt8]
-    package var quality: Quality
+    package var qos: QoS
     package var isRetained = false
     /// Seconds after which the broker drops it (MQTT 5; with 3.1.1 a message with an expiry is not retained).
     package var expiry: UInt32?
     package var responseTopic: String?
     package var correlation: [UInt8]?
 
-    /// Quality of service; 2 is never used, as brokers downgrade it.
-    package enum Quality: Int32, Sendable { case atMostOnce, atLeastOnce }
+    /// QoS of service; 2 is never used, as brokers downgrade it.
+    package enum QoS: Int32, Sendable { case atMostOnce, atLeastOnce }
 
     /// Upper bound of the whole packet's size in bytes.
     var size: Int {
@@ -29,10 +29,10 @@ package struct OutgoingMessage: Sendable, Equatable {
             + PacketSizeLimit.overhead
     }
 
-    package init(_ topic: String, _ payload: [UInt8], quality: Quality = .atLeastOnce, isRetained: Bool = false) {
+    package init(_ topic: String, _ payload: [UInt8], qos: QoS = .atLeastOnce, isRetained: Bool = false) {
         self.topic = topic
         self.payload = payload
-        self.quality = quality
+        self.qos = qos
         self.isRetained = isRetained
     }
 }

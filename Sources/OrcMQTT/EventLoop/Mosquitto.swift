@@ -120,7 +120,7 @@ final class Mosquitto: @unchecked Sendable {
         // The will is not published if the session is resumed within these seconds.
         if version == .v5 { properties.add(MQTT_PROP_WILL_DELAY_INTERVAL, 3) }
         let result = unsafe mosquitto_will_set_v5(
-            client, will.topic, Int32(will.payload.count), will.payload, will.quality.rawValue, will.isRetained,
+            client, will.topic, Int32(will.payload.count), will.payload, will.qos.rawValue, will.isRetained,
             properties.list)
         if result == rc(MOSQ_ERR_SUCCESS) { properties.release() }  // the client owns the list now
         return result
@@ -140,16 +140,16 @@ final class Mosquitto: @unchecked Sendable {
         var packet: Int32 = 0
         let result = unsafe mosquitto_publish_v5(
             client, &packet, publication.topic, Int32(publication.payload.count), publication.payload,
-            publication.quality.rawValue, isRetained, properties.list)
+            publication.qos.rawValue, isRetained, properties.list)
         return (packet, result)
     }
 
     /// - Returns: the packet's number, or the library's error.
-    func subscribe(_ filter: String, quality: OutgoingMessage.Quality) -> (packet: Int32, result: Int32) {
+    func subscribe(_ filter: String, qos: OutgoingMessage.QoS) -> (packet: Int32, result: Int32) {
         var packet: Int32 = 0
         let options = MQTT_SUB_OPT_NO_LOCAL.rawValue | MQTT_SUB_OPT_RETAIN_AS_PUBLISHED.rawValue
         let result = unsafe mosquitto_subscribe_v5(
-            client, &packet, filter, quality.rawValue, version == .v5 ? Int32(options) : 0, nil)
+            client, &packet, filter, qos.rawValue, version == .v5 ? Int32(options) : 0, nil)
         return (packet, result)
     }
 

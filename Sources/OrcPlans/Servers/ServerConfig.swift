@@ -17,7 +17,7 @@ package struct ServerConfig: Sendable {
     ) throws(PlanError) {
         var document = plan.document
         var metadata = document["metadata"]?.object ?? [:]
-        metadata["warcamp"] = .string(server.camp)
+        metadata["warcamp"] = .string(server.name)
         if let description { metadata["description"] = .string(description) }
         metadata["hostname"] = .string(Self.containerName(server))
         metadata["container_name"] = .string(Self.containerName(server))
@@ -31,7 +31,7 @@ package struct ServerConfig: Sendable {
     /// Parses a `config.json`.
     package init(_ document: JSON, server: ServerID) throws(PlanError) {
         self.server = server
-        plan = try Plan(document, file: "servers/\(server.game)/\(server.camp)/config.json")
+        plan = try Plan(document, file: "servers/\(server.game)/\(server.name)/config.json")
     }
 
     package var document: JSON { .object(plan.document) }
@@ -65,7 +65,7 @@ package struct ServerConfig: Sendable {
     }
 
     package static func containerName(_ server: ServerID) -> String { "peon.warcamp.\(server.uid)" }
-    package static func networkName(_ server: ServerID) -> String { "\(server.game)_\(server.camp)" }
+    package static func networkName(_ server: ServerID) -> String { "\(server.game)_\(server.name)" }
 
     /// Returns the server of a container name in PEON's form; nil for any other name.
     package static func server(ofContainer name: String) -> ServerID? {

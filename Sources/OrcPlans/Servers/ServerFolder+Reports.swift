@@ -73,10 +73,10 @@ extension ServerFolder {
     ) throws(PlanError) -> [ServerFolder] {
         guard let folder = try root.folder(game) else { return [] }
         var found: [ServerFolder] = []
-        for camp in try folder.entries() where camp.kind == .folder {
-            guard let server = ServerID(game: game, camp: camp.name) else { continue }
+        for name in try folder.entries() where name.kind == .folder {
+            guard let server = ServerID(game: game, name: name.name) else { continue }
             do throws(PlanError) {
-                guard try folder.folder(camp.name)?.kind(of: configFile) == .file else { continue }
+                guard try folder.folder(name.name)?.kind(of: configFile) == .file else { continue }
                 found.append(ServerFolder(server, in: servers))
             } catch {
                 complaints.append(error)

@@ -20,18 +20,18 @@ package struct ServerFolder: Sendable {
         self.servers = servers
     }
 
-    package var path: String { "\(servers)/\(server.game)/\(server.camp)" }
+    package var path: String { "\(servers)/\(server.game)/\(server.name)" }
 
     func open() throws(PlanError) -> DirectoryHandle? {
         guard DirectoryHandle.exists(servers) else { return nil }
-        return try DirectoryHandle(path: servers).folder(server.game)?.folder(server.camp)
+        return try DirectoryHandle(path: servers).folder(server.game)?.folder(server.name)
     }
 
     /// Reads `config.json`; nil if there is none.
     package func config() throws(PlanError) -> ServerConfig? {
         guard let bytes = try open()?.read(Self.configFile, limit: PlanCatalogue.maxBytes) else { return nil }
         return try ServerConfig(
-            PlanCatalogue.json(bytes, file: "servers/\(server.game)/\(server.camp)/\(Self.configFile)"), server: server)
+            PlanCatalogue.json(bytes, file: "servers/\(server.game)/\(server.name)/\(Self.configFile)"), server: server)
     }
 
     /// The content that a creation writes into the folder, besides the plan's own files.
@@ -54,7 +54,7 @@ package struct ServerFolder: Sendable {
     package func make() throws(PlanError) -> Bool {
         let root = try DirectoryHandle(path: servers)
         guard root.freeBytes ?? .max >= Self.leastRoom else { throw .noSpace(path: path) }
-        return try root.makingFolder(server.game).makeNew(server.camp)
+        return try root.makingFolder(server.game).makeNew(server.name)
     }
 
     /// Bytes that must be free on the disk for a new server; less is reserved for the existing servers.
@@ -138,14 +138,14 @@ package struct ServerFolder: Sendable {
         let root = try DirectoryHandle(path: servers)
         guard let game = try root.folder(server.game) else { return }
         // Files left by an earlier, incomplete removal belong to the server too.
-        let own = "\(Self.asidePrefix)\(server.camp)."
+        let own = "\(Self.asidePrefix)\(server.name)."
         for entry in try game.entries() where entry.name.hasPrefix(own) {
             try game.removeTree(entry.name, until: isOver)
         }
         let aside = own + String(UInt32.random(in: 0...UInt32.max), radix: 16)
-        do { try game.rename(server.camp, to: aside) } catch {
+        do { try game.rename(server.name, to: aside) } catch {
             // The folder is gone, or the disk is full, which may leave no room for another name.
-            try game.removeTree(server.camp, until: isOver)
+            try game.removeTree(server.name, until: isOver)
         }
         try game.removeTree(aside, until: isOver)
         root.removeIfEmpty(server.game)

@@ -23,7 +23,7 @@ import Testing
         try #require(try reader.read(message(id, action), now: date))
     }
 
-    private func ledger(_ store: StateStore, now: Date = Date()) throws -> CommandJournal {
+    private func journal(_ store: StateStore, now: Date = Date()) throws -> CommandJournal {
         try CommandJournal(store: store, now: now, logger: Logger(label: "test"))
     }
 
@@ -31,9 +31,9 @@ import Testing
         try await Testbed.withFolder { try body(try StateStore(path: $0.appending(path: "orc.db").path())) }
     }
 
-    private func finish(_ command: Command, in ledger: CommandJournal) -> [ReplyRoute] {
+    private func finish(_ command: Command, in journal: CommandJournal) -> [ReplyRoute] {
         let reply = command.reply(.ok)
-        return ledger.finish(
+        return journal.finish(
             command, with: reply, AuditLog.entry(command, reply, secrets: SecretRedactor(environment: [:])))
     }
 
@@ -41,31 +41,31 @@ import Testing
 
     @Test func `a command under way is known however many come after it`() async throws {
         try await withStore { store in
-            let ledger = try ledger(store)
+            let journal = try journal(store)
             let first = try command("first")
-            #expect(isNew(ledger.take(first, message("first"))))
+            #expect(isNew(journal.take(first, message("first"))))
             for number in 0..<5000 {
                 let other = try command("\(number)")
-                guard isNew(ledger.take(other, message("\(number)"))) else { return #expect(Bool(false)) }
-                _ = finish(other, in: ledger)
+                guard isNew(journal.take(other, message("\(number)"))) else { return #expect(Bool(false)) }
+                _ = finish(other, in: journal)
             }
-            guard case .running = ledger.take(try command("first"), message("first")) else {
+            guard case .running = journal.take(try command("first"), message("first")) else {
                 return #expect(Bool(false), "it would run twice")
             }
             // What memory has had to forget is known from the disk.
-            guard case .done = ledger.take(try command("0"), message("0")) else { return #expect(Bool(false)) }
+            guard case .done = journal.take(try command("0"), message("0")) else { return #expect(Bool(false)) }
         }
     }
 
     @Test func `what an earlier run left is known for what it is`() async throws {
         try await withStore { store in
-            let earlier = try ledger(store)
+            let earlier = try journal(store)
             for id in ["waiting", "begun", "unsent", "sent"] { _ = earlier.take(try command(id), message(id)) }
             for id in ["begun", "unsent", "sent"] { earlier.begin(try command(id)) }
             for id in ["unsent", "sent"] { _ = finish(try command(id), in: earlier) }
             earlier.noteSent(try command("sent"))
             earlier.flush()
-            let left = try ledger(store, now: Date()).takeLeft()
+            let left = try journal(store, now: Date()).takeLeft()
             #expect(left.map { $0.key.split(separator: " ").last } == ["waiting", "begun", "unsent"])
             #expect(left.map(\.hasBegun) == [false, true, true])
             #expect(left.map { $0.reply?.status } == [nil, nil, .ok])
@@ -76,47 +76,47 @@ import Testing
 
     @Test func `what there was no room for may come again`() async throws {
         try await withStore { store in
-            let ledger = try ledger(store)
+            let journal = try journal(store)
             let command = try command("again")
-            #expect(isNew(ledger.take(command, message("again"))))
-            ledger.forget(command)
-            #expect(isNew(ledger.take(command, message("again"))))
+            #expect(isNew(journal.take(command, message("again"))))
+            journal.forget(command)
+            #expect(isNew(journal.take(command, message("again"))))
         }
     }
 
     @Test func `who sends a command again while it runs is told its end too`() async throws {
         try await withStore { store in
-            let ledger = try ledger(store)
+            let journal = try journal(store)
             let first = try command("x")
-            #expect(isNew(ledger.take(first, message("x"))))
+            #expect(isNew(journal.take(first, message("x"))))
             for name in ["one", "two"] {
                 var again = try command("x")
                 let route = ReplyRoute(mirror: first.route.mirror, topic: "peon/h/reply/\(name)", correlation: nil)
                 again = Command(
                     target: again.target, id: again.id, arguments: again.arguments, route: route, by: nil,
                     receivedAt: again.receivedAt)
-                guard case .running = ledger.take(again, message("x")) else { return #expect(Bool(false)) }
+                guard case .running = journal.take(again, message("x")) else { return #expect(Bool(false)) }
             }
-            #expect(finish(first, in: ledger).map(\.topic) == ["peon/h/reply/one", "peon/h/reply/two"])
-            #expect(finish(first, in: ledger).isEmpty)
+            #expect(finish(first, in: journal).map(\.topic) == ["peon/h/reply/one", "peon/h/reply/two"])
+            #expect(finish(first, in: journal).isEmpty)
         }
     }
 
     @Test func `what is forgotten is not taken up by the next run of the agent`() async throws {
         try await withStore { store in
-            let ledger = try ledger(store)
-            for id in ["kept", "forgotten"] { _ = ledger.take(try command(id), message(id)) }
-            ledger.forget(try command("forgotten"))
-            ledger.flush()
-            let left = try self.ledger(store).takeLeft()
+            let journal = try journal(store)
+            for id in ["kept", "forgotten"] { _ = journal.take(try command(id), message(id)) }
+            journal.forget(try command("forgotten"))
+            journal.flush()
+            let left = try self.journal(store).takeLeft()
             #expect(left.map { $0.key.split(separator: " ").last } == ["kept"])
         }
     }
 
     @Test func `what asks and changes nothing is not noted`() async throws {
         try await withStore { store in
-            let ledger = try ledger(store)
-            for _ in 0..<2 { #expect(isNew(ledger.take(try command("x", .get), message("x", .get)))) }
+            let journal = try journal(store)
+            for _ in 0..<2 { #expect(isNew(journal.take(try command("x", .get), message("x", .get)))) }
             #expect(try store.journal(since: .distantPast).isEmpty)
         }
     }

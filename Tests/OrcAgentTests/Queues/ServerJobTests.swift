@@ -38,8 +38,9 @@ import Testing
 
     @Test func `what the agent does unasked breaks off no command, and is broken off as the command would be`() {
         let step = StateStore.PendingOperation(.stopping, since: Date())
-        for recovery: ServerJob.Upkeep in [.finishStop(step), .discard(inPlace: false), .stopForRoom, .retry, .restore]
-        {
+        for recovery: ServerJob.RecoveryTask in [
+            .finishStop(step), .discard(inPlace: false), .stopForRoom, .retry, .restore,
+        ] {
             for action in ServerAction.allCases {
                 #expect(!ServerJob(recovery, of: server).breaksOff(job(action)), "\(recovery), \(action)")
             }

@@ -38,16 +38,16 @@ import Testing
     @Test func `jobs run one at a time in their order, and the seventeenth that waits is refused`() async {
         let (done, note) = AsyncStream<String>.makeStream()
         let (gate, open) = AsyncStream<Void>.makeStream()
-        let lane = ServerQueue { job in
+        let queue = ServerQueue { job in
             if job.verb == .get { for await _ in gate { break } }
             note.yield(job.arguments["n"]?.string ?? "")
         }
         await withTaskGroup { group in
-            group.addTask { await lane.run() }
-            #expect(lane.enqueue(job(.get, ["n": "0"])))
-            while lane.waitingCount > 0 { await Task.yield() }
-            for number in 1...16 { #expect(lane.enqueue(job(.description, ["n": .string("\(number)")]))) }
-            #expect(!lane.enqueue(job(.description, ["n": "17"])))
+            group.addTask { await queue.run() }
+            #expect(queue.enqueue(job(.get, ["n": "0"])))
+            while queue.waitingCount > 0 { await Task.yield() }
+            for number in 1...16 { #expect(queue.enqueue(job(.description, ["n": .string("\(number)")]))) }
+            #expect(!queue.enqueue(job(.description, ["n": "17"])))
             open.yield()
             var seen: [String] = []
             for await name in done {

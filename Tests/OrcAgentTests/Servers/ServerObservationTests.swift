@@ -23,9 +23,9 @@ import Testing
             (.other("odd"), .none, .isUnseen("odd")),
         ] as [(ContainerState.Phase, ServerObservation.Step, ServerInput?)])
     func `the sign follows the engine's word and the step that is taken`(
-        phase: ContainerState.Phase, step: ServerObservation.Step, sign: ServerInput?
+        phase: ContainerState.Phase, step: ServerObservation.Step, input: ServerInput?
     ) throws {
-        #expect(ServerObservation(container: container(phase), desired: .running, step: step).input == sign)
+        #expect(ServerObservation(container: container(phase), desired: .running, step: step).input == input)
     }
 
     @Test(
@@ -33,12 +33,12 @@ import Testing
             (.awaited, .comesUp(isNew: false)), (.ready, .isReady),
             (.lacking("start_timeout"), .isUnready("start_timeout")),
         ] as [(ServerObservation.Readiness, ServerInput)])
-    func `what runs is as ready as it is known to be`(readiness: ServerObservation.Readiness, sign: ServerInput) throws
+    func `what runs is as ready as it is known to be`(readiness: ServerObservation.Readiness, input: ServerInput) throws
     {
         let container = container(.running)
         let observation = ServerObservation(
             container: container, desired: .running, readiness: readiness, isNewRun: false)
-        #expect(observation.input == sign)
+        #expect(observation.input == input)
     }
 
     @Test func `a server without a container was never started, or has lost it, or could not be started`() {
@@ -59,9 +59,9 @@ import Testing
             (nil, nil, 0, false, .stopped("exited")), (nil, nil, 0, true, .stopped("exited")),
             (nil, nil, 137, true, .crashed("out_of_memory")), (nil, nil, 139, false, .crashed("signal 11")),
             (nil, nil, 42, false, .crashed("exit_code")),
-        ] as [(ServerObservation.Ending?, Int?, Int, Bool, ServerInput.Verdict)])
+        ] as [(ServerObservation.Ending?, Int?, Int, Bool, ServerInput.RunEnd)])
     func `how a run ended tells a stop from a crash`(
-        ending: ServerObservation.Ending?, signal: Int?, exit: Int, oom: Bool, verdict: ServerInput.Verdict
+        ending: ServerObservation.Ending?, signal: Int?, exit: Int, oom: Bool, verdict: ServerInput.RunEnd
     ) throws {
         let observation = ServerObservation(
             container: container(.exited, exit: exit, oom: oom), desired: .running, ending: ending,

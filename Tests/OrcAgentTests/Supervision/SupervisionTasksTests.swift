@@ -16,32 +16,32 @@ import Testing
     }
 
     @Test func `what is waited for last takes the place of what was before`() async {
-        let waits = SupervisionTasks()
+        let tasks = SupervisionTasks()
         let (ends, ended) = AsyncStream<String>.makeStream()
         var next = ends.makeAsyncIterator()
-        waits.begin(.run, server) { await wait("first", ended) }
-        waits.begin(.retry, server) { await wait("retry", ended) }
-        waits.begin(.run, server) { await wait("second", ended) }
+        tasks.begin(.run, server) { await wait("first", ended) }
+        tasks.begin(.retry, server) { await wait("retry", ended) }
+        tasks.begin(.run, server) { await wait("second", ended) }
         #expect(await next.next() == "first")
-        waits.end(.run, server)
+        tasks.end(.run, server)
         #expect(await next.next() == "second")
-        waits.begin(.run, ServerID(uid: "a.c")!) { await wait("other", ended) }
-        waits.endAll()
+        tasks.begin(.run, ServerID(uid: "a.c")!) { await wait("other", ended) }
+        tasks.endAll()
         #expect(await Set([next.next(), next.next()]) == ["retry", "other"])
     }
 
     @Test func `what is over is forgotten, and does not end what came after it`() async {
-        let waits = SupervisionTasks()
+        let tasks = SupervisionTasks()
         let (ends, ended) = AsyncStream<String>.makeStream()
         var next = ends.makeAsyncIterator()
         for number in 0..<100 {
-            waits.begin(.run, server) { ended.yield("\(number)") }
+            tasks.begin(.run, server) { ended.yield("\(number)") }
             _ = await next.next()
         }
-        while waits.count > 0 { await Task.yield() }
-        waits.begin(.run, server) { await wait("last", ended) }
-        #expect(waits.count == 1)
-        waits.endAll()
+        while tasks.count > 0 { await Task.yield() }
+        tasks.begin(.run, server) { await wait("last", ended) }
+        #expect(tasks.count == 1)
+        tasks.endAll()
         #expect(await next.next() == "last")
     }
 }

@@ -86,11 +86,11 @@ import Testing
         #expect(keys.count == 100 && keys.allSatisfy { $0.utf8.count >= 47 })
         let abc = APIKey.digest(of: "abc").map { String($0, radix: 16) }
         #expect(abc.prefix(3) == ["ba", "78", "16"])  // FIPS 180-4's example
-        let keyring = APIKeys(apiKey: "", logger: Logger(label: "test")) {
+        let known = APIKeys(apiKey: "", logger: Logger(label: "test")) {
             [APIKey(name: "a", role: .viewer, key: "secret"), APIKey(name: "b", role: .admin, digest: [])]
         }
-        #expect(keyring.owner(of: "secret")?.name == "a")
-        #expect(keyring.owner(of: "") == nil && keyring.owner(of: "Secret") == nil)
+        #expect(known.owner(of: "secret")?.name == "a")
+        #expect(known.owner(of: "") == nil && known.owner(of: "Secret") == nil)
     }
 
     @Test func `a key stands in its own field or behind Bearer`() {

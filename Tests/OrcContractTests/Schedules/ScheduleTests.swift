@@ -4,13 +4,13 @@ import OrcCore
 import Testing
 
 @Suite struct ScheduleTests {
-    private static let server = ServerID(game: "valheim", camp: "alpha")!
+    private static let server = ServerID(game: "valheim", name: "alpha")!
     private static let now = Timestamp.date("2026-11-25T12:00:00Z")!
 
     private func schedule(
-        _ arguments: JSON.Object, of owner: Schedule.Owner = .server(Self.server), at now: Date = Self.now
+        _ arguments: JSON.Object, of scope: Schedule.Scope = .server(Self.server), at now: Date = Self.now
     ) throws -> Schedule {
-        Schedule(try ScheduleDraft(arguments, .init(id: "x", owner: owner, zone: "UTC", by: "me", now: now)))
+        Schedule(try ScheduleDraft(arguments, .init(id: "x", scope: scope, zone: "UTC", by: "me", now: now)))
     }
 
     private func date(_ text: String) -> Date { Timestamp.date("2026-11-\(text)Z")! }
@@ -73,7 +73,7 @@ import Testing
         for arguments in [all, ["at": "1795651140", "action": "stop"], ["in": 5, "action": "start"]] {
             let made = try schedule(arguments)
             let stored = try JSON.parse(JSON.object(made.definition).text()).object ?? [:]
-            let read = Schedule(try ScheduleDraft(stored: stored, id: "x", owner: made.owner))
+            let read = Schedule(try ScheduleDraft(stored: stored, id: "x", scope: made.scope))
             #expect(read.definition == made.definition)
             #expect(read.steps == made.steps && read.timing == made.timing && read.missed == made.missed)
         }
@@ -155,12 +155,12 @@ import Testing
             "steps": [console, ["action": "restart"]],
         ])
         #expect(schedule.steps.map(\.isWarning) == [true, true, false, false])
-        let stored = try ScheduleDraft(stored: schedule.definition, id: "x", owner: schedule.owner)
+        let stored = try ScheduleDraft(stored: schedule.definition, id: "x", scope: schedule.scope)
         #expect(stored.steps == schedule.steps)
         var first = schedule.definition
         first["v"] = nil
         first["steps"] = [console, ["action": "restart"]]
-        let old = try ScheduleDraft(stored: first, id: "x", owner: schedule.owner)
+        let old = try ScheduleDraft(stored: first, id: "x", scope: schedule.scope)
         #expect(old.steps.map(\.isWarning) == [true, false])
         for step: JSON in [
             ["action": "restart", "at": "-5m", "warning": true],

@@ -5,7 +5,7 @@ import Testing
 
 /// The whole machine: every state with every sign.
 @Suite struct ServerStateMachineTests {
-    private static let signs: [(name: String, sign: ServerInput)] = [
+    private static let signs: [(name: String, input: ServerInput)] = [
         ("starts", .starts), ("start fails", .startFails("r")), ("stops", .stops), ("comes up", .comesUp(isNew: true)),
         ("ready", .isReady), ("unready", .isUnready("r")), ("paused", .isPaused),
         ("ended", .ended(.stopped("r"), isNew: true)), ("crashed", .ended(.crashed("r"), isNew: true)),
@@ -36,14 +36,14 @@ import Testing
         let states = lines[0].split(separator: " ").map(String.init)
         #expect(Set(states) == Set(ServerState.allCases.map(\.rawValue)))
         #expect(lines.count == Self.signs.count + 1)
-        for (name, sign) in Self.signs {
+        for (name, input) in Self.signs {
             let line = try #require(
                 lines.first { $0.hasPrefix(name.padding(toLength: 12, withPad: " ", startingAt: 0)) })
             let cells = line.dropFirst(12).split(separator: " ").map(String.init)
             for (state, expected) in zip(states, cells) {
-                let next = ServerStateMachine.next(ServerStatus(ServerState(rawValue: state)!, "before"), sign)
+                let next = ServerStateMachine.next(ServerStatus(ServerState(rawValue: state)!, "before"), input)
                 #expect(next.condition.state.rawValue == expected, "\(name) in \(state)")
-                let isAsked = [.starts, .startFails("r"), .stops].contains(sign)
+                let isAsked = [.starts, .startFails("r"), .stops].contains(input)
                 if expected == state, isAsked, !["failed", "stopping"].contains(state) {
                     #expect(next.condition.reason == "before" && next.effects.isEmpty, "\(name) in \(state)")
                 }

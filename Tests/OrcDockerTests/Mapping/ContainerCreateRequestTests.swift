@@ -25,8 +25,8 @@ import Testing
                 let plan = try catalogue.plan(game)
                 let settings = JSON.Object(
                     plan.environment.members.filter { $0.value.isNull }.map { ($0.key, "a $b `c` \"d\"") })
-                let camp = "t\(UUID().uuidString.prefix(6).lowercased())"
-                let server = try #require(ServerID(game: game, camp: camp))
+                let name = "t\(UUID().uuidString.prefix(6).lowercased())"
+                let server = try #require(ServerID(game: game, name: name))
                 let config = try ServerConfig(
                     server: server, plan: plan, environment: plan.applying(settings).environment,
                     ports: plan.portGroups[0],

@@ -24,7 +24,7 @@ import Testing
             settings ?? JSON.Object(plan.environment.members.filter { $0.value.isNull }.map { ($0.key, .string("x")) })
         let (environment, _) = try plan.applying(given)
         return try ServerConfig(
-            server: ServerID(game: game, camp: "one")!, plan: plan, environment: environment,
+            server: ServerID(game: game, name: "one")!, plan: plan, environment: environment,
             ports: plan.portGroups.first ?? [], description: nil, image: nil)
     }
 

@@ -44,7 +44,7 @@ import Testing
             // PEON wrote both of Quake's PORT variables; only the last ever counted.
             expected = expected.replacingOccurrences(of: "        - PORT=27960\n", with: "")
             let place = ServerConfig.Place(
-                folder: "/home/peon/servers/\(recording.server.game)/\(recording.server.camp)",
+                folder: "/home/peon/servers/\(recording.server.game)/\(recording.server.name)",
                 host: HostName(fitting: "h"), publicIP: nil)
             #expect(
                 ComposeFile.text(
