@@ -10,12 +10,12 @@ import OrcScheduling
 package import OrcStorage
 package import ServiceLifecycle
 
-/// The agent: everything between the bus and the engine, as services in the order of their dependency.
+/// The agent: all services between the broker and the engine, in order of dependency.
 package struct Agent: Sendable {
-    /// In this order they start; in the reverse order they end.
+    /// Started in this order, stopped in the reverse order.
     package let services: [any Service]
 
-    /// `options`: of the bus; client id, session and last will are set here.
+    /// `options`: options of the MQTT connection; client id, session expiry and last will are set here.
     package init(
         _ settings: AgentSettings, bus options: MQTTConfiguration, engine: any ContainerEngine, store: StateStore,
         logger: Logger
@@ -101,7 +101,7 @@ package struct Agent: Sendable {
         -> MQTTConfiguration
     {
         var options = given
-        options.clientID = "peon-orc-\(settings.host)"  // fixed: a late will of the old link then harms nobody
+        options.clientID = "peon-orc-\(settings.host)"  // fixed, so that a late will of the old connection does no harm
         options.sessionExpiry = 60
         let topic = settings.topics.status(.agent)
         options.will = { session in presence.will(session: session, topic: topic) }
@@ -149,17 +149,17 @@ extension Agent {
             try scheduler.adoptPeons(now: date) {
                 let (stops, complaints) = try PeonScheduleImport.read(in: settings.servers)
                 for complaint in complaints {
-                    logger.error("a schedule of PEON's cannot be taken over", metadata: ["error": "\(complaint)"])
+                    logger.error("cannot import a schedule of PEON", metadata: ["error": "\(complaint)"])
                 }
                 return stops
             }
         } catch {
-            logger.error("PEON's schedules cannot be taken over", metadata: ["error": "\(error)"])
+            logger.error("cannot import the schedules of PEON", metadata: ["error": "\(error)"])
         }
     }
 }
 
-/// Finds the servers whose folders are there, and has the broker forget those that are gone.
+/// Registers the servers whose folders exist, and removes the reports of those that are gone.
 struct Muster {
     let settings: AgentSettings
     let store: StateStore
@@ -174,18 +174,18 @@ struct Muster {
         }
         if store.quarantinedRows > 0 {
             logger.error(
-                "rows of the store cannot be read and are set aside", metadata: ["count": "\(store.quarantinedRows)"])
+                "unreadable rows of the store are quarantined", metadata: ["count": "\(store.quarantinedRows)"])
             registry.announce(.storeDamaged, data: ["rows": .optional(store.quarantinedRows)])
         }
         let (folders, complaints) = try ServerFolder.all(in: settings.servers)
         for complaint in complaints {
-            logger.error("a server's folder cannot be read", metadata: ["error": "\(complaint)"])
+            logger.error("cannot read the folder of a server", metadata: ["error": "\(complaint)"])
         }
         for folder in folders {
             registry.add(ServerRecord(found: folder, kept: kept[folder.server], logger: logger))
             configWatcher.follow(folder.server, folder: folder.path)
         }
-        // A folder that cannot be read may still be a server's: nothing is taken off the bus then.
+        // An unreadable folder may still belong to a server, so no reports are removed in that case.
         guard complaints.isEmpty else { return }
         registry.noteComplete()
         registry.clearGone(try store.announced())

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// True once the agent itself is about to end: what is under way then is left to its next run.
+/// A flag that is true once the agent is stopping; unfinished operations are left to its next run.
 final class AgentEnding: Sendable {
     private let flag = Atomic(false)
 

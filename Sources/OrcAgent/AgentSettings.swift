@@ -3,51 +3,54 @@ package import OrcCore
 import OrcMetrics
 package import OrcPlans
 
-/// What the agent must be told of its machine.
+/// Settings of the agent and its host.
 package struct AgentSettings: Sendable {
     package var host: HostName
-    /// `<root>`: plans, servers, backups and the agent's own folder are below it.
+    /// `<root>`: the folder that contains plans, servers, backups and the agent's own folder.
     package var root: String
-    /// `<root>` as the engine's host names it; nil where it is the same, or to be found from the agent's own mounts.
+    /// Path of `<root>` on the host of the engine; nil if it is the same, or can be found in the agent's mounts.
     package var hostRoot: String?
     package var publicIP: String?
-    /// Of which networks are made where the engine's own address pools are used up; nil for none.
+    /// Address range for networks once the engine's own address pools are used up; nil for none.
     package var networkRange = Subnet("10.213.0.0/16")
     package var plansURL: String
     package var plansUpdate = PlansUpdate.create
     package var version: String
     package var owner = DirectoryHandle.Owner(user: 1000, group: 1000)
-    /// The first of the users of which a server may have one for itself: past those of people, services and most ranges for
-    /// containers, and the last that a plain tar archive can name.
+    /// First user id for servers that have a user of their own.
+    ///
+    /// Above the ids of people, services and most container ranges, and low enough for a plain tar archive to store.
     package var firstOwnUser: UInt32 = 2_000_000
-    /// Bytes that a server may use where its plan does not say; nil without a limit.
-    package var serverMemory = AgentSettings.mostOfMemory
-    /// Seconds that a server gets to stop where neither its owner nor its plan says.
+    /// Bytes of memory that a server may use if its plan sets no limit; nil for no limit.
+    package var serverMemory = AgentSettings.defaultServerMemory
+    /// Seconds of grace for a stop if neither the owner nor the plan sets them.
     package var stopGrace = 60
-    /// The time zone of schedules that name none; the name of one that the machine knows.
+    /// Name of the time zone of schedules that name none; it must be known to the host.
     package var zone = "UTC"
     package var zones = TimeZoneDatabase()
     package var history = History()
-    /// Seconds between two readings of what servers and the machine use.
+    /// Seconds between two samples of the usage of the servers and the host.
     package var metricsInterval = 10
     package var limits = HostLimits()
-    /// Seconds without a word after which a pull is given up.
+    /// Seconds without progress after which a pull is aborted.
     package var pullSilence = 120
 
-    /// When the plans' repository is asked without anybody's command; at a start without plans always, unless never.
+    /// When the repository of the plans is checked without a command.
+    ///
+    /// A start without plans always checks it, except with `never`.
     package enum PlansUpdate: String, Sendable, CaseIterable {
-        /// Before a server is made.
+        /// Before a server is created.
         case create
-        /// Once a day, and before a server is made whose plan is missing.
+        /// Once a day, and before a server is created whose plan is missing.
         case daily
         case never
     }
 
-    /// How much of the audit is kept.
+    /// Limits of the audit log.
     package struct History: Sendable {
-        /// Seconds.
+        /// Maximum age of an entry in seconds.
         package var age = 90 * 86_400
-        /// Entries.
+        /// Maximum number of entries.
         package var most = 100_000
 
         package init() {}
@@ -60,8 +63,10 @@ package struct AgentSettings: Sendable {
         self.version = version
     }
 
-    /// Three quarters of the machine's memory: a game that runs wild is ended before the machine's other services are.
-    private static let mostOfMemory = ProcParser.number("MemTotal", in: ProcFile.read("/proc/meminfo"))
+    /// Three quarters of the host's memory in bytes.
+    ///
+    /// A game that uses too much memory is killed before other services of the host are.
+    private static let defaultServerMemory = ProcParser.number("MemTotal", in: ProcFile.read("/proc/meminfo"))
         .map { $0 / 4 * 3 * 1024 }
 
     package var servers: String { "\(root)/servers" }

@@ -1,25 +1,25 @@
 package import OrcContract
 import OrcCore
 
-/// What the bridge must be told.
+/// Configuration of the bridge.
 package struct BridgeSettings: Sendable {
     package var address: String
     package var port: Int
-    /// The host that PEON's own paths are about.
+    /// The host that PEON's paths address by default.
     package var host: HostName
-    /// Whether every host on the broker is served, or that one alone.
+    /// True to serve every host on the broker, false to serve ``host`` only.
     package var servesEveryHost = false
     package var version: String
-    /// PEON's `API_KEY`, an admin's.
+    /// PEON's `API_KEY`, which has the role admin.
     package var apiKey: String?
-    /// `*`, or the origins whose pages may call.
+    /// Origins whose pages may call the bridge; `*` allows all.
     package var origins: [String] = ["*"]
-    /// Proxies whose `X-Forwarded-For` is believed.
+    /// Trusted proxies, whose `X-Forwarded-For` is evaluated.
     package var proxies: [Network] = []
-    /// PEM files; nil without TLS.
+    /// Paths of the PEM files; nil without TLS.
     package var certificate: (chain: String, key: String)?
     package var maxConnections = 4096
-    /// From one IPv4 address or one IPv6 network, unless it is a proxy or this machine.
+    /// Limit for one IPv4 address or one IPv6 network of 64 bits; trusted proxies and loopback are exempt.
     package var maxConnectionsPerClient = 512
 
     package init(address: String, port: Int, host: HostName, version: String) {
@@ -29,18 +29,18 @@ package struct BridgeSettings: Sendable {
         self.version = version
     }
 
-    /// Bytes of a body.
+    /// Maximum size of a request body in bytes.
     static let maxBody = 1 << 20
     static let maxHeaderBytes = 16 << 10
     static let maxHeaderFields = 100
-    /// Seconds in which a request must be there, counted from the connection or from the answer before.
+    /// Seconds within which a request must be complete, counted from the connection's start or the previous response.
     static let requestPatience = 30
-    /// Seconds for which a client may take nothing of what it is sent.
+    /// Seconds after which a connection is closed if its client reads nothing of a response.
     static let writePatience = 30
-    /// PEON's bot gives up after ten seconds.
+    /// Maximum wait for an agent's reply on PEON's paths; PEON's bot gives up after ten seconds.
     static let peonPatience: Duration = .milliseconds(7500)
 
-    /// A certificate or its key that cannot be used.
+    /// Error for a certificate or key that cannot be used.
     package struct BadCertificate: Error, CustomStringConvertible {
         let chain: String
         let key: String

@@ -9,12 +9,12 @@ import OrcCore
 package import OrcMQTT
 package import ServiceLifecycle
 
-/// The bridge: HTTP on one side, the bus on the other, nothing of the agent in between.
+/// The bridge between HTTP and the bus; it does not depend on the agent's code.
 package struct HTTPBridge: Sendable {
-    /// In this order they start; in the reverse order they end.
+    /// Services in the order of their start; they stop in reverse order.
     package let services: [any Service]
 
-    /// `keys`: reads the keys that are stored, again and again.
+    /// `keys`: reads the stored keys; called repeatedly.
     package init(
         _ settings: BridgeSettings, bus options: MQTTConfiguration, keys: @escaping @Sendable () throws -> [APIKey],
         known: KnownHosts, logger: Logger
@@ -66,7 +66,7 @@ private struct LinkService: Service {
     }
 }
 
-/// Listens; where the address cannot be had, tries again, as the agent beside it goes on.
+/// Runs the HTTP server; retries if it cannot listen, so that an agent in the same process keeps running.
 private struct ListenService: Service {
     let settings: BridgeSettings
     let channel: HTTPServerChannel
@@ -74,8 +74,8 @@ private struct ListenService: Service {
     let certificates: CertificateReloader?
     let logger: Logger
 
-    private static let retry: Duration = .seconds(5)
-    private static let farewell: Duration = .seconds(2)
+    private static let retryDelay: Duration = .seconds(5)
+    private static let shutdownGrace: Duration = .seconds(2)
 
     func run() async throws {
         await withGracefulShutdownHandler {
@@ -83,9 +83,9 @@ private struct ListenService: Service {
                 group.addTask { await listen() }
                 if let certificates { group.addTask { await certificates.run() } }
                 group.addTask {
-                    // What is under way is seen through, if it takes no longer than this.
+                    // Calls in progress may finish within this time.
                     try? await gracefulShutdown()
-                    try? await Task.sleep(for: Self.farewell)
+                    try? await Task.sleep(for: Self.shutdownGrace)
                 }
                 await group.next()
                 group.cancelAll()
@@ -104,7 +104,7 @@ private struct ListenService: Service {
                     address: .hostname(settings.address, port: settings.port), backlog: 1024)
                 try await server(configuration, logger: quiet).run()
                 if Task.isShuttingDownGracefully || Task.isCancelled { return }
-                logger.error("the HTTP bridge listens no more: it begins anew")
+                logger.error("the HTTP bridge stopped listening; it restarts")
             } catch is CancellationError {
                 return
             } catch {
@@ -112,14 +112,14 @@ private struct ListenService: Service {
                     "the HTTP bridge cannot listen",
                     metadata: ["address": "\(settings.address):\(settings.port)", "error": "\(error)"])
             }
-            do { try await Task.sleep(for: Self.retry) } catch { return }
+            do { try await Task.sleep(for: Self.retryDelay) } catch { return }
         }
     }
 
     private func server(_ configuration: ServerConfiguration, logger: Logger) throws -> any Service {
         let running: @Sendable (any Channel) async -> Void = { channel in
             self.logger.info(
-                "the HTTP bridge listens",
+                "the HTTP bridge is listening",
                 metadata: ["address": "\(settings.address):\(channel.localAddress?.port ?? settings.port)"])
         }
         guard let certificates else {

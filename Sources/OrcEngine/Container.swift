@@ -1,28 +1,28 @@
-/// A container as its engine shows it.
+/// A container as reported by the engine's inspect.
 package struct Container: Sendable {
     package let id: String
     package let name: String
     package var state: ContainerState
-    /// The reference that it was made from.
+    /// Reference of the image that it was created from.
     package var image: String
-    /// `NAME=value`, the image's and its own.
+    /// Entries `NAME=value`, of the image and of the container.
     package var environment: [String] = []
     package var labels: [String: String] = [:]
-    /// True if its first process reads what is written to it.
+    /// True if the standard input of its first process is open.
     package var hasConsole = false
-    /// The user that its processes run as, and the group; nil for root, and for one that is known by name.
+    /// User and group ids of its processes; nil for root, and for a user given by name.
     package var user: (id: UInt32, group: UInt32)?
-    /// The user who may signal all of its processes, in the engine's words.
+    /// User that may signal all of its processes, in the engine's notation.
     package var signaller = "0"
     package var ports: [HostPort] = []
     package var mounts: [Mount] = []
-    /// True if the engine itself starts it again; only a container that somebody else made leaves that to it.
+    /// True if the engine itself restarts it; never so for containers that the agent created.
     package var isRestartedByEngine = false
-    /// False on the host's network, or another container's.
+    /// False if it uses the network of the host or of another container.
     package var hasOwnNetwork = true
 
     package struct Mount: Sendable {
-        /// A path of the engine's host.
+        /// Path on the engine's host.
         package let source: String?
         package let destination: String
 
@@ -39,22 +39,22 @@ package struct Container: Sendable {
         self.state = state
     }
 
-    /// A variable of the environment, which holds the image's.
+    /// Returns the value of an environment variable, which may be the image's; nil if it is not set.
     package func variable(_ name: String) -> String? {
         let prefix = "\(name)="
         return environment.last { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) }
     }
 
-    /// True if it was made from one of PEON's images, which all set this variable.
+    /// True if its image is one of PEON's, which all set this variable.
     package var isPeons: Bool { variable("CONTAINER_TYPE") != nil }
 
-    /// True if it was made by an agent, from another specification than `spec`.
+    /// True if it was created by an agent from a specification other than `spec`.
     package func isOutdated(by spec: ContainerSpec) -> Bool {
         labels[ContainerLabel.fingerprint].map { $0 != spec.fingerprint } ?? false
     }
 }
 
-/// A container as its engine's list shows it.
+/// A container as reported by the engine's list.
 package struct ListedContainer: Sendable {
     package let id: String
     package let name: String?
@@ -69,12 +69,12 @@ package struct ListedContainer: Sendable {
     }
 }
 
-/// A port that a container has on the host.
+/// A port of the host that a container uses.
 package struct HostPort: Sendable {
     package let number: Int
-    /// `tcp`, `udp`, or another word of the engine's.
+    /// `tcp`, `udp`, or another protocol name of the engine.
     package let transport: String
-    /// The host's address that it is published at; nil for every one.
+    /// Address of the host at which it is published; nil for all addresses.
     package let address: String?
 
     package init(number: Int, transport: String, address: String? = nil) {

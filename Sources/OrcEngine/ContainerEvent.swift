@@ -1,21 +1,21 @@
 package import FoundationEssentials
 
-/// Something that happened to a container.
+/// An event of a container.
 package struct ContainerEvent: Sendable, Equatable {
     package let kind: Kind
     /// The container's id.
     package let container: String
     package let name: String?
-    /// The container's labels, among other attributes of the event.
+    /// The container's labels, and other attributes of the event.
     package let labels: [String: String]
-    /// By the engine's clock.
+    /// Time by the engine's clock.
     package let at: Date
 
     package enum Kind: Sendable, Equatable {
         case created, started, paused, unpaused, outOfMemory, renamed, removed, healthChanged, updated
-        /// Nil if the engine does not say the number.
+        /// Carries the number of the signal; nil if the engine does not report it.
         case signalled(Int?)
-        /// Nil if the engine does not say the exit code.
+        /// Carries the exit code; nil if the engine does not report it.
         case died(exitCode: Int?)
     }
 

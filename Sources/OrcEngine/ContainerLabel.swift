@@ -1,13 +1,13 @@
 package import OrcContract
 
-/// The labels by which the agent knows its own containers.
+/// The labels by which the agent recognises its own containers.
 package enum ContainerLabel {
     package static let uid = "peon.orc.uid"
-    /// The agent that made the container; another agent on the same engine leaves it alone.
+    /// Host name of the agent that created the container; other agents on the same engine ignore it.
     package static let host = "peon.orc.host"
     package static let fingerprint = "peon.orc.spec"
 
-    /// True if the labels leave a container to the agent of `host`: no other agent has made it.
+    /// True if the container was not created by an agent other than that of `host`.
     package static func allows(_ labels: [String: String], _ host: HostName) -> Bool {
         labels[self.host].map { $0 == host.description } ?? true
     }

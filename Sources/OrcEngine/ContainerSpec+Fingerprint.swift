@@ -1,9 +1,9 @@
 import OrcCore
 
 extension ContainerSpec {
-    /// A digest of all that would make another container: FNV-1a, 64 bit, in hexadecimal.
+    /// Digest of all properties that require a new container if they change: FNV-1a, 64 bit, in hexadecimal.
     ///
-    /// Of this text alone, so that no change of the code's own names has containers made anew.
+    /// It covers a JSON text with fixed keys, so that renamed properties in the code do not cause new containers.
     package var fingerprint: String {
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325
         for byte in JSON.object(identity).text().utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }

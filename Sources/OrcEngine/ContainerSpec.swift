@@ -1,11 +1,11 @@
 import OrcCore
 
-/// The container that a plan, an owner's settings and a place on the host make together: pure, and complete.
+/// The complete specification of a container, from a plan, the owner's settings and paths on the host; pure.
 package struct ContainerSpec: Sendable, Equatable {
     package var name: String
     package var hostname: String
     package var image: String
-    /// In order; a name stands once.
+    /// In order; each name occurs once.
     package var environment: [Variable]
     package var ports: [PublishedPort]
     package var mounts: [Mount]
@@ -29,7 +29,7 @@ package struct ContainerSpec: Sendable, Equatable {
         package let name: String
         package let number: Int
         package let transport: TransportProtocol
-        /// The host's address that it is published at; nil for every one.
+        /// Address of the host at which it is published; nil for all addresses.
         package let address: String?
 
         package init(name: String, number: Int, transport: TransportProtocol, address: String?) {
@@ -40,7 +40,7 @@ package struct ContainerSpec: Sendable, Equatable {
         }
     }
 
-    /// A folder or file of the host, as the engine's host names it, and its place in the container.
+    /// A folder or file: its path on the engine's host, and its path in the container.
     package struct Mount: Sendable, Equatable {
         package let source: String
         package let target: String

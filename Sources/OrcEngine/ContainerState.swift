@@ -3,22 +3,22 @@ package import FoundationEssentials
 /// The state of one container.
 package struct ContainerState: Sendable, Equatable {
     package var phase: Phase
-    /// Of the last run; 0 before the first one and while it runs.
+    /// Exit code of the last run; 0 before the first one and during a run.
     package var exitCode: Int
-    /// True if memory ran out for a process of the container; nil if the engine does not say.
+    /// True if a process of the container ran out of memory; nil if the engine does not report it.
     package var isOutOfMemory: Bool?
-    /// Why it never came to run.
+    /// Reason why the container did not start; nil if the engine reports no error.
     package var startFailure: StartFailure?
     package var startedAt: Date?
     package var finishedAt: Date?
     /// Nil without a health check.
     package var health: Health?
-    /// The number of the first process on the engine's host; 0 if it does not run, nil if that is not known yet.
+    /// Id of the first process on the engine's host; 0 if it does not run or is hidden, nil if not known yet.
     package var processID: Int?
 
     package enum Phase: Sendable, Equatable, CustomStringConvertible {
         case created, running, paused, restarting, removing, exited, dead
-        /// A word of the engine's that is not known here.
+        /// An unknown word of the engine.
         case other(String)
 
         private static let known: [Phase] = [.created, .running, .paused, .restarting, .removing, .exited, .dead]
@@ -40,7 +40,7 @@ package struct ContainerState: Sendable, Equatable {
 
         /// True if the container's processes exist.
         package var isRunning: Bool { self == .running || self == .paused }
-        /// True if it runs, or the engine is about to start it again by itself.
+        /// True if it runs, or the engine itself is about to restart it.
         package var isUp: Bool { isRunning || self == .restarting }
     }
 
@@ -60,15 +60,15 @@ package struct ContainerState: Sendable, Equatable {
         self.processID = processID
     }
 
-    /// When the present run began, or the last one ended.
+    /// Time when the present run began, or the last one ended.
     package var since: Date? { phase.isRunning ? startedAt : finishedAt }
 
-    /// The state after an event of this container; nil if only an inspect can tell.
+    /// Returns the state after an event of this container; nil if the event does not imply one.
     ///
-    /// While the engine clears up after an end it lets nobody inspect the container, for up to half a second in a burst;
-    /// the event comes at once.
+    /// An event arrives at once, while an inspect waits until the engine has cleaned up after an end: up to half a
+    /// second in a burst.
     ///
-    /// `sawOutOfMemory`: whether an event of this run said that memory ran out.
+    /// `sawOutOfMemory`: true if an event of this run reported that memory ran out.
     package func after(_ event: ContainerEvent, sawOutOfMemory: Bool) -> ContainerState? {
         var next = self
         switch event.kind {
@@ -78,12 +78,12 @@ package struct ContainerState: Sendable, Equatable {
             next.startedAt = event.at
             next.exitCode = 0
             next.startFailure = nil
-            // Heard after the look that found it: the process is still that of this run.
+            // The event arrived after an inspect of the same run: its process id is still valid.
             let isKnown =
                 phase == .running && abs(event.at.timeIntervalSince(startedAt ?? .distantPast)) < 1
             if !isKnown { next.processID = nil }
         case .died(let exitCode?):
-            // The end of an earlier run, heard late, says nothing of this one.
+            // A late event about the end of an earlier run does not concern this one.
             guard event.at >= startedAt ?? .distantPast else { return nil }
             next.phase = .exited
             next.finishedAt = event.at

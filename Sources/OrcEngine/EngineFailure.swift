@@ -1,29 +1,31 @@
-/// Why a container engine did not do what was asked; each case carries the engine's own words, or ours where it has none.
+/// The reason why a container engine did not carry out a call.
+///
+/// Each case carries the engine's message, or one of the agent if the engine has none.
 package enum EngineFailure: Error, Sendable, Equatable, CustomStringConvertible {
-    /// No connection, or one that ended before the answer.
+    /// There is no connection, or it ended before the answer.
     case unreachable(String)
-    /// No common version of the interface.
+    /// There is no common API version.
     case unsupported(String)
     case timeout(String)
-    /// An answer that cannot be read.
+    /// The answer cannot be decoded.
     case unreadable(String)
     case notFound(String)
     case nameInUse(String)
     case portInUse(String)
-    /// A port is to be bound to an address that this host does not have; it may come, as that of a tunnel does.
+    /// A port's address does not exist on the host; it may appear later, as that of a tunnel does.
     case addressMissing(String)
     case noSpace(String)
-    /// What the engine began before it was ended prevents every later start of this container.
+    /// Leftovers of a start that the engine did not finish block every later start of this container.
     case stuck(String)
     /// The container's state does not allow it, such as a signal to one that has ended.
     case conflict(String)
-    /// The specification cannot be made into a container, or its program is not in the image.
+    /// No container can be created from the specification, or its program is not in the image.
     case invalid(String)
-    /// Something in front of the engine, such as a proxy of its socket, does not let the call through.
+    /// The engine, or a proxy of its socket, forbids the call.
     case denied(String)
     /// The engine has no addresses left for another network.
     case addressPoolsExhausted(String)
-    /// Another network has the subnet that was asked for.
+    /// Another network has the requested subnet.
     case subnetInUse(String)
     /// Any other refusal or failure.
     case other(String)
@@ -39,7 +41,7 @@ package enum EngineFailure: Error, Sendable, Equatable, CustomStringConvertible 
     }
 }
 
-/// Why a container never came to run.
+/// The reason why a container did not start.
 package enum StartFailure: String, Sendable {
     case portInUse = "port_in_use"
     case addressMissing = "bad_bind_address"

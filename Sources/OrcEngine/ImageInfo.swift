@@ -10,13 +10,13 @@ package struct ImageInfo: Sendable {
     }
 }
 
-/// How far one layer of a pull is.
+/// The progress of one layer of a pull.
 package struct PullProgress: Sendable {
     package let layer: String?
     package let status: String?
-    /// Bytes.
+    /// Bytes done.
     package let current: Int?
-    /// Bytes.
+    /// Bytes in total.
     package let total: Int?
 
     package init(layer: String?, status: String?, current: Int?, total: Int?) {

@@ -3,7 +3,7 @@ package import Logging
 package import OrcContract
 import OrcCore
 
-/// Carries schedules out: one timer for the soonest, and for each that is due its run.
+/// Carries out schedules: one timer waits for the soonest, and each schedule that is due gets a run.
 package struct DueScheduleLoop: Sendable {
     let scheduler: Scheduler
     let commands: ScheduledCommands
@@ -17,15 +17,15 @@ package struct DueScheduleLoop: Sendable {
         self.logger = logger
     }
 
-    /// Seconds after which the clock on the wall is looked at again, should it have been set.
+    /// Maximum seconds of a sleep, after which the wall clock is read again in case it was set.
     static let longestSleep: TimeInterval = 20
-    /// Seconds for which a run waits for the container engine, as after a start of the machine.
-    private static let enginePatience: TimeInterval = 60
+    /// Seconds that a run waits for the container engine, for example after a boot of the host.
+    private static let engineTimeout: TimeInterval = 60
 
     var table: ScheduleTable { scheduler.table }
     var context: SchedulingContext { scheduler.context }
 
-    /// Works until cancelled.
+    /// Runs until cancelled.
     package func run() async {
         await withDiscardingTaskGroup { group in
             group.addTask { await scheduler.report() }
@@ -40,82 +40,86 @@ package struct DueScheduleLoop: Sendable {
                     if !isBegun { for run in try table.takeLeft() { group.addTask { await resume(run) } } }
                     isBegun = true
                     let due = try table.takeDue(now: Date())
-                    for due in due { group.addTask { await see(to: due) } }
+                    for due in due { group.addTask { await handle(due) } }
                     if !due.isEmpty { continue }
                     await scheduler.alarm.wait(table.nextStart.map(Self.pause))
                 } catch {
-                    // What is not on the disk is not begun: it could be begun again by the next run of the agent.
-                    logger.error("schedules cannot be read or written", metadata: ["error": "\(error)"])
+                    // A run that is not on the disk must not begin: the next run of the agent could begin it again.
+                    logger.error("cannot read or write schedules", metadata: ["error": "\(error)"])
                     await AsyncSignal().wait(.seconds(5))
                 }
             }
         }
     }
 
-    /// By the monotonic clock, and not for long: what the other one is set to counts.
+    /// Returns the time to sleep until `date`, on the monotonic clock and at most ``longestSleep``.
+    ///
+    /// The sleep is short because the wall clock, which counts, may be set meanwhile.
     static func pause(until date: Date) -> Duration {
         .seconds(min(max(date.timeIntervalSinceNow, 0), longestSleep))
     }
 
-    private func see(to due: ScheduleTable.Due) async {
+    private func handle(_ due: ScheduleTable.Due) async {
         switch due {
-        case .missed(let run): await miss(run)
+        case .missed(let run): await handleMissed(run)
         case .overlaps(let run):
             scheduler.announce(.due, run)
-            await end(run, .skipped, "it still runs from the time before")
+            await end(run, .skipped, "the previous run is still in progress")
         case .run(let run, let missed):
             if let missed { scheduler.announce(.missed, run, ["since": Timestamp.json(missed.due)]) }
             await carryOut(run)
         }
     }
 
-    private func miss(_ run: ScheduleExecution) async {
+    private func handleMissed(_ run: ScheduleExecution) async {
         scheduler.announce(.missed, run)
-        await end(run, .missed, "the agent was away, or the clock was set")
+        await end(run, .missed, "the agent was not running, or the clock was set")
     }
 
-    /// A run that the agent's death cut off goes on, where more has been done than to warn, or it is not too late.
+    /// Resumes a run that the death of the agent interrupted.
+    ///
+    /// If it had only given warnings and is too late now, it counts as missed.
     private func resume(_ run: ScheduleExecution) async {
         let reach = if case .runOnce(let window) = run.schedule.missed { Double(window) } else { 0.0 }
         let limit = run.occurrence.at.addingTimeInterval(max(reach, Schedule.Bound.lateness))
-        if run.isUnderWay || Date() <= limit { await carryOut(run) } else { await miss(run) }
+        if run.isUnderWay || Date() <= limit { await carryOut(run) } else { await handleMissed(run) }
     }
 
-    /// Takes a run's steps, for each of its servers beside the others.
+    /// Carries out the steps of a run, for all of its servers concurrently.
     private func carryOut(_ run: ScheduleExecution) async {
         scheduler.announce(.due, run)
         scheduler.noteChange(of: [run.schedule.scope])
-        if run.schedule.scope != .agent { await engineIsThere() }
-        let takers = places(of: run).map { ScheduleStepExecutor(run: run, place: $0, runner: self) }
-        let fit = takers.filter { $0.firstObstacle == nil }
-        guard !fit.isEmpty else {
+        if run.schedule.scope != .agent { await waitForEngine() }
+        let executors = places(of: run).map { ScheduleStepExecutor(run: run, place: $0, runner: self) }
+        let runnable = executors.filter { $0.firstObstacle == nil }
+        guard !runnable.isEmpty else {
             guard !Task.isCancelled else { return }
-            return await end(run, .skipped, takers.first?.firstObstacle ?? "no_server")
+            return await end(run, .skipped, executors.first?.firstObstacle ?? "no_server")
         }
-        do { try noteWaiting(fit, run) } catch {
+        do { try noteWaiting(runnable, run) } catch {
             return await end(run, .failed, "\(error)")
         }
         scheduler.announce(.started, run)
         let ends = await withTaskGroup(of: ScheduleStepExecutor.End.self) { group in
-            for taker in fit { group.addTask { await taker.takeSteps() } }
+            for executor in runnable { group.addTask { await executor.takeSteps() } }
             var ends: [ScheduleStepExecutor.End] = []
             for await end in group { ends.append(end) }
             return ends
         }
-        // The next run of the agent goes on from here.
+        // The next run of the agent continues from here.
         if ends.contains(.agentEnds) { return }
         let (outcome, reason) = ScheduleStepExecutor.End.outcome(of: ends)
         await end(run, outcome, reason)
     }
 
-    /// Where that cannot be written it is tried again: the next run of the agent must not find it under way.
+    /// Records the end of a run; retries on errors, since the next run of the agent must not find it unfinished.
     private func end(_ run: ScheduleExecution, _ outcome: ScheduleRun.Outcome, _ reason: String?) async {
         while true {
             do {
                 try table.end(run, outcome, reason: reason)
                 break
             } catch {
-                logger.error("the end of a run cannot be written", metadata: ["error": "\(error)"])
+                logger.error("cannot record the end of a run", metadata: ["error": "\(error)"])
                 await AsyncSignal().wait(.seconds(5))
                 if Task.isCancelled { return }
             }
@@ -125,7 +129,7 @@ package struct DueScheduleLoop: Sendable {
             case .done: .done
             case .failed: .failed
             case .skipped, .cancelled: .skipped
-            case .missed: nil  // it has been told
+            case .missed: nil  // it has been announced already
             }
         if let event {
             scheduler.announce(event, run, ["outcome": .string(outcome.rawValue), "reason": .optional(reason)])
@@ -133,7 +137,9 @@ package struct DueScheduleLoop: Sendable {
         scheduler.noteChange(of: [run.schedule.scope])
     }
 
-    /// Of a game all servers that it has now; where the agent's death cut the run off, those that it had then.
+    /// Returns the places of a run; for a game, all of its current servers.
+    ///
+    /// For a run that the death of the agent interrupted, the servers that the game had when the run began.
     private func places(of run: ScheduleExecution) -> [ScheduleStepExecutor.Place] {
         switch run.schedule.scope {
         case .server(let server): return [.server(server)]
@@ -144,29 +150,29 @@ package struct DueScheduleLoop: Sendable {
         }
     }
 
-    /// Notes where a run is to take its steps, before the first.
-    private func noteWaiting(_ takers: [ScheduleStepExecutor], _ run: ScheduleExecution) throws {
-        let new = takers.map(\.place.key).filter { run[$0] == nil }
+    /// Records the places of a run before its first step.
+    private func noteWaiting(_ executors: [ScheduleStepExecutor], _ run: ScheduleExecution) throws {
+        let new = executors.map(\.place.key).filter { run[$0] == nil }
         guard run.schedule.scope.game != nil, !new.isEmpty else { return }
         let waiting: [(String, ScheduleExecution.Progress)] = new.map { ($0, .waits) }
         try table.note(Dictionary(waiting) { first, _ in first }, of: run)
     }
 
-    private func engineIsThere() async {
-        let limit = ContinuousClock.now + .seconds(Self.enginePatience)
+    private func waitForEngine() async {
+        let limit = ContinuousClock.now + .seconds(Self.engineTimeout)
         while !context.isEngineReachable(), ContinuousClock.now < limit, !Task.isCancelled {
             await AsyncSignal().wait(.milliseconds(200))
         }
     }
 }
 
-/// The clock on the wall beside the one that is never set.
+/// Compares the wall clock with the monotonic clock, which is never set.
 private struct WallClock {
     private var ahead = Self.now()
 
     private static func now() -> Double { Date().timeIntervalSince1970 - ContinuousClock.now.secondsOfBoot }
 
-    /// Whether it has been set by a minute and more since it was last asked.
+    /// True if the wall clock was set by more than a minute since the last call.
     mutating func wasSet() -> Bool {
         defer { ahead = Self.now() }
         return abs(Self.now() - ahead) > 60

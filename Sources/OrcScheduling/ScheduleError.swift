@@ -1,6 +1,6 @@
 package import OrcContract
 
-/// Why a schedule cannot be set or carried out.
+/// The reason why a schedule cannot be set or carried out.
 package struct ScheduleError: Error, CustomStringConvertible {
     package let code: Reply.Code
     package let description: String

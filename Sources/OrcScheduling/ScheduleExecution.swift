@@ -3,7 +3,7 @@ import OrcContract
 import OrcCore
 import Synchronization
 
-/// A schedule that is being carried out.
+/// A run of a schedule in progress.
 final class ScheduleExecution: Sendable {
     let schedule: Schedule
     let occurrence: Schedule.Occurrence
@@ -11,22 +11,22 @@ final class ScheduleExecution: Sendable {
     private let state: Mutex<State>
 
     private struct State {
-        /// How far it has come, by the server's uid; for the agent's own by nothing.
+        /// Progress by server uid; the key is empty for the agent's own steps.
         var progress: [String: Progress]
         var isCalledOff = false
-        /// Waits that end when it is called off.
+        /// Waits in progress, which end when the run is cancelled.
         var naps: [ObjectIdentifier: AsyncSignal] = [:]
     }
 
-    /// How far steps have come at one place.
+    /// Progress of the steps at one place.
     enum Progress: Sendable, Equatable {
-        /// Nothing has been begun.
+        /// No step has begun.
         case waits
         case begun(Int)
         case over(Int)
         case ended(ScheduleStepExecutor.End)
 
-        /// As it stands in the store.
+        /// The value as it is stored.
         var json: JSON {
             switch self {
             case .waits: .optional(-1)
@@ -36,7 +36,7 @@ final class ScheduleExecution: Sendable {
             }
         }
 
-        /// Nil where it cannot be read, or names none of so many steps.
+        /// Nil if it cannot be parsed or its step number is out of range; `steps`: number of steps.
         init?(_ json: JSON, steps: Int) {
             if let text = json.string {
                 self = .ended(ScheduleStepExecutor.End(text: text))
@@ -66,10 +66,12 @@ final class ScheduleExecution: Sendable {
 
     subscript(place: String) -> Progress? { state.withLock { $0.progress[place] } }
 
-    /// Where steps are taken, as far as that has been noted.
+    /// Places where steps are taken, as recorded so far.
     var places: [String] { state.withLock { $0.progress.keys.sorted() } }
 
-    /// - Returns: how far all have come then, as it stands in the store.
+    /// Records the progress at some places.
+    ///
+    /// - Returns: the progress at all places, as it is stored.
     func note(_ progress: [String: Progress]) -> JSON {
         state.withLock { state in
             state.progress.merge(progress) { _, new in new }
@@ -78,7 +80,7 @@ final class ScheduleExecution: Sendable {
         }
     }
 
-    /// Whether more has been done than to warn.
+    /// True if a step other than a warning has begun.
     var isUnderWay: Bool {
         state.withLock { state in
             state.progress.values.contains { progress in
@@ -88,10 +90,10 @@ final class ScheduleExecution: Sendable {
         }
     }
 
-    /// Whether its time is still to come: it has only been announced.
+    /// True if its time is still ahead, so that it has only been announced.
     func isAhead(of now: Date = Date()) -> Bool { occurrence.at > now && !isCalledOff }
 
-    // Calling off.
+    // Cancellation.
 
     var isCalledOff: Bool { state.withLock { $0.isCalledOff } }
 
@@ -103,7 +105,7 @@ final class ScheduleExecution: Sendable {
         for nap in naps { nap.ring() }
     }
 
-    /// Waits for so long, by the monotonic clock, or until it is called off, or the task is cancelled.
+    /// Waits for `duration` on the monotonic clock, or until the run or the task is cancelled.
     func nap(_ duration: Duration) async {
         let nap = AsyncSignal()
         let isCalledOff = state.withLock { state in

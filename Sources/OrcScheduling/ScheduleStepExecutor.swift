@@ -2,13 +2,13 @@ import FoundationEssentials
 import OrcContract
 import OrcCore
 
-/// Takes the steps of a run at one place, as commands, one after the other.
+/// Carries out the steps of a run at one place, as commands, one after another.
 struct ScheduleStepExecutor: Sendable {
     let run: ScheduleExecution
     let place: Place
     let runner: DueScheduleLoop
 
-    /// Where steps are taken: at a server, or by the agent.
+    /// The place of a step: a server, or the agent.
     enum Place: Sendable {
         case server(ServerID)
         case agent
@@ -16,23 +16,25 @@ struct ScheduleStepExecutor: Sendable {
         var key: String { if case .server(let server) = self { server.uid } else { "" } }
     }
 
-    /// What has come of the steps.
+    /// The outcome of the steps at one place.
     enum End: Sendable, Equatable {
         case done
         case failed(String)
         case skipped(String)
         case calledOff
-        /// The agent is about to end, or has ended in the middle.
+        /// The agent is stopping, or stopped before the last step was done.
         case agentEnds
     }
 
-    /// Seconds by which a warning may be late; a later one is left out.
-    private static let lateness: TimeInterval = 5
+    /// Seconds by which a warning may be late; a later one is omitted.
+    private static let maxLateness: TimeInterval = 5
 
     private var context: SchedulingContext { runner.context }
     private var isEnding: Bool { Task.isCancelled || runner.commands.isStopping() }
 
-    /// Why nothing is to be begun there; where players are warned first it is looked at when the time has come.
+    /// Reason not to begin at this place; nil if there is none.
+    ///
+    /// If the first step is a warning, the conditions of the schedule are checked later, when its time has come.
     var firstObstacle: String? {
         if run[place.key] != nil { return nil }
         return run.schedule.steps.first?.isWarning == true ? unknownServer : obstacle
@@ -42,28 +44,28 @@ struct ScheduleStepExecutor: Sendable {
         if case .server(let id) = place, context.server(id) == nil { "unknown_server" } else { nil }
     }
 
-    /// Why nothing is to be done there now; nil where something is.
+    /// Reason not to carry out a step now; nil if there is none.
     private var obstacle: String? {
         guard case .server(let id) = place else { return nil }
         guard let server = context.server(id) else { return "unknown_server" }
         if run.schedule.onlyIf.contains(.running), !server.isUp { return "not_running" }
-        // As long as nobody counts them it is not known that there are none.
+        // Players are not counted, so it is not known whether the server is empty.
         if run.schedule.onlyIf.contains(.empty) { return "players_unknown" }
         return nil
     }
 
     func takeSteps() async -> End {
         if case .ended(let end)? = run[place.key] { return end }
-        let end = await takeLeftSteps()
+        let end = await takeRemainingSteps()
         guard end != .agentEnds, run.schedule.scope.game != nil else { return end }
-        // Others may take long: the next run of the agent must not begin here anew.
+        // Other servers may take longer: the next run of the agent must not repeat the steps of this one.
         do { try runner.table.note([place.key: .ended(end)], of: run) } catch { return .failed("\(error)") }
         return end
     }
 
-    private func takeLeftSteps() async -> End {
+    private func takeRemainingSteps() async -> End {
         let left = run[place.key]
-        // Whether what it is for has been begun: from then on it is seen through.
+        // True once a step other than a warning has begun; from then on the run is completed.
         var isBegun = left?.step.map { !run.schedule.steps[$0].isWarning } ?? false
         var failure: String?
         for (index, step) in run.schedule.steps.enumerated() where index >= left?.step ?? 0 {
@@ -71,11 +73,11 @@ struct ScheduleStepExecutor: Sendable {
             let cutOff = left == .begun(index) ? cutOff(step) : .again
             if case .failed(let reason) = cutOff { failure = failure ?? reason }
             if cutOff != .again {
-                // Nothing is to be done about it.
+                // The interrupted step is not repeated.
             } else if step.isWarning {
-                if await isTime(for: step), obstacle == nil { await warn(step, index) }
+                if await waitUntilDue(step), obstacle == nil { await warn(step, index) }
             } else {
-                guard await isTime(for: step) else { return isEnding ? .agentEnds : .calledOff }
+                guard await waitUntilDue(step) else { return isEnding ? .agentEnds : .calledOff }
                 if !isBegun, let obstacle { return .skipped(obstacle) }
                 if !isBegun {
                     runner.table.noteBegun(run)
@@ -91,7 +93,7 @@ struct ScheduleStepExecutor: Sendable {
         return failure.map { .failed($0) } ?? .done
     }
 
-    /// Warns, and waits for that no longer than until the next step's time: what it is for holds up nothing.
+    /// Warns, but waits no longer than until the next step's time, so that a warning delays nothing.
     private func warn(_ step: Schedule.Step, _ index: Int) async {
         let next = run.schedule.steps.dropFirst(index + 1).first { $0.offset != nil }
         let limit = next.flatMap { run.schedule.date(of: $0, in: run.occurrence) } ?? run.occurrence.at
@@ -103,10 +105,10 @@ struct ScheduleStepExecutor: Sendable {
         }
     }
 
-    /// Waits until a step's own time, by the clock on the wall.
+    /// Waits until the time of a step, on the wall clock.
     ///
-    /// - Returns: false where the run is called off meanwhile, the agent ends, or a warning would be late.
-    private func isTime(for step: Schedule.Step) async -> Bool {
+    /// - Returns: false if the run is cancelled meanwhile, the agent is stopping, or a warning would be late.
+    private func waitUntilDue(_ step: Schedule.Step) async -> Bool {
         if let date = run.schedule.date(of: step, in: run.occurrence) {
             if step.isWarning, isLate(step) { return false }
             while date.timeIntervalSinceNow > 0, !run.isCalledOff, !isEnding {
@@ -116,7 +118,7 @@ struct ScheduleStepExecutor: Sendable {
         return !run.isCalledOff && !isEnding
     }
 
-    /// What is to be made of a step that the agent's death cut off after it was begun.
+    /// The treatment of a step that had begun when the agent died.
     private enum CutOff: Equatable {
         case over
         case failed(String)
@@ -124,30 +126,30 @@ struct ScheduleStepExecutor: Sendable {
     }
 
     private func cutOff(_ step: Schedule.Step) -> CutOff {
-        if step.isWarning || isSeenThrough(step) { return .over }
-        if step.isRepeatable || isWanted(step) { return .again }
+        if step.isWarning || isRestartHandled(step) { return .over }
+        if step.isRepeatable || matchesDesiredState(step) { return .again }
         if let command = command(step) { runner.commands.noteInterrupted(command) }
         return .failed("interrupted: the agent ended during \(step.action.name)")
     }
 
-    /// Whether the owner wants just now what the step is to bring about: then taking it again does no harm.
-    private func isWanted(_ step: Schedule.Step) -> Bool {
+    /// True if the step leads to the server's current desired state; repeating it does no harm then.
+    private func matchesDesiredState(_ step: Schedule.Step) -> Bool {
         guard case .server(let id) = place, let desired = step.desired else { return false }
         return context.server(id)?.desired == desired
     }
 
-    /// Whether a restart has come about, or the agent brings it to its end by itself.
-    private func isSeenThrough(_ step: Schedule.Step) -> Bool {
+    /// True if a restart has been done, or the agent completes it by itself.
+    private func isRestartHandled(_ step: Schedule.Step) -> Bool {
         guard step.isRestart, case .server(let id) = place, let server = context.server(id) else { return false }
         return server.isChanging || server.runStarted.map { $0 > run.fired } ?? false
     }
 
-    /// - Returns: why it failed; nil where it did not.
+    /// - Returns: the reason of the failure; nil on success.
     private func take(_ step: Schedule.Step, _ index: Int) async -> String? {
         guard let command = command(step) else { return nil }
         let reply = await runner.commands.perform(command) {
             if step.isWarning, run.isCalledOff || isLate(step) {
-                throw ScheduleError(.expired, "it would have come too late")
+                throw ScheduleError(.expired, "the warning is too late")
             }
             try runner.table.note([place.key: .begun(index)], of: run)
         }
@@ -160,9 +162,9 @@ struct ScheduleStepExecutor: Sendable {
         return nil
     }
 
-    /// Whether a warning would come late.
+    /// True if a warning would be late.
     private func isLate(_ step: Schedule.Step) -> Bool {
-        run.schedule.date(of: step, in: run.occurrence).map { $0.timeIntervalSinceNow < -Self.lateness } ?? false
+        run.schedule.date(of: step, in: run.occurrence).map { $0.timeIntervalSinceNow < -Self.maxLateness } ?? false
     }
 
     private func command(_ step: Schedule.Step) -> Command? {
@@ -172,7 +174,7 @@ struct ScheduleStepExecutor: Sendable {
         case (.server(let server), .server(let action)):
             (target, topic) = (.server(server, action), topics.command(action, server.sid))
         case (.agent, .agent(let action)): (target, topic) = (.agent(action), topics.command(action))
-        case (.server, .agent), (.agent, .server): return nil  // no reader of schedules lets that through
+        case (.server, .agent), (.agent, .server): return nil  // the parser of schedules refuses this
         }
         guard let mirror = topics.result(ofCommand: topic) else { return nil }
         var command = Command(
@@ -184,7 +186,7 @@ struct ScheduleStepExecutor: Sendable {
 }
 
 extension ScheduleStepExecutor.End {
-    /// What a run comes to: what failed anywhere has failed.
+    /// Returns the outcome of a run; a failure at any place makes the run a failure.
     static func outcome(of ends: [Self]) -> (ScheduleRun.Outcome, String?) {
         var (isDone, isCalledOff, skipped): (Bool, Bool, String?) = (false, false, nil)
         for end in ends {
@@ -195,11 +197,11 @@ extension ScheduleStepExecutor.End {
             case .done, .agentEnds: isDone = true
             }
         }
-        if isCalledOff { return (.cancelled, "it was called off") }
+        if isCalledOff { return (.cancelled, "it was cancelled") }
         return isDone ? (.done, nil) : (.skipped, skipped)
     }
 
-    /// As it stands in the store.
+    /// The value as it is stored.
     var text: String {
         switch self {
         case .done: "done"
@@ -224,7 +226,7 @@ extension ScheduleStepExecutor.End {
 }
 
 extension Schedule.Step {
-    /// What is wanted of the server from when it is begun; nil where it changes nothing about that.
+    /// The desired state that the step sets when it begins; nil if it sets none.
     fileprivate var desired: DesiredState? {
         guard let spec = resolved?.spec, !spec.isRemoval else { return nil }
         return switch spec.run {
@@ -240,6 +242,6 @@ extension Schedule.Step {
 
     fileprivate var isRestart: Bool { resolved?.spec.run == .renews }
 
-    /// Whether taking it twice does no harm, whatever is wanted.
+    /// True if repeating it does no harm, whatever the desired state.
     fileprivate var isRepeatable: Bool { action.spec.isRepeatable }
 }

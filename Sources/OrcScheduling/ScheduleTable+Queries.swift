@@ -3,16 +3,16 @@ package import OrcContract
 import OrcCore
 import Synchronization
 
-/// What the table is asked.
+/// Queries of the schedule table.
 extension ScheduleTable {
     var count: Int { state.withLock { $0.entries.count } }
     var nextStart: Date? { state.withLock { $0.queue.last?.start } }
-    var last: JSON { state.withLock { $0.last } }
+    var last: SchedulerReport.Last? { state.withLock { $0.last } }
     var scopes: [Schedule.Scope] { state.withLock { Array($0.owned.keys) } }
 
     package func schedule(_ id: String) -> Schedule? { state.withLock { $0.entries[id]?.schedule } }
 
-    /// Whether a schedule is there, and is to come yet.
+    /// True if the schedule exists and has a next occurrence.
     package func isPending(_ id: String) -> Bool { state.withLock { $0.entries[id]?.next != nil } }
 
     package func standing(_ id: String) -> ScheduleReport? {
@@ -27,7 +27,9 @@ extension ScheduleTable {
         }
     }
 
-    /// The schedules that concern a server, the soonest first, and how many there are; `number` counts the readings.
+    /// Returns the schedules that concern a server, the soonest first, and their total number.
+    ///
+    /// `number` counts the readings: a higher one is newer.
     func standings(of server: ServerID, most: Int) -> (standings: [ScheduleReport], total: Int, number: Int) {
         state.withLock { state in
             state.readings += 1
@@ -41,7 +43,7 @@ extension ScheduleTable {
         }
     }
 
-    /// Those behind an id, in the order of their ids.
+    /// Returns the schedules that follow `id` in the order of ids, and the number of all schedules.
     package func standings(of server: ServerID?, after id: String?, limit: Int) -> (
         standings: [ScheduleReport], total: Int
     ) {
@@ -55,7 +57,7 @@ extension ScheduleTable {
         }
     }
 
-    /// Those that come soonest; first those that have been announced already.
+    /// Returns the schedules that are due soonest; those already announced come first.
     func upcoming(most: Int) -> [ScheduleReport] {
         state.withLock { state in
             let announced = state.running.values.filter { $0.isAhead() }.map(\.schedule.id).sorted()
@@ -64,7 +66,7 @@ extension ScheduleTable {
         }
     }
 
-    /// When it comes next: a time that has only been announced is still to come.
+    /// Returns the next occurrence; one that has only been announced is still ahead.
     func next(_ entry: Entry, _ state: State) -> Schedule.Occurrence? {
         if let run = state.running[entry.schedule.id], run.isAhead(), run.schedule === entry.schedule {
             return run.occurrence
@@ -79,7 +81,7 @@ extension ScheduleTable {
         standing.isRunning = state.running[entry.schedule.id] != nil
         standing.problem = entry.problem
         let date = standing.next?.at ?? entry.schedule.onceDate
-        if let date, let rules = try? rules(entry.schedule) {  // a zone that cannot be read is told as the problem
+        if let date, let rules = try? rules(entry.schedule) {  // an unreadable zone is reported as the problem
             standing.offset = rules.offset(at: Int(date.timeIntervalSince1970.rounded(.down)))
         }
         return standing

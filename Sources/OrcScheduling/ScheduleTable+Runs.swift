@@ -5,19 +5,19 @@ import OrcStorage
 import Synchronization
 
 extension ScheduleTable {
-    /// Something whose time has come.
+    /// A schedule whose time has come.
     enum Due: Sendable {
-        /// `after`: the first time that was missed before it.
+        /// `after`: the first occurrence that was missed before this one.
         case run(ScheduleExecution, after: Schedule.Occurrence?)
         case missed(ScheduleExecution)
-        /// It still runs from the time before.
+        /// The previous run is still in progress.
         case overlaps(ScheduleExecution)
     }
 
-    /// How many are begun in one go; the others follow at once.
+    /// Maximum schedules handled at once; the others follow immediately.
     private static let batch = 256
 
-    /// Takes what is due: on the disk, as begun or seen to, before it is answered.
+    /// Returns the schedules that are due, after recording on the disk that they have begun or were handled.
     func takeDue(now: Date) throws -> [Due] {
         try state.withLock { state in
             var due: [Due] = []
@@ -44,17 +44,17 @@ extension ScheduleTable {
         }
     }
 
-    /// What has come of an entry, and until when it has been seen to then; nil where it is not due after all.
+    /// Returns what is due of an entry, or nil, and the time up to which the entry has then been handled.
     private func look(at entry: Entry, now: Date, _ state: State) -> (Due?, Date) {
-        // A zone that cannot be read leaves nothing in the queue.
+        // An entry whose zone cannot be read is not in the queue.
         let verdict = entry.schedule.verdict(of: entry, now: now, zone: try? rules(entry.schedule))
-        // One that has been replaced meanwhile only finishes its step.
+        // The run of a schedule that was replaced does not count: it only finishes its current step.
         let overlaps = state.running[entry.schedule.id]?.schedule === entry.schedule
         switch verdict {
         case .never, .wait: return (nil, entry.handled)
         case .missed(let first):
             let run = ScheduleExecution(entry.schedule, first, fired: now)
-            // What the jitter puts off may be still to come.
+            // An occurrence delayed by jitter may still be ahead.
             let until = max(first.due, now.addingTimeInterval(-Double(entry.schedule.jitter)))
             return (overlaps ? .overlaps(run) : .missed(run), until)
         case .run(let occurrence, let after):
@@ -63,31 +63,31 @@ extension ScheduleTable {
         }
     }
 
-    /// Notes how far a run has come at some places; on the disk before it returns.
+    /// Records the progress of a run at some places; it is on the disk before this returns.
     func note(_ progress: [String: ScheduleExecution.Progress], of run: ScheduleExecution) throws {
-        // Under the lock, so that what is written last is what was noted last.
+        // Written under the lock, so that updates reach the disk in order.
         try state.withLock { _ in
             let json = run.note(progress)
             try store.note(progress: json.text(), ofRun: run.schedule.id, due: run.occurrence.due)
         }
     }
 
-    /// A run has begun with what it is for: its time is not to come any more.
+    /// Updates the next start and stop of a scope: the time of a run that has begun is no longer ahead.
     func noteBegun(_ run: ScheduleExecution) { state.withLock { look(at: run.schedule.scope, in: &$0) } }
 
-    /// A run is over; one that comes once is not kept.
+    /// Ends a run, and removes its schedule if it was due only once.
     ///
-    /// Where that cannot be written nothing has changed.
+    /// Changes nothing if the disk cannot be written.
     func end(_ run: ScheduleExecution, _ outcome: ScheduleRun.Outcome, reason: String?) throws {
         let id = run.schedule.id
         let result = ScheduleRun(
             due: run.occurrence.due, fired: run.fired, ended: Date(), outcome: outcome, reason: reason)
-        let report = SchedulerReport.last(run.schedule, result)
+        let report = SchedulerReport.Last(run.schedule, result)
         try state.withLock { state in
             let entry = state.entries[id].flatMap { $0.schedule === run.schedule ? $0 : nil }
             let isOver = entry.map { $0.schedule.isOnce && $0.next == nil } ?? false
             try store.end(
-                run: id, due: run.occurrence.due, last: result.json.text(), report: report.text(), isOver: isOver)
+                run: id, due: run.occurrence.due, last: result.json.text(), report: report.json.text(), isOver: isOver)
             if state.running[id] === run { state.running[id] = nil }
             state.last = report
             state.entries[id]?.last = result
@@ -95,13 +95,13 @@ extension ScheduleTable {
         }
     }
 
-    /// Calls a schedule's run off, or where there is none the next time that it comes.
+    /// Cancels the current run of a schedule, or its next occurrence if there is no run.
     ///
-    /// - Returns: false where there is nothing to be called off.
+    /// - Returns: false if there is nothing to cancel.
     func callOff(_ id: String) throws -> Bool {
         try state.withLock { state in
             if state.running[id] != nil {
-                try store.forgetRun(id)  // nor does the next run of the agent go on with it
+                try store.forgetRun(id)  // so that the next run of the agent does not resume it
                 return callOffRun(id, in: &state)
             }
             guard var entry = state.entries[id], let next = entry.next else { return false }
@@ -117,7 +117,7 @@ extension ScheduleTable {
         }
     }
 
-    /// Calls off what a schedule is doing.
+    /// Cancels the current run of a schedule; returns false if there is none.
     func callOffRun(_ id: String) throws -> Bool {
         try state.withLock { state in
             guard state.running[id] != nil else { return false }
@@ -133,7 +133,7 @@ extension ScheduleTable {
         return true
     }
 
-    /// Finds out anew when each comes next: the clock on the wall has been set.
+    /// Computes all next occurrences again, for example after the wall clock was set.
     func lookAnew(now: Date) {
         state.withLock { state in
             state.queue = state.entries.values.compactMap { add($0, in: &state, now: now) }
@@ -142,9 +142,9 @@ extension ScheduleTable {
         }
     }
 
-    // The agent's start.
+    // Start of the agent.
 
-    /// Reads what is kept.
+    /// Loads the stored schedules.
     package func load(now: Date) throws {
         try state.withLock { state in
             try store.schedules { kept in
@@ -152,14 +152,14 @@ extension ScheduleTable {
                 state.entries[kept.id] = entry
                 return true
             }
-            // What cannot be read is news of yesterday.
-            state.last = try store.lastRun().flatMap { try? JSON.parse($0) } ?? .null
+            // A last run that cannot be parsed is only outdated information, so it is dropped.
+            state.last = try store.lastRun().flatMap { try? JSON.parse($0) }.flatMap(SchedulerReport.Last.init)
         }
         lookAnew(now: now)
         try dropPast()
     }
 
-    /// Drops what came once and was called off while it ran, when the agent died before its end.
+    /// Removes one-time schedules whose run was cancelled, if the agent died before the run ended.
     private func dropPast() throws {
         let runs = Set(try store.runs().map(\.schedule))
         try state.withLock { state in
@@ -172,7 +172,7 @@ extension ScheduleTable {
         }
     }
 
-    /// The schedules that cannot come, with the reason.
+    /// The schedules that cannot run, with the reason.
     var problems: [(id: String, problem: String)] {
         state.withLock { state in
             state.entries.values.compactMap { entry in entry.problem.map { (entry.schedule.id, $0) } }.sorted {
@@ -181,7 +181,7 @@ extension ScheduleTable {
         }
     }
 
-    /// The runs that an earlier run of the agent did not bring to their ends; under way again from now.
+    /// Returns the runs that an earlier run of the agent left unfinished, and marks them as running.
     func takeLeft() throws -> [ScheduleExecution] {
         try state.withLock { state in
             var left: [ScheduleExecution] = []
@@ -189,7 +189,7 @@ extension ScheduleTable {
                 if let schedule = state.entries[kept.schedule]?.schedule, let run = Self.run(kept, of: schedule) {
                     left.append(run)
                 } else {
-                    try store.forgetRun(kept.schedule)  // it was taken away meanwhile
+                    try store.forgetRun(kept.schedule)  // the schedule was removed or changed meanwhile
                 }
             }
             for run in left {
@@ -203,7 +203,7 @@ extension ScheduleTable {
     private static func run(_ kept: StateStore.StoredRun, of schedule: Schedule) -> ScheduleExecution? {
         guard TimeArgument.isSensible(kept.due),
             schedule.onceDate.map({ abs($0.timeIntervalSince(kept.due)) < 0.01 }) ?? true,
-            let members = (try? JSON.parse(kept.progress))?.object?.members  // what cannot be read is forgotten
+            let members = (try? JSON.parse(kept.progress))?.object?.members  // an unreadable run is dropped
         else { return nil }
         let progress = members.compactMap { key, value in
             ScheduleExecution.Progress(value, steps: schedule.steps.count).map { (key, $0) }
@@ -221,7 +221,7 @@ extension ScheduleTable.Due {
         }
     }
 
-    /// What is kept until its end; what was only missed is told then, also by the next run of the agent.
+    /// The run to store until its end; a missed run is announced then, if need be by the next run of the agent.
     fileprivate var keptRun: StateStore.StoredRun? {
         switch self {
         case .run(let run, _), .missed(let run):

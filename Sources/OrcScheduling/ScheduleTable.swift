@@ -4,32 +4,32 @@ package import OrcCore
 package import OrcStorage
 import Synchronization
 
-/// Every schedule, and when each comes next; a change is on the disk before it counts.
+/// All schedules with their next occurrences; a change is on the disk before it takes effect.
 package final class ScheduleTable: Sendable {
     let store: StateStore
     let zones: TimeZoneDatabase
-    /// The zone of cron lines that name none.
+    /// Time zone of cron lines that name none.
     package let zone: String
     let state = Mutex(State())
 
     struct State {
         var entries: [String: Entry] = [:]
         var owned: [Schedule.Scope: Set<String>] = [:]
-        /// When each is to be begun; the soonest last, where it is taken from.
+        /// Start times of all schedules; the soonest is last, where it is removed.
         var queue: [Queued] = []
         var running: [String: ScheduleExecution] = [:]
-        /// What `status/scheduler` tells of the run that ended last.
-        var last = JSON.null
+        /// The run that ended last, as reported on `status/scheduler`.
+        var last: SchedulerReport.Last?
         var outlooks: [Schedule.Scope: Outlook] = [:]
-        /// Counts the readings of what is to come, so that a later one is told from an earlier one.
+        /// Number of readings of upcoming times, which distinguishes a later reading from an earlier one.
         var readings = 0
     }
 
     struct Entry {
         let schedule: Schedule
-        /// All its times until then have been seen to.
+        /// All occurrences up to this time have been handled.
         var handled: Date
-        /// Until when its owner does not want it.
+        /// The owner has cancelled all occurrences up to this time.
         var calledOff: Date?
         var next: Schedule.Occurrence?
         var last: ScheduleRun?
@@ -56,7 +56,7 @@ package final class ScheduleTable: Sendable {
         }
     }
 
-    /// When a server is next started and stopped.
+    /// Times of the next start and stop of a server.
     package struct Outlook: Sendable, Equatable {
         package var start: Date?
         package var stop: Date?
@@ -67,9 +67,9 @@ package final class ScheduleTable: Sendable {
         }
     }
 
-    /// How many schedules there may be, and how many of one server, game or agent.
+    /// Maximum number of schedules, in total and of one server, game or agent.
     static let most = (all: 10_000, scope: 1000)
-    /// Bytes of what one does, as JSON.
+    /// Maximum bytes of the definition of a schedule, as JSON.
     package static let mostBytes = 8192
 
     package init(store: StateStore, zones: TimeZoneDatabase, zone: String) {
@@ -78,13 +78,15 @@ package final class ScheduleTable: Sendable {
         self.zone = zone
     }
 
-    /// The zone that a schedule goes by.
+    /// Returns the time zone of a schedule.
     func rules(_ schedule: Schedule) throws(TimeZoneError) -> TimeZoneRules {
         if case .again(_, let zone) = schedule.timing { return try zones.rules(zone) }
         return try zones.rules(zone)
     }
 
-    /// - Throws: where the machine knows none of that name.
+    /// Returns the time zone of that name.
+    ///
+    /// - Throws: if the host does not know it.
     @discardableResult
     package func requireZone(_ name: String) throws -> TimeZoneRules {
         do { return try zones.rules(name) } catch { throw ScheduleError(.badArguments, "zone: \(error)") }
@@ -92,15 +94,15 @@ package final class ScheduleTable: Sendable {
 
     // Changes.
 
-    /// Puts a schedule in the place of the one of its id.
+    /// Adds a schedule, or replaces the one with the same id.
     ///
-    /// - Throws: where it never comes, its zone cannot be read, or there are too many.
+    /// - Throws: if it never occurs, its zone cannot be read, or there are too many schedules.
     func put(_ schedule: Schedule) throws {
         let handled = schedule.onceDate.map { min(schedule.created, $0.addingTimeInterval(-1)) } ?? schedule.created
         if case .again(_, let name) = schedule.timing {
             let zone = try requireZone(name)
             guard schedule.occurrence(after: handled, zone: zone) != nil else {
-                throw ScheduleError(.badArguments, "cron: never comes")
+                throw ScheduleError(.badArguments, "cron: never matches")
             }
         }
         try state.withLock { state in
@@ -115,16 +117,18 @@ package final class ScheduleTable: Sendable {
             let entry = Entry(schedule: schedule, handled: handled, last: old?.last)
             let kept = entry.kept
             guard kept.definition.utf8.count <= Self.mostBytes else {
-                throw ScheduleError(.tooLarge, "a schedule may have \(Self.mostBytes) bytes")
+                throw ScheduleError(.tooLarge, "a schedule may have at most \(Self.mostBytes) bytes")
             }
-            // What the one before is doing is over with the step that it is at.
+            // The run of the replaced schedule ends after its current step.
             try store.put(kept)
             _ = callOffRun(schedule.id, in: &state)
             set(entry, in: &state)
         }
     }
 
-    /// - Returns: the owners of those that were there.
+    /// Removes schedules and cancels their runs.
+    ///
+    /// - Returns: the scopes of the schedules that existed.
     func remove(_ ids: [String]) throws -> Set<Schedule.Scope> {
         try state.withLock { state in
             let found = ids.filter { state.entries[$0] != nil }
@@ -141,7 +145,7 @@ package final class ScheduleTable: Sendable {
 
     package func ids(of scope: Schedule.Scope) -> [String] { state.withLock { Array($0.owned[scope] ?? []) } }
 
-    /// Makes an entry count, with the time that it comes next.
+    /// Stores an entry with its next occurrence, and updates the queue and the outlook of its scope.
     func set(_ entry: Entry, in state: inout State, now: Date = Date()) {
         unqueue(entry.schedule.id, in: &state)
         if let queued = add(entry, in: &state, now: now) {
@@ -150,15 +154,15 @@ package final class ScheduleTable: Sendable {
         look(at: entry.schedule.scope, in: &state)
     }
 
-    /// As ``set(_:in:now:)``, but for its place in the queue and what its owner has before him.
+    /// As ``set(_:in:now:)``, but without updating the queue and the outlook.
     ///
-    /// - Returns: what is to stand in the queue.
+    /// - Returns: the element to insert into the queue; nil if there is no next occurrence.
     func add(_ entry: Entry, in state: inout State, now: Date) -> Queued? {
         var entry = entry
         entry.next = nil
         entry.problem = nil
         do {
-            // What comes once is at the same time in every zone.
+            // A one-time schedule is due at the same moment in every zone.
             let zone = entry.schedule.isOnce ? nil : try rules(entry.schedule)
             switch entry.schedule.verdict(of: entry, now: now, zone: zone) {
             case .never: break
@@ -190,7 +194,7 @@ package final class ScheduleTable: Sendable {
         if index < state.queue.count, state.queue[index].id == id { state.queue.remove(at: index) }
     }
 
-    /// Where it stands, or would, in a queue that is sorted from late to soon.
+    /// Returns the index of an element in the queue, or where to insert it; the queue is sorted from late to soon.
     private func place(of queued: Queued, _ queue: [Queued]) -> Int {
         var (low, high) = (0, queue.count)
         while low < high {
@@ -200,7 +204,7 @@ package final class ScheduleTable: Sendable {
         return low
     }
 
-    /// Finds out when an owner is next started and stopped.
+    /// Updates the next start and stop of a scope.
     func look(at scope: Schedule.Scope, in state: inout State) {
         var outlook = Outlook()
         for id in state.owned[scope] ?? [] {
@@ -214,23 +218,23 @@ package final class ScheduleTable: Sendable {
 }
 
 extension Schedule {
-    /// When it comes, where it comes once.
+    /// The time of a one-time schedule; nil for a recurring one.
     var onceDate: Date? { if case .once(let date) = timing { date } else { nil } }
 
 }
 
 extension ScheduleTable.Entry {
-    /// As it stands in the store.
+    /// The value as it is stored.
     var kept: StateStore.StoredSchedule {
         StateStore.StoredSchedule(
             id: schedule.id, owner: schedule.scope.text, definition: JSON.object(schedule.definition).text(),
             handled: handled, calledOff: calledOff, last: last?.json.text())
     }
 
-    /// Nil where it cannot be read.
+    /// Nil if it cannot be parsed.
     init?(_ kept: StateStore.StoredSchedule) {
         guard let scope = Schedule.Scope(text: kept.owner),
-            let definition = (try? JSON.parse(kept.definition))?.object,  // nil has it set aside
+            let definition = (try? JSON.parse(kept.definition))?.object,  // nil quarantines it
             let draft = try? ScheduleDraft(stored: definition, id: kept.id, scope: scope),
             TimeArgument.isSensible(kept.handled), kept.calledOff.map(TimeArgument.isSensible) ?? true
         else { return nil }
@@ -240,7 +244,7 @@ extension ScheduleTable.Entry {
 }
 
 extension Schedule.Scope {
-    /// As it stands in the store.
+    /// The value as it is stored.
     var text: String {
         switch self {
         case .server(let server): "server \(server.uid)"

@@ -5,7 +5,7 @@ import OrcCore
 import OrcStorage
 import Synchronization
 
-/// What owners and the agent change about schedules: kept, reported, and heeded at once.
+/// Changes schedules for owners and the agent: stores them, applies them at once, and publishes reports.
 package struct Scheduler: Sendable {
     package let table: ScheduleTable
     let context: SchedulingContext
@@ -19,15 +19,15 @@ package struct Scheduler: Sendable {
         self.logger = logger
     }
 
-    /// Puts a schedule in the place of the one of its id; what that one is doing is called off.
+    /// Adds a schedule, or replaces the one with the same id and cancels its run.
     package func put(_ schedule: Schedule) throws {
         try table.put(schedule)
         noteChange(of: [schedule.scope])
     }
 
-    /// Takes schedules away; what they are doing is called off.
+    /// Removes schedules and cancels their runs.
     ///
-    /// - Returns: whether there were any.
+    /// - Returns: whether any of them existed.
     package func remove(_ ids: [String]) throws -> Bool {
         let scopes = try table.remove(ids)
         noteChange(of: scopes)
@@ -36,7 +36,9 @@ package struct Scheduler: Sendable {
 
     package func removeAll(of server: ServerID) throws -> Bool { try remove(table.ids(of: .server(server))) }
 
-    /// - Returns: false where there was nothing to be called off.
+    /// Cancels the current runs of schedules; with `alsoNext`, the next occurrence of those without a run.
+    ///
+    /// - Returns: false if there was nothing to cancel.
     package func callOff(_ ids: [String], alsoNext: Bool) throws -> Bool {
         var isAny = false
         var scopes: Set<Schedule.Scope> = []
@@ -48,11 +50,11 @@ package struct Scheduler: Sendable {
         return isAny
     }
 
-    // PEON's one stop of a server.
+    // Scheduled stops, as in PEON.
 
-    /// Sets when a server is to be stopped, in place of an earlier such time.
+    /// Sets the scheduled stop of a server, replacing an earlier one.
     ///
-    /// - Returns: nil where a command that came later has set it already.
+    /// - Returns: nil if a later command has already set it.
     package func setSession(of server: ServerID, endingAt date: Date, by command: Command) throws -> Schedule? {
         let standing = table.schedule(Schedule.sessionID(of: server))
         if let standing, min(standing.created, Date()) > command.receivedAt,
@@ -67,7 +69,7 @@ package struct Scheduler: Sendable {
         return schedule
     }
 
-    /// Takes a time back that was set by a command which failed; what was set since stays.
+    /// Reverts the scheduled stop of a command that failed, unless it has been replaced since.
     package func takeBack(_ schedule: Schedule, for earlier: Schedule?) throws {
         guard table.schedule(schedule.id) === schedule else { return }
         if let earlier, let date = earlier.onceDate, date > Date() {
@@ -77,18 +79,18 @@ package struct Scheduler: Sendable {
         }
     }
 
-    /// Takes back a time that was set before `date`.
+    /// Removes a scheduled stop that was set before `date`.
     package func dropSession(of server: ServerID, setBefore date: Date) throws {
         let id = Schedule.sessionID(of: server)
-        // A clock that was ahead when it was set says nothing.
+        // A creation time in the future is ignored: the clock was ahead when it was recorded.
         guard let schedule = table.schedule(id), min(schedule.created, Date()) <= date, table.isPending(id)
         else { return }
         noteChange(of: try table.remove([id]))
     }
 
-    /// Takes over the stops that PEON's orchestrator was to carry out, once.
+    /// Imports the pending stops of PEON's orchestrator, once.
     ///
-    /// `read`: reads them; called if they have not been taken over before.
+    /// `read`: reads them; called only if they have not been imported before.
     package func adoptPeons(now: Date, _ read: () throws -> [(server: ServerID, date: Date)]) throws {
         guard try !table.store.hasPeonsSchedules() else { return }
         for (server, date) in try read() {
@@ -99,17 +101,17 @@ package struct Scheduler: Sendable {
         try table.store.notePeonsSchedules()
     }
 
-    // What is told.
+    // Reports.
 
-    /// Tells, at the agent's start, of all that there is, and of what cannot come.
+    /// Publishes all schedules at the agent's start, and logs those that cannot run.
     package func begin() {
         for (id, problem) in table.problems {
-            logger.error("a schedule cannot come", metadata: ["schedule.id": "\(id)", "problem": "\(problem)"])
+            logger.error("a schedule cannot run", metadata: ["schedule.id": "\(id)", "problem": "\(problem)"])
         }
         publish()
     }
 
-    /// Has the timer and the states of servers follow a change at once, the reports of schedules within a moment.
+    /// Updates the timer and the states of servers at once; reports of schedules follow within a moment.
     func noteChange(of scopes: Set<Schedule.Scope>) {
         alarm.ring()
         for scope in scopes {
@@ -118,20 +120,21 @@ package struct Scheduler: Sendable {
         }
     }
 
-    /// Publishes what has changed until cancelled: what comes together, together.
+    /// Publishes changes until cancelled; changes that occur together are published together.
     func report() async {
         while !Task.isCancelled {
             await changes.alarm.wait(nil)
-            await AsyncSignal().wait(Self.moment)
+            await AsyncSignal().wait(Self.reportDelay)
             let scopes = changes.take()
             for server in Set(scopes.flatMap(servers)) { publishSchedules(of: server) }
             if !scopes.isEmpty { publish() }
         }
     }
 
-    private static let moment: Duration = .milliseconds(200)
+    /// Time for which changes are collected before they are published.
+    private static let reportDelay: Duration = .milliseconds(200)
 
-    /// Whose schedules have changed.
+    /// Scopes whose schedules have changed.
     final class Changes: Sendable {
         let alarm = AsyncSignal()
         private let scopes = Mutex<Set<Schedule.Scope>>([])
@@ -154,22 +157,23 @@ package struct Scheduler: Sendable {
             .scheduler(
                 SchedulerReport(
                     zone: table.zone, total: table.count, last: table.last,
-                    next: table.upcoming(most: SchedulerReport.most))))
+                    next: table.upcoming(most: SchedulerReport.most).map(\.upcoming))))
     }
 
-    /// Reports the schedules of a server that has just become known.
+    /// Reports the schedules of a server that has just been registered.
     package func noteServer(_ server: ServerID) {
         noteUpcoming(of: server)
         publishSchedules(of: server)
     }
 
-    /// Tells a server's record its next start and stop: a state report asks for nothing, as who changes schedules may wait
-    /// for the disk.
+    /// Passes a server's next start and stop to its record.
+    ///
+    /// State reports do not query the table, since a change of schedules may hold its lock while it waits for the disk.
     private func noteUpcoming(of server: ServerID) { context.noteUpcoming(server, table.outlook(of: server)) }
 
     private func publishSchedules(of server: ServerID) {
         let (schedules, total, number) = table.standings(of: server, most: ServerScheduleReport.most)
-        context.report(.server(server, ServerScheduleReport(schedules, total: total), number: number))
+        context.report(.server(server, ServerScheduleReport(schedules.map(\.entry), total: total), number: number))
     }
 
     private func servers(of scope: Schedule.Scope) -> [ServerID] {
@@ -180,7 +184,7 @@ package struct Scheduler: Sendable {
         }
     }
 
-    /// Tells of what happens to a run.
+    /// Announces an event of a run.
     func announce(_ event: SchedulerEvent, _ run: ScheduleExecution, _ more: JSON.Object = [:]) {
         let schedule = run.schedule
         var data: JSON.Object = [

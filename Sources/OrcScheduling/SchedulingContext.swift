@@ -7,7 +7,7 @@ package struct SchedulingContext: Sendable {
     package let server: @Sendable (ServerID) -> ScheduledServer?
     package let serversOfGame: @Sendable (String) -> [ServerID]
     package let isEngineReachable: @Sendable () -> Bool
-    /// Tells a server's record when it is started and stopped next.
+    /// Passes the next start and stop of a server to its record.
     package let noteUpcoming: @Sendable (ServerID, ScheduleTable.Reading) -> Void
     package let report: @Sendable (ScheduleNews) -> Void
 
@@ -25,7 +25,7 @@ package struct SchedulingContext: Sendable {
     }
 }
 
-/// The way in which steps of schedules are carried out as commands.
+/// Functions that carry out the steps of schedules as commands.
 package struct ScheduledCommands: Sendable {
     /// Performs a command and returns its last reply; nil if the agent is stopping.
     ///
@@ -66,7 +66,7 @@ package struct ScheduledServer: Sendable {
     }
 }
 
-/// Reports and events of schedules, on their way out.
+/// Reports and events of schedules to be published.
 package enum ScheduleNews: Sendable {
     /// `status/scheduler`.
     case scheduler(SchedulerReport)

@@ -51,8 +51,8 @@ import Testing
             try table.end(run, .done, reason: nil)
             #expect(try store.runs().isEmpty && table.count == 1)
             #expect(try again(table).takeLeft().isEmpty)
-            #expect(table.last["outcome"] == "done")
-            #expect(try again(table).last == table.last)
+            #expect(table.last?.run.outcome == .done)
+            #expect(try again(table).last?.json == table.last?.json)
         }
     }
 

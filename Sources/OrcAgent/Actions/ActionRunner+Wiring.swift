@@ -23,7 +23,7 @@ extension ActionRunner {
         let logger: Logger
     }
 
-    /// Gives each area's runner the few parts that it works on.
+    /// Creates the runner of each area with only the parts that it needs.
     init(_ parts: Parts) {
         let servers = ServerOperations(
             settings: parts.settings, engine: parts.engine, store: parts.store, registry: parts.registry,

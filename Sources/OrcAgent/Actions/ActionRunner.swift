@@ -3,7 +3,7 @@ import OrcCore
 import OrcPlans
 import OrcStorage
 
-/// Carries the catalogue's actions out, each by the runner of its area.
+/// Performs the actions of the catalogue; each area of actions has its own runner.
 struct ActionRunner: Sendable {
     let servers: ServerOperations
     let lifecycle: LifecycleActions
@@ -29,13 +29,13 @@ struct ActionRunner: Sendable {
 
     private func perform(_ command: Command, _ job: ServerJob) async {
         do {
-            // A creation that a later command breaks off still makes the server; only its start is left out.
+            // If a later command supersedes a creation, the server is still created but not started.
             if command.action != .server(.create) || servers.ending.hasBegun { try Task.checkCancellation() }
             completion.journal.begin(command)
             try completion.waiters.begin(command)
             completion.finish(command, with: try await run(command, job))
         } catch {
-            // A call that was cut off by the cancellation fails in its own way.
+            // A call interrupted by the cancellation may throw any error, so that error is replaced.
             var failure = ActionError(Task.isCancelled ? CancellationError() : error)
             if Task.isCancelled, servers.ending.hasBegun {
                 failure = ActionError(.interrupted, "the agent is stopping")
@@ -47,7 +47,7 @@ struct ActionRunner: Sendable {
     private func run(_ command: Command, _ job: ServerJob) async throws -> ActionOutcome {
         switch command.target {
         case .agent(let action): return try await run(action, command)
-        case .newServer: throw ActionError(.badArguments, "no name is left to be drawn")
+        case .newServer: throw ActionError(.badArguments, "no free server name is left")
         case .server(let server, .create):
             return try await schedules.untilSessionEnd(server, command) { try await creation.create(server, job) }
         case .server(let server, let action) where command.effect == .arranges:
@@ -105,7 +105,7 @@ struct ActionRunner: Sendable {
             return ActionOutcome(data: ["host": .string("\(settings.host)"), "orc": .string(settings.version)])
         case .info: return ActionOutcome(data: agent.reporter.info.json)
         case .list: return agent.list()
-        case .plans: return ActionOutcome(data: PlansReport.json(agent.reporter.plans))
+        case .plans: return ActionOutcome(data: PlansReport(agent.reporter.plans).json)
         case .plan: return try agent.plan(arguments["game"]?.string ?? "")
         case .updatePlans: return try await agent.updatePlans()
         case .schedule: return try schedules.schedule(command)
@@ -119,15 +119,15 @@ struct ActionRunner: Sendable {
         }
     }
 
-    /// True if a server's creation has come in, and nothing is known of the server yet.
+    /// True if a command to create the server was received, but the registry does not hold the server yet.
     func isStillExpected(_ server: ServerID) -> Bool {
         registry[server] == nil && completion.expected.contains(server)
     }
 
-    /// Why a command is not even begun; nil where it is.
+    /// Returns why a command is refused before it begins; nil if it may begin.
     func refusal(of command: Command) -> ActionError? {
         if servers.ending.hasBegun { return ActionError(.interrupted, "the agent is stopping") }
-        // The lock of another process may be gone meanwhile.
+        // The store may be writable again, for example if another process has released its lock.
         if command.isKeptForLater, store.failure != nil, !store.flush(), let failure = store.failure {
             return ActionError(failure)
         }
@@ -137,13 +137,13 @@ struct ActionRunner: Sendable {
         return ActionError(.unknownServer, "there is no server \(server)")
     }
 
-    /// Whether there is such a server: in the registry, about to be made, or destroyed with its files kept.
+    /// True if the server is in the registry, is being created, or was destroyed with its files kept.
     func knows(_ server: ServerID) -> Bool {
         registry[server] != nil || completion.expected.contains(server)
             || ServerFolder(server, in: settings.servers).exists
     }
 
-    /// A command for a new server without a name, with a name drawn for it.
+    /// Returns a command for a new server with a generated name; any other command unchanged.
     func named(_ command: Command) -> Command {
         guard case .newServer(let game) = command.target,
             let name = ServerNameGenerator.draw(isTaken: { name in ServerID(game: game, name: name).map(knows) ?? true }

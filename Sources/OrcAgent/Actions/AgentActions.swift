@@ -4,7 +4,7 @@ import OrcCore
 import OrcPlans
 import OrcStorage
 
-/// Tells what the agent knows, and has its plans fetched.
+/// Actions of the agent itself: lists servers, queries the audit log, and shows and updates the plans.
 struct AgentActions: Sendable {
     let settings: AgentSettings
     let store: StateStore
@@ -27,7 +27,7 @@ struct AgentActions: Sendable {
         let before = Set(reporter.plans.map(\.game))
         let isNews = try await plans.update()
         let new = reporter.plans.filter { !before.contains($0.game) }
-        return ActionOutcome(changed: isNews, data: ["new": PlansReport.json(new)["plans"] ?? []])
+        return ActionOutcome(changed: isNews, data: ["new": PlansReport(new).json["plans"] ?? []])
     }
 
     func history(_ arguments: JSON.Object) throws -> ActionOutcome {

@@ -4,14 +4,14 @@ import OrcCore
 import OrcEngine
 import OrcPlans
 
-/// Reads what a server prints, and types into it.
+/// Console actions: returns a server's recent output, and writes lines to its input.
 struct ConsoleActions: Sendable {
     let servers: ServerOperations
     let followers: ConsoleFollowers
     let engine: any ContainerEngine
     let registry: ServerRegistry
 
-    /// The most bytes of lines in one reply.
+    /// Maximum bytes of lines in one reply.
     private static let mostLogBytes = 32 << 10
 
     func logs(_ server: ServerID, _ arguments: JSON.Object) async throws -> ActionOutcome {
@@ -42,14 +42,14 @@ struct ConsoleActions: Sendable {
         return date
     }
 
-    /// Types one line; what the catalogue lets through holds no line end.
+    /// Writes one line to the server's input; the catalogue has already rejected text with line breaks.
     func type(_ text: String, to server: ServerID) async throws -> ActionOutcome {
         _ = try servers.report(server)
         guard let record = registry[server], record.isRunning, let container = record.container else {
             throw ActionError(.conflict, "\(server) does not run")
         }
         guard container.hasConsole else {
-            throw ActionError(.conflict, "the console of \(server) takes no input: its container was made without one")
+            throw ActionError(.conflict, "the console of \(server) accepts no input: its container has no stdin")
         }
         try await engine.write(Array("\(text)\n".utf8), toInputOf: container.id)
         return ActionOutcome(changed: true)
@@ -57,7 +57,7 @@ struct ConsoleActions: Sendable {
 }
 
 extension [String] {
-    /// The last lines that have room in so many bytes of JSON.
+    /// Returns the last lines that fit in `bytes` bytes of JSON.
     func last(bytes: Int) -> ArraySlice<String> {
         var size = 0
         let start = indices.reversed().prefix { index in

@@ -7,7 +7,7 @@ import OrcPlans
 import OrcScheduling
 import OrcStorage
 
-/// Makes servers from their plans.
+/// Creates servers from their plans.
 struct CreateActions: Sendable {
     let servers: ServerOperations
     let provisioner: ContainerProvisioner
@@ -23,13 +23,13 @@ struct CreateActions: Sendable {
     let logger: Logger
     let ports = PortReservations()
 
-    /// Arguments of a creation that are no settings: the catalogue's, and what PEON's clients send beside them.
+    /// Arguments of a creation that are not settings: the catalogue's, and those that PEON's clients add.
     private static let noSettings: Set<String> =
         Set(ServerAction.create.spec.arguments.map(\.name)).union(["game_uid", "warcamp", "servername", "server_path"])
 
-    /// Makes a server from its plan.
+    /// Creates a server from its plan.
     ///
-    /// `avoiding`: ports that turned out to be taken, as nothing here can see who has them.
+    /// `avoiding`: ports that the engine has reported as taken, although the agent cannot find their holder.
     func create(
         _ server: ServerID, _ job: ServerJob, avoiding taken: [ContainerSpec.PublishedPort] = []
     ) async throws -> ActionOutcome {
@@ -47,43 +47,43 @@ struct CreateActions: Sendable {
         }
         let contents = ServerFolder.Contents(
             config: config, files: try Self.files(arguments), owner: try provisioner.owner(of: config))
-        try await UncancelledWork.run { try await replaceRemains(of: server) }
+        try await UncancelledWork.run { try await removeLeftovers(of: server) }
         let isNew = try folder.make()
         try store.set(StateStore.PendingOperation(isNew ? .creating : .creatingInPlace, since: Date()), for: server)
         do {
             let planFolder = try PlanCatalogue(path: settings.plans).folder(server.game)
             try await BlockingWork.run { try folder.fill(contents, planFolder: planFolder) }
             try store.grant(ServerRights(config.plan).text, to: server)
-            try await bring(config, in: folder, isNew: isNew, job)
+            try await register(config, in: folder, isNew: isNew, job)
         } catch {
             let failure = ActionError(Task.isCancelled ? CancellationError() : error)
-            // Broken off by a later command, or by the agent's end, it has not failed: the server stays, not started.
+            // If interrupted by a later command or a shutdown, it has not failed: the server is kept, not started.
             let stays = Task.isCancelled || arguments["noclean"]?.flag == true || failure.code == .exists
             if !stays { await cleanUp(server, folder: folder, isNew: isNew) } else { servers.end(server) }
             if failure.code == .portInUse, !stays, taken.count < plan.portGroups.joined().count * 2 {
                 do {
                     return try await create(server, job, avoiding: taken + config.publishedPorts)
                 } catch let other as ActionError where other.code == .portInUse {
-                    throw failure  // no other group is free either: what was wrong with the first says more
+                    throw failure  // no other group is free either; the first error is more informative
                 }
             }
             throw failure
         }
         registry.announce(.created, of: server, cause: job.cause)
         var data = try servers.report(server).object ?? [:]
-        let contested = config.contestedTargets.map { "more than one volume claims \($0): the last has it" }
+        let contested = config.contestedTargets.map { "several volumes have the target \($0): the last one is used" }
         if !contested.isEmpty { data["warnings"] = .array(contested.map(JSON.string)) }
         return ActionOutcome(changed: true, data: .object(data))
     }
 
-    /// Takes a destroyed server up again: with its files and settings, and what its owner gives now laid over them.
+    /// Restores a destroyed server from its kept files and settings; settings in the command take precedence.
     private func revive(_ server: ServerID, _ job: ServerJob) async throws -> ActionOutcome {
         let arguments = job.arguments
         guard let record = registry[server], let kept = try record.folder.config() else {
             throw PlanError.unknownServer(server)
         }
         if arguments.given("files") != nil {
-            throw ActionError(.exists, "files: the folder of \(server) is there already")
+            throw ActionError(.exists, "files: the folder of \(server) already exists")
         }
         let (environment, numbers) = try kept.plan.applying(Self.ownersSettings(arguments))
         let ports = (kept.plan.portGroups.first ?? []).map { port in
@@ -94,7 +94,7 @@ struct CreateActions: Sendable {
         let config = try ServerConfig(
             server: server, plan: kept.plan, environment: environment, ports: ports,
             description: arguments["description"]?.string ?? kept.description, image: arguments["image"]?.string)
-        try provisioner.grantRights(of: kept)  // of what others may have written meanwhile
+        try provisioner.grantRights(of: kept)  // others may have changed the configuration meanwhile
         try record.folder.write(config)
         try store.grant(ServerRights(config.plan).text, to: server)
         registry.update(server) { $0.config = config }
@@ -107,7 +107,7 @@ struct CreateActions: Sendable {
         return ActionOutcome(changed: true, data: try servers.report(server))
     }
 
-    /// The plan with the owner's settings, on ports that are free.
+    /// Returns the plan with the owner's settings applied and free ports assigned.
     private func configuration(
         of server: ServerID, plan: Plan, _ arguments: JSON.Object, avoiding taken: [ContainerSpec.PublishedPort]
     ) async throws -> ServerConfig {
@@ -122,24 +122,25 @@ struct CreateActions: Sendable {
             description: arguments["description"]?.string, image: arguments["image"]?.string)
     }
 
-    /// Looks at a container that has the new server's name: our own or PEON's remains are removed, all else is left alone.
-    private func replaceRemains(of server: ServerID) async throws {
+    /// Removes a stopped container with the new server's name if it is ours or PEON's; throws if it is not.
+    private func removeLeftovers(of server: ServerID) async throws {
         let name = ServerConfig.containerName(server)
         let container: Container
         do { container = try await engine.inspect(name) } catch EngineFailure.notFound {
-            // What may still be known of one whose folder and container have gone.
+            // The registry may still hold a server whose folder and container are gone.
             if registry[server] != nil { servers.drop(server) }
             return
         }
         guard servers.isOurs(container, of: server) else {
-            throw ActionError(.nameConflict, "a container that is none of ours is called \(name)")
+            throw ActionError(.nameConflict, "a container that does not belong to this agent is named \(name)")
         }
         guard !container.state.phase.isUp else { throw PlanError.exists(server) }
         try await engine.remove(container.id)
         servers.drop(server)
     }
 
-    private func bring(_ config: ServerConfig, in folder: ServerFolder, isNew: Bool, _ job: ServerJob) async throws {
+    /// Registers the new server, and starts it unless `start_later` is set.
+    private func register(_ config: ServerConfig, in folder: ServerFolder, isNew: Bool, _ job: ServerJob) async throws {
         let server = config.server
         let isStarted = job.arguments["start_later"]?.flag != true
         try store.set(.desired(isStarted ? .running : .stopped), for: server)
@@ -155,32 +156,32 @@ struct CreateActions: Sendable {
             try await lifecycle.run(server, job, as: isNew ? .creating : .creatingInPlace)
         } else {
             let spec = try await provisioner.specification(of: config)
-            // Of an image that is not here yet nothing is known, as it is not of a stranger's.
+            // An image that is not present yet cannot be inspected, and is treated as one that is not made for PEON.
             let isPeons = (try? await engine.image(spec.image))?.isPeons ?? false
             try folder.writeCompose(spec, isPeons: isPeons)
             try store.set(nil, for: server)
         }
     }
 
-    /// Leaves nothing of a creation that failed.
+    /// Removes everything that a failed creation has made.
     ///
-    /// What its owner had put into the folder before stays.
+    /// Files that the owner put into the folder before are kept.
     func cleanUp(_ server: ServerID, folder: ServerFolder, isNew: Bool) async {
-        await attempt("its container", server) { try await provisioner.removeContainer(of: server, isNew: true) }
-        await attempt("its files", server) {
+        await attempt("container", server) { try await provisioner.removeContainer(of: server, isNew: true) }
+        await attempt("files", server) {
             try await BlockingWork.run { if isNew { try folder.remove() } else { try folder.removeConfig() } }
         }
         configWatcher.forget(server)
         servers.drop(server)
-        await attempt("its wish", server) { try store.forget(server) }
-        await attempt("its schedules", server) { _ = try scheduler.removeAll(of: server) }
+        await attempt("desired state", server) { try store.forget(server) }
+        await attempt("schedules", server) { _ = try scheduler.removeAll(of: server) }
     }
 
     private func attempt(_ what: String, _ server: ServerID, _ body: @escaping @Sendable () async throws -> Void) async
     {
         do { try await UncancelledWork.run(body) } catch {
             logger.error(
-                "a failed creation left something",
+                "cannot clean up after a failed creation",
                 metadata: ["what": "\(what)", "server.id": "\(server)", "error": "\(error)"])
         }
     }

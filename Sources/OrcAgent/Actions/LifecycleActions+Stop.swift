@@ -15,7 +15,7 @@ extension LifecycleActions {
 
     func restart(_ server: ServerID, _ job: ServerJob) async throws -> ActionOutcome {
         try await servers.adoptFolder(of: server)
-        // A game that could not be started again is not stopped.
+        // The game is not stopped if it could not be started again.
         try await provisioner.checkStart(of: server, ProgressReporter(job.command, replySender: replySender))
         _ = try await bringDown(server, job, wanting: .running)
         try Task.checkCancellation()
@@ -28,7 +28,7 @@ extension LifecycleActions {
         try dropSession(of: server, job)
         guard let container = registry[server]?.container, container.state.phase.isUp else {
             try registry.set(.stopped, for: server)
-            // The stop that this kill broke off is over.
+            // Ends the stop that this kill has interrupted.
             if registry[server]?.operation.step != ServerObservation.Step.none { servers.end(server) }
             return ActionOutcome(changed: false, data: try servers.report(server))
         }
@@ -36,7 +36,7 @@ extension LifecycleActions {
         registry.update(server) { $0.begin(.stopping, cause: job.cause, ending: .killed) }
         do {
             if container.state.phase == .restarting { try await engine.stop(container.id, grace: 0) }
-            try await killed(container.id)
+            try await killAndWait(container.id)
         } catch {
             await breakOff(server)
             throw error
@@ -46,18 +46,18 @@ extension LifecycleActions {
         return ActionOutcome(changed: true, data: try servers.report(server))
     }
 
-    /// Who stops the server now need not have it stopped at the time that was set before; a schedule takes no word back.
+    /// Removes a scheduled stop that was set before this command; a command of a schedule does not remove it.
     private func dropSession(of server: ServerID, _ job: ServerJob) throws {
         guard let command = job.command, command.origin == .bus else { return }
         try scheduler.dropSession(of: server, setBefore: command.receivedAt)
     }
 
-    /// Stops the server as its recipe says; what does not end within the grace is killed.
+    /// Stops the server by its stop method; kills it if it still runs after the grace period.
     ///
-    /// Once asked to stop, a game is given its time: only a kill, or the agent's own end, breaks the wait off. A second
-    /// stop on top of the first would have the shorter grace win.
+    /// Only a kill or the shutdown of the agent interrupts the grace period. A second stop does not: the shorter of
+    /// the two grace periods would win.
     ///
-    /// `desired`: what its owner wants of it now, to be kept before it is stopped; nil where that is kept already.
+    /// `desired`: the desired state to store before the stop; nil if it is stored already.
     func bringDown(_ server: ServerID, _ job: ServerJob, wanting desired: DesiredState? = nil) async throws
         -> ActionOutcome
     {
@@ -84,7 +84,7 @@ extension LifecycleActions {
         do {
             try await stopping.value
         } catch {
-            // The kill, or the next run of the agent, goes on from here: it is stopping still.
+            // The server is still stopping: the kill, or the next run of the agent, continues from here.
             if stopping.isCancelled { throw CancellationError() }
             await breakOff(server)
             throw error
@@ -96,25 +96,28 @@ extension LifecycleActions {
         return ActionOutcome(changed: true, data: .object(data))
     }
 
-    /// Seconds of grace that any sender may ask for, whatever the plan says: while they last nobody else stops the server.
-    private static let mostGrace = 300
-
-    /// Whoever may stop a server may not type into it, nor hold up its owner's stop for as long as he likes.
+    /// Seconds of grace that any sender may request, whatever the plan says.
     ///
-    /// A schedule is exempt: its sender had the verb `schedule`, which does all the others.
+    /// Bounded because no other client can stop the server during the grace period.
+    private static let maxGrace = 300
+
+    /// Refuses a console command that is not the plan's own, and a grace period that is too long.
+    ///
+    /// A client that may stop a server may not write to its console, nor delay its owner's stop indefinitely. A
+    /// schedule is exempt: its sender had the right to use the verb `schedule`, which includes all others.
     private func refuseOtherVerbs(_ job: ServerJob, of record: ServerRecord) throws {
         guard job.command?.origin == .bus else { return }
         let planned = record.options.stop
         if let text = job.arguments["command"]?.string, text != planned.command {
-            throw ActionError(.notAllowed, "command: is not the plan's own: any other takes the verb console")
+            throw ActionError(.notAllowed, "command: is not the plan's own; any other requires the verb console")
         }
-        let most = max(Self.mostGrace, planned.grace ?? settings.stopGrace)
+        let most = max(Self.maxGrace, planned.grace ?? settings.stopGrace)
         if let grace = job.arguments["grace"]?.int, grace > most {
-            throw ActionError(.badArguments, "grace: must be \(most) at most for this server")
+            throw ActionError(.badArguments, "grace: must be at most \(most) for this server")
         }
     }
 
-    /// A stop or kill that did not come about: however the server ends now, it is not by it.
+    /// Ends a stop or kill that failed, so that a later end of the server is not attributed to it.
     private func breakOff(_ server: ServerID) async {
         guard !ending.hasBegun else { return }
         registry.update(server) { $0.operation.ending = nil }
@@ -123,7 +126,7 @@ extension LifecycleActions {
     }
 
     private func carryOut(_ recipe: StopMethod, on container: Container) async throws {
-        // Between two of the engine's own attempts there is nobody to ask.
+        // Between two restart attempts of the engine there is no process to signal.
         if container.state.phase == .restarting { return try await engine.stop(container.id, grace: 0) }
         var rest = recipe.grace
         do {
@@ -133,15 +136,17 @@ extension LifecycleActions {
             case .command(let text): try await engine.write(Array("\(text)\n".utf8), toInputOf: container.id)
             case .signalAll(let signal): rest -= try await signalAll(signal, grace: recipe.grace, container)
             }
-        } catch EngineFailure.conflict {}  // it has ended by itself just now
-        if try await !servers.hasEnded(container.id, within: rest) { try await killed(container.id) }
-        // An engine that starts it again by itself leaves that off only after a stop of its own.
+        } catch EngineFailure.conflict {}  // the container has just exited by itself
+        if try await !servers.hasEnded(container.id, within: rest) { try await killAndWait(container.id) }
+        // The engine's restart policy remains in effect until the engine itself stops the container.
         if container.isRestartedByEngine { try await engine.stop(container.id, grace: recipe.grace) }
     }
 
-    /// Signals all but the first process; after half of the grace again with TERM, which not every game takes first.
+    /// Signals all processes but the first, and sends TERM if they still run after half of the grace period.
     ///
-    /// - Returns: the seconds of the grace that have passed.
+    /// TERM is not sent first because not every game shuts down properly on it.
+    ///
+    /// - Returns: the seconds of the grace period that have passed.
     private func signalAll(_ signal: StopSignal, grace: Int, _ container: Container) async throws -> Int {
         try await engine.signalAll(signal, in: container)
         guard signal != .term, try await !servers.hasEnded(container.id, within: grace / 2) else { return 0 }
@@ -149,14 +154,14 @@ extension LifecycleActions {
         return grace / 2
     }
 
-    private func killed(_ container: String) async throws {
+    private func killAndWait(_ container: String) async throws {
         do {
             try await UncancelledWork.run { try await engine.kill(container) }
         } catch EngineFailure.conflict {
-            return  // it has ended by itself
+            return  // the container has exited by itself
         }
         guard try await engine.wait(container, seconds: 10) else {
-            throw ActionError(.timeout, "the server does not end, even when killed")
+            throw ActionError(.timeout, "the container did not exit within 10 seconds of a kill")
         }
     }
 

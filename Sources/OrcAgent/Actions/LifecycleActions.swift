@@ -33,7 +33,7 @@ struct LifecycleActions: Sendable {
         return ActionOutcome(changed: true, data: try reportOfStart(server))
     }
 
-    /// The report of a server that has come up, with a warning where its game cannot save.
+    /// Returns the report of a started server, with a warning if its game cannot save.
     func reportOfStart(_ server: ServerID) throws -> JSON {
         let report = try servers.report(server)
         guard var data = report.object, let record = registry[server], let config = record.config,
@@ -47,9 +47,9 @@ struct LifecycleActions: Sendable {
         return .object(data)
     }
 
-    /// Brings the server's container up, making it first where it is not there or no longer as it should be.
+    /// Starts the server's container; creates or replaces it first if it is missing or outdated.
     ///
-    /// `kind`: what is kept of it on the disk until it is done.
+    /// `kind`: the pending operation that is kept on the disk until the start is done.
     func run(_ server: ServerID, _ job: ServerJob, as kind: StateStore.PendingOperation.Kind = .starting) async throws {
         try store.set(StateStore.PendingOperation(kind, since: Date()), for: server)
         registry.update(server) { $0.begin(.starting, cause: job.cause) }
@@ -59,7 +59,7 @@ struct LifecycleActions: Sendable {
             try Task.checkCancellation()
             try await UncancelledWork.run {
                 try await engine.start(container)
-                // From now on there may be a game to lose: what is cut off here is no half-made server any more.
+                // The game may have data to lose by now, so a recovery must no longer remove the server.
                 if kind != .starting {
                     try store.set(StateStore.PendingOperation(.starting, since: Date()), for: server)
                 }
@@ -70,7 +70,7 @@ struct LifecycleActions: Sendable {
             let failure = await explained(error, server)
             await reconciler.look(at: server)
             servers.end(server, failure: Task.isCancelled ? nil : failure.code.rawValue)
-            // What its owner wants comes true once the engine is back.
+            // The start is repeated once the engine is reachable again.
             if failure.code == .engineUnreachable, kind == .starting, job.command != nil {
                 registry.tryAgain(.restore, of: server)
             } else if failure.mayPass, kind == .starting {
@@ -80,16 +80,16 @@ struct LifecycleActions: Sendable {
         }
     }
 
-    /// Names the holder of a port where the engine says no more than that it is taken.
+    /// Adds the holder of a port to an error if the engine only reports that the port is taken.
     private func explained(_ error: any Error, _ server: ServerID) async -> ActionError {
         let failure = ActionError(Task.isCancelled ? CancellationError() : error)
         guard failure.code == .portInUse, let config = registry[server]?.config else { return failure }
         if case EngineFailure.addressMissing = error {
             let addresses = Set(config.publishedPorts.compactMap(\.address)).filter { failure.description.contains($0) }
             guard let address = addresses.first else { return failure }
-            return ActionError(.portInUse, "this machine has no address \(address), to which the plan binds ports")
+            return ActionError(.portInUse, "this host has no address \(address), to which the plan binds ports")
         }
-        // Where the holder cannot be found the engine's words stay.
+        // If the holder cannot be found, the engine's error is returned.
         let holder = try? await portSurvey.allocator(for: server).holder(of: config.publishedPorts)
         return holder.map { ActionError(.portInUse, $0.description) } ?? failure
     }

@@ -3,14 +3,14 @@ import OrcContract
 import OrcCore
 import OrcEngine
 
-/// Tells what a server uses of the host.
+/// Returns the resource usage of servers.
 struct MetricsActions: Sendable {
     let servers: ServerOperations
     let collector: ServerMetricsCollector
     let engine: any ContainerEngine
     let registry: ServerRegistry
 
-    /// What a server uses of the machine.
+    /// Returns the server's metrics and, if requested, the engine's own usage document.
     func stats(_ server: ServerID, _ arguments: JSON.Object) async throws -> ActionOutcome {
         _ = try servers.report(server)
         if let seconds = arguments["watch"]?.int, !collector.watch(server, seconds: seconds) {
@@ -25,12 +25,12 @@ struct MetricsActions: Sendable {
         let document: UsageDocument
         do { document = try await engine.usageDocument(of: container.id, run: record.runName ?? "") } catch {
             guard let metrics = await now else { throw error }
-            // The kernel tells what the engine does not.
+            // The metrics come from the kernel, so they exist even if the engine gives no document.
             return ActionOutcome(data: Self.statsAnswer(metrics, record, .null))
         }
         let metrics = await now
-        let raw = try? JSON.parse(document.text)  // what is no JSON is left out
-        // Of a pair the speeds are those that it shows; podman's holds one reading alone.
+        let raw = try? JSON.parse(document.text)  // invalid JSON is omitted
+        // A document with two samples yields its own rates; podman's holds a single sample.
         let pair = collector.report(document, of: record)
         return ActionOutcome(data: Self.statsAnswer(pair?.rates == nil ? metrics ?? pair : pair, record, raw ?? .null))
     }

@@ -17,7 +17,7 @@ struct RemoveActions: Sendable {
     let settings: AgentSettings
     let ending: AgentEnding
 
-    /// Removes the container and the network; the files stay, and a later start takes the server up again.
+    /// Removes the container and the network; keeps the files, from which a later start restores the server.
     func destroy(_ server: ServerID, _ job: ServerJob) async throws -> ActionOutcome {
         guard let record = registry[server], !record.intent.isDestroyed else { return ActionOutcome(changed: false) }
         _ = try await lifecycle.stop(server, job)
@@ -26,14 +26,14 @@ struct RemoveActions: Sendable {
             try await provisioner.removeContainer(of: server)
             try store.set(.absent, for: server)
             collector.forget(server)
-            guard hasConfig else { return servers.drop(server) }  // nothing is left of it
+            guard hasConfig else { return servers.drop(server) }  // without a config.json it cannot be restored
             registry.noteDestroyed(server)
         }
         registry.announce(.destroyed, of: server, cause: job.cause)
         return ActionOutcome(changed: true)
     }
 
-    /// Removes all there is of exactly this server.
+    /// Removes exactly this server entirely: container, network, schedules, files and stored state.
     func eradicate(_ server: ServerID, _ job: ServerJob) async throws -> ActionOutcome {
         if let word = job.arguments["eradicate"], word.flag != true {
             throw ActionError(.badArguments, "eradicate: is not true, so nothing was removed")

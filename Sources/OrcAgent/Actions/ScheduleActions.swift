@@ -4,7 +4,7 @@ import OrcCore
 import OrcPlans
 import OrcScheduling
 
-/// Sets, shows and takes away what is to happen later.
+/// Sets, lists, cancels and removes schedules and scheduled stops.
 struct ScheduleActions: Sendable {
     let servers: ServerOperations
     let scheduler: Scheduler
@@ -12,9 +12,9 @@ struct ScheduleActions: Sendable {
     let registry: ServerRegistry
     let ending: AgentEnding
 
-    /// Makes a schedule, of a server, a game or the agent.
+    /// Creates or replaces a schedule of a server, a game or the agent.
     func schedule(_ command: Command) throws -> ActionOutcome {
-        let id = command.arguments["schedule"]?.string ?? Self.drawnID(command)
+        let id = command.arguments["schedule"]?.string ?? Self.generatedID(command)
         let draft: ScheduleDraft?
         do { draft = try command.scheduleDraft(id: id, zone: scheduler.table.zone) } catch {
             throw ActionError(.badArguments, "\(error)")
@@ -30,26 +30,26 @@ struct ScheduleActions: Sendable {
         return ActionOutcome(changed: true, data: standing(id))
     }
 
-    /// The same for the same command, should the agent's death have it taken up again.
-    private static func drawnID(_ command: Command) -> String {
+    /// Returns an id derived from the command: the same if the agent dies and its next run repeats the command.
+    private static func generatedID(_ command: Command) -> String {
         "s-\(String(command.key.utf8.fnv1a & 0xFFFF_FFFF_FFFF, radix: 36))"
     }
 
-    private func standing(_ id: String) -> JSON { scheduler.table.standing(id)?.wholeJSON ?? .null }
+    private func standing(_ id: String) -> JSON { scheduler.table.standing(id)?.jsonWithSteps ?? .null }
 
     func unschedule(_ scope: Schedule.Scope?, _ arguments: JSON.Object) throws -> ActionOutcome {
         ActionOutcome(changed: try scheduler.remove(try ids(scope, arguments)))
     }
 
-    /// Calls off what is under way; where an id is given and nothing is, the next time.
+    /// Cancels current runs; if an id is given and that schedule is not running, cancels its next occurrence.
     func cancel(_ scope: Schedule.Scope?, _ arguments: JSON.Object) throws -> ActionOutcome {
         let isNamed = arguments["schedule"]?.string != nil
         return ActionOutcome(changed: try scheduler.callOff(try ids(scope, arguments), alsoNext: isNamed))
     }
 
-    /// The schedules that are meant: the one that is named, or all of the owner's.
+    /// Returns the id in the arguments or, if there is none, the ids of all schedules of the scope.
     ///
-    /// - Throws: where the one that is named is not there, or another's.
+    /// - Throws: if the named schedule does not exist or belongs to another scope.
     private func ids(_ scope: Schedule.Scope?, _ arguments: JSON.Object) throws -> [String] {
         guard let id = arguments["schedule"]?.string else { return scope.map(scheduler.table.ids) ?? [] }
         guard let schedule = scheduler.table.schedule(id), scope == nil || schedule.scope == scope else {
@@ -67,9 +67,9 @@ struct ScheduleActions: Sendable {
         return ActionOutcome(data: ["schedules": .array(page), "total": .optional(total), "more": .bool(more)])
     }
 
-    /// With all that it does, but for what its server keeps secret.
+    /// Returns the report with all steps, and the secrets of the server redacted.
     private func shown(_ standing: ScheduleReport) -> JSON {
-        guard var shown = standing.wholeJSON.object else { return .null }
+        guard var shown = standing.jsonWithSteps.object else { return .null }
         let secrets =
             standing.schedule.scope.server.flatMap { registry[$0]?.secrets } ?? SecretRedactor(environment: [:])
         var masking = ArgumentRedactor(secrets, bytes: ScheduleTable.mostBytes)
@@ -77,9 +77,9 @@ struct ScheduleActions: Sendable {
         return .object(shown)
     }
 
-    // PEON's one stop of a server.
+    // Scheduled stops, as in PEON.
 
-    /// Does not stop the server now, but at the time that the command says.
+    /// Schedules a stop of the server for the time in the command, instead of stopping it now.
     func stopLater(_ server: ServerID, _ command: Command) throws -> ActionOutcome {
         _ = try servers.report(server)
         guard let end = command.sessionEnd else { throw ActionError(.badArguments, "interval: cannot be read") }
@@ -87,8 +87,7 @@ struct ScheduleActions: Sendable {
         return ActionOutcome(changed: isSet, data: reporting(try servers.report(server), end))
     }
 
-    /// Carries out `body`; a time that the command says at which the server is to be stopped is set before, and taken back
-    /// where it fails.
+    /// Sets the scheduled stop that the command requests, if any, then runs `body`; reverts the stop on failure.
     func untilSessionEnd(
         _ server: ServerID, _ command: Command, _ body: () async throws -> ActionOutcome
     ) async throws -> ActionOutcome {
@@ -104,13 +103,13 @@ struct ScheduleActions: Sendable {
             outcome.data = reporting(outcome.data, end)
             return outcome
         } catch {
-            // Where the agent ends it stays: the server is brought up by the next run of the agent.
+            // If the agent is stopping, the stop is kept: the next run of the agent starts the server.
             if !ending.hasBegun { try scheduler.takeBack(session, for: earlier) }
             throw error
         }
     }
 
-    /// The report as it was when the time was set, which may have come meanwhile.
+    /// Returns the report with the stop time that was set, even if that time has passed meanwhile.
     private func reporting(_ report: JSON, _ end: Date) -> JSON {
         guard var members = report.object else { return report }
         members["next_stop"] = Timestamp.json(end)

@@ -5,7 +5,7 @@ import OrcEngine
 import OrcPlans
 import OrcStorage
 
-/// The steps on one server that several areas of actions share.
+/// Operations on one server that several areas of actions share.
 struct ServerOperations: Sendable {
     let settings: AgentSettings
     let engine: any ContainerEngine
@@ -21,40 +21,42 @@ struct ServerOperations: Sendable {
         return registry.report(of: record).json(seq: record.published.seq, at: Date())
     }
 
-    /// Forgets a server that is gone.
+    /// Removes a server that no longer exists from the registry and the metrics.
     func drop(_ server: ServerID) {
         registry.remove(server)
         collector.forget(server)
     }
 
-    /// Makes sure that what is known of the server is what the engine says now.
+    /// Inspects the server's container if its record may be outdated.
     func settle(_ server: ServerID) async throws {
         guard let record = registry[server] else { return }
         if record.view.needsLook || !registry.isEngineReachable { try await reconciler.find(server) }
     }
 
-    /// A step is over; where the agent itself is about to end it may not be, and the next run of the agent looks after it.
+    /// Ends the server's pending operation, unless the agent is stopping.
+    ///
+    /// In that case the operation may be unfinished, and the next run of the agent continues it.
     func end(_ server: ServerID, failure: String? = nil) {
         guard !ending.hasBegun else { return }
         registry.keep(nil, of: server)
         registry.update(server) { $0.end(failure: failure) }
     }
 
-    /// The server's `config.json` as it stands now, since its owner may have edited it.
+    /// Returns the current `config.json` of the server, which its owner may have edited.
     func refreshedConfig(of server: ServerID) throws -> ServerConfig? {
         guard let config = try registry[server]?.folder.config() else { return nil }
         registry.update(server) { $0.config = config }
         return config
     }
 
-    /// Why a server that is there cannot be made or changed: what says how has been taken away.
+    /// Returns the error for a server whose `config.json` is missing.
     func noConfig(_ server: ServerID) -> ActionError {
         ActionError(
             .conflict,
             "servers/\(server.game)/\(server.name)/config.json is missing: put it back, or eradicate the server")
     }
 
-    /// Takes a server up again whose files were kept when it was destroyed.
+    /// Restores a destroyed server from its kept files, if it is not in the registry.
     func adoptFolder(of server: ServerID) async throws {
         guard registry[server] == nil else { return }
         let folder = ServerFolder(server, in: settings.servers)
@@ -63,7 +65,7 @@ struct ServerOperations: Sendable {
         configWatcher.follow(server, folder: folder.path)
         try await reconciler.find(server)
     }
-    /// Whether a container is the server's and this agent's: by our labels, or by Compose's, as PEON's have them.
+    /// True if the container belongs to the server and to this agent, by our labels or by Compose's, as PEON's have.
     func isOurs(_ container: Container, of server: ServerID) -> Bool {
         let labels = container.labels
         let isTheServers =
@@ -72,7 +74,7 @@ struct ServerOperations: Sendable {
         return isTheServers && ContainerLabel.allows(labels, settings.host)
     }
 
-    /// - Returns: false if the container still runs after so many seconds.
+    /// - Returns: false if the container still runs after `seconds`.
     func hasEnded(_ container: String, within seconds: Int) async throws -> Bool {
         guard seconds > 0 else { return false }
         return try await engine.wait(container, seconds: seconds)

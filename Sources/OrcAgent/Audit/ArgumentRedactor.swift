@@ -2,25 +2,25 @@ import OrcContract
 import OrcCore
 import OrcPlans
 
-/// Makes arguments fit to be kept and shown: secrets masked, files by their size, all of it within a bound.
+/// Prepares arguments for storage: redacts secrets, replaces files by their sizes, and bounds the total size.
 struct ArgumentRedactor {
     let secrets: SecretRedactor
-    /// Bytes that are left.
-    private var room: Int
+    /// Bytes left for output.
+    private var remainingBytes: Int
 
-    /// Longer text is kept by its size alone.
+    /// Maximum bytes of a text; a longer one is replaced by its size.
     private static let longestText = 1024
 
     init(_ secrets: SecretRedactor, bytes: Int) {
         self.secrets = secrets
-        room = bytes
+        remainingBytes = bytes
     }
 
-    /// `members` as far as there is room; where there is more a member `…` says so.
+    /// Returns the members that fit; a member `…` counts those that were left out.
     mutating func masked(_ members: JSON.Object) -> JSON.Object {
         var kept: [(key: String, value: JSON)] = []
         for (name, value) in members.members {
-            guard takes(name.utf8.count + 6) else {
+            guard reserve(name.utf8.count + 6) else {
                 kept.append(("…", .string("\(members.members.count - kept.count) more")))
                 break
             }
@@ -33,14 +33,14 @@ struct ArgumentRedactor {
         if SecretNames.isSecret(name), !value.isNull { return .string(SecretRedactor.mask) }
         switch value {
         case .null, .bool: return value
-        case .number(let text): return takes(text.utf8.count) ? value : .string("…")
+        case .number(let text): return reserve(text.utf8.count) ? value : .string("…")
         case .string(let text):
-            guard text.utf8.count <= Self.longestText, takes(text.utf8.count) else { return Self.size(text) }
+            guard text.utf8.count <= Self.longestText, reserve(text.utf8.count) else { return Self.size(text) }
             return .string(secrets.masked(text, named: name))
         case .array(let values):
             var kept: [JSON] = []
             for value in values {
-                guard takes(2) else {
+                guard reserve(2) else {
                     kept.append(.string("\(values.count - kept.count) more"))
                     break
                 }
@@ -53,7 +53,7 @@ struct ArgumentRedactor {
 
     private mutating func sizes(_ files: JSON.Object) -> JSON.Object {
         var kept: [(key: String, value: JSON)] = []
-        for (path, content) in files.members where takes(path.utf8.count + 16) {
+        for (path, content) in files.members where reserve(path.utf8.count + 16) {
             kept.append((path, Self.size(content.string ?? content.text())))
         }
         return JSON.Object(unique: kept)
@@ -61,9 +61,9 @@ struct ArgumentRedactor {
 
     private static func size(_ text: String) -> JSON { .string("\(text.utf8.count) bytes") }
 
-    private mutating func takes(_ bytes: Int) -> Bool {
-        guard room >= bytes else { return false }
-        room -= bytes
+    private mutating func reserve(_ bytes: Int) -> Bool {
+        guard remainingBytes >= bytes else { return false }
+        remainingBytes -= bytes
         return true
     }
 }

@@ -6,7 +6,7 @@ import OrcPlans
 import OrcStorage
 import Synchronization
 
-/// Writes down who asked for what, and what came of it: in the store, and as a line of the log.
+/// Records requests and their outcomes, with their senders, in the store and in the log.
 final class AuditLog: Sendable {
     private let store: StateStore
     private let keeps: AgentSettings.History
@@ -15,15 +15,15 @@ final class AuditLog: Sendable {
 
     private struct State {
         var waiting: [AuditEntry] = []
-        /// How many there was no room for.
+        /// Number of entries that were dropped because too many were waiting.
         var leftOut = 0
-        /// Lines of the log since the last flush that tell of no change.
+        /// Log lines of ``keep(_:level:)`` since the last flush, debug level excluded.
         var lines = 0
     }
 
-    /// Entries that wait for the disk at once: whoever floods the bus must not fill it.
+    /// Maximum entries that wait for the disk, so that a flood of messages cannot fill it.
     private static let mostWaiting = 512
-    /// Lines of the log, from one flush to the next, that tell of no change.
+    /// Maximum log lines of ``keep(_:level:)`` from one flush to the next.
     private static let mostLines = 50
     private static let maxArguments = 2048
     private static let maxError = 512
@@ -34,9 +34,9 @@ final class AuditLog: Sendable {
         self.logger = logger
     }
 
-    /// The line of a command that has been answered.
+    /// Returns the audit entry of a command that has been answered.
     ///
-    /// `secrets`: those of its server.
+    /// `secrets`: the secrets of its server.
     static func entry(_ command: Command, _ reply: Reply, secrets: SecretRedactor) -> AuditEntry {
         var entry = AuditEntry(
             at: command.receivedAt, origin: .bus, action: command.action.name,
@@ -53,7 +53,7 @@ final class AuditLog: Sendable {
         return entry
     }
 
-    /// The line of a message that was refused.
+    /// Returns the audit entry of a message that was refused.
     static func entry(_ refusal: CommandRejection, _ reply: Reply, topic: Topics.Address?, at date: Date) -> AuditEntry
     {
         var entry = AuditEntry(
@@ -71,9 +71,11 @@ final class AuditLog: Sendable {
         return JSON.object(masking.masked(arguments)).text()
     }
 
-    // Keeping.
+    // Writing.
 
-    /// Keeps, and tells, what would cost too much to write at once: on the disk within seconds, as far as there is room.
+    /// Logs an entry and queues it for the next ``flush()``, within seconds; drops it if too many are waiting.
+    ///
+    /// For entries that would be too expensive to write one by one.
     func keep(_ entry: () -> AuditEntry, level: Logger.Level = .notice) {
         let hasRoom = state.withLock { state in
             if state.waiting.count >= Self.mostWaiting { state.leftOut += 1 }
@@ -81,57 +83,57 @@ final class AuditLog: Sendable {
         }
         guard hasRoom else { return }
         let entry = entry()
-        let isTold = state.withLock { state in
+        let isLogged = state.withLock { state in
             state.waiting.append(entry)
             if level > .debug { state.lines += 1 }
             return state.lines <= Self.mostLines
         }
-        if isTold { log(entry, level: level) }
+        if isLogged { log(entry, level: level) }
     }
 
-    /// Writes an entry before it returns.
+    /// Writes an entry to the store before it returns.
     func write(_ entry: AuditEntry) { write([entry]) }
 
-    /// Where the disk does not take them they wait for the next time.
+    /// Writes entries to the store; if that fails, queues them for the next flush.
     private func write(_ entries: [AuditEntry]) {
         do { try store.add(entries) } catch {
-            logger.error("the audit cannot be written", metadata: ["error": "\(error)"])
+            logger.error("cannot write to the audit log", metadata: ["error": "\(error)"])
             state.withLock { $0.waiting = Array((entries + $0.waiting).prefix(Self.mostWaiting)) }
         }
     }
 
-    /// Writes what waits; to be called now and then.
+    /// Writes the queued entries; called periodically.
     func flush() {
         var (entries, leftOut, lines) = state.withLock { state in
             defer { state = State() }
             return (state.waiting, state.leftOut, state.lines)
         }
         if lines > Self.mostLines {
-            logger.notice("audit lines left out", metadata: ["count": "\(lines - Self.mostLines + leftOut)"])
+            logger.notice("audit log lines suppressed", metadata: ["count": "\(lines - Self.mostLines + leftOut)"])
         }
         if leftOut > 0 {
             var entry = AuditEntry(at: Date(), origin: .bus, action: "left_out", outcome: "too_large")
-            entry.error = "\(leftOut) commands came too fast to be written down"
+            entry.error = "\(leftOut) commands came too fast to be recorded"
             entries.append(entry)
         }
         if !entries.isEmpty { write(entries) }
     }
 
-    /// Forgets what is too old, or too much.
+    /// Removes entries beyond the configured age or number.
     func trim() {
         do { try store.trimHistory(before: Date().addingTimeInterval(-Double(keeps.age)), most: keeps.most) } catch {
-            logger.error("the audit cannot be trimmed", metadata: ["error": "\(error)"])
+            logger.error("cannot trim the audit log", metadata: ["error": "\(error)"])
         }
     }
 
-    /// What somebody did who used the engine directly.
+    /// Records an event that another client of the engine caused.
     func noteExternal(_ event: ServerEvent, of server: ServerID) {
         var entry = AuditEntry(at: Date(), origin: .external, action: event.rawValue, outcome: "ok")
         entry.server = server.uid
         keep { entry }
     }
 
-    /// One line a command.
+    /// Logs an entry as one line.
     func log(_ entry: AuditEntry, level: Logger.Level) {
         var metadata: Logger.Metadata = [
             "audit.who": "\(entry.who ?? "")", "audit.origin": "\(entry.origin.rawValue)",

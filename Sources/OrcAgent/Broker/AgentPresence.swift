@@ -4,7 +4,7 @@ import OrcCore
 import OrcMQTT
 import Synchronization
 
-/// Whether this agent is the one that answers for its host, and what it says of itself on `status/agent`.
+/// Determines whether this agent owns its host name, and builds its reports on `status/agent`.
 final class AgentPresence: Sendable {
     let instance: String
     let started: Date
@@ -14,21 +14,21 @@ final class AgentPresence: Sendable {
     private struct State {
         var session = 0
         var heard: AgentReport?
-        /// The rival for which this agent has stood aside for a moment, as it was heard of then.
+        /// Last report of the rival for which this agent has disconnected, to check whether it is alive.
         var suspect: AgentReport?
     }
 
-    /// Seconds after which another agent's last heartbeat counts for nothing.
+    /// Seconds after which another agent's last heartbeat is ignored.
     static let heartbeatLimit: TimeInterval = 90
 
-    /// `earlier`: instances that were runs of this very agent.
+    /// `earlier`: instance ids of earlier runs of this agent.
     init(instance: String, started: Date, earlier: Set<String>) {
         self.instance = instance
         self.started = started
         self.earlier = earlier
     }
 
-    /// The last will of a connection, before it is made.
+    /// Begins a session and returns its last will; called before the connection is made.
     func will(session: Int, topic: String) -> OutgoingMessage {
         state.withLock { state in
             state.session = session
@@ -48,11 +48,11 @@ final class AgentPresence: Sendable {
 
     enum Hearing: Equatable {
         case nothing
-        /// An old `offline` of this host came in; it must be answered with `online`.
+        /// An outdated `offline` of this host, or an empty report, was received; it must be replaced by `online`.
         case stale
     }
 
-    /// Takes in what stands on `status/agent`.
+    /// Records a report that was received on `status/agent`.
     func hear(_ payload: [UInt8]) -> Hearing {
         guard let report = AgentReport(payload) else { return payload.isEmpty ? .stale : .nothing }
         return state.withLock { state in
@@ -62,17 +62,17 @@ final class AgentPresence: Sendable {
         }
     }
 
-    /// Another agent that has this host's name and the better right to it.
+    /// Another agent with the same host name that takes precedence over this one.
     struct Rival: Equatable {
         let report: AgentReport
-        /// Whether it has been heard of again after this agent stood aside: it lives.
+        /// True if it has reported again after this agent disconnected.
         let isAlive: Bool
     }
 
-    /// The other agent with the better right to the host; nil where there is none.
+    /// Returns the other agent that takes precedence over this one; nil if there is none.
     ///
-    /// An agent that was killed, and whose store is lost, meets its own last word. It lets the link go for a moment: whatever
-    /// lives comes back to the broker at once, and says so; of what is dead the same word stands still.
+    /// An agent that was killed and has lost its store receives its own last report. It therefore disconnects for a
+    /// moment: a live agent reconnects to the broker at once and reports again, while a dead one's report is unchanged.
     func rival(now: Date) -> Rival? {
         let (heard, suspect) = state.withLock { ($0.heard, $0.suspect) }
         guard let rival = Self.rival(heard, to: instance, earlier: earlier, started: started, now: now) else {
@@ -82,10 +82,10 @@ final class AgentPresence: Sendable {
         return suspect == rival ? nil : Rival(report: rival, isAlive: true)
     }
 
-    /// Notes that this agent stands aside for a rival, to see whether it lives.
+    /// Records that this agent disconnects to check whether a rival is alive.
     func suspect(_ rival: AgentReport) { state.withLock { $0.suspect = rival } }
 
-    /// The rule: an older run that was heard of lately, and is none of our own.
+    /// Returns `heard` if it is a recent report of an older agent that is not an earlier run of this one.
     static func rival(
         _ heard: AgentReport?, to instance: String, earlier: Set<String>, started: Date, now: Date
     ) -> AgentReport? {

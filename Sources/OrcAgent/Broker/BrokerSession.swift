@@ -5,7 +5,7 @@ import OrcCore
 import OrcMQTT
 import Synchronization
 
-/// The agent's side of the link: what is done on each connection, before commands are taken and reports go out.
+/// The agent's broker session: prepares each connection before commands are accepted and reports published.
 struct BrokerSession: Sendable {
     let bus: MQTTConnection
     let reports: RetainedPublisher
@@ -16,45 +16,45 @@ struct BrokerSession: Sendable {
     let settings: AgentSettings
     let logger: Logger
 
-    /// Without a bound, so that no connection is overlooked; what arrives is bounded by ``mostWaiting``.
+    /// Unbounded, so that no connection event is lost; arrivals are bounded by ``mostWaiting``.
     private let channel = AsyncStream<Input>.makeStream(bufferingPolicy: .unbounded)
     private let waiting = WaitingCount()
-    /// The servers that the broker's index named before this agent's own.
+    /// Servers in the index that the broker retained before this agent published its own.
     private let indexed = EarlierIndex()
 
-    /// Seconds for which the first reports wait for the engine, so that nothing is called unknown that is about to be seen.
-    private static let firstLook: Double = 2
+    /// Seconds that the first reports wait for the engine, so that no server is reported as unknown needlessly.
+    private static let engineWait: Double = 2
     private static let mostWaiting = 1024
     private static let heldCommands = 256
-    /// Seconds for which a younger agent leaves the host to the older one.
-    private static let standBack: Double = 60
-    /// Seconds for which it stands aside, to see whether the older one lives; that needs milliseconds to come back.
-    private static let standAside: Double = 3
+    /// Seconds for which the younger of two agents stays disconnected.
+    private static let backoffSeconds: Double = 60
+    /// Seconds for which it stays disconnected to see if the older one reconnects, which takes milliseconds.
+    private static let probeSeconds: Double = 3
 
     private enum Input: Sendable {
         case connected, disconnected
         case arrival(CommandIntake.Arrival)
-        /// What is said of this host on `status/agent` is out of date.
+        /// The report of this host on `status/agent` is outdated.
         case stalePresence
-        /// What came of opening a connection, by its number.
+        /// The result of opening a connection, with the number of that connection.
         case opened(Int, Opening)
     }
 
     private enum Opening: Sendable {
         case ready, failed
-        /// Another agent has the better right to the host.
+        /// Another agent takes precedence for this host name.
         case isTaken(AgentPresence.Rival)
     }
 
-    /// Serves one connection after the other until cancelled.
+    /// Serves one connection after another until cancelled.
     func run() async {
         await withDiscardingTaskGroup { group in
             var connection = 0
-            // Commands that wait until the session is open; nil while it is.
+            // Commands that wait until the session is open; nil while it is open.
             var held: [CommandIntake.Arrival]? = []
-            // Whether commands are another agent's, and come here only as the broker takes both for one client.
+            // True if another agent owns the host name and gets these commands: both agents use the same client id.
             var isTaken = false
-            // Whether an old word on this host's presence came in meanwhile.
+            // True if an outdated presence report was received meanwhile.
             var isStale = false
             for await input in channel.stream {
                 switch input {
@@ -65,7 +65,7 @@ struct BrokerSession: Sendable {
                     let (number, closings) = (connection, reports.closings)
                     group.addTask { channel.continuation.yield(.opened(number, await open(after: closings))) }
                 case .disconnected:
-                    connection += 1  // whatever is still being opened is of a connection that is gone
+                    connection += 1  // invalidates an opening in progress
                     held = held ?? []
                     reports.close()
                 case .arrival(let arrival):
@@ -90,10 +90,10 @@ struct BrokerSession: Sendable {
         }
     }
 
-    /// Takes what comes from the bus from now on; to be called before the bus runs.
+    /// Begins to observe the connection; called before the connection runs.
     ///
-    /// On the thread that reads from the broker: a command is noted, and a rival heard of, before anything is
-    /// acknowledged.
+    /// The observer runs on the thread that reads from the broker: commands are journalled, and reports of rivals
+    /// recorded, before anything is acknowledged.
     func attach() {
         bus.observe { event in
             switch event {
@@ -101,7 +101,7 @@ struct BrokerSession: Sendable {
             case .disconnected: channel.continuation.yield(.disconnected)
             case .message(let message) where message.topic == settings.topics.status(.agent):
                 if presence.hear(message.payload) == .stale { channel.continuation.yield(.stalePresence) }
-            case .message(let message) where message.topic == settings.topics.agentEvent: notice(message.payload)
+            case .message(let message) where message.topic == settings.topics.agentEvent: noteConflict(message.payload)
             case .message(let message) where message.topic == settings.topics.status(.servers):
                 noteIndex(message.payload)
             case .tooLarge(let topic): reports.resend(topic)
@@ -110,27 +110,28 @@ struct BrokerSession: Sendable {
         }
     }
 
-    /// Says where another agent has stood back from this one.
-    private func notice(_ payload: [UInt8]) {
-        // What cannot be read is nobody's word.
+    /// Logs that another agent has disconnected in favor of this one.
+    private func noteConflict(_ payload: [UInt8]) {
+        // An event that cannot be parsed is ignored.
         guard let event = try? JSON.parse(payload), event["event_type"]?.string == AgentEvent.conflict.rawValue,
             event["data"]?["other"]?.string == presence.instance
         else { return }
         logger.error(
-            "another agent has this host's name, and stands back",
+            "another agent with this host name has disconnected in favor of this one",
             metadata: ["instance": "\(event["data"]?["instance"]?.string ?? "")"])
     }
 
     private func noteIndex(_ payload: [UInt8]) {
-        // What cannot be read names nobody.
+        // An index that cannot be parsed is ignored.
         guard let servers = (try? JSON.parse(payload))?["servers"]?.array else { return }
         let ids = servers.compactMap { $0["sid"]?.string.flatMap { ServerID(sid: $0) } }
         indexed.servers.withLock { $0.formUnion(ids) }
     }
 
-    /// Has the broker forget servers that an earlier agent of this host told of, and that are not there: its store may be
-    /// lost.
-    private func clearGhosts() {
+    /// Deletes reports of servers that an earlier agent of this host announced and that do not exist.
+    ///
+    /// The store, which lists the announced servers, may have been lost.
+    private func clearStaleServers() {
         guard registry.isEngineReachable, registry.isComplete else { return }
         let known = indexed.servers.withLock { servers in
             defer { servers = [] }
@@ -148,7 +149,7 @@ struct BrokerSession: Sendable {
         channel.continuation.yield(.arrival(arrival))
     }
 
-    /// Says goodbye; the link must still stand.
+    /// Publishes `offline` and sends everything that waits; the connection must still be open.
     func close() async {
         bus.publish(presence.publication(.offline, .stopped, topic: settings.topics.status(.agent)))
         reports.close()
@@ -165,14 +166,14 @@ struct BrokerSession: Sendable {
         }
     }
 
-    /// Subscribes, makes sure that the host is this agent's, and publishes everything.
+    /// Subscribes, checks that no other agent takes precedence, and publishes all reports.
     ///
-    /// `closings`: of the reports, when the connection was made.
+    /// `closings`: the value of ``RetainedPublisher/closings`` when the connection was made.
     ///
-    /// - Returns: whether commands may be taken.
+    /// - Returns: whether commands may be accepted.
     private func open(after closings: Int) async -> Opening {
         do {
-            // What is retained on the first has come once the second is acknowledged, as the broker answers in order.
+            // Retained messages of one filter have arrived once the next is acknowledged: the broker answers in order.
             for filter in [
                 settings.topics.status(.servers), settings.topics.status(.agent), settings.topics.agentEvent,
             ] {
@@ -182,45 +183,45 @@ struct BrokerSession: Sendable {
             try await subscribe(settings.topics.allCommands)
             announce()
             reporter.publishInfo()
-            await registry.isObserved(within: Self.firstLook)
-            clearGhosts()
+            await registry.isObserved(within: Self.engineWait)
+            clearStaleServers()
             try await reports.open(after: closings)
             reporter.publishHealth(isEngineReachable: registry.isEngineReachable)
             logger.info("online", metadata: ["host": "\(settings.host)"])
             return .ready
         } catch {
-            logger.error("the session cannot be opened", metadata: ["error": "\(error)"])
+            logger.error("cannot open the broker session", metadata: ["error": "\(error)"])
             if case MQTTError.noAnswer = error { bus.stayAway(seconds: 1) }
             return .failed
         }
     }
 
-    /// Subscribes; where the broker does not allow it, that is told, and the agent does what it can without.
+    /// Subscribes; if the broker denies it, logs an error and continues without.
     private func subscribe(_ filter: String) async throws {
         do { try await bus.subscribe([filter]) } catch MQTTError.denied(let filter) {
-            logger.error("the broker does not let the agent subscribe", metadata: ["filter": "\(filter)"])
+            logger.error("the broker denied a subscription", metadata: ["filter": "\(filter)"])
         }
     }
 
-    /// Says that the agent is there, where it is the one that answers for its host.
+    /// Publishes `online`, unless another agent takes precedence.
     func announce() {
         guard presence.rival(now: Date()) == nil else { return }
         bus.publish(presence.publication(.online, nil, topic: settings.topics.status(.agent)))
     }
 
-    /// Leaves the link to the other agent, once whoever came here has his answer.
+    /// Disconnects in favor of the other agent, after the replies to commands received here have been sent.
     private func standBack(for other: AgentPresence.Rival) async {
         let rival = other.report
         guard other.isAlive else {
             presence.suspect(rival)
             logger.warning(
-                "this host's name was another agent's: looking whether it lives",
+                "another agent has this host name: disconnecting briefly to check whether it is alive",
                 metadata: ["instance": "\(rival.instance)"])
             await bus.flush()
-            return bus.stayAway(seconds: Self.standAside)
+            return bus.stayAway(seconds: Self.probeSeconds)
         }
         logger.error(
-            "another agent has this host's name: standing back",
+            "another agent with this host name is online: disconnecting",
             metadata: [
                 "host": "\(settings.host)", "instance": "\(rival.instance)",
                 "started": "\(Timestamp.text(rival.started))",
@@ -230,7 +231,7 @@ struct BrokerSession: Sendable {
             data: ["instance": .string(presence.instance), "other": .string(rival.instance)])
         bus.publish(OutgoingMessage(settings.topics.agentEvent, event.json.bytes))
         await bus.flush()
-        bus.stayAway(seconds: Self.standBack)
+        bus.stayAway(seconds: Self.backoffSeconds)
     }
 }
 
@@ -238,7 +239,7 @@ private final class EarlierIndex: Sendable {
     let servers = Mutex<Set<ServerID>>([])
 }
 
-/// How many arrivals wait for the session's loop.
+/// Number of arrivals that wait for the session's loop.
 private final class WaitingCount: Sendable {
     let value = Atomic(0)
 }

@@ -6,7 +6,7 @@ import OrcPlans
 import OrcScheduling
 import OrcStorage
 
-/// Why an action did not do what was asked: one wire code, and words for people.
+/// The failure of an action: one wire code and a description for users.
 package struct ActionError: Error, CustomStringConvertible {
     package let code: Reply.Code
     package let description: String
@@ -16,21 +16,22 @@ package struct ActionError: Error, CustomStringConvertible {
         self.description = description
     }
 
-    /// The one place where a room's error becomes a wire code.
+    /// Converts an error of any module into a wire code; no other place does so.
     init(_ error: any Error) {
         switch error {
         case let error as ActionError: self = error
         case let error as ScheduleError: self.init(error.code, error.description)
         case let error as PlanError: self.init(Self.code(error), error.description)
-        case let error as EngineFailure: self.init(Self.code(error), Self.words(error))
-        case is CancellationError: self.init(.superseded, "a later command took its place")
+        case let error as EngineFailure: self.init(Self.code(error), Self.text(error))
+        case is CancellationError: self.init(.superseded, "superseded by a later command")
         case let error as StorageError: self.init(error.isFull ? .noSpace : .internal, error.description)
         default: self.init(.internal, "\(error)")
         }
     }
 
-    /// Whether another attempt may do without anybody's mending anything: a port that a neighbour holds, a registry that is
-    /// away, an engine that is slow.
+    /// True if another attempt may succeed without intervention.
+    ///
+    /// Examples: a port held by another process, an image registry that is unreachable, a slow engine.
     var mayPass: Bool { [.portInUse, .pullFailed, .timeout, .noSpace].contains(code) }
 
     private static func code(_ error: PlanError) -> Reply.Code {
@@ -47,22 +48,22 @@ package struct ActionError: Error, CustomStringConvertible {
         }
     }
 
-    /// The owner mends what stands in the way in a server's folder; a failure of the disk itself is nobody's fault.
+    /// Returns `conflict` for errors that the owner can fix in the server's folder, `internal` for disk failures.
     private static func code(errno: Int32) -> Reply.Code {
         switch errno {
         case EISDIR, ENOTDIR, ENAMETOOLONG, ELOOP, EINVAL: .badArguments
         case EPERM, EACCES, EROFS, ENOTEMPTY, EBUSY, EEXIST, ENOENT: .conflict
-        case EINTR: .interrupted  // the agent is stopping; what is left of a folder goes when it is back
+        case EINTR: .interrupted  // the agent is stopping; its next run removes the rest of the folder
         default: .internal
         }
     }
 
-    /// The engine's own words, and what to do where they would leave their reader at a loss.
-    private static func words(_ failure: EngineFailure) -> String {
+    /// Returns the engine's error, with advice if the error alone does not show what to do.
+    private static func text(_ failure: EngineFailure) -> String {
         guard case .stuck = failure else { return failure.description }
         return """
-            \(failure): the engine was ended amid a start and can start this container no more; \
-            `destroy` and then `start` makes another of the same files
+            \(failure): the engine was terminated during a start and can no longer start this container; \
+            `destroy` and then `start` creates a new one with the same files
             """
     }
 

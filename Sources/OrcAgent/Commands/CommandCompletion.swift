@@ -4,7 +4,7 @@ import OrcCore
 import OrcPlans
 import OrcStorage
 
-/// Answers a command for the last time: in the journal, in the audit log and to everyone who waits for it.
+/// Completes commands: updates the journal and the audit log, and sends the final reply to all that wait for it.
 struct CommandCompletion: Sendable {
     let journal: CommandJournal
     let replySender: ReplySender
@@ -36,12 +36,12 @@ struct CommandCompletion: Sendable {
         let reply = replySender.numbered(reply)
         var others: [ReplyRoute] = []
         if command.action == .server(.stats), reply.status == .ok {
-            // Dashboards ask for it all day long: that is nobody's doing.
+            // Not audited: dashboards request it continuously.
         } else if command.isHarmless {
             audit.keep({ AuditLog.entry(command, reply, secrets: secrets(of: command)) }, level: reply.auditLevel)
         } else {
             let entry = AuditLog.entry(command, reply, secrets: secrets(of: command))
-            // On the disk first: were it sent and then forgotten, the next run of the agent would say something else.
+            // Written to the disk first: after a reply that was sent but lost, the next run might send a different one.
             others = journal.finish(command, with: reply, entry)
             if !command.isJournalled { audit.write(entry) }
             audit.log(entry, level: .notice)
@@ -51,16 +51,16 @@ struct CommandCompletion: Sendable {
         waiters.note(reply, on: command)
     }
 
-    /// Writes down that nobody knows what became of a command: the agent's death cut it off.
+    /// Audits a command as interrupted: the agent died while it was running, so its outcome is unknown.
     func noteCutOff(_ command: Command) {
         let reply = command.reply(ActionError(.interrupted, "the agent ended before this was done"))
         audit.write(AuditLog.entry(command, reply, secrets: secrets(of: command)))
     }
 
-    /// What must not be written down of a command: what its server keeps secret, or what it is to be given.
+    /// Returns the secrets to redact in a command: those of its server, or those among its settings.
     func secrets(of command: Command) -> SecretRedactor {
         if let server = command.server, let record = registry[server] { return record.secrets }
-        // A schedule of a game may type at any server's console.
+        // A schedule of a game may write to the console of any server.
         let others = command.action == .agent(.schedule) ? registry.all.compactMap { $0.config?.plan.environment } : []
         let given = [command.arguments, command.arguments["settings"]?.object ?? [:]]
         return SecretRedactor(environments: given + others)
@@ -68,6 +68,6 @@ struct CommandCompletion: Sendable {
 }
 
 extension Reply {
-    /// What was only asked, and answered, is for those who look closely.
+    /// Log level of the audit line; successful queries are logged at debug level only.
     fileprivate var auditLevel: Logger.Level { status == .ok ? .debug : .notice }
 }

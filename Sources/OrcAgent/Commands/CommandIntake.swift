@@ -6,7 +6,7 @@ import OrcMQTT
 import OrcPlans
 import Synchronization
 
-/// Where messages come in: reads them, refuses what is no good, and sends the rest down the queues.
+/// Receives messages: parses them, refuses invalid ones, and dispatches the commands.
 struct CommandIntake: Sendable {
     let bus: MQTTConnection
     let reader: CommandParser
@@ -14,20 +14,21 @@ struct CommandIntake: Sendable {
     let replySender: ReplySender
     let dispatcher: CommandDispatcher
     let audit: AuditLog
-    let told = ToldTopics()
-    let brake = CommandRateLimiter()
+    let loggedTopics = LoggedTopics()
+    let rateLimiter = CommandRateLimiter()
     let logger: Logger
 
-    /// A message that has been read, and noted where it is a command.
+    /// A parsed message; its command is in the journal already, if it belongs there.
     enum Arrival: Sendable {
         case command(Command, CommandJournal.Sighting)
-        /// A command that is not even begun, and is written down nowhere before.
+        /// A command that is refused before it begins, and is not in the journal.
         case unfit(Command, ActionError)
         case refused(CommandRejection, topic: String)
     }
 
-    /// Reads a message and notes the command in it on the disk; on the thread that reads from the broker, so that
-    /// nothing is acknowledged before it cannot be lost.
+    /// Parses a message and journals its command on the disk.
+    ///
+    /// Runs on the thread that reads from the broker, so that nothing is acknowledged before it is stored.
     func note(_ message: MQTTMessage) -> Arrival? {
         let verdict = verdict(message.topic)
         guard verdict != .drop else {
@@ -49,23 +50,23 @@ struct CommandIntake: Sendable {
         }
     }
 
-    /// Whether there is room for one more command of a topic; what changes nothing always has.
+    /// Checks the rate limit of a topic; commands that change nothing are not limited.
     private func verdict(_ topic: String) -> CommandRateLimiter.Verdict {
         switch reader.topics.address(ofCommand: topic) {
-        case .server(_, let action)? where !action.spec.effect.isHarmless: brake.verdict(topic)
-        case .agent(let action)? where !action.spec.effect.isHarmless: brake.verdict(topic)
+        case .server(_, let action)? where !action.spec.effect.isHarmless: rateLimiter.verdict(topic)
+        case .agent(let action)? where !action.spec.effect.isHarmless: rateLimiter.verdict(topic)
         case .server, .agent, .unknownAction, nil: .go
         }
     }
 
-    /// Whoever floods one verb is told to wait, at no cost to the disk and to others.
+    /// Journals a new command, or refuses it without a disk access if it exceeds the rate limit of its verb.
     private func admit(_ command: Command, _ message: CommandMessage, _ verdict: CommandRateLimiter.Verdict) -> Arrival?
     {
         guard command.isJournalled else { return .command(command, .new) }
         var verdict = verdict
         let refusal = verdict == .go ? dispatcher.actions.refusal(of: command) : nil
-        // There may be any number of servers that are not there.
-        if refusal != nil { verdict = brake.verdict("\(command.action.name) refused") }
+        // Refusals share one limit per action, since a client can name any number of unknown servers.
+        if refusal != nil { verdict = rateLimiter.verdict("\(command.action.name) refused") }
         guard verdict == .go else {
             bus.count { $0.dropped += 1 }
             guard verdict == .tell else { return nil }
@@ -81,17 +82,17 @@ struct CommandIntake: Sendable {
         return .command(command, .new)
     }
 
-    /// Takes in what arrived, now that commands may be carried out.
+    /// Processes an arrival, once commands may be carried out.
     func take(_ arrival: Arrival) async {
         switch arrival {
         case .refused(let refusal, let topic): refuse(refusal, topic: topic)
         case .unfit(let command, let refusal): refuse(command, refusal)
         case .command(let command, .new):
-            // What had to wait for so long that its sender has given up must not happen out of the blue.
+            // A command that waited until its sender has given up must not take effect unexpectedly.
             if Date().timeIntervalSince(command.receivedAt) > CommandJournal.patience {
                 bus.count { $0.expired += 1 }
                 dispatcher.completion.finish(
-                    command, with: ActionError(.expired, "the agent could not take it in time"))
+                    command, with: ActionError(.expired, "the command expired before the agent could process it"))
             } else {
                 await start(dispatcher.actions.named(command))
             }
@@ -101,25 +102,27 @@ struct CommandIntake: Sendable {
         }
     }
 
-    /// Answers what there is no room for.
+    /// Refuses an arrival because too many are waiting.
     func turnAway(_ arrival: Arrival) {
         bus.count { $0.dropped += 1 }
         switch arrival {
-        case .command(let command, .new): turnAway(command, "too many commands wait")
+        case .command(let command, .new): turnAway(command, "too many commands are waiting")
         case .command(let command, .running), .command(let command, .done), .unfit(let command, _):
-            replySender.send(command.reply(ActionError(.busy, "too many commands wait")), to: command.route)
+            replySender.send(command.reply(ActionError(.busy, "too many commands are waiting")), to: command.route)
         case .refused(let refusal, let topic): refuse(refusal, topic: topic)
         }
     }
 
-    /// Answers what came here although the host is another agent's, which has not seen it; it may be sent again.
+    /// Refuses an arrival while another agent owns the host name; the client may send the command again.
+    ///
+    /// The other agent has not received it.
     func leave(_ arrival: Arrival) {
         switch arrival {
         case .refused(let refusal, let topic):
             replySender.sendAhead(reply(to: refusal, topic: topic), to: refusal.route)
         case .unfit(let command, let refusal): replySender.sendAhead(command.reply(refusal), to: command.route)
         case .command(let command, let sighting):
-            let reason = "another agent has this host's name, and did not get this: send it again"
+            let reason = "another agent with this host name has not received this command: send it again"
             replySender.sendAhead(command.reply(ActionError(.busy, reason)), to: command.route)
             if case .new = sighting {
                 journal.forget(command)
@@ -128,7 +131,7 @@ struct CommandIntake: Sendable {
         }
     }
 
-    /// Answers a new command that there is no room for; the same id may come again when there is.
+    /// Refuses a new command for lack of room; its id may be used again later.
     private func turnAway(_ command: Command, _ reason: String) {
         let reply = command.reply(ActionError(.busy, reason))
         replySender.send(reply, to: command.route)
@@ -137,7 +140,7 @@ struct CommandIntake: Sendable {
         audit.keep { AuditLog.entry(command, reply, secrets: dispatcher.completion.secrets(of: command)) }
     }
 
-    /// Deals with the commands that an earlier run of the agent left without a reply, or with one that was not sent.
+    /// Handles commands that an earlier run of the agent left without a reply, or with a reply that was not sent.
     func takeUpLeft() async {
         let now = Date()
         for left in journal.takeLeft() {
@@ -150,7 +153,7 @@ struct CommandIntake: Sendable {
                     repeatReply(reply, to: command)
                     journal.noteSent(command)
                 } else if !left.hasBegun, now.timeIntervalSince(left.received) < CommandJournal.patience {
-                    logger.info("takes up a command again", metadata: ["command.id": "\(command.id ?? "")"])
+                    logger.info("resuming a command of an earlier run", metadata: ["command.id": "\(command.id ?? "")"])
                     dispatcher.completion.expected.begin(command)
                     await start(dispatcher.actions.named(command))
                 } else {
@@ -187,13 +190,13 @@ struct CommandIntake: Sendable {
         if refusal.code == .retained {
             bus.count { $0.retainedRefused += 1 }
             bus.publish(OutgoingMessage(topic, [], isRetained: true))
-            isNews = told.isFirst(topic)
+            isNews = loggedTopics.isFirst(topic)
         } else if refusal.code == .expired {
             bus.count { $0.expired += 1 }
         }
         let reply = reply(to: refusal, topic: topic)
         replySender.send(reply, to: refusal.route)
-        // A retained command may be met on every connection.
+        // A retained command may be received again on every connection.
         audit.keep(
             { AuditLog.entry(refusal, reply, topic: reader.topics.address(ofCommand: topic), at: reply.at) },
             level: isNews ? .notice : .debug)
@@ -208,12 +211,12 @@ struct CommandIntake: Sendable {
     }
 
     private func start(_ command: Command) async {
-        if await !dispatcher.take(command) { turnAway(command, "\(Limits.queueDepth) commands wait already") }
+        if await !dispatcher.take(command) { turnAway(command, "\(Limits.queueDepth) commands are waiting already") }
     }
 }
 
 extension Command {
-    /// The beginning of a reply to this command.
+    /// Returns a reply to this command, without results.
     func reply(_ status: Reply.Status) -> Reply {
         let now = Date()
         var reply = Reply(action: action.name, status: status, at: now)
@@ -223,7 +226,7 @@ extension Command {
         return reply
     }
 
-    /// The last word on a command that was not carried out.
+    /// Returns the terminal reply to a command that was not carried out.
     func reply(_ error: ActionError) -> Reply {
         var reply = reply(.error)
         reply.code = error.code
@@ -232,8 +235,8 @@ extension Command {
     }
 }
 
-/// Topics of which something has been said in the log already; a thousand at most.
-final class ToldTopics: Sendable {
+/// Topics whose retained commands have been logged already; at most a thousand.
+final class LoggedTopics: Sendable {
     private let topics = Mutex<Set<String>>([])
 
     func isFirst(_ topic: String) -> Bool {

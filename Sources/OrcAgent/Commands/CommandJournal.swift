@@ -5,18 +5,19 @@ import OrcCore
 import OrcStorage
 import Synchronization
 
-/// Which commands have been seen, so that none runs twice and none is lost: fifteen minutes of them with their last
-/// reply, on the disk.
+/// Records which commands were received, so that none runs twice and none is lost.
 ///
-/// A command is noted before it is acknowledged to the broker, noted again when it is begun, and a third time with its
-/// reply. What an earlier run of the agent left without a reply is taken up again or answered as interrupted.
+/// Keeps fifteen minutes of commands with their last replies on the disk. A command is recorded before it is
+/// acknowledged to the broker, again when it begins, and a third time with its reply. A command that an earlier run
+/// of the agent left without a reply is resumed, or answered as interrupted.
 final class CommandJournal: Sendable {
-    private static let memory: TimeInterval = 15 * 60
-    /// Of them in memory, beside the disk.
-    private static let most = 1024
-    /// Senders of duplicates that are told how one command ended.
-    private static let mostOthers = 16
-    /// Seconds for which a command that was not begun is still wanted: as long as the broker keeps a session.
+    /// Seconds for which commands are kept.
+    private static let retention: TimeInterval = 15 * 60
+    /// Maximum entries in memory; the disk holds more.
+    private static let maxEntries = 1024
+    /// Maximum senders of duplicates that receive the reply to one command.
+    private static let maxDuplicateRoutes = 16
+    /// Seconds after which a command that has not begun expires: as long as the broker keeps a session.
     static let patience: TimeInterval = 60
 
     private let store: StateStore
@@ -25,19 +26,19 @@ final class CommandJournal: Sendable {
 
     private struct State {
         var entries: [String: Entry] = [:]
-        /// Keys in the order in which they came.
+        /// Keys in order of arrival.
         var order: [String] = []
         var left: [Left] = []
-        /// Commands whose replies have gone out, which is not on the disk yet.
+        /// Keys of commands whose replies were sent, which is not recorded on the disk yet.
         var sent: [String] = []
     }
 
     private struct Entry {
         let received: Date
-        /// Whether the command is on the disk, and so its reply can be put beside it.
+        /// True if the command is on the disk, so that its reply can be stored with it.
         var isOnDisk = false
         var end = End.open
-        /// Where duplicates that came meanwhile want the reply.
+        /// Reply routes of duplicates that were received meanwhile.
         var others: [ReplyRoute] = []
     }
 
@@ -46,7 +47,9 @@ final class CommandJournal: Sendable {
         case open
         /// The reply is on the disk.
         case stored
-        /// The reply, where the disk does not take it; apart, as there are thousands of entries without one.
+        /// The reply, which could not be written to the disk.
+        ///
+        /// Indirect, since thousands of entries hold none.
         indirect case kept(Reply)
 
         var isOpen: Bool { if case .open = self { true } else { false } }
@@ -54,7 +57,7 @@ final class CommandJournal: Sendable {
 
     enum Sighting: Sendable {
         case new
-        /// The same command runs now; its reply will go out to this sender too.
+        /// The same command is running; its reply will also be sent to this sender.
         case running
         case done(Reply)
     }
@@ -65,14 +68,14 @@ final class CommandJournal: Sendable {
         let message: CommandMessage
         let received: Date
         let hasBegun: Bool
-        /// What was answered, where that may not have gone out.
+        /// The reply, if it may not have been sent.
         let reply: Reply?
     }
 
     init(store: StateStore, now: Date, logger: Logger) throws(StorageError) {
         self.store = store
         self.logger = logger
-        let seen = try store.journal(since: now.addingTimeInterval(-Self.memory))
+        let seen = try store.journal(since: now.addingTimeInterval(-Self.retention))
         state.withLock { state in
             for command in seen {
                 state.order.append(command.key)
@@ -91,18 +94,18 @@ final class CommandJournal: Sendable {
 
     private static func reply(_ command: StateStore.JournalEntry) -> Reply? {
         guard let text = command.reply else { return nil }
-        if let json = try? JSON.parse(text), let reply = Reply(json) { return reply }  // else it is as good as none
+        if let json = try? JSON.parse(text), let reply = Reply(json) { return reply }  // otherwise the reply is unknown
         return unknown(command.action, command.received)
     }
 
     private static func unknown(_ action: String, _ date: Date) -> Reply {
         var reply = Reply(action: action, status: .error, at: date)
         reply.code = .interrupted
-        reply.error = "what became of this is not known any more"
+        reply.error = "the outcome of this command is no longer known"
         return reply
     }
 
-    /// What earlier runs left; asked for once.
+    /// Returns the commands that earlier runs left, and clears the list.
     func takeLeft() -> [Left] {
         state.withLock { state in
             defer { state.left = [] }
@@ -110,14 +113,14 @@ final class CommandJournal: Sendable {
         }
     }
 
-    /// Takes in a command that has not been seen; it is on the disk before this returns.
+    /// Records a new command; it is on the disk before this returns.
     func admit(_ command: Command, _ message: CommandMessage) {
         guard command.isJournalled else { return }
         state.withLock { state in
             state.entries[command.key] = Entry(received: command.receivedAt)
             state.order.append(command.key)
         }
-        let limit = command.receivedAt.addingTimeInterval(-Self.memory)
+        let limit = command.receivedAt.addingTimeInterval(-Self.retention)
         let sent = takeSent()
         let isOnDisk = write {
             try store.note(
@@ -127,7 +130,7 @@ final class CommandJournal: Sendable {
         if isOnDisk { state.withLock { $0.entries[command.key]?.isOnDisk = true } }
     }
 
-    /// The reply to a command that was under way when it came a second time, where it has one by now.
+    /// Returns the reply to a command that was running when its duplicate was received; nil if there is none yet.
     func reply(to command: Command) -> Reply? {
         switch state.withLock({ $0.entries[command.key]?.end }) {
         case nil, .open?: nil
@@ -136,7 +139,7 @@ final class CommandJournal: Sendable {
         }
     }
 
-    /// Whether a command has been seen before; a sender of one that runs now is told how it ends.
+    /// Returns whether a command was received before; the sender of a duplicate of a running one gets its reply.
     func sighting(of command: Command) -> Sighting {
         guard command.isJournalled else { return .new }
         return state.withLock { state -> Sighting in
@@ -147,7 +150,7 @@ final class CommandJournal: Sendable {
                 case .stored: return .done(stored(command.key) ?? Self.unknown(command.action.name, command.receivedAt))
                 case .kept(let reply): return .done(reply)
                 }
-                if entry.others.count < Self.mostOthers, !entry.others.contains(command.route) {
+                if entry.others.count < Self.maxDuplicateRoutes, !entry.others.contains(command.route) {
                     entry.others.append(command.route)
                 }
                 state.entries[command.key] = entry
@@ -158,7 +161,7 @@ final class CommandJournal: Sendable {
         }
     }
 
-    /// Takes back a command that there was no room for, so that it may come again.
+    /// Removes a command that was refused for lack of room, so that it may be sent again.
     func forget(_ command: Command) {
         guard command.isJournalled else { return }
         state.withLock { state in
@@ -168,12 +171,12 @@ final class CommandJournal: Sendable {
         write { try store.forgetCommand(command.key) }
     }
 
-    /// Notes that a command's reply has gone out; on the disk with the next command.
+    /// Records that the reply to a command was sent; written to the disk with the next command.
     func noteSent(_ command: Command) {
         if command.isJournalled { state.withLock { $0.sent.append(command.key) } }
     }
 
-    /// Puts on the disk which replies have gone out; to be called now and then.
+    /// Writes to the disk which replies were sent; called periodically.
     func flush() {
         let sent = takeSent()
         if !sent.isEmpty { write { try store.noteSent(sent) } }
@@ -186,24 +189,24 @@ final class CommandJournal: Sendable {
         }
     }
 
-    /// Notes that a command is acted on from now.
+    /// Records that a command has begun.
     func begin(_ command: Command) {
-        // What only arranges is done again, to the same end, should the agent die before its reply.
+        // A command that only schedules is repeated, with the same result, if the agent dies before its reply.
         guard command.isJournalled, !command.isArranging else { return }
         write { try store.noteBegun(command.key) }
     }
 
-    /// The reply to a command that the memory has had to forget.
+    /// Returns the reply to a command that is no longer in memory.
     private func stored(_ key: String) -> Reply? {
         do { return try store.journalEntry(key).flatMap(Self.reply) } catch {
-            logger.error("the journal cannot be read", metadata: ["error": "\(error)"])
+            logger.error("cannot read the journal", metadata: ["error": "\(error)"])
             return nil
         }
     }
 
-    /// Notes a command's terminal reply, and with it its line of the audit.
+    /// Records the terminal reply to a command together with its audit entry.
     ///
-    /// Answers where duplicates that came meanwhile want it.
+    /// Returns the reply routes of duplicates that were received meanwhile.
     func finish(_ command: Command, with reply: Reply, _ entry: AuditEntry) -> [ReplyRoute] {
         guard command.isJournalled else { return [] }
         let known = state.withLock { state in
@@ -217,23 +220,23 @@ final class CommandJournal: Sendable {
         return known?.others ?? []
     }
 
-    /// As ``finish(_:with:_:)`` for one that could not even be read again.
+    /// Records the reply to a command that could not be parsed again; as ``finish(_:with:_:)`` otherwise.
     func settle(_ key: String, with reply: Reply) {
         state.withLock { $0.entries[key]?.end = .kept(reply) }
         settle(key) { try store.note(key, reply: reply.json.text()) }
     }
 
-    /// What is on the disk need not be remembered beside.
+    /// Writes a reply to the disk; if that succeeds, releases the copy in memory.
     private func settle(_ key: String, _ body: () throws -> Void) {
         guard write(body) else { return }
         state.withLock { if $0.entries[key]?.isOnDisk == true { $0.entries[key]?.end = .stored } }
     }
 
-    /// What has no reply yet stays, however old it is.
+    /// Removes old entries; keeps those without a reply, whatever their age.
     private func forgetOld(_ state: inout State, now: Date) {
         var index = 0
         while index < state.order.count, let entry = state.entries[state.order[index]],
-            now.timeIntervalSince(entry.received) > Self.memory || state.order.count > Self.most
+            now.timeIntervalSince(entry.received) > Self.retention || state.order.count > Self.maxEntries
         {
             if entry.end.isOpen {
                 index += 1
@@ -243,30 +246,32 @@ final class CommandJournal: Sendable {
         }
     }
 
-    /// A full disk must not stop a server from being stopped: the command goes on, and the fault is told.
+    /// Runs `body` and logs its error; the command continues.
+    ///
+    /// A full disk must not prevent a server from being stopped.
     @discardableResult
     private func write(_ body: () throws -> Void) -> Bool {
         do {
             try body()
             return true
         } catch {
-            logger.error("the journal cannot be written", metadata: ["error": "\(error)"])
+            logger.error("cannot write to the journal", metadata: ["error": "\(error)"])
             return false
         }
     }
 }
 
 extension StateStore.JournalEntry {
-    /// The action's name, which ends the first part of the key.
+    /// The action's name, the last topic level in the key's first word.
     fileprivate var action: String {
         String(key.prefix { $0 != " " }.split(separator: "/").last ?? "")
     }
 }
 
 extension Command {
-    /// Whether it stands in the journal: what is harmless to repeat does not, and a schedule's has its own.
+    /// True if the journal records it; harmless commands are not recorded, those of schedules are elsewhere.
     var isJournalled: Bool { !isHarmless && origin == .bus }
 
-    /// Whether it says what is to be later, which may be said twice; what calls one time off may not.
+    /// True if it only schedules something and may be repeated, unlike the cancellation of one occurrence.
     fileprivate var isArranging: Bool { effect == .arranges && action.name != ServerAction.cancel.rawValue }
 }

@@ -1,36 +1,36 @@
 import OrcCore
 import Synchronization
 
-/// How often one kind of command may come: a bucket of tokens for each, which fills again with time.
+/// Limits the rate of each kind of command with a token bucket.
 ///
-/// Each command that changes something is written to the disk before it is acknowledged, so that whoever sends thousands of one
-/// verb would hold up all others.
+/// A command that changes something is written to the disk before it is acknowledged, so a client that sends
+/// thousands of one verb would delay all others.
 final class CommandRateLimiter: Sendable {
-    /// Commands of a kind that may come at once.
+    /// Commands of one kind that may arrive at once.
     private static let burst = 40.0
-    /// Commands a second that may come for ever.
+    /// Commands of one kind per second that may arrive continuously.
     private static let rate = 10.0
-    /// Kinds that are remembered; past that all begin anew.
+    /// Maximum kinds that are tracked; beyond that all buckets are reset.
     private static let most = 4096
 
     enum Verdict: Equatable {
         case go
-        /// Too many: the sender is told so.
+        /// Rate exceeded; the sender gets a refusal.
         case tell
-        /// Too many even to be told.
+        /// Rate exceeded even for refusals; the command is dropped without a reply.
         case drop
     }
 
     private struct Bucket {
         var tokens = CommandRateLimiter.burst
-        /// For words to those for whom there are no tokens.
-        var words = CommandRateLimiter.burst
+        /// Tokens for refusals, used when there are no other tokens.
+        var refusalTokens = CommandRateLimiter.burst
         var filledAt: Double
 
         mutating func fill(_ now: Double) {
             let more = (now - filledAt) * CommandRateLimiter.rate
             tokens = min(CommandRateLimiter.burst, tokens + more)
-            words = min(CommandRateLimiter.burst, words + more)
+            refusalTokens = min(CommandRateLimiter.burst, refusalTokens + more)
             filledAt = now
         }
     }
@@ -39,7 +39,7 @@ final class CommandRateLimiter: Sendable {
 
     /// Decides what happens to one more command of a kind.
     ///
-    /// `now`: seconds of a clock that only goes on.
+    /// `now`: seconds of a monotonic clock.
     func verdict(_ kind: String, now: Double = MonotonicClock.seconds) -> Verdict {
         buckets.withLock { buckets in
             if buckets[kind] == nil, buckets.count >= Self.most { buckets = [:] }
@@ -50,8 +50,8 @@ final class CommandRateLimiter: Sendable {
                 bucket.tokens -= 1
                 return .go
             }
-            guard bucket.words >= 1 else { return .drop }
-            bucket.words -= 1
+            guard bucket.refusalTokens >= 1 else { return .drop }
+            bucket.refusalTokens -= 1
             return .tell
         }
     }

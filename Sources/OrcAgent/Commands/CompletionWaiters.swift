@@ -1,7 +1,7 @@
 import OrcContract
 import Synchronization
 
-/// Who in the agent itself waits for what becomes of a command.
+/// Delivers the terminal replies of commands to parts of the agent that wait for them.
 final class CompletionWaiters: Sendable {
     private let waiting = Mutex<[String: Waiting]>([:])
 
@@ -10,9 +10,9 @@ final class CompletionWaiters: Sendable {
         let replies: AsyncStream<Reply>.Continuation
     }
 
-    /// What will be the last word on a command that is about to be sent on its way.
+    /// Returns a stream of the terminal reply to a command that is about to be dispatched.
     ///
-    /// `begin`: called when it is acted on from then on; where it throws, the command is not.
+    /// `begin`: called when the command begins; if it throws, the command is not carried out.
     func expect(_ command: Command, begin: @escaping @Sendable () throws -> Void) -> AsyncStream<Reply> {
         let (stream, replies) = AsyncStream<Reply>.makeStream(bufferingPolicy: .bufferingNewest(1))
         waiting.withLock { $0[command.key] = Waiting(begin: begin, replies: replies) }
@@ -21,7 +21,7 @@ final class CompletionWaiters: Sendable {
 
     func begin(_ command: Command) throws { try waiting.withLock { $0[command.key]?.begin }?() }
 
-    /// The last word on a command has been said.
+    /// Delivers the terminal reply to a command.
     func note(_ reply: Reply, on command: Command) {
         guard let replies = waiting.withLock({ $0.removeValue(forKey: command.key) })?.replies else { return }
         replies.yield(reply)

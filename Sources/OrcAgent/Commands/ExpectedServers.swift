@@ -2,9 +2,9 @@ import OrcContract
 import OrcCore
 import Synchronization
 
-/// Servers whose creation has come in and is not done: what is asked of them meanwhile is in order.
+/// Servers whose creation was received and is not done; commands to them are accepted meanwhile.
 final class ExpectedServers: Sendable {
-    /// How many creations of each are under way.
+    /// Number of creations in progress per server.
     private let creations = Mutex<[ServerID: Int]>([:])
 
     func begin(_ command: Command) {
@@ -12,7 +12,7 @@ final class ExpectedServers: Sendable {
         creations.withLock { $0[server, default: 0] += 1 }
     }
 
-    /// The creation has been answered.
+    /// Records that the creation has been answered.
     func end(_ command: Command) {
         guard case .server(let server, .create) = command.target else { return }
         creations.withLock { creations in
@@ -23,7 +23,7 @@ final class ExpectedServers: Sendable {
 
     func contains(_ server: ServerID) -> Bool { creations.withLock { $0[server] != nil } }
 
-    /// Waits until a server that is being made is known, or its creation has been refused: milliseconds.
+    /// Waits until a server is in the registry or its creation was refused: usually milliseconds, at most 5 s.
     func appearance(of server: ServerID, in registry: ServerRegistry) async {
         let end = ContinuousClock.now + .seconds(5)
         while contains(server), registry[server] == nil, ContinuousClock.now < end {

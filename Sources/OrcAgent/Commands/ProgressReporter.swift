@@ -3,7 +3,7 @@ import OrcContract
 import OrcCore
 import Synchronization
 
-/// Tells the sender of a command how it goes on, at most once a second.
+/// Sends progress replies to the sender of a command, at most one per second.
 final class ProgressReporter: Sendable {
     private let command: Command?
     private let replySender: ReplySender
@@ -15,7 +15,7 @@ final class ProgressReporter: Sendable {
     }
 
     func report(_ data: JSON) {
-        guard let command else { return }  // what the agent does of its own accord has no sender
+        guard let command else { return }  // a task of the agent's own has no sender
         let now = ContinuousClock.now
         let isDue = last.withLock { last in
             if let last, now - last < .seconds(1) { return false }

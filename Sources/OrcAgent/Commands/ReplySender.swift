@@ -5,53 +5,55 @@ import OrcCore
 import OrcMQTT
 import Synchronization
 
-/// Sends the replies to commands: in full to the sender, without private data to the mirror.
+/// Sends the replies to commands: in full to the sender, without private data to the mirror topic.
 final class ReplySender: Sendable {
     private let bus: MQTTConnection
     private let reports: RetainedPublisher
     private let seq = Atomic(0)
-    /// Commands whose senders have been told nothing yet.
+    /// Keys of commands whose senders have received no reply yet.
     private let unanswered = Mutex<Set<String>>([])
     private let timer = DispatchQueue(label: "orc.replies")
 
-    /// Seconds within which a terminal reply makes an `accepted` needless: many clients take the first reply for the answer.
-    private static let patience = 0.08
+    /// Seconds by which `accepted` is delayed; a terminal reply within that time replaces it.
+    ///
+    /// Many clients take the first reply for the result.
+    private static let acceptedDelay = 0.08
 
     init(bus: MQTTConnection, reports: RetainedPublisher) {
         self.bus = bus
         self.reports = reports
     }
 
-    /// The reply with its number, as it is to go out.
+    /// Returns the reply with the next sequence number.
     func numbered(_ reply: Reply) -> Reply {
         var numbered = reply
         numbered.seq = seq.add(1, ordering: .relaxed).newValue
         return numbered
     }
 
-    /// Tells the mirror that a command is taken, and its sender where the terminal reply takes a while.
+    /// Publishes `accepted` to the mirror at once, and to the sender unless the terminal reply comes first.
     func accept(_ command: Command) {
         let accepted = numbered(command.reply(.accepted))
         _ = reports.emit(mirrored(accepted, to: command.route))
         guard let full = full(accepted, to: command.route), !command.route.wantsLastAlone else { return }
         unanswered.withLock { _ = $0.insert(command.key) }
-        timer.asyncAfter(deadline: .now() + Self.patience) { [self] in
+        timer.asyncAfter(deadline: .now() + Self.acceptedDelay) { [self] in
             unanswered.withLock { unanswered in
-                // Under the lock, so that it never comes behind the terminal reply.
+                // Published under the lock, so that it never follows the terminal reply.
                 if unanswered.remove(command.key) != nil { bus.publish(full) }
             }
         }
     }
 
-    /// Tells how a command goes on, which says too that it was taken.
+    /// Sends a progress reply, which also replaces a pending `accepted`.
     func tell(_ progress: Reply, of command: Command) {
         unanswered.withLock { _ = $0.remove(command.key) }
         send(progress, to: command.route)
     }
 
-    /// Sends a command's last word, which has its number.
+    /// Sends the terminal reply to a command, already numbered.
     ///
-    /// - Returns: whether it has gone out.
+    /// - Returns: whether it has been sent.
     func answer(_ command: Command, _ numbered: Reply) -> Bool {
         unanswered.withLock { _ = $0.remove(command.key) }
         return deliver(numbered, to: command.route)
@@ -60,14 +62,14 @@ final class ReplySender: Sendable {
     /// Numbers a reply and sends it.
     func send(_ reply: Reply, to route: ReplyRoute) { deliver(numbered(reply), to: route) }
 
-    /// Sends a reply that has its number.
+    /// Sends a reply that is already numbered.
     ///
-    /// - Returns: whether it has gone out; a last word that has not will.
+    /// - Returns: whether it has been sent; a terminal reply that has not is sent later.
     @discardableResult
     func deliver(_ numbered: Reply, to route: ReplyRoute) -> Bool {
         var isSent = true
         if let full = full(numbered, to: route) {
-            // The last word must come through a broker that is away just now; what came before it is news of then.
+            // A terminal reply must survive an outage of the broker; earlier replies are useless after it.
             if numbered.status.isTerminal {
                 isSent = reports.emit(full)
             } else if !route.wantsLastAlone {
@@ -77,7 +79,7 @@ final class ReplySender: Sendable {
         return reports.emit(mirrored(numbered, to: route)) && isSent
     }
 
-    /// Sends a reply that is not worth a place in a queue: where the link is busy it is left out.
+    /// Sends a reply that is not worth queueing; drops it if the connection is busy.
     func sendWhereFree(_ reply: Reply, to route: ReplyRoute) {
         guard !bus.isBusy else { return }
         let numbered = numbered(reply)
@@ -85,7 +87,7 @@ final class ReplySender: Sendable {
         bus.publish(mirrored(numbered, to: route))
     }
 
-    /// Sends a reply on a link whose session is not open: before all that waits for that.
+    /// Sends a reply before the session is open, ahead of all queued messages.
     func sendAhead(_ reply: Reply, to route: ReplyRoute) {
         let numbered = numbered(reply)
         for message in [full(numbered, to: route), mirrored(numbered, to: route)] {

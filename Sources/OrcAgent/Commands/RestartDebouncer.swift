@@ -3,14 +3,14 @@ import OrcContract
 import OrcCore
 import Synchronization
 
-/// When each server was last asked for a restart that then came about.
+/// Detects restarts that repeat the last successful one, by the time when that command was received.
 final class RestartDebouncer: Sendable {
-    /// Seconds within which a second restart that converges belongs to the first: a button that was pressed twice.
+    /// Seconds within which a second restart that converges belongs to the first, as from a double click.
     private static let window: TimeInterval = 5
 
     private let times = Mutex<[ServerID: Date]>([:])
 
-    /// Whether a job is such a second restart; any other command to the server ends the window.
+    /// True if the job is such a second restart; any other command that changes the server ends the window.
     func joins(_ job: ServerJob, _ server: ServerID) -> Bool {
         guard let command = job.command, !command.isHarmless else { return false }
         return times.withLock { times in

@@ -7,10 +7,10 @@ import OrcMQTT
 import OrcPlans
 import Synchronization
 
-/// Publishes what servers print, each for as long as somebody asks.
+/// Publishes the console output of servers, for as long as a client requests it.
 ///
-/// The engine's log is read, never the game's own output: a broker or a client that is slow costs lines, which are
-/// counted, and never holds up a game.
+/// Reads the engine's log, not the output of the game: a slow broker or client loses lines, which are counted, but
+/// never blocks a game.
 final class ConsoleFollowers: Sendable {
     private let engine: any ContainerEngine
     private let registry: ServerRegistry
@@ -20,7 +20,7 @@ final class ConsoleFollowers: Sendable {
     private let opened: AsyncStream<ServerID>
     private let open: AsyncStream<ServerID>.Continuation
 
-    /// How many servers can be followed at once.
+    /// Maximum servers followed at once.
     private static let most = 64
 
     init(engine: any ContainerEngine, registry: ServerRegistry, bus: MQTTConnection, topics: Topics) {
@@ -31,9 +31,9 @@ final class ConsoleFollowers: Sendable {
         (opened, open) = AsyncStream.makeStream(bufferingPolicy: .unbounded)  // at most ``most`` are open
     }
 
-    /// Follows a server for so many seconds from now; 0 ends it.
+    /// Follows a server for `seconds` from now; 0 ends it.
     ///
-    /// - Returns: false where too many are followed already.
+    /// - Returns: false if too many servers are followed already.
     func follow(_ server: ServerID, seconds: Int) -> Bool {
         let end = ContinuousClock.now + .seconds(seconds)
         let isOpen = leases.withLock { leases -> Bool? in
@@ -49,7 +49,7 @@ final class ConsoleFollowers: Sendable {
         return isOpen != nil
     }
 
-    /// Works until cancelled.
+    /// Runs until cancelled.
     func run() async {
         await withDiscardingTaskGroup { group in
             for await server in opened { group.addTask { await self.serve(server) } }
@@ -60,7 +60,7 @@ final class ConsoleFollowers: Sendable {
         let batch = ConsoleBatch()
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.read(server, into: batch) }
-            while !Task.isCancelled, lives(server) {
+            while !Task.isCancelled, hasLease(server) {
                 do { try await Task.sleep(for: ConsoleBatch.interval) } catch { break }
                 send(batch, of: server)
             }
@@ -68,8 +68,8 @@ final class ConsoleFollowers: Sendable {
         }
     }
 
-    /// Whether the lease still runs; one that has run out is closed.
-    private func lives(_ server: ServerID) -> Bool {
+    /// True if the lease has not expired; removes an expired one.
+    private func hasLease(_ server: ServerID) -> Bool {
         leases.withLock { leases in
             if let end = leases[server], end > .now { return true }
             leases[server] = nil
@@ -77,13 +77,13 @@ final class ConsoleFollowers: Sendable {
         }
     }
 
-    /// Reads one run after the other, until cancelled.
+    /// Reads the log of one run after another until cancelled.
     private func read(_ server: ServerID, into batch: ConsoleBatch) async {
         var from = Date()
         while !Task.isCancelled {
             if let record = registry[server], record.isRunning, let container = record.container {
                 let secrets = record.secrets
-                // Lost with its engine, or ended with its container: it is gone on with after the last line.
+                // If the engine or the container ends, the stream ends too; reading continues after the last line.
                 try? await engine.followLines(of: container.id, since: from) { lines, last in
                     batch.add(lines) { secrets.hidden(in: $0) }
                     from = last
@@ -98,24 +98,24 @@ final class ConsoleFollowers: Sendable {
         guard !lines.isEmpty || dropped > 0 else { return }
         let topic = topics.console(server)
         let room = bus.packetLimit.map { max($0 - topic.utf8.count - 256, 0) } ?? .max
-        var payload = ConsoleReport.json(lines, dropped: dropped, at: Date()).bytes
+        var payload = ConsoleReport(lines, dropped: dropped, at: Date()).json.bytes
         while payload.count > room, !lines.isEmpty {
             let left = lines.count / 2
             dropped += lines.count - left
             lines = lines.suffix(left)
-            payload = ConsoleReport.json(lines, dropped: dropped, at: Date()).bytes
+            payload = ConsoleReport(lines, dropped: dropped, at: Date()).json.bytes
         }
         var message = OutgoingMessage(topic, payload, qos: .atMostOnce)
         message.expiry = 60
-        // What the broker does not take now has been printed long before it does.
+        // Lines that cannot be sent now would be outdated later, so they are dropped.
         guard !bus.isBusy, case .sent = bus.publish(message) else { return batch.drop(lines.count + dropped) }
     }
 }
 
-/// What has been printed since the last message, within bounds.
+/// Lines printed since the last message, within bounds.
 final class ConsoleBatch: Sendable {
     static let interval = Duration.milliseconds(250)
-    /// Of one message.
+    /// Limits of one message.
     private static let most = (lines: 200, bytes: 16 << 10)
 
     private let state = Mutex(State())
@@ -126,7 +126,7 @@ final class ConsoleBatch: Sendable {
         var dropped = 0
     }
 
-    /// `treat`: called for the lines that are kept, of which there are few.
+    /// `treat`: called only for lines that are kept, which are few.
     func add(_ lines: [String], treat: (String) -> String) {
         state.withLock { state in
             for line in lines {

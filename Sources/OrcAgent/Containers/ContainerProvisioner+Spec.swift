@@ -4,9 +4,9 @@ import OrcEngine
 import OrcPlans
 import OrcStorage
 
-/// What a server's container is to be, and what it may be.
+/// The specification of a server's container, and the rights that it may have.
 extension ContainerProvisioner {
-    /// The id of a container that can be started.
+    /// Returns the id of a container that can be started; creates or replaces the container if necessary.
     func readyContainer(_ server: ServerID, progress: ProgressReporter) async throws -> String {
         guard let config = try servers.refreshedConfig(of: server) else {
             guard let container = registry[server]?.container else { throw servers.noConfig(server) }
@@ -21,7 +21,7 @@ extension ContainerProvisioner {
         return try await remake(container, as: spec, for: config, progress: progress)
     }
 
-    /// Makes sure that the server's container can be made as it should be, with its image here.
+    /// Checks that the server's container can be created as specified, and pulls its image if it is missing.
     func checkStart(of server: ServerID, _ progress: ProgressReporter) async throws {
         guard let config = try servers.refreshedConfig(of: server) else { return }
         let spec = try await specification(of: config)
@@ -44,15 +44,16 @@ extension ContainerProvisioner {
         return config.container(at: place, hasFile: folder.hasFile)
     }
 
-    /// The user whose files the game works on.
+    /// Returns the user that owns the server's files and runs its game.
     func owner(of config: ServerConfig) throws -> DirectoryHandle.Owner {
         guard config.plan.options.security.hasOwnUser else { return settings.owner }
         let number = settings.firstOwnUser + UInt32(try store.account(of: config.server))
         return DirectoryHandle.Owner(user: number, group: number)
     }
 
-    /// Makes sure that a configuration which others can write gives its container no more than the plan does, or than was
-    /// granted before.
+    /// Grants the rights of a configuration and secures its folder.
+    ///
+    /// - Throws: if others can write to the configuration, and its rights exceed the plan and the earlier grant.
     func grantRights(of config: ServerConfig) throws {
         let server = config.server
         let folder = ServerFolder(server, in: settings.servers)
@@ -68,10 +69,10 @@ extension ContainerProvisioner {
         try folder.secure()
     }
 
-    /// The rights that the plan gives; without a plan, those that any plan gives to the image of the server's container.
+    /// Returns the rights of the plan; without a plan, those that any plan gives to the image of the container.
     private func planRights(of config: ServerConfig) throws -> ServerRights {
         let catalogue = PlanCatalogue(path: settings.plans)
-        // A plan that is broken gives nothing.
+        // A plan that cannot be read is treated as missing.
         if let plan = try? catalogue.plan(config.server.game) { return ServerRights(plan) }
         let image = registry[config.server]?.container?.image ?? "none"
         let document: JSON = ["metadata": ["game_uid": .string(config.server.game), "image": .string(image)]]

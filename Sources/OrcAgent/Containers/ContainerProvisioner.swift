@@ -5,7 +5,7 @@ import OrcEngine
 import OrcPlans
 import OrcStorage
 
-/// Makes, replaces and removes servers' containers, with their networks and images.
+/// Creates, replaces and removes servers' containers and networks, and pulls their images.
 struct ContainerProvisioner: Sendable {
     let servers: ServerOperations
     let engine: any ContainerEngine
@@ -16,7 +16,7 @@ struct ContainerProvisioner: Sendable {
     let hostPaths: HostPathResolver
     let logger: Logger
 
-    /// Makes the network and the container of a specification.
+    /// Creates the network and the container of a specification, and returns the id of the container.
     func make(_ spec: ContainerSpec, for config: ServerConfig, progress: ProgressReporter) async throws -> String {
         let image = try await readyImage(spec.image, server: config.server, progress: progress)
         try Task.checkCancellation()
@@ -29,12 +29,12 @@ struct ContainerProvisioner: Sendable {
         }
     }
 
-    /// Replaces a container that is no longer as it should be; where the new one cannot be made the old one stays.
+    /// Replaces an outdated container; keeps the old one if the new one cannot be created.
     func remake(
         _ old: Container, as spec: ContainerSpec, for config: ServerConfig, progress: ProgressReporter
     ) async throws -> String {
         let aside = "\(spec.name).replaced"
-        // A replacement that was cut off has put it aside already.
+        // An interrupted replacement has already renamed it.
         if old.name != aside {
             try await UncancelledWork.run {
                 try await removeLeftover(aside, of: config.server)
@@ -53,17 +53,17 @@ struct ContainerProvisioner: Sendable {
             throw error
         }
         do { try await UncancelledWork.run { try await engine.remove(old.id) } } catch {
-            logger.warning("a replaced container stays", metadata: ["container": "\(aside)", "error": "\(error)"])
+            logger.warning("cannot remove an old container", metadata: ["container": "\(aside)", "error": "\(error)"])
         }
         return id
     }
 
-    /// Removes what a replacement that was cut off left behind, where it is ours and does not run.
+    /// Removes the container that an interrupted replacement left; throws if it runs or is not ours.
     private func removeLeftover(_ name: String, of server: ServerID) async throws {
         do {
             let leftover = try await engine.inspect(name)
             guard servers.isOurs(leftover, of: server), !leftover.state.phase.isUp else {
-                throw ActionError(.nameConflict, "\(name) is in the way")
+                throw ActionError(.nameConflict, "a container named \(name) already exists")
             }
             try await engine.remove(leftover.id)
         } catch EngineFailure.notFound {}
@@ -82,10 +82,12 @@ struct ContainerProvisioner: Sendable {
         }
     }
 
-    /// Docker's own address pools have room for some thirty networks: past them one of a few addresses will do.
+    /// Creates a network of the agent's own range.
+    ///
+    /// Docker's own address pools hold only about thirty networks; a few addresses are enough for one server.
     private func makeSmallNetwork(_ name: String, labels: [String: String]) async throws {
         var taken = try await engine.subnets().compactMap(Subnet.init)
-        // Another network may take the one that is chosen, just then.
+        // Another network may take the chosen subnet at the same moment.
         for _ in 0..<8 {
             guard let subnet = settings.networkRange?.firstFree(besides: taken + Subnet.routed()) else { break }
             do {
@@ -100,7 +102,7 @@ struct ContainerProvisioner: Sendable {
         )
     }
 
-    /// The image, pulled where it is not here yet.
+    /// Returns the image, pulled first if it is missing.
     func readyImage(_ name: String, server: ServerID, progress: ProgressReporter) async throws -> ImageInfo {
         if let image = try await engine.image(name) { return image }
         registry.update(server) { $0.operation.activity = .pulling }
@@ -116,14 +118,14 @@ struct ContainerProvisioner: Sendable {
         }
         registry.update(server) { $0.operation.activity = nil }
         guard let image = try await engine.image(name) else {
-            throw ActionError(.pullFailed, "\(name) is not there after its pull")
+            throw ActionError(.pullFailed, "\(name) is missing after its pull")
         }
         return image
     }
 
     /// Removes a server's container, which must not run, and its network.
     ///
-    /// `isNew`: of a creation that failed; whatever has come of it is ended.
+    /// `isNew`: true after a failed creation; a running container is killed in that case.
     func removeContainer(of server: ServerID, isNew: Bool = false) async throws {
         let known = registry[server]?.container?.id
         registry.update(server) { $0.operation.step = .stopping }
@@ -132,7 +134,7 @@ struct ContainerProvisioner: Sendable {
             let container = try await engine.inspect(known ?? ServerConfig.containerName(server))
             if container.id == known || servers.isOurs(container, of: server) {
                 if container.state.phase.isUp {
-                    guard isNew else { throw ActionError(.conflict, "the container of \(server) has come up again") }
+                    guard isNew else { throw ActionError(.conflict, "the container of \(server) is running again") }
                     try await engine.kill(container.id)
                 }
                 try await engine.remove(container.id)
@@ -141,7 +143,7 @@ struct ContainerProvisioner: Sendable {
         await removeNetwork(of: server)
     }
 
-    /// Removes the server's network; one that others use, or made, stays.
+    /// Removes the server's network, unless it is in use or was created by another program.
     private func removeNetwork(of server: ServerID) async {
         let name = ServerConfig.networkName(server)
         do {
@@ -150,7 +152,7 @@ struct ContainerProvisioner: Sendable {
             guard owner == server.uid || owner == nil && labels["com.docker.compose.project"] == name else { return }
             try await engine.removeNetwork(name)
         } catch {
-            logger.warning("a network stays", metadata: ["network": "\(name)", "error": "\(error)"])
+            logger.warning("cannot remove a network", metadata: ["network": "\(name)", "error": "\(error)"])
         }
     }
 }

@@ -1,8 +1,8 @@
 import Glibc
 
-/// Where a port is bound: at one address of the machine, or at every one.
+/// The address that a port is bound to: one address of the host, or all of them.
 ///
-/// Sixteen bytes; IPv4 stands in them as mapped into IPv6 (RFC 4291, 2.5.5.2), and every address as nought.
+/// Stored as 16 bytes: IPv4 mapped into IPv6 (RFC 4291, 2.5.5.2), and all addresses as zero.
 struct BoundAddress: Equatable {
     private let bytes: [UInt8]
 
@@ -13,7 +13,7 @@ struct BoundAddress: Equatable {
         self.bytes = isEvery ? [UInt8](repeating: 0, count: 16) : bytes
     }
 
-    /// Of an address as it is written; what is none counts for every one.
+    /// Parses an address in text form; nil, or a text that is no address, stands for all addresses.
     init(_ text: String?) {
         var (four, six) = (in_addr(), in6_addr())
         guard let text, !text.isEmpty else {
@@ -29,7 +29,7 @@ struct BoundAddress: Equatable {
         }
     }
 
-    /// Of an address in the kernel's tables (proc(5)): hexadecimal words of this machine's byte order.
+    /// Parses an address of the kernel's tables (proc(5)): hexadecimal words in the host's byte order.
     init(words: Substring) {
         var bytes: [UInt8] = []
         var rest = words
@@ -46,6 +46,6 @@ struct BoundAddress: Equatable {
 
     private static func mapped(_ four: [UInt8]) -> [UInt8] { [UInt8](repeating: 0, count: 10) + [0xFF, 0xFF] + four }
 
-    /// Whether both cannot be had at once.
+    /// True if one port cannot be bound to both addresses at once.
     func meets(_ other: BoundAddress) -> Bool { self == other || self == .every || other == .every }
 }

@@ -2,8 +2,9 @@ import OrcEngine
 import OrcMetrics
 import OrcPlans
 
-/// The ports that processes of this network namespace are bound to, and those of the machine's own where they can be seen
-/// (proc(5)): an agent in a container with the host's processes sees them.
+/// Reads the ports bound in the agent's network namespace, and in the host's if that is visible (proc(5)).
+///
+/// The host's is visible in `/proc/1/net` if the agent's container shares the host's process namespace.
 enum BoundPorts {
     private static let files: [(path: String, transport: TransportProtocol)] = ["/proc/net", "/proc/1/net"].flatMap {
         folder in
@@ -18,7 +19,7 @@ enum BoundPorts {
         }
     }
 
-    /// Listening TCP sockets (state 0A), and every UDP socket.
+    /// Returns the ports in a table of the kernel: listening TCP sockets (state 0A), and all UDP sockets.
     static func ports(in table: String, transport: TransportProtocol) -> [(number: Int, address: BoundAddress)] {
         table.split(separator: "\n").dropFirst().compactMap { line in
             let columns = line.split(separator: " ", maxSplits: 4, omittingEmptySubsequences: true)

@@ -4,7 +4,9 @@ import OrcEngine
 import OrcMetrics
 import Synchronization
 
-/// Where the agent's folders are on the engine's host, which is another place when the agent runs in a container.
+/// Translates paths of the agent's folders into paths on the engine's host.
+///
+/// They differ if the agent runs in a container.
 final class HostPathResolver: Sendable {
     private let settings: AgentSettings
     private let engine: any ContainerEngine
@@ -19,7 +21,7 @@ final class HostPathResolver: Sendable {
         "\(try await root())/servers/\(server.game)/\(server.name)"
     }
 
-    /// `<root>` as the engine's host names it: as configured, else from the agent's own mounts, else unchanged.
+    /// Returns `<root>` as a path on the engine's host: as configured, else from the agent's mounts, else unchanged.
     private func root() async throws -> String {
         if let hostRoot = settings.hostRoot { return hostRoot }
         if let known = found.withLock({ $0 }) { return known }
@@ -27,7 +29,7 @@ final class HostPathResolver: Sendable {
         guard let own = Self.ownContainer else { return settings.root }
         let container: Container
         do { container = try await engine.inspect(own) } catch EngineFailure.notFound {
-            return settings.root  // in some container, but in none of this engine's
+            return settings.root  // the agent's container is not one of this engine
         }
         let mounts = container.mounts.filter {
             settings.root == $0.destination || settings.root.hasPrefix($0.destination + "/")
@@ -36,16 +38,16 @@ final class HostPathResolver: Sendable {
         else {
             throw ActionError(
                 .internal,
-                "\(settings.root) is no mount of the agent's container: set HOST_DIR to its place on the host")
+                "\(settings.root) is not mounted into the agent's container: set HOST_DIR to its path on the host")
         }
         let root = source + settings.root.dropFirst(mount.destination.count)
         found.withLock { $0 = root }
         return root
     }
 
-    /// The agent's own container, by the file that the engine mounts at `/etc/hostname` (proc_pid_mountinfo(5)).
+    /// Id of the agent's container, from the file that the engine mounts at `/etc/hostname` (proc_pid_mountinfo(5)).
     ///
-    /// What stands in that file is no sure sign: the host's name on the host's network, or whatever was chosen.
+    /// The content of that file is only the fallback: it may be the host's name, or a configured one.
     private static var ownContainer: String? {
         for line in (ProcFile.read("/proc/self/mountinfo") ?? "").split(separator: "\n") {
             let fields = line.split(separator: " ")

@@ -5,9 +5,9 @@ import OrcCore
 import OrcPlans
 import Subprocess
 
-/// The plans folder as a git repository: cloned the first time, merged later, local files never lost.
+/// The plans folder as a git repository: cloned the first time, merged later; local files are never lost.
 ///
-/// What stands there and differs is committed before the merge, and wins where both sides changed the same lines.
+/// Local changes are committed before the merge, and win if both sides changed the same lines.
 package struct PlanGitRepository {
     let folder: String
     let url: String
@@ -17,11 +17,11 @@ package struct PlanGitRepository {
         self.url = url
     }
 
-    /// Why nothing can be merged into the folder; nil where nothing stands in the way.
+    /// Returns why nothing can be merged into the folder; nil if merging is possible.
     package func complaint() async -> String? {
         guard DirectoryHandle.exists("\(folder)/.git") else { return nil }
         do {
-            // A repository in which nothing has been committed is as good.
+            // A repository without commits is acceptable.
             if try await !git(["for-each-ref", "--count=1"], in: folder).isEmpty {
                 try await git(["rev-parse", "--verify", "--quiet", "HEAD^{tree}"], in: folder)
             }
@@ -34,7 +34,9 @@ package struct PlanGitRepository {
 
     private static let limit = Duration.seconds(180)
 
-    /// - Returns: whether anything came.
+    /// Clones the repository, or fetches and merges it.
+    ///
+    /// - Returns: true if the plans changed.
     func update() async throws -> Bool {
         if !DirectoryHandle.exists(folder) {
             try await git(["clone", "--quiet", "--", url, folder], in: nil, orElse: .pullFailed)
@@ -51,7 +53,7 @@ package struct PlanGitRepository {
         if try await !git(["status", "--porcelain"], in: folder).isEmpty || before == nil {
             try await git(Self.asOrc + ["commit", "--quiet", "--allow-empty", "-m", "Local plans"], in: folder)
         }
-        let theirs = try await continued()
+        let theirs = try await commitToMerge()
         do {
             try await git(
                 Self.asOrc + [
@@ -60,8 +62,8 @@ package struct PlanGitRepository {
                 ],
                 in: folder)
         } catch {
-            do { try await settle() } catch _ {
-                _ = try? await git(["merge", "--abort"], in: folder)  // the first error is the one to tell
+            do { try await resolveConflicts() } catch _ {
+                _ = try? await git(["merge", "--abort"], in: folder)  // the first error is thrown
                 throw error
             }
         }
@@ -72,11 +74,13 @@ package struct PlanGitRepository {
     /// The reference to the commit that was fetched and merged last.
     private static let upstream = "refs/orc/upstream"
 
-    /// The commit to merge: what was fetched, or, where its history has been written anew, the same files on top of what was
-    /// merged last, so that what changed there is told from what changed here.
-    private func continued() async throws -> String {
+    /// Returns the commit to merge: the fetched one, or a new one with the same files if its history was rewritten.
+    ///
+    /// The parent of the new commit is the commit that was merged last, so that git can distinguish remote changes from
+    /// local ones.
+    private func commitToMerge() async throws -> String {
         let fetched = try await object("FETCH_HEAD")
-        // Without it this is the first update.
+        // Without this reference it is the first update.
         guard let last = try? await object(Self.upstream),
             (try? await git(["merge-base", "--is-ancestor", last, fetched], in: folder)) == nil
         else { return fetched }
@@ -86,14 +90,16 @@ package struct PlanGitRepository {
         return String(try await git(Self.asOrc + commit, in: folder).prefix { !$0.isNewline })
     }
 
-    /// The full name of what git calls `name`.
+    /// Returns the full hash of the object that `name` refers to.
     private func object(_ name: String) async throws -> String {
         String(try await git(["rev-parse", "--verify", "--quiet", name], in: folder).prefix { !$0.isNewline })
     }
 
-    /// A git that was cut off leaves its locks behind, and no later one would go on; one that is a minute old is nobody's.
+    /// Removes lock files that are older than a minute, and so belong to no running git.
+    ///
+    /// A git process that was killed leaves its lock files behind, and every later one would fail.
     private func removeStaleLocks() {
-        // Where there are none, there is no repository yet.
+        // Without the folder there is no repository yet.
         let heads = (try? DirectoryHandle(path: "\(folder)/.git/refs/heads").entries(limit: 100)) ?? []
         let names =
             ["index", "HEAD", "config", "packed-refs", "shallow"].map { "\($0).lock" }
@@ -105,11 +111,11 @@ package struct PlanGitRepository {
         }
     }
 
-    /// Ends a merge that stopped at files which one side changed and the other took away: what stands here counts.
-    private func settle() async throws {
+    /// Completes a merge that stopped at files which one side changed and the other deleted: the local side wins.
+    private func resolveConflicts() async throws {
         let unmerged = try await git(["ls-files", "--unmerged", "-z"], in: folder).split(separator: "\0")
-        guard !unmerged.isEmpty else { throw ActionError(.conflict, "nothing to settle") }
-        // Each: mode, object and stage, then a tab and the path; the second stage is ours.
+        guard !unmerged.isEmpty else { throw ActionError(.conflict, "no unmerged files") }
+        // Each entry: mode, object and stage, then a tab and the path; stage 2 is the local side.
         var isOurs: [Substring: Bool] = [:]
         for line in unmerged {
             let parts = line.split(separator: "\t", maxSplits: 1)
@@ -125,45 +131,34 @@ package struct PlanGitRepository {
 
     private static let asOrc = ["-c", "user.name=Orc", "-c", "user.email=orc@localhost"]
 
-    /// Runs git without hooks and without asking anybody anything.
+    /// Runs git without hooks and without prompts.
+    ///
+    /// `code`: code of the error if git fails.
     @discardableResult
     private func git(
         _ arguments: [String], in folder: String?, orElse code: Reply.Code = .internal
     ) async throws -> String {
         let place = folder.map { ["-C", $0] } ?? []
         let all = ["-c", "core.hooksPath=/dev/null", "-c", "safe.directory=*"] + place + arguments
-        // Where its own is damaged, git must not take a repository that the folder lies in.
+        // If the folder's own repository is damaged, git must not use one of a parent folder.
         let ceiling = self.folder.lastIndex(of: "/").map { String(self.folder[..<$0]) } ?? ""
         let environment: [Environment.Key: String?] = [
             "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", "GIT_CEILING_DIRECTORIES": ceiling,
         ]
-        let result = try await withDeadline(Self.limit) {
+        let result = try await Deadline.run(
+            Self.limit, orThrow: ActionError(.timeout, "the plans' repository did not answer in time")
+        ) {
             try await Subprocess.run(
                 .name("git"), arguments: Arguments(all),
                 environment: .inherit.updating(environment), input: .none, output: .string(limit: 1 << 20),
                 error: .string(limit: 1 << 16))
         }
         guard result.terminationStatus.isSuccess else {
-            // The address may hold a password.
+            // The URL may contain a password.
             let said = result.standardError.isEmpty ? result.standardOutput : result.standardError
             let words = said.replacing(url, with: "the plans' repository")
             throw ActionError(code, "git \(arguments.first { !$0.contains("=") && $0 != "-c" } ?? ""): \(words)")
         }
         return result.standardOutput
-    }
-
-    private func withDeadline<Result: Sendable>(
-        _ limit: Duration, _ body: @escaping @Sendable () async throws -> Result
-    ) async throws -> Result {
-        try await withThrowingTaskGroup(of: Result.self) { group in
-            group.addTask { try await body() }
-            group.addTask {
-                try await Task.sleep(for: limit)
-                throw ActionError(.timeout, "the plans' repository did not answer in time")
-            }
-            defer { group.cancelAll() }
-            guard let result = try await group.next() else { throw CancellationError() }
-            return result
-        }
     }
 }

@@ -4,7 +4,7 @@ import OrcContract
 import OrcCore
 import OrcPlans
 
-/// Has the plans come by themselves, one fetch at a time.
+/// Fetches the plans from their repository; one fetch at a time.
 actor PlanUpdater {
     private let repository: PlanGitRepository
     private let catalogue: PlanCatalogue
@@ -12,13 +12,13 @@ actor PlanUpdater {
     private let reporter: AgentReporter
     private let logger: Logger
     private var current: Task<Bool, any Error>?
-    /// When the repository was asked last, and whether it answered.
+    /// Time of the last fetch, and whether it succeeded in time.
     private var last: (at: ContinuousClock.Instant, wentWell: Bool)?
 
-    /// For how long a creation waits for the repository: where there is a plan already, and where there is none.
-    private static let patience = (known: Duration.seconds(3), missing: Duration.seconds(30))
-    /// For how long a creation takes the repository's last answer for its next, and one that was away for being away.
-    private static let memory = (
+    /// Longest wait of a creation for a fetch: if the plan is in the folder already, and if it is missing.
+    private static let longestWait = (known: Duration.seconds(3), missing: Duration.seconds(30))
+    /// Time after a fetch in which a creation does not fetch again: after a success, and after a failure.
+    private static let validity = (
         good: (known: Duration.seconds(10), missing: Duration.seconds(2)),
         bad: (known: Duration.seconds(900), missing: Duration.seconds(10))
     )
@@ -33,9 +33,9 @@ actor PlanUpdater {
         self.logger = logger
     }
 
-    /// Fetches the plans; whoever comes while that is under way waits for the same.
+    /// Fetches the plans; a call during a fetch waits for that fetch.
     ///
-    /// - Returns: whether anything came.
+    /// - Returns: true if the plans changed.
     func update() async throws -> Bool { try await begin().value }
 
     private func begin() -> Task<Bool, any Error> {
@@ -56,32 +56,36 @@ actor PlanUpdater {
         return task
     }
 
-    /// Has a game's plan be as the repository has it, where that is to be; a repository that is away holds nobody up.
+    /// Fetches the plans before a creation if the policy requires it.
+    ///
+    /// Never throws: if the repository is slow or fails, the creation uses the plans in the folder.
     func refresh(_ game: String) async {
         let isMissing = (try? catalogue.folder(game)) == nil
-        guard policy == .create || (policy == .daily && isMissing), !remembers(isMissing) else { return }
+        guard policy == .create || (policy == .daily && isMissing), !isRecent(isMissing) else { return }
         let task = begin()
-        let end = ContinuousClock.now + (isMissing ? Self.patience.missing : Self.patience.known)
+        let end = ContinuousClock.now + (isMissing ? Self.longestWait.missing : Self.longestWait.known)
         while current == task, ContinuousClock.now < end {
             do { try await Task.sleep(for: .milliseconds(10)) } catch { return }
         }
         guard current != task else {
             last = (.now, false)
             return logger.warning(
-                "the plans' repository takes too long: a server is made without", metadata: ["game": "\(game)"])
+                "the fetch of the plans takes too long: a server is created without it", metadata: ["game": "\(game)"])
         }
         do { _ = try await task.value } catch {
             logger.warning("the plans cannot be fetched", metadata: ["game": "\(game)", "error": "\(error)"])
         }
     }
 
-    private func remembers(_ isMissing: Bool) -> Bool {
+    private func isRecent(_ isMissing: Bool) -> Bool {
         guard let last, current == nil else { return false }
-        let memory = last.wentWell ? Self.memory.good : Self.memory.bad
-        return ContinuousClock.now - last.at < (isMissing ? memory.missing : memory.known)
+        let validity = last.wentWell ? Self.validity.good : Self.validity.bad
+        return ContinuousClock.now - last.at < (isMissing ? validity.missing : validity.known)
     }
 
-    /// Fetches plans where there are none yet, and each day where that is wanted; works until cancelled.
+    /// Fetches the plans daily (policy `daily`), or while there are none (policy `create`), until cancelled.
+    ///
+    /// Repeats a failed fetch after an hour.
     func run() async {
         while !Task.isCancelled {
             var pause = Self.day

@@ -4,11 +4,11 @@ import OrcEngine
 import OrcPlans
 import Synchronization
 
-/// The ports that creations which are under way have chosen: two at once must not choose the same.
+/// Ports chosen by creations that are under way, so that two concurrent ones do not choose the same.
 final class PortReservations: Sendable {
     private let chosen = Mutex<[ServerID: [PlanPort]]>([:])
 
-    /// Chooses by `book`, and by what others have chosen meanwhile.
+    /// Chooses free ports by `book`, without those that other creations have chosen.
     func choose(
         for server: ServerID, from groups: [[PlanPort]], numbers: [String: Int], by book: PortAllocator
     ) throws -> [PlanPort] {
@@ -30,7 +30,7 @@ final class PortReservations: Sendable {
     func release(_ server: ServerID) { chosen.withLock { $0[server] = nil } }
 }
 
-/// Which ports are held, and by whom: pure.
+/// Table of held ports and their holders, from which free ports are chosen; pure.
 struct PortAllocator {
     private struct Key: Hashable {
         let number: Int
@@ -44,12 +44,14 @@ struct PortAllocator {
 
     private typealias Book = [Key: [Holding]]
 
-    /// In use now: nobody else can have them.
+    /// Ports in use.
     private var used: Book = [:]
-    /// Of servers that do not run: better left free.
+    /// Ports of servers that do not run; chosen only if no other group is free.
     private var reserved: Book = [:]
 
-    /// `address`: where the port is held; nil for every address of the machine.
+    /// Records a port in use.
+    ///
+    /// `address`: address that the port is bound to; nil for all addresses of the host.
     mutating func add(_ number: Int, _ transport: TransportProtocol, at address: String? = nil, holder: String) {
         add(number, transport, at: BoundAddress(address), holder: holder)
     }
@@ -78,9 +80,11 @@ struct PortAllocator {
         var description: String { "port \(number)/\(transport.rawValue) is held by \(holder)" }
     }
 
-    /// The first group that is wholly free; where none is, the first that only stopped servers hold.
+    /// Returns the first group that is free; if there is none, the first held by stopped servers only.
     ///
-    /// `numbers`: the owner's own numbers, by the ports' names.
+    /// Throws `portInUse` if there is neither, `badArguments` if `numbers` contradict each other.
+    ///
+    /// `numbers`: port numbers that the owner has set, by the ports' names.
     func choose(from groups: [[PlanPort]], numbers: [String: Int]) throws -> [PlanPort] {
         let groups = groups.map { group in
             group.map { port in
@@ -90,14 +94,14 @@ struct PortAllocator {
             }
         }
         guard let first = groups.first else { return [] }
-        try Self.refuseTwice(first, numbers)
+        try Self.checkDuplicates(first, numbers)
         if let free = groups.first(where: { conflict(of: $0, in: [used, reserved]) == nil }) { return free }
         if let free = groups.first(where: { conflict(of: $0, in: [used]) == nil }) { return free }
         throw ActionError(.portInUse, conflict(of: first, in: [used])?.description ?? "no port group is free")
     }
 
-    /// The owner's own numbers must not make one port of two.
-    private static func refuseTwice(_ group: [PlanPort], _ numbers: [String: Int]) throws {
+    /// Throws if the owner's numbers give two ports of the group the same number.
+    private static func checkDuplicates(_ group: [PlanPort], _ numbers: [String: Int]) throws {
         for (index, port) in group.enumerated() where numbers[port.name] != nil {
             for (place, other) in group.enumerated() where place != index && other.number == port.number {
                 let isShared = !Set(port.transports).isDisjoint(with: other.transports)

@@ -2,12 +2,12 @@ import OrcContract
 import OrcEngine
 import OrcPlans
 
-/// Finds the ports that are held on this host.
+/// Collects the ports held on the host: by containers, by servers and by other processes.
 struct PortSurvey: Sendable {
     let engine: any ContainerEngine
     let registry: ServerRegistry
 
-    /// Who holds which port, seen from a server that wants some.
+    /// Returns the held ports and their holders, without those of `server` itself.
     func allocator(for server: ServerID) async throws -> PortAllocator {
         var book = PortAllocator()
         for container in try await engine.containers() where container.name != ServerConfig.containerName(server) {
@@ -20,7 +20,7 @@ struct PortSurvey: Sendable {
         }
         for other in registry.all where other.id != server {
             for port in other.config?.publishedPorts ?? [] {
-                // One that is coming up has its ports as good as taken.
+                // A server that is starting counts as using its ports.
                 if other.operation.step == .starting || other.isRunning {
                     book.add(port.number, port.transport, at: port.address, holder: "the server \(other.id)")
                 } else {

@@ -6,13 +6,13 @@ import OrcMetrics
 package struct Subnet: Sendable, Equatable, CustomStringConvertible {
     /// The first address.
     let first: UInt32
-    /// Bits that all addresses have in common.
+    /// Number of leading bits that all addresses have in common.
     let prefix: Int
 
-    /// The networks that are made of a range: of fourteen addresses, one for the gateway.
+    /// Prefix of the networks taken from a range: 14 usable addresses, one of them for the gateway.
     private static let small = 28
 
-    /// Nil where `text` is none of IPv4, or has bits past its prefix.
+    /// Nil if `text` is not an IPv4 range, its prefix is not within 8...30, or bits beyond the prefix are set.
     package init?(_ text: String) {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count == 2, let prefix = Int(parts[1]), (8...30).contains(prefix),
@@ -47,7 +47,7 @@ package struct Subnet: Sendable, Equatable, CustomStringConvertible {
 
     func overlaps(_ other: Subnet) -> Bool { first <= other.last && other.first <= last }
 
-    /// The first small network of this range that overlaps none of `taken`.
+    /// Returns the first `/28` network of this range that overlaps none of `taken`; nil if there is none.
     func firstFree(besides taken: [Subnet]) -> Subnet? {
         let size: UInt32 = 1 << UInt32(32 - Self.small)
         guard prefix <= Self.small else { return nil }
@@ -58,7 +58,7 @@ package struct Subnet: Sendable, Equatable, CustomStringConvertible {
         return nil
     }
 
-    /// What the machine has a route to, but for the one to everywhere (proc(5), `/proc/net/route`).
+    /// Returns the subnets that the host has routes to, without the default route (proc(5), `/proc/net/route`).
     static func routed() -> [Subnet] { routes(in: ProcFile.read("/proc/net/route") ?? "") }
 
     static func routes(in table: String) -> [Subnet] {

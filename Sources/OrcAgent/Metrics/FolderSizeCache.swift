@@ -7,16 +7,17 @@ import OrcMetrics
 import OrcPlans
 import Synchronization
 
-/// How much the servers' folders take on the disk: measured one after the other, slowly, and not often.
+/// Sizes of the servers' folders on the disk, measured one at a time, slowly and rarely.
 ///
-/// A folder is measured again after a hundred times as long as it took, and not within ``leastAge``: a world of a million
-/// files costs one percent of a core at most, and no disk is kept busy.
+/// A folder is measured again after 100 times the duration of its last measurement, but not within ``minAge``: a world
+/// of a million files costs at most one percent of a core, and the disk is not kept busy.
 final class FolderSizeCache: Sendable {
-    private static let leastAge = 300.0
+    /// Least seconds between two measurements of a folder.
+    private static let minAge = 300.0
     /// Microseconds between two batches of entries.
     private static let pause: UInt32 = 4000
 
-    /// Walking waits for disks, which the agent's own threads must not.
+    /// Measuring blocks on disks, which must not happen on the threads of the agent's tasks.
     private let queue = DispatchQueue(label: "orc.sizes", qos: .utility)
     private let state = Mutex(State())
 
@@ -27,21 +28,21 @@ final class FolderSizeCache: Sendable {
 
     struct Size {
         let bytes: Int
-        /// When its measuring began.
+        /// Time when the measurement began.
         let measuredAt: Date
     }
 
     private struct Measurement {
-        /// Tells it from an earlier one of a server of the same name.
+        /// Distinguishes it from that of an earlier server of the same name.
         let number: Int
         var size: Size?
-        /// When it is to be taken again, and when it says nothing any more, by ``MonotonicClock``.
+        /// Times of the next measurement and of the expiry of this one, by ``MonotonicClock``.
         var due = 0.0
         var end = 0.0
         var isBeingTaken = true
     }
 
-    /// What was measured last; where that is a while ago, or was never, has it measured.
+    /// Returns the last measurement, nil if there is none or it has expired; begins a new one if that is due.
     func size(of server: ServerID, folder: String) -> Size? {
         let now = MonotonicClock.seconds
         let (known, mayBegin) = state.withLock { state -> (Measurement, Bool) in
@@ -59,16 +60,16 @@ final class FolderSizeCache: Sendable {
         return known.end > now ? known.size : nil
     }
 
-    /// Forgets a server that is gone.
+    /// Forgets a removed server.
     func forget(_ server: ServerID) { state.withLock { $0.known[server] = nil } }
 
     private func measure(_ server: ServerID, _ folder: String, number: Int) {
         let begun = MonotonicClock.seconds
         let date = Date()
-        // Of a folder that cannot be read, is too deep or too full, nothing is said.
+        // Nil for a folder that cannot be read, is too deep or has too many files.
         let bytes = try? DirectoryHandle(path: folder).size { usleep(Self.pause) }
         let now = MonotonicClock.seconds
-        let age = max(Self.leastAge, (now - begun) * 100)
+        let age = max(Self.minAge, (now - begun) * 100)
         state.withLock { state in
             guard state.known[server]?.number == number else { return }
             state.known[server] = Measurement(

@@ -7,10 +7,10 @@ import OrcMetrics
 import OrcPlans
 import Synchronization
 
-/// Measures what running servers use of the machine: each interval, and each second those that somebody watches.
+/// Measures the usage of running servers: once per interval, and each second for watched servers.
 ///
-/// What the kernel shows is read from the kernel, which costs the engine nothing; where it does not show (an engine on
-/// another machine, an agent in a container of its own) the engine is asked for one reading at a time.
+/// The usage is read from the kernel if it is visible there, which does not load the engine. If it is not (an engine on
+/// another host, an agent in a container of its own), the engine is asked for single readings.
 final class ServerMetricsCollector: Sendable {
     private let engine: any ContainerEngine
     private let registry: ServerRegistry
@@ -25,22 +25,23 @@ final class ServerMetricsCollector: Sendable {
 
     /// Seconds between two readings of a server that is watched.
     private static let watchInterval = 1.0
-    /// Seconds for which a new run is watched by itself.
-    private static let firstLook = 3.0
-    /// How many servers can be watched at once.
-    private static let mostWatched = 64
-    private static let leastExpiry = 5.0
-    /// How many readings the engine is asked for at once: each is answered at its next tick, within a second.
-    private static let mostAsked = 16
+    /// Seconds for which a new run is read each second without being watched.
+    private static let newRunWatch = 3.0
+    /// Largest number of servers that are watched at once.
+    private static let maxWatched = 64
+    /// Least seconds after which a reading is outdated.
+    private static let minExpiry = 5.0
+    /// Largest number of concurrent requests to the engine, which answers each at its next tick, within a second.
+    private static let maxRequests = 16
 
     private struct State {
         /// The last reading of each running server.
         var readings: [ServerID: ResourceUsage] = [:]
-        /// Until when it is watched, by ``MonotonicClock``.
+        /// Ends of the watches, by ``MonotonicClock``.
         var watches: [ServerID: Double] = [:]
-        /// Until when a new run is looked at each second, watched or not.
+        /// Times until which new runs are read each second without being watched, by ``MonotonicClock``.
         var looks: [ServerID: Double] = [:]
-        /// Servers that the engine is being asked for.
+        /// Servers with a request to the engine under way.
         var asked: Set<ServerID> = []
     }
 
@@ -52,10 +53,9 @@ final class ServerMetricsCollector: Sendable {
         self.logger = logger
     }
 
-    /// Publishes a server's metrics each second for so many seconds from now, or for longer where somebody else has asked
-    /// for that; 0 ends it.
+    /// Publishes a server's metrics each second for `seconds` from now; a longer watch stays, and 0 ends it.
     ///
-    /// - Returns: false where too many are watched already.
+    /// - Returns: false if too many servers are watched already.
     func watch(_ server: ServerID, seconds: Int) -> Bool {
         let now = MonotonicClock.seconds
         let isNew = state.withLock { state -> Bool? in
@@ -65,7 +65,7 @@ final class ServerMetricsCollector: Sendable {
                 state.watches[server] = nil
                 return false
             }
-            guard until != nil || state.watches.count < Self.mostWatched else { return nil }
+            guard until != nil || state.watches.count < Self.maxWatched else { return nil }
             state.watches[server] = max(until ?? 0, now + Double(seconds))
             return until == nil
         }
@@ -73,42 +73,42 @@ final class ServerMetricsCollector: Sendable {
         return isNew != nil
     }
 
-    /// Reads a run that has just begun at once, and soon again, since one reading tells no speed.
+    /// Reads a new run at once and again within seconds, since one reading yields no rates.
     func look(at server: ServerID) {
-        let until = MonotonicClock.seconds + Self.firstLook
+        let until = MonotonicClock.seconds + Self.newRunWatch
         state.withLock { $0.looks[server] = until }
         alarm.ring()
     }
 
-    /// The same of all servers.
+    /// Reads all servers as ``look(at:)`` does.
     func lookAtAll() {
-        let until = MonotonicClock.seconds + Self.firstLook
+        let until = MonotonicClock.seconds + Self.newRunWatch
         let all = registry.all.map(\.id)
         state.withLock { state in for server in all { state.looks[server] = until } }
         alarm.ring()
     }
 
-    /// Forgets a server that is removed: one that is made again in its name is another.
+    /// Forgets a removed server; a later server of the same name is another one.
     func forget(_ server: ServerID) {
         sizes.forget(server)
         diskLimit.forget(server)
         state.withLock { $0.readings[server] = nil }
     }
 
-    /// Works until cancelled.
+    /// Runs until cancelled.
     func run() async {
         await withDiscardingTaskGroup { group in
             var due = MonotonicClock.seconds
             while !Task.isCancelled {
                 let now = MonotonicClock.seconds
                 let isDue = now >= due
-                // After a time in which the machine slept, one reading makes up for all that were missed.
+                // After a suspension of the host, one reading replaces all that were missed.
                 if isDue { due = max(due + interval, now + interval / 2) }
-                let quick = takeQuick(now)
+                let quick = takeWatched(now)
                 let servers = registry.all.filter { server in
                     server.isRunning && (isDue || quick.contains(server.id)) && !isFresh(server, now)
                 }
-                let hidden = takeToAsk(servers.filter { !measure($0) })
+                let hidden = claim(servers.filter { !measure($0) })
                 if !hidden.isEmpty { group.addTask { await self.ask(for: hidden, first: quick) } }
                 if isDue { forgetEnded() }
                 let next = quick.isEmpty ? due : min(due, now + Self.watchInterval)
@@ -117,8 +117,8 @@ final class ServerMetricsCollector: Sendable {
         }
     }
 
-    /// The servers that are read each second now.
-    private func takeQuick(_ now: Double) -> Set<ServerID> {
+    /// Removes expired watches, and returns the servers that are read each second.
+    private func takeWatched(_ now: Double) -> Set<ServerID> {
         state.withLock { state in
             state.watches = state.watches.filter { $0.value > now }
             state.looks = state.looks.filter { $0.value > now }
@@ -126,7 +126,7 @@ final class ServerMetricsCollector: Sendable {
         }
     }
 
-    /// Whether this run was read so lately that speeds would be noise.
+    /// True if this run was read so recently that the rates of another reading would be noise.
     private func isFresh(_ server: ServerRecord, _ now: Double) -> Bool {
         guard let last = state.withLock({ $0.readings[server.id] }), last.run == server.runName else { return false }
         return now - last.readAt < Self.watchInterval * 0.8
@@ -138,16 +138,14 @@ final class ServerMetricsCollector: Sendable {
         registry.dropStaleMetrics(olderThan: expiry)
     }
 
-    /// Seconds after which a reading says nothing any more.
-    ///
-    /// With a short interval the engine, which answers at its own pace, is given some more.
-    private var expiry: Double { max(interval * 3, Self.leastExpiry) }
+    /// Seconds after which a reading is outdated: three intervals, but at least ``minExpiry``, as the engine is slow.
+    private var expiry: Double { max(interval * 3, Self.minExpiry) }
 
-    // The kernel's way.
+    // Readings from the kernel.
 
-    /// Reads and publishes; false where the kernel does not show it.
+    /// Reads a server's usage and publishes it; false if the kernel does not show it.
     private func measure(_ server: ServerRecord) -> Bool {
-        // It has just come up, and the look that tells of its processes is under way.
+        // The container has just started; the inspect that shows its process is under way.
         guard server.container?.state.processID != nil else { return true }
         guard let container = server.container, let run = server.runName,
             let usage = container.sampled.flatMap({ kernel.usage(of: $0, run: run) })
@@ -156,10 +154,10 @@ final class ServerMetricsCollector: Sendable {
         return true
     }
 
-    // The engine's way.
+    // Readings from the engine.
 
-    /// Those of `servers` that it is not being asked for already.
-    private func takeToAsk(_ servers: [ServerRecord]) -> [ServerRecord] {
+    /// Marks servers as requested, and returns those without a request under way.
+    private func claim(_ servers: [ServerRecord]) -> [ServerRecord] {
         state.withLock { state in servers.filter { state.asked.insert($0.id).inserted } }
     }
 
@@ -167,7 +165,7 @@ final class ServerMetricsCollector: Sendable {
         let ordered = servers.filter { first.contains($0.id) } + servers.filter { !first.contains($0.id) }
         await withTaskGroup(of: Void.self) { group in
             for (index, server) in ordered.enumerated() {
-                if index >= Self.mostAsked { await group.next() }
+                if index >= Self.maxRequests { await group.next() }
                 group.addTask {
                     if let usage = await self.ask(for: server) { self.publish(usage, of: server) }
                     _ = self.state.withLock { $0.asked.remove(server.id) }
@@ -176,13 +174,13 @@ final class ServerMetricsCollector: Sendable {
         }
     }
 
-    /// Nil where it does not tell: what was read last then grows stale, and is taken back in time.
+    /// Returns the engine's reading; nil if there is none: the last published one is then removed when it expires.
     private func ask(for server: ServerRecord) async -> ResourceUsage? {
         guard let container = server.container, let run = server.runName else { return nil }
         do {
             return try await engine.usage(of: container.id, run: run)
         } catch {
-            logger.debug("no metrics of a server", metadata: ["server.id": "\(server.id)", "error": "\(error)"])
+            logger.debug("no metrics from the engine", metadata: ["server.id": "\(server.id)", "error": "\(error)"])
             return nil
         }
     }
@@ -205,13 +203,13 @@ final class ServerMetricsCollector: Sendable {
         return report
     }
 
-    // What is asked for in between.
+    // Readings on request.
 
-    /// What a server uses now; nil where it does not run, or nobody can tell.
+    /// Returns a server's present usage; nil if it does not run, or neither the kernel nor the engine shows it.
     func now(_ server: ServerRecord) async -> MetricsReport? {
         guard server.isRunning, let container = server.container, let run = server.runName else { return nil }
         let earlier = state.withLock { $0.readings[server.id] }.flatMap { $0.run == run ? $0 : nil }
-        // Within a second of the last reading speeds would be noise: those of that reading are as good.
+        // Within a second of the last reading rates would be noise, so that reading is returned.
         if isFresh(server, MonotonicClock.seconds), let last = registry.metrics(of: server.id), last.usage == earlier {
             return last
         }
@@ -222,7 +220,7 @@ final class ServerMetricsCollector: Sendable {
         return report(usage, since: earlier, of: server)
     }
 
-    /// The same of a document of the engine's that holds two readings.
+    /// Returns the usage from a document of the engine, which contains two readings; nil as for ``now(_:)``.
     func report(_ document: UsageDocument, of server: ServerRecord) -> MetricsReport? {
         guard server.isRunning, let usage = document.now else { return nil }
         return report(usage, since: document.earlier, of: server)
@@ -230,7 +228,7 @@ final class ServerMetricsCollector: Sendable {
 }
 
 extension ServerRecord {
-    /// What tells the counters of this run from those of another.
+    /// Identifies the run that usage counters belong to; nil before the first run.
     var runName: String? {
         guard let container, let started = run.started else { return nil }
         return "\(container.id) \(started.timeIntervalSinceReferenceDate)"
@@ -238,7 +236,7 @@ extension ServerRecord {
 }
 
 extension Container {
-    /// Nil where no process of it is known.
+    /// The container as the kernel's sampler needs it; nil if its first process is not known.
     var sampled: CgroupSampler.Container? {
         guard let process = state.processID, process > 0 else { return nil }
         return CgroupSampler.Container(id: id, process: process, hasOwnNetwork: hasOwnNetwork)

@@ -1,7 +1,7 @@
 import OrcContract
 import OrcCore
 
-/// Sends a command to where its action is carried out: at once, beside all else, or down its server's queue.
+/// Dispatches commands: performs them at once, runs them beside the queues, or adds them to a server's queue.
 struct CommandDispatcher: Sendable {
     let actions: ActionRunner
     let completion: CommandCompletion
@@ -9,7 +9,7 @@ struct CommandDispatcher: Sendable {
     let replySender: ReplySender
     let ending: AgentEnding
 
-    /// Half-seconds for which a schedule's command waits while its server's queue is full.
+    /// Attempts, half a second apart, to queue a schedule's command while its server's queue is full.
     private static let retries = 120
 
     /// Performs a command of the agent's own and returns its last reply; nil if the agent is stopping.
@@ -18,7 +18,7 @@ struct CommandDispatcher: Sendable {
         for attempt in 0... {
             if await take(command) { break }
             guard attempt < Self.retries, !Task.isCancelled, !ending.hasBegun else {
-                completion.finish(command, with: ActionError(.busy, "too many commands wait"))
+                completion.finish(command, with: ActionError(.busy, "too many commands are waiting"))
                 break
             }
             await AsyncSignal().wait(.milliseconds(500))
@@ -27,18 +27,18 @@ struct CommandDispatcher: Sendable {
         return nil
     }
 
-    /// - Returns: false where there is no room for it; nobody has been told then.
+    /// - Returns: false if there is no room for it; no terminal reply has been sent in that case.
     func take(_ command: Command) async -> Bool {
         if let refusal = actions.refusal(of: command) {
             completion.finish(command, with: refusal)
             return true
         }
         let job = ServerJob(command)
-        // A schedule waits for no word, and tries again where there is no room.
+        // A schedule needs no `accepted`, and tries again if there is no room.
         if command.origin == .bus { replySender.accept(command) }
         switch command.effect {
         case .reads, .arranges:
-            // Whoever asks for a server that is just being made waits for it beside all else.
+            // A query of a server that is being created waits for it outside the queues.
             if let server = command.server, actions.isStillExpected(server) { return queues.runBeside(job) }
             await actions.perform(job)
             return true

@@ -4,14 +4,14 @@ import OrcCore
 import OrcStorage
 import Synchronization
 
-/// Something to be done to a server, or by the agent, on its way through a queue.
+/// A job for a server or the agent: a command or a recovery task.
 struct ServerJob: Sendable {
     let order: Order
-    /// Ends what a cancellation alone does not: a stop that waits for the game to save.
+    /// Interrupts what a cancellation alone does not: a stop during its grace period.
     let breaker = Interrupt()
-    /// What is done to the server; nil for an action of the agent's.
+    /// The action on the server; nil for an action of the agent.
     ///
-    /// `power` has become start, stop or restart.
+    /// `power` is resolved to start, stop or restart.
     let verb: ServerAction?
 
     enum Order: Sendable {
@@ -19,19 +19,21 @@ struct ServerJob: Sendable {
         case task(ServerID, RecoveryTask)
     }
 
-    /// What the agent does to a server without being asked just then.
+    /// A task on a server that the agent begins by itself.
     enum RecoveryTask: Sendable, Equatable {
-        /// The restart policy's next attempt.
+        /// The next attempt of the restart policy.
         case retry
-        /// What was wanted before the engine, the machine or the agent ended comes up again.
+        /// Starts a server that should run, after the engine, the host or the agent was down.
         case restore
-        /// A stop, or the first half of a restart, that the agent's death cut off.
+        /// Completes a stop, or the first half of a restart, that the death of the agent interrupted.
         ///
-        /// Until its grace is over the game is only waited for: it may have been asked, and be saving.
+        /// Sends no signal before the grace period is over: the game may have been asked to stop, and be saving.
         case finishStop(StateStore.PendingOperation)
-        /// It takes more of the disk than it may.
+        /// Stops a server that uses more disk space than it may.
         case stopForRoom
-        /// A creation that the agent's death cut off goes; `inPlace`: its folder had been there before, and stays.
+        /// Removes a creation that the death of the agent interrupted.
+        ///
+        /// `inPlace`: the folder existed before and is kept.
         case discard(inPlace: Bool)
     }
 
@@ -63,10 +65,10 @@ struct ServerJob: Sendable {
         }
     }
 
-    /// Whether it ends the server, in one way or another.
+    /// True if it ends the run of the server in any way.
     var supersedes: Bool { verb?.spec.effect == .supersedes }
 
-    /// Whether this one, coming after `earlier`, takes its place; what the agent does unasked waits for its turn.
+    /// True if this job interrupts the earlier one; recovery tasks interrupt none.
     func breaksOff(_ earlier: ServerJob) -> Bool {
         guard command != nil, supersedes, let earlier = earlier.verb else { return false }
         return switch earlier.spec.yieldsTo {
@@ -77,7 +79,7 @@ struct ServerJob: Sendable {
     }
 }
 
-/// A way to have a job leave off at once, even where it would see a graceful stop through.
+/// Interrupts a job at once, even during a graceful stop.
 final class Interrupt: Sendable {
     private let state = Mutex(State())
 
@@ -86,7 +88,7 @@ final class Interrupt: Sendable {
         var action: (@Sendable () -> Void)?
     }
 
-    /// Has `action` called when the breaker goes, or now where it has gone.
+    /// Sets the action of the interrupt; calls it at once if the interrupt has already occurred.
     func onBreak(_ action: @escaping @Sendable () -> Void) {
         let isBroken = state.withLock { state in
             state.action = action

@@ -2,7 +2,7 @@ import OrcContract
 import OrcCore
 import Synchronization
 
-/// One server's commands: one at a time, in the order in which they came.
+/// The queue of one server's commands, performed one at a time in order of arrival.
 final class ServerQueue: Sendable {
     private let perform: @Sendable (ServerJob) async -> Void
     let state = Mutex(State())
@@ -19,18 +19,18 @@ final class ServerQueue: Sendable {
         var isBrokenOff = false
     }
 
-    /// - Parameter perform: does a job and answers it; cancelled, it ends at the next safe point.
+    /// `perform`: performs a job and answers it; when cancelled, it ends at the next safe point.
     init(perform: @escaping @Sendable (ServerJob) async -> Void) {
         self.perform = perform
         (wakeups, wakeup) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
-    /// Puts a job at the end, and breaks off those before it that it takes the place of.
+    /// Appends a job, and interrupts the earlier jobs that it supersedes.
     ///
-    /// - Returns: false where ``Limits/queueDepth`` jobs wait already.
+    /// - Returns: false if ``Limits/queueDepth`` jobs are waiting already; twice as many for a superseding job.
     func enqueue(_ job: ServerJob) -> Bool {
         let isTaken = state.withLock { state in
-            // What ends a server must get through also where many starts wait.
+            // A job that ends the run of a server is accepted even if the queue is full of other jobs.
             guard state.waiting.count < (job.supersedes ? 2 : 1) * Limits.queueDepth else { return false }
             for index in state.waiting.indices where job.breaksOff(state.waiting[index].job) {
                 state.waiting[index].isBrokenOff = true
@@ -46,23 +46,23 @@ final class ServerQueue: Sendable {
         return isTaken
     }
 
-    /// Works until cancelled or closed; jobs that wait then are cancelled, and so answered.
+    /// Performs jobs until cancelled or closed; jobs that wait then are cancelled, and so answered.
     func run(onIdle: () -> Void = {}) async {
         for await _ in wakeups {
-            await workOff()
+            await drain()
             onIdle()
         }
-        await workOff()
+        await drain()
     }
 
-    /// Closes the queue where nothing waits in it.
+    /// Closes the queue if it is idle.
     func closeIfIdle() -> Bool {
         let isIdle = state.withLock { $0.waiting.isEmpty && $0.running == nil }
         if isIdle { wakeup.finish() }
         return isIdle
     }
 
-    private func workOff() async {
+    private func drain() async {
         while let (job, task) = startNext() {
             await withTaskCancellationHandler {
                 await task.value
@@ -86,27 +86,28 @@ final class ServerQueue: Sendable {
     }
 }
 
-/// The queues of all servers, and one for the agent's own work.
+/// The queues of all servers, and one for the jobs of the agent itself.
 final class ServerQueues: Sendable {
     private let perform: @Sendable (ServerJob) async -> Void
     private let isLasting: @Sendable (ServerID) -> Bool
     private let queues = Mutex<[ServerID?: ServerQueue]>([:])
     private let opened: AsyncStream<Opening>
     private let open: AsyncStream<Opening>.Continuation
-    /// Jobs that run beside the queues now.
-    private let besides = Atomic(0)
+    /// Number of jobs running outside the queues.
+    private let concurrentJobs = Atomic(0)
 
     private enum Opening: Sendable {
         case queue(ServerID?, ServerQueue)
         case beside(ServerJob)
     }
 
-    /// `isLasting`: whether a server's queue is kept when it has nothing to do; the others go, so that commands for
-    /// servers that never come to be leave nothing behind.
+    /// `isLasting`: whether the idle queue of a server is kept.
+    ///
+    /// Other queues are removed, so that commands for servers that never exist leave nothing behind.
     init(isLasting: @escaping @Sendable (ServerID) -> Bool, perform: @escaping @Sendable (ServerJob) async -> Void) {
         self.isLasting = isLasting
         self.perform = perform
-        (opened, open) = AsyncStream.makeStream(bufferingPolicy: .unbounded)  // as many as queues are open
+        (opened, open) = AsyncStream.makeStream(bufferingPolicy: .unbounded)  // one per queue or job
     }
 
     func enqueue(_ job: ServerJob, for server: ServerID?) -> Bool {
@@ -119,12 +120,12 @@ final class ServerQueues: Sendable {
         }
     }
 
-    /// Carries out what changes nothing, at once, beside all else.
+    /// Performs a job that changes nothing, at once and outside the queues.
     ///
-    /// - Returns: false where ``Limits/questions`` such jobs run already.
+    /// - Returns: false if ``Limits/questions`` such jobs are running already.
     func runBeside(_ job: ServerJob) -> Bool {
-        guard besides.add(1, ordering: .relaxed).oldValue < Limits.questions else {
-            besides.subtract(1, ordering: .relaxed)
+        guard concurrentJobs.add(1, ordering: .relaxed).oldValue < Limits.questions else {
+            concurrentJobs.subtract(1, ordering: .relaxed)
             return false
         }
         open.yield(.beside(job))
@@ -137,18 +138,18 @@ final class ServerQueues: Sendable {
             for await opening in opened {
                 switch opening {
                 case .queue(let server, let queue):
-                    group.addTask { await queue.run { self.closeIfNeedless(server, queue) } }
+                    group.addTask { await queue.run { self.closeIfUnused(server, queue) } }
                 case .beside(let job):
                     group.addTask {
                         await self.perform(job)
-                        self.besides.subtract(1, ordering: .relaxed)
+                        self.concurrentJobs.subtract(1, ordering: .relaxed)
                     }
                 }
             }
         }
     }
 
-    private func closeIfNeedless(_ server: ServerID?, _ queue: ServerQueue) {
+    private func closeIfUnused(_ server: ServerID?, _ queue: ServerQueue) {
         guard let server, !isLasting(server) else { return }
         queues.withLock { queues in
             if queue.closeIfIdle() { queues[server] = nil }

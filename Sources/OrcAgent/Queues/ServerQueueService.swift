@@ -7,6 +7,7 @@ import OrcPlans
 import OrcStorage
 import ServiceLifecycle
 
+/// Runs the queues of all servers; records when the agent begins to stop.
 struct ServerQueueService: Service {
     let queues: ServerQueues
     let ending: AgentEnding

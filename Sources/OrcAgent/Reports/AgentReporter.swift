@@ -8,7 +8,7 @@ import OrcPlans
 import OrcStorage
 import Synchronization
 
-/// The reports about the host itself: what the agent is, its plans, its health.
+/// Publishes the reports about the agent itself: info, plans and health.
 final class AgentReporter: Sendable {
     private let settings: AgentSettings
     private let bus: MQTTConnection
@@ -23,10 +23,10 @@ final class AgentReporter: Sendable {
         var engineAPI: String?
         var plans: [PlansReport.Entry] = []
         var lastCPU: (seconds: Double, at: ContinuousClock.Instant)?
-        /// What the bus had counted when health was last told.
-        var told = MQTTCounters()
-        var toldReachable: Bool?
-        var toldStore: String?
+        /// Counters of the MQTT connection in the last health report.
+        var lastBus = MQTTCounters()
+        var lastReachable: Bool?
+        var lastFailure: String?
     }
 
     init(
@@ -58,7 +58,7 @@ final class AgentReporter: Sendable {
         publishInfo()
     }
 
-    /// Reads the plans anew, and sends every retained report again, also those that have not changed.
+    /// Reads the plans again, and sends every retained report again, even if it has not changed.
     func republish() {
         bus.publish(presence.publication(.online, nil, topic: settings.topics.status(.agent)))
         publishPlans()
@@ -69,7 +69,7 @@ final class AgentReporter: Sendable {
         reports.publish(.info(info))
     }
 
-    /// Reads the plans folder anew and publishes what it holds.
+    /// Reads the plans folder and publishes its plans.
     func publishPlans() {
         do {
             let (entries, complaints) = try PlanCatalogue(path: settings.plans).list()
@@ -81,15 +81,15 @@ final class AgentReporter: Sendable {
         }
     }
 
-    /// Whether there is something since that somebody should look at: the engine's coming or going, or what the bus counts.
+    /// True if the last health report is outdated: the engine's reachability, the store's failure or problem counters.
     func hasNews(isEngineReachable: Bool) -> Bool {
         let now = bus.counters
         let word = store.failure?.word
         return state.withLock { state in
-            word != state.toldStore || isEngineReachable != state.toldReachable || now.denied != state.told.denied
-                || now.refused != state.told.refused
-                || now.truncated != state.told.truncated
-                || now.dropped != state.told.dropped || now.retainedRefused != state.told.retainedRefused
+            word != state.lastFailure || isEngineReachable != state.lastReachable || now.denied != state.lastBus.denied
+                || now.refused != state.lastBus.refused
+                || now.truncated != state.lastBus.truncated
+                || now.dropped != state.lastBus.dropped || now.retainedRefused != state.lastBus.retainedRefused
         }
     }
 
@@ -105,9 +105,9 @@ final class AgentReporter: Sendable {
         let counters = bus.counters
         let failure = store.failure?.word
         state.withLock { state in
-            state.told = counters
-            state.toldStore = failure
-            state.toldReachable = isEngineReachable
+            state.lastBus = counters
+            state.lastFailure = failure
+            state.lastReachable = isEngineReachable
         }
         let report = HealthReport(
             residentBytes: usage?.residentBytes, cpuPercent: percent, cpuSeconds: usage?.cpuSeconds,

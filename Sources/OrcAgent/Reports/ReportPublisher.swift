@@ -4,12 +4,12 @@ import OrcCore
 import OrcMQTT
 import OrcScheduling
 
-/// Sends all of the agent's reports and events: each kind has one topic, one quality of service and one lifetime here.
+/// Sends the agent's reports and events; defines topic, quality of service and lifetime of each kind.
 struct ReportPublisher: Sendable {
     private let topics: Topics
     private let link: RetainedPublisher
 
-    /// Seconds for which the broker keeps an event for clients that are away.
+    /// Seconds for which the broker keeps an event for disconnected clients.
     private static let eventExpiry: UInt32 = 300
 
     /// A retained report; ``AgentReport`` is sent by the broker session, in an order of its own.
@@ -41,15 +41,15 @@ struct ReportPublisher: Sendable {
     func publish(_ report: Report) {
         switch report {
         case .info(let report): retain(topics.status(.info), report.json)
-        case .plans(let entries): retain(topics.status(.plans), PlansReport.json(entries))
+        case .plans(let entries): retain(topics.status(.plans), PlansReport(entries).json)
         case .health(let report): retain(topics.status(.health), report.json, qos: .atMostOnce)
         case .host(let report): retain(topics.status(.host), report.json, qos: .atMostOnce)
-        case .servers(let servers): retain(topics.status(.servers), ServersReport.json(servers))
+        case .servers(let servers): retain(topics.status(.servers), ServersReport(servers).json)
         case .scheduler(let report): retain(topics.status(.scheduler), report.json)
         case .state(let report, let number):
             retain(topics.status(report.server, .state), report.json(seq: number, at: Date()))
         case .availability(let server, let state):
-            retain(topics.status(server, .availability), AvailabilityReport.json(state))
+            retain(topics.status(server, .availability), AvailabilityReport(state).json)
         case .schedules(let server, let report): retain(topics.status(server, .schedule), report.json)
         case .metrics(let server, let report, let expiry):
             retain(topics.status(server, .metrics), report.json, qos: .atMostOnce, expiry: expiry)
@@ -76,7 +76,7 @@ struct ReportPublisher: Sendable {
         for report in Topics.ServerReportKind.allCases { clear(report, of: server) }
     }
 
-    /// True if the broker has been sent all that it must forget.
+    /// True if all removals have been sent to the broker.
     var isCleared: Bool { link.isCleared }
 
     /// Sends every retained report again.

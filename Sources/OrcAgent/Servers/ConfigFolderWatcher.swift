@@ -5,14 +5,14 @@ import OrcContract
 import OrcCore
 import Synchronization
 
-/// Tells when a file in a server's `config` folder has changed (inotify(7)).
+/// Reports changes of files in the servers' `config` folders (inotify(7)).
 final class ConfigFolderWatcher: Sendable {
-    /// The servers whose folder changed; a server stands in it once until it is taken.
+    /// Servers whose folder changed, the newest 1024; several changes read at once yield a server once.
     let changes: AsyncStream<ServerID>
 
     private let continuation: AsyncStream<ServerID>.Continuation
     private let descriptor: Int32
-    /// Dispatch's objects may be used from any thread; the type only does not say so.
+    /// Dispatch sources are thread-safe, but not declared `Sendable`.
     private nonisolated(unsafe) let source: (any DispatchSourceRead)?
     private let watched = Mutex<[Int32: ServerID]>([:])
 
@@ -22,7 +22,7 @@ final class ConfigFolderWatcher: Sendable {
     init() {
         (changes, continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1024))
         descriptor = inotify_init1(Int32(IN_NONBLOCK | IN_CLOEXEC))
-        // Where the kernel has no instance left, folders are read once and not watched.
+        // Without an inotify instance (the kernel limits them) folders are read once and not watched.
         source = descriptor < 0 ? nil : DispatchSource.makeReadSource(fileDescriptor: descriptor, queue: .global())
         source?.setEventHandler { [weak self] in self?.drain() }
         source?.resume()
@@ -33,7 +33,9 @@ final class ConfigFolderWatcher: Sendable {
         if descriptor >= 0 { close(descriptor) }
     }
 
-    /// Watches a server's folder; one that is not there, or past the kernel's limit, is not watched.
+    /// Watches a server's folder, and yields the server once for the first read.
+    ///
+    /// A missing folder, or one beyond the kernel's limit of watches, is not watched.
     func follow(_ server: ServerID, folder: String) {
         let watch = inotify_add_watch(descriptor, "\(folder)/config", Self.mask)
         if watch >= 0 { watched.withLock { $0[watch] = server } }

@@ -2,30 +2,31 @@ import OrcContract
 import OrcCore
 import OrcEngine
 
-/// What is known of a server, from which it follows what it gives to see: pure.
+/// The known facts about a server, from which the input of the state machine is derived; pure.
 struct ServerObservation: Equatable {
-    /// The container as the engine shows it; nil where there is none.
+    /// The container's state as reported by the engine; nil if there is no container.
     var container: ContainerState?
     var desired: DesiredState
-    /// What the agent is in the middle of.
+    /// The agent's operation that is under way.
     var step: Step = .none
-    /// Whether it had a container that went away without the agent's doing.
+    /// True if its container was removed, but not by the agent.
     var lostContainer = false
-    /// Whether its owner had its container removed, and its files kept.
+    /// True if the container was removed at the owner's request; the files are kept.
     var isDestroyed = false
     /// How the agent ended the last run.
     var ending: Ending?
-    /// The last signal that somebody else sent through the engine.
+    /// Number of the ending signal that another client of the engine sent.
     var externalSignal: Int?
-    /// Why the last start did not come about, until the next one.
+    /// Reason for the failure of the last start, until the next start.
     var failure: String?
-    /// Why it stays down although it is wanted, where that is not the run's own end: `crash_loop`, `autostart_never`.
+    /// Reason for staying down although it should run, besides the run's end: `crash_loop`, `autostart_never`.
     var stayReason: String?
     var readiness = Readiness.awaited
-    /// Whether nobody waits yet for the run that is under way to become ready.
+    /// True if no readiness check has begun for the present run.
     var isNewRun = true
-    /// Whether nothing has been made yet of the end that shows; if not, what was made of it.
+    /// True if the end of the run has not been judged yet.
     var isNewEnd = true
+    /// Judgement of the end that was judged last.
     var judged: ServerInput.RunEnd?
 
     enum Step: Equatable { case none, starting, stopping }
@@ -34,12 +35,13 @@ struct ServerObservation: Equatable {
     enum Readiness: Equatable {
         case awaited
         case ready
-        /// Not ready, for a reason.
+        /// Not ready; carries the reason.
         case lacking(String)
     }
 
-    /// Nil where it says nothing: what is seen of the run before while the next one is begun, and that a server which
-    /// has been asked to stop still runs.
+    /// The input of the state machine; nil if the observation implies none.
+    ///
+    /// It implies none if it shows the previous run during a start, or a container that still runs during a stop.
     var input: ServerInput? {
         guard let container else { return withoutContainer }
         switch container.phase {
@@ -78,13 +80,13 @@ struct ServerObservation: Equatable {
     private func verdict(_ container: ContainerState) -> ServerInput.RunEnd {
         if let failure { return .failed(failure) }
         if !isNewEnd, let judged, ending != .engineRestarted {
-            // What it was told as stands, also when the signals that led to it are forgotten.
+            // The announced judgement stays, even if the signals that led to it have been forgotten.
             guard case .crashed = judged else { return judged }
             return desired == .stopped ? .stopped("exited") : .crashed(stayReason ?? crashReason(container))
         }
         switch ending {
         case .killed: return .stopped("killed")
-        // Asked to stop, a game does not end by SIGKILL unless it was sent one at the end of the grace.
+        // After a stop request, exit code 137 (SIGKILL) means that the game was killed after the grace period.
         case .stopped: return .stopped(container.exitCode == 137 ? "killed_after_grace" : nil)
         case .engineRestarted: return .stopped(stayReason ?? "engine_restarted")
         case nil: break
@@ -96,7 +98,7 @@ struct ServerObservation: Equatable {
         case .some: return .stopped("external_stop")
         case nil: break
         }
-        // A child that ran out of memory marks the container too: with exit 0 the game itself ended well.
+        // A child process out of memory marks the container too: with exit code 0 the game itself ended cleanly.
         if container.exitCode == 0 || desired == .stopped { return .stopped("exited") }
         return .crashed(stayReason ?? crashReason(container))
     }

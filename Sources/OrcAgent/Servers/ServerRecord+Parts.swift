@@ -9,9 +9,9 @@ extension ServerRecord {
     /// The owner's intent.
     struct Intent: Sendable {
         var desired: DesiredState
-        /// The desired state that is on the disk; nil if the owner has never said.
+        /// The desired state that is on the disk; nil if the owner has never set one.
         var stored: DesiredState?
-        /// True if the owner had the container removed and the files kept: until it is started again.
+        /// True if the container was removed at the owner's request with the files kept, until the next start.
         var isDestroyed = false
 
         init(desired: DesiredState) { self.desired = desired }
@@ -20,69 +20,69 @@ extension ServerRecord {
     /// The engine's view of the server.
     struct EngineView: Sendable {
         var container: Container?
-        /// True if there was a container that went away without the agent's doing.
+        /// True if the container was removed, but not by the agent.
         var hasLostContainer = false
-        /// True if the engine has been asked since the agent began.
+        /// True if the container has been inspected since the agent's start.
         var isObserved = false
-        /// True if what is known of the container may be out of date.
+        /// True if the view of the container may be outdated.
         var needsLook = true
-        /// The number of the last look that was believed, so that an answer that was overtaken is not.
+        /// Number of the last accepted look; results of earlier looks are ignored.
         var lastLook = 0
-        /// Why the engine does not say how it is.
+        /// Reason why the engine does not report the container's state; nil if it does.
         var unseenReason: String?
-        /// The last signal by which another user of the engine would have ended it, and when.
+        /// The ending signal that another client of the engine sent, and its time; the first one within 600 seconds.
         var externalSignal: (number: Int, at: Date)?
-        /// True if memory ran out for a process of the container in this run.
+        /// True if a process of the container ran out of memory in this run.
         var sawOutOfMemory = false
-        /// Set if the engine has been restarted since the container was looked at.
+        /// Set if the engine has been restarted since the last look at the container.
         var engineRestart: EngineRestart?
 
         struct EngineRestart: Sendable {
-            /// When the engine was lost; nil if the agent did not run then.
+            /// Time when the engine was lost; nil if the agent did not run then.
             let lostAt: Date?
         }
     }
 
-    /// The present run, or the last.
+    /// The present run, or the last one.
     struct Run: Sendable {
-        /// The start, by which one run is told from the next; nil before the first.
+        /// Time of the start, which identifies the run; nil before the first run.
         var started: Date?
         var readiness = ServerObservation.Readiness.awaited
-        /// The readiness without its health check.
+        /// The readiness before the health check reported `unhealthy`.
         var readinessBesideHealth: ServerObservation.Readiness?
-        /// The readiness of the run that an earlier run of the agent left on the disk.
+        /// The readiness of a run, stored by an earlier run of the agent.
         var keptReadiness: StateStore.Readiness?
-        /// True if a task waits for this run to become ready.
+        /// True if the readiness check of this run has begun.
         var isWatched = false
-        /// True if the restart policy has judged the end of this run.
+        /// True if the end of this run has been judged.
         var isEndJudged = false
         var history = RestartHistory()
     }
 
-    /// The agent's operation on the server that is under way, or left to do.
+    /// The agent's operation on the server: the one under way, and one left by an earlier run of the agent.
     struct Operation: Sendable {
         var step = ServerObservation.Step.none
         var activity: Activity?
-        /// How the agent ends the run, or ended the last.
+        /// How the agent ends the present run, or ended the last one.
         var ending: ServerObservation.Ending?
-        /// On whose account the server is as it is.
+        /// Cause of the server's present state.
         var cause = Cause.engine
-        /// Why the last start failed, until the next one.
+        /// Reason for the failure of the last start, until the next start.
         var failure: String?
         /// The operation that an earlier run of the agent did not complete.
         var left: StateStore.PendingOperation?
-        /// True if it is to be started again, since the end of the engine or the agent took it down or kept it there.
+        /// True if the server must be started again because the engine or the agent ended.
         var needsRestore = false
     }
 
     /// The reports that were published last.
     struct Published: Sendable {
         var state: StateReport?
-        /// Counts the state reports.
+        /// Number of published state reports.
         var seq = 0
-        /// The next start and stop, as ``ServerRegistry`` was told last.
+        /// The last known reading of the next start and stop.
         var upcoming = ScheduleTable.Reading()
-        /// The number of the reading of its schedules that was published.
+        /// Number of the published reading of its schedules.
         var schedules = 0
     }
 }

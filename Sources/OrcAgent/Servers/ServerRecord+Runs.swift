@@ -5,20 +5,20 @@ import OrcEngine
 import OrcPlans
 import OrcStorage
 
-/// Tells one run of a server from the next: the engine's events and its inspect give slightly different times.
+/// Distinguishes the runs of a server; events and inspects of the engine give slightly different times for one start.
 extension ServerRecord {
-    /// Seconds by which the engine's event and its inspect may differ over one moment.
-    private static let slack: TimeInterval = 1
-    /// Seconds before the loss of the engine in which a run that ends was ended by the engine's own shutdown.
-    private static let shutdown: TimeInterval = 30
-    /// Exit codes of a run that the engine took down, or that it found gone when it came up.
-    private static let engineEnds: Set<Int> = [0, 130, 143, 255]
-    /// Seconds after which a signal that the game outlived is not what ended it.
+    /// Seconds by which the times of one moment in an event and in an inspect may differ.
+    private static let timeTolerance: TimeInterval = 1
+    /// Seconds before the loss of the engine in which the end of a run counts as caused by the engine's shutdown.
+    private static let shutdownWindow: TimeInterval = 30
+    /// Exit codes of runs that the engine stopped at its shutdown, or found ended at its next start.
+    private static let engineExitCodes: Set<Int> = [0, 130, 143, 255]
+    /// Seconds after which a signal no longer counts as the cause of an end.
     private static let signalLifetime: TimeInterval = 600
 
-    /// Takes over the container's state from an event; false if the event does not tell a state.
+    /// Takes the container's state from an event; false if the event does not imply one.
     ///
-    /// `look`: a number as for a look that is taken now; looks that began before it are ignored from then on.
+    /// `look`: number of a look that begins now; results of looks that began earlier are ignored from then on.
     mutating func take(_ event: ContainerEvent, look: Int) -> Bool {
         guard let state = view.container?.state.after(event, sawOutOfMemory: view.sawOutOfMemory) else { return false }
         view.container?.state = state
@@ -38,16 +38,16 @@ extension ServerRecord {
     mutating func observe(_ found: Container?) {
         if found == nil, view.container != nil, operation.step == .none {
             view.hasLostContainer = true
-            run.history.retryAt = nil  // who removed the container does not want it back in a minute
+            run.history.retryAt = nil  // a container that was removed on purpose must not come back by itself
         }
         if found != nil { view.hasLostContainer = false }
-        // What was done to another container is no reason for the end of this one.
+        // Events of an earlier container do not explain the end of this one.
         if let found, let container, found.id != container.id {
             view.externalSignal = nil
             view.sawOutOfMemory = false
         }
         view.container = found
-        // An engine that does not tell processes at all hides them.
+        // 0: an engine whose inspect has no process id hides it; nil would mean that a later look may show it.
         if found != nil, found?.state.processID == nil { view.container?.state.processID = 0 }
         view.unseenReason = nil
         inferIntent()
@@ -57,7 +57,7 @@ extension ServerRecord {
         view.needsLook = false
     }
 
-    /// Infers the desired state from the first look, if the owner has never said it.
+    /// Infers the desired state from the first look, if the owner has never set one.
     private mutating func inferIntent() {
         guard intent.stored == nil, operation.step == .none else { return }
         if container?.state.phase.isUp == true {
@@ -67,10 +67,10 @@ extension ServerRecord {
         }
     }
 
-    /// Begins another run's record if another run than the one before is under way, or has come and gone.
+    /// Resets the data of the run if a new run has begun, even if it has ended already.
     private mutating func noteRun() {
         guard let state = container?.state, let started = state.startedAt else { return }
-        if let known = run.started, abs(started.timeIntervalSince(known)) <= Self.slack,
+        if let known = run.started, abs(started.timeIntervalSince(known)) <= Self.timeTolerance,
             !(state.phase.isUp && run.isEndJudged)
         {
             return
@@ -90,17 +90,17 @@ extension ServerRecord {
 
     private func isKeptEnd(_ finishedAt: Date?) -> Bool {
         guard let kept = run.history.judgedEnd, let finishedAt else { return false }
-        return abs(kept.timeIntervalSince(finishedAt)) <= Self.slack
+        return abs(kept.timeIntervalSince(finishedAt)) <= Self.timeTolerance
     }
 
     private func keptReadiness(of started: Date) -> ServerObservation.Readiness {
-        guard let kept = run.keptReadiness, abs(kept.run.timeIntervalSince(started)) <= Self.slack else {
+        guard let kept = run.keptReadiness, abs(kept.run.timeIntervalSince(started)) <= Self.timeTolerance else {
             return .awaited
         }
         return kept.reason.map(ServerObservation.Readiness.lacking) ?? .ready
     }
 
-    /// Tells an end by the engine's own shutdown from any other.
+    /// Detects an end caused by the engine's shutdown; a server that should run is then marked to be restored.
     private mutating func noteEngineRestart() {
         guard let restart = view.engineRestart else { return }
         view.engineRestart = nil
@@ -118,14 +118,14 @@ extension ServerRecord {
     }
 
     private func isEngineEnd(_ state: ContainerState, _ restart: EngineView.EngineRestart) -> Bool {
-        let wasAsked = view.externalSignal != nil || Self.engineEnds.contains(state.exitCode)
-        // The agent did not run then: a game that ignores TERM is killed when the engine ends.
+        let wasAsked = view.externalSignal != nil || Self.engineExitCodes.contains(state.exitCode)
+        // If the agent did not run then: the engine's shutdown kills a game that ignores TERM.
         let wasKilled = restart.lostAt == nil && state.exitCode == 137 && state.isOutOfMemory != true
         guard wasAsked || wasKilled, operation.ending == nil || operation.ending == .engineRestarted else {
             return false
         }
         if let lostAt = restart.lostAt, let finished = state.finishedAt,
-            finished.timeIntervalSince(lostAt) >= -Self.shutdown
+            finished.timeIntervalSince(lostAt) >= -Self.shutdownWindow
         {
             return true
         }
@@ -134,7 +134,7 @@ extension ServerRecord {
 
     /// Records the readiness of a run; ignored if another run is under way by now.
     ///
-    /// A lacking readiness counts only as long as nothing else is known.
+    /// A lacking readiness is recorded only while the readiness is `awaited`.
     mutating func note(_ readiness: ServerObservation.Readiness, ofRun started: Date) {
         guard takes(readiness, ofRun: started) else { return }
         run.readiness = readiness
@@ -144,7 +144,7 @@ extension ServerRecord {
         run.started == started && isRunning && (readiness == .ready || run.readiness == .awaited)
     }
 
-    /// Takes over the result of the container's health check.
+    /// Takes the result of the container's health check.
     ///
     /// An unhealthy container is not ready, whatever else is known; a healthy one is ready if the plan has no pattern.
     mutating func noteHealth() {

@@ -2,10 +2,10 @@ import OrcContract
 import OrcEngine
 import OrcPlans
 
-/// Decides a server's state, and why, from the parts of its record.
+/// Decides a server's state and its reason from the parts of its record.
 ///
-/// The parts make a ``ServerObservation``, that makes one input of the state machine, and that leads from the state before
-/// to the next. ``ServerRegistry/update(_:_:)`` calls it after every change.
+/// The parts form a ``ServerObservation``, which yields one input of the state machine, which returns the next state.
+/// ``ServerRegistry/update(_:_:)`` calls ``decideState()`` after every change.
 extension ServerRecord {
     mutating func decideState() {
         if let reason = view.unseenReason { return react(to: .isUnseen(reason)) }
@@ -65,6 +65,6 @@ extension ServerRecord {
         operation.activity = nil
         let isUp = view.container?.state.phase.isUp == true
         operation.failure = isUp ? nil : failure
-        if isUp { operation.ending = nil }  // however this run ends, it is not by the stop that did not end it
+        if isUp { operation.ending = nil }  // a stop that failed is not the cause of this run's end
     }
 }

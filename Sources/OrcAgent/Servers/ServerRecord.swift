@@ -7,7 +7,7 @@ import OrcPlans
 import OrcScheduling
 import OrcStorage
 
-/// All that the agent knows of one server.
+/// The agent's record of one server.
 struct ServerRecord: Sendable {
     let id: ServerID
     let folder: ServerFolder
@@ -18,7 +18,7 @@ struct ServerRecord: Sendable {
     var view = EngineView()
     var run = Run()
     var operation = Operation()
-    /// The state, and why: decided by ``decideState()``.
+    /// The state and its reason, decided by ``decideState()``.
     var condition = ServerStatus(.unknown, "engine_unreachable")
     var published = Published()
     /// Follow-up work of the last changes; taken by ``ServerRegistry``.
@@ -31,9 +31,9 @@ struct ServerRecord: Sendable {
         intent = Intent(desired: desired)
     }
 
-    /// A server that was found: with what is kept of it on the disk, and with the configuration in its folder.
+    /// Creates the record of an existing server from the store and the configuration in its folder.
     ///
-    /// A `config.json` that cannot be read leaves it known, and is told.
+    /// A `config.json` that cannot be read is logged; ``config`` is then nil.
     init(found folder: ServerFolder, kept: StateStore.StoredServer?, logger: Logger) {
         self.init(id: folder.server, folder: folder, config: nil, desired: .stopped)
         if case .desired(let stored)? = kept?.intent {
@@ -44,7 +44,7 @@ struct ServerRecord: Sendable {
         operation.left = kept?.operation
         run.history = kept?.history ?? RestartHistory()
         run.keptReadiness = kept?.readiness
-        // It may be saving right now: it is seen through before it is said to run.
+        // The game may be saving: the stop is completed before the server is reported as running.
         if operation.left?.kind == .stopping { begin(.stopping, cause: .policy, ending: .stopped) }
         do {
             config = try folder.config()
@@ -76,7 +76,7 @@ struct ServerRecord: Sendable {
         report.health = container.state.health?.rawValue
         report.containerType = container.variable("CONTAINER_TYPE")
         report.buildVersion = container.variable("VERSION")
-        report.since = steady(container.state.since, container.state.phase.description)
+        report.since = stableTime(container.state.since, container.state.phase.description)
         if container.state.phase == .exited || container.state.phase == .created && container.state.exitCode != 0 {
             report.exitCode = container.state.exitCode
             report.isOutOfMemory = container.state.isOutOfMemory
@@ -84,8 +84,8 @@ struct ServerRecord: Sendable {
         return report
     }
 
-    /// The time as it was reported before, where it is the same to within what event and inspect differ by.
-    private func steady(_ since: Date?, _ state: String) -> Date? {
+    /// Returns the time reported before if `since` differs by less than 2 seconds, as events and inspects do.
+    private func stableTime(_ since: Date?, _ state: String) -> Date? {
         guard let since, let before = published.state?.since, published.state?.containerState == state,
             abs(since.timeIntervalSince(before)) < 2
         else { return since }

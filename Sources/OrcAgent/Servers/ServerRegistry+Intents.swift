@@ -5,11 +5,12 @@ import OrcPlans
 import OrcStorage
 import Synchronization
 
-/// What owners want, and what follows from the ends of runs.
+/// Owners' intents, and the restart policy's decisions after the ends of runs.
 extension ServerRegistry {
-    /// Has the restart policy judge the end of a server's last run, so that the end of the agent cannot undo it.
+    /// Applies the restart policy to the end of a server's last run, and stores the result before it returns.
     ///
-    /// Where its owner has asked for something meanwhile, what he asked for counts.
+    /// A request of the owner in the meantime has priority: the result is then `stayDown`. Throws if the result cannot
+    /// be stored.
     func judgeEnd(of id: ServerID, now: Date) throws -> RestartPolicy.Decision {
         var decision = RestartPolicy.Decision.stayDown
         update(id) { server in
@@ -21,7 +22,7 @@ extension ServerRegistry {
         return decision
     }
 
-    /// Has the restart policy say when a start that did not come about is tried again: what kept it from it may pass.
+    /// Applies the restart policy to a failed start, as its cause may be temporary; a retry becomes follow-up work.
     func failStart(of id: ServerID, now: Date) {
         var isRetried = false
         update(id) { server in
@@ -35,7 +36,7 @@ extension ServerRegistry {
         if isRetried { followUp.yield(.retryStart(id)) }
     }
 
-    /// A server's container is gone as its owner wished; its files stay, and so does the server.
+    /// Records that the container was removed at the owner's request; the server and its files stay.
     func noteDestroyed(_ id: ServerID) {
         update(id) { server in
             server.intent.isDestroyed = true
@@ -48,10 +49,10 @@ extension ServerRegistry {
         }
     }
 
-    /// Sets what the owner asked for, and forgets crashes: he has it in hand now.
+    /// Sets the owner's intent, and forgets earlier crashes.
     ///
-    /// On the disk before it returns, together with the operation that is begun for it: were the agent's death to part the
-    /// two, nobody would know whether it was begun.
+    /// It is on the disk before this returns, written together with the operation that begins for it: if the agent died
+    /// between two writes, it would be unknown whether the operation had begun.
     func set(
         _ desired: DesiredState, beginning operation: StateStore.PendingOperation? = nil, for id: ServerID
     ) throws {
@@ -72,7 +73,7 @@ extension ServerRegistry {
         }
     }
 
-    /// Sets what is remembered of a server's crashes; on the disk before it returns.
+    /// Sets the history of a server's crashes; it is on the disk before this returns.
     func set(_ history: RestartHistory, for id: ServerID) throws {
         try store.set(history, for: id)
         update(id) { $0.run.history = history }

@@ -6,7 +6,7 @@ import OrcMQTT
 import OrcMetrics
 import Synchronization
 
-/// The reports about servers, as they go out.
+/// Publishes the reports about servers.
 extension ServerRegistry {
     func publish(_ id: ServerID, in state: inout State) {
         guard var server = state.servers[id] else { return }
@@ -16,7 +16,7 @@ extension ServerRegistry {
         server.published.seq += 1
         state.servers[id] = server
         reports.publish(.state(report, number: server.published.seq))
-        // Also what an earlier run of the agent may have said of it.
+        // Also removes metrics that an earlier run of the agent published.
         if server.view.isObserved, !server.isRunning { clearMetrics(of: id, in: &state) }
     }
 
@@ -31,19 +31,19 @@ extension ServerRegistry {
 
     // Metrics.
 
-    /// A server's metrics as they were said last.
+    /// The last published metrics of a server.
     struct Metrics {
         let report: MetricsReport
         /// By ``MonotonicClock``.
         let readAt: Double
     }
 
-    /// What a server was last said to use, while it runs.
+    /// Returns the last published metrics; nil if there are none, or the server does not run.
     func metrics(of id: ServerID) -> MetricsReport? { state.withLock { $0.metrics[id]?.report } }
 
-    /// Publishes what a server uses, unless the run that was measured is over.
+    /// Publishes a server's metrics, unless the measured run is over.
     ///
-    /// `expiry`: seconds after which it says nothing any more.
+    /// `expiry`: seconds after which the metrics are outdated.
     func publish(_ metrics: MetricsReport, of server: ServerRecord, expiry: UInt32) {
         state.withLock { state in
             guard let now = state.servers[server.id], now.isRunning, now.run.started == server.run.started,
@@ -55,7 +55,7 @@ extension ServerRegistry {
         }
     }
 
-    /// Takes back what was said so many seconds ago: there has been nothing newer.
+    /// Removes published metrics that are older than `seconds`.
     func dropStaleMetrics(olderThan seconds: Double) {
         let oldest = MonotonicClock.seconds - seconds
         state.withLock { state in

@@ -7,9 +7,10 @@ import OrcScheduling
 import Synchronization
 
 extension ServerRegistry {
-    /// A server's state with what its schedules have before it.
+    /// Returns the state report of a server, with its next scheduled start and stop.
     ///
-    /// Asks the schedules nothing: whoever changes them may wait for the disk, and a report must not.
+    /// Uses the last known reading of the schedules: the schedule table may be waiting for the disk, and a report must
+    /// not wait for that.
     func report(of server: ServerRecord) -> StateReport {
         var report = server.report
         report.nextStart = server.published.upcoming.outlook.start

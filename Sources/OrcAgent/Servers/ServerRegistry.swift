@@ -8,32 +8,32 @@ import OrcPlans
 import OrcStorage
 import Synchronization
 
-/// Every server of this machine, and the reports about them: what changes here is on the bus at once.
+/// The records of all servers of the host; every change is published at once.
 final class ServerRegistry: Sendable {
-    /// What changes call for that takes time, in order.
+    /// Follow-up work of state changes, in order; carried out by ``ServerSupervisor``.
     let followUps: AsyncStream<FollowUp>
 
-    /// Something that has to be seen to, after a server has passed from one state to another.
+    /// Work that follows a change of state and takes time.
     enum FollowUp: Sendable {
         case awaitReadiness(ServerID)
-        /// A run has ended: it is to be told, and judged.
+        /// A run has ended; the end must be judged and announced.
         case judgeEnd(ServerID, ServerEvent)
-        /// A server is to be brought up again.
+        /// A server must be started again, because the engine or the agent ended.
         case restore(ServerID)
-        /// A start did not come about, and is tried again at the time that the history of the server says.
+        /// A start failed; it is repeated at the time in the server's restart history.
         case retryStart(ServerID)
-        /// What could not be done is to be tried again.
+        /// A recovery task could not be carried out and must be repeated.
         case again(ServerID, ServerJob.RecoveryTask)
-        /// A server takes more of the disk than it may.
+        /// A server exceeds its disk limit.
         case stopForRoom(ServerID)
-        /// The engine is followed again, and every server has been looked at.
+        /// The engine is reachable again, and every server has been inspected.
         case recover
     }
 
     let reports: ReportPublisher
     let store: StateStore
     private let audit: AuditLog
-    /// At which players reach this machine.
+    /// Public address of the host, for players; nil if it is not configured.
     let publicIP: String?
     private let logger: Logger
     let followUp: AsyncStream<FollowUp>.Continuation
@@ -43,17 +43,17 @@ final class ServerRegistry: Sendable {
 
     struct State {
         var servers: [ServerID: ServerRecord] = [:]
-        /// Whose a container is, by its id.
+        /// Servers by the ids of their containers.
         var containers: [String: ServerID] = [:]
-        /// The metrics that stand on the bus, of servers that run.
+        /// The published metrics of running servers.
         var metrics: [ServerID: Metrics] = [:]
-        /// Servers whose metrics the broker has been told to forget.
+        /// Servers whose metrics have been removed from the broker.
         var quiet: Set<ServerID> = []
         var isEngineReachable = false
         var isComplete = false
         var hasBeenReachable = false
 
-        /// What was another server's meanwhile stays that server's.
+        /// Updates ``containers``; an id that belongs to another server meanwhile is left to that server.
         mutating func setContainer(of server: ServerID, from old: String?, to new: String?) {
             guard old != new else { return }
             if let old, containers[old] == server { containers[old] = nil }
@@ -69,10 +69,10 @@ final class ServerRegistry: Sendable {
         self.audit = audit
         self.publicIP = publicIP
         self.logger = logger
-        (followUps, followUp) = AsyncStream.makeStream(bufferingPolicy: .unbounded)  // no more than there are changes
+        (followUps, followUp) = AsyncStream.makeStream(bufferingPolicy: .unbounded)  // bounded by the number of changes
     }
 
-    /// Whether every server's folder could be read: one that could not may still be a server's.
+    /// True if all servers' folders could be read; if not, there may be servers besides the known ones.
     var isComplete: Bool { state.withLock { $0.isComplete } }
     func noteComplete() { state.withLock { $0.isComplete = true } }
 
@@ -81,7 +81,7 @@ final class ServerRegistry: Sendable {
     func server(ofContainer container: String) -> ServerID? { state.withLock { $0.containers[container] } }
     var isEngineReachable: Bool { state.withLock { $0.isEngineReachable } }
 
-    /// Waits until the engine has been followed once, or for so many seconds.
+    /// Waits until the engine has been reachable once, at most `seconds`.
     func isObserved(within seconds: Double) async {
         let end = ContinuousClock.now + .seconds(seconds)
         while !state.withLock({ $0.hasBeenReachable }), ContinuousClock.now < end {
@@ -101,10 +101,10 @@ final class ServerRegistry: Sendable {
         publishIndex()
     }
 
-    /// Has `body` called with each server that becomes known from now on.
+    /// Sets the function that is called with each server added from now on.
     func onAdd(_ body: @escaping @Sendable (ServerID) -> Void) { added.withLock { $0 = body } }
 
-    /// Forgets a server; nothing of it stays on the broker.
+    /// Removes a server, and its reports from the broker.
     func remove(_ id: ServerID) {
         state.withLock { state in
             let server = state.servers.removeValue(forKey: id)
@@ -117,7 +117,7 @@ final class ServerRegistry: Sendable {
         forgetGone()
     }
 
-    /// Takes servers that are gone off the list of those the broker knows of, once it has been told so.
+    /// Deletes removed servers from the stored list of announced ones, once their reports are off the broker.
     func forgetGone() {
         guard reports.isCleared else { return }
         note("gone servers") {
@@ -125,7 +125,7 @@ final class ServerRegistry: Sendable {
         }
     }
 
-    /// Changes what is known of a server, and has all that follows from it published and seen to.
+    /// Changes a server's record, decides its state, publishes its report and queues the follow-up work.
     func update(_ id: ServerID, _ change: (inout ServerRecord) -> Void) {
         state.withLock { state in
             guard var server = state.servers[id] else { return }
@@ -138,11 +138,11 @@ final class ServerRegistry: Sendable {
             server.effects = []
             state.servers[id] = server
             publish(id, in: &state)
-            see(to: effects, of: server)
+            handle(effects, of: server)
         }
     }
 
-    private func see(to effects: [ServerEffect], of server: ServerRecord) {
+    private func handle(_ effects: [ServerEffect], of server: ServerRecord) {
         let isEnd = effects.contains(.considerRestart)
         for effect in effects {
             if case .announce(let event) = effect, server.operation.cause == .external {
@@ -152,12 +152,12 @@ final class ServerRegistry: Sendable {
             case .announce(let event) where isEnd && event.isEnd: followUp.yield(.judgeEnd(server.id, event))
             case .announce(let event): announce(event, of: server)
             case .awaitReadiness: followUp.yield(.awaitReadiness(server.id))
-            case .considerRestart: break  // with the event that tells of the end
+            case .considerRestart: break  // judged together with the event of the end
             }
         }
     }
 
-    /// Tells of what happened to a server.
+    /// Publishes an event of a server, with its state and reason.
     func announce(_ event: ServerEvent, of server: ServerRecord, data: JSON.Object = [:]) {
         var whole: JSON.Object = [
             "state": .string(server.condition.state.rawValue), "reason": .optional(server.condition.reason),
@@ -174,10 +174,10 @@ final class ServerRegistry: Sendable {
         reports.announce(.agent(EventReport(event, cause: .engine, data: data)))
     }
 
-    /// Has what could not be done to a server tried again later.
+    /// Queues a recovery task that could not be carried out, to be repeated later.
     func tryAgain(_ task: ServerJob.RecoveryTask, of id: ServerID) { followUp.yield(.again(id, task)) }
 
-    /// Has a server stopped that takes more of the disk than it may.
+    /// Queues the stop of a server that exceeds its disk limit.
     func stopForRoom(_ id: ServerID) { followUp.yield(.stopForRoom(id)) }
 
     func setEngineReachable(_ isReachable: Bool) {
@@ -187,7 +187,7 @@ final class ServerRegistry: Sendable {
             state.isEngineReachable = isReachable
             for id in state.servers.keys {
                 publishAvailability(of: id, isReachable: isReachable)
-                // Who waited for a run to become ready has lost the engine too.
+                // The readiness check has lost the engine too, and must begin again.
                 if !isReachable { state.servers[id]?.run.isWatched = false }
             }
             return (true, !state.hasBeenReachable)
@@ -197,25 +197,27 @@ final class ServerRegistry: Sendable {
         if isReachable { followUp.yield(.recover) }
     }
 
-    /// The engine that is looked at next is another run of it than before.
+    /// Records for all servers that the engine has been restarted.
+    ///
+    /// `lostAt`: time when the engine was lost; nil if the agent did not run then.
     func noteEngineRestart(lostAt: Date?) {
         state.withLock { state in
             for id in state.servers.keys { state.servers[id]?.view.engineRestart = .init(lostAt: lostAt) }
         }
     }
 
-    /// Has the broker forget the servers that were there once and are not now.
+    /// Removes the reports of servers that were announced once and no longer exist.
     func clearGone(_ announced: Set<ServerID>) {
         for id in announced where self[id] == nil { remove(id) }
         publishIndex()
     }
 
-    /// A number for a look at a container that begins now.
+    /// Returns a number for a look (an inspect of a container) that begins now.
     func beginLook() -> Int { looks.add(1, ordering: .relaxed).newValue }
 
-    /// Notes that a look could not be taken, so that it is tried again.
+    /// Records that a look failed, so that it is repeated.
     ///
-    /// `reason`: where the engine answers, only not about this server.
+    /// `reason`: set if the engine answers, but not about this server.
     func failLook(_ id: ServerID, reason: String?) {
         update(id) { server in
             server.view.needsLook = true
@@ -223,7 +225,7 @@ final class ServerRegistry: Sendable {
         }
     }
 
-    /// Takes what a look found, unless a later one has been taken already.
+    /// Takes the result of a look, unless a later one has been taken already.
     func endLook(_ id: ServerID, number: Int, found container: Container?) {
         update(id) { server in
             guard number > server.view.lastLook else { return }
@@ -232,24 +234,26 @@ final class ServerRegistry: Sendable {
             server.noteHealth()
         }
         guard let server = self[id] else { return }
-        // Of one that was taken over with its container alone, nothing is left.
+        // A server without a folder existed only as its container, which is gone.
         if server.container == nil, server.config == nil, server.operation.step == .none, !server.folder.hasConfig {
             return remove(id)
         }
         guard server.intent.stored == nil, server.intent.desired == .running else { return }
-        note("what is wanted") { try store.set(.desired(server.intent.desired), for: id) }
+        note("desired state") { try store.set(.desired(server.intent.desired), for: id) }
         update(id) { $0.intent.stored = $0.intent.desired }
     }
 
-    /// Notes a step on the disk, or with nil that none is under way.
-    func keep(_ step: StateStore.PendingOperation?, of id: ServerID) { note("a step") { try store.set(step, for: id) } }
+    /// Stores the operation that is under way; nil if there is none.
+    func keep(_ step: StateStore.PendingOperation?, of id: ServerID) { note("step") { try store.set(step, for: id) } }
 
-    /// Notes on the disk what was found out about a run.
+    /// Stores the readiness of a run.
     func keep(_ readiness: StateStore.Readiness, of id: ServerID) {
-        note("what a run is like") { try store.note(readiness, for: id) }
+        note("readiness") { try store.note(readiness, for: id) }
     }
 
-    /// Goes on where what is only remembered cannot be written: reports matter more.
+    /// Runs a write to the store and logs a failure, which must not prevent reports.
+    ///
+    /// `what`: description of the data for the log.
     func note(_ what: String, _ body: () throws -> Void) {
         do { try body() } catch {
             logger.error("the store cannot be written", metadata: ["what": "\(what)", "error": "\(error)"])
@@ -258,6 +262,6 @@ final class ServerRegistry: Sendable {
 }
 
 extension ServerEvent {
-    /// Whether it tells of the end of a run.
+    /// True for the event of a run's end.
     fileprivate var isEnd: Bool { self == .stopped || self == .crashed || self == .failed }
 }

@@ -7,7 +7,9 @@ import OrcPlans
 import OrcStorage
 import ServiceLifecycle
 
-/// Says each minute that the agent lives, and how it fares; the latter sooner where something has gone wrong.
+/// Publishes the agent's presence and health each minute, and health within seconds after a problem.
+///
+/// It also flushes the reports, the store, the journal and the audit log regularly.
 struct HeartbeatService: Service {
     let session: BrokerSession
     let reporter: AgentReporter
@@ -19,7 +21,7 @@ struct HeartbeatService: Service {
     let servers: String
     let logger: Logger
 
-    /// Seconds between two looks at what the bus counts, and at what there was no room for.
+    /// Seconds between two checks for problems, and between two flushes.
     private static let interval = 5
 
     func run() async {
@@ -29,40 +31,40 @@ struct HeartbeatService: Service {
         }
     }
 
-    /// Goes on with removals that an end of the agent cut off.
+    /// Completes removals of servers that the end of an earlier run of the agent interrupted.
     private func removeLeftovers() async {
         do {
             try await BlockingWork.run { isOver in try ServerFolder.removeLeftovers(in: servers, until: isOver) }
         } catch  where Task.isCancelled {
-            // The next run goes on.
+            // The agent's next run continues.
         } catch {
-            logger.error("what is left of a removed server stays", metadata: ["error": "\(error)"])
+            logger.error("cannot delete the rest of a removed server", metadata: ["error": "\(error)"])
         }
     }
 
-    /// Brings what the disk did not take to it as soon as it does, and tells of either.
+    /// Writes changes to the disk that could not be written before, and logs when writing fails or works again.
     ///
-    /// - Parameter told: why it took nothing when that was told last; nil where it did.
-    private func flushStore(_ told: inout String?) {
+    /// `reported`: the failure that was logged last; nil if writing worked.
+    private func flushStore(_ reported: inout String?) {
         store.flush()
         if let kept = store.takeReplaced() {
             logger.error(
-                "the database's files were taken away or written over: it is written anew",
+                "the database's files were removed or overwritten: it is written again",
                 metadata: ["kept": "\(kept.joined(separator: " "))"])
             registry.announce(.storeDamaged, data: ["kept": .string(kept.joined(separator: " "))])
         }
         let failure = store.failure
-        defer { told = failure?.word }
-        guard failure?.word != told else { return }
-        guard let failure else { return logger.notice("the database takes all again") }
+        defer { reported = failure?.word }
+        guard failure?.word != reported else { return }
+        guard let failure else { return logger.notice("the database can be written again") }
         logger.error(
-            "the database takes nothing on the disk: what is to be kept is in memory",
+            "the database cannot be written: changes are kept in memory",
             metadata: ["reason": "\(failure)"])
     }
 
     private func beat() async {
         await cancelWhenGracefulShutdown {
-            var toldOfStore: String?
+            var reportedFailure: String?
             reporter.publishPlans()
             for round in 0... {
                 let isBeat = (round * Self.interval).isMultiple(of: Limits.heartbeat)
@@ -72,7 +74,7 @@ struct HeartbeatService: Service {
                 }
                 if isBeat, round > 0 { session.announce() }
                 reports.flush()
-                flushStore(&toldOfStore)
+                flushStore(&reportedFailure)
                 journal.flush()
                 audit.flush()
                 if isBeat { audit.trim() }

@@ -7,7 +7,7 @@ import OrcPlans
 import OrcStorage
 import ServiceLifecycle
 
-/// A loop that is cancelled when the program is to end; its name is for the log.
+/// A loop that is cancelled at a graceful shutdown; `name` is for the log.
 struct LoopService: Service {
     let name: String
     let loop: @Sendable () async -> Void

@@ -14,7 +14,7 @@ struct WatchService: Service {
     let supervisor: ServerSupervisor
     let logger: Logger
 
-    /// At most so often, each server: a game may write its files a thousand times a second.
+    /// Least time between two reads for one server: a game may write its files a thousand times a second.
     private static let interval = Duration.seconds(1)
 
     func run() async {
@@ -28,7 +28,7 @@ struct WatchService: Service {
                     await read(server)
                     continue
                 }
-                // One reading is to come already, which sees this change too.
+                // A read that is already pending includes this change.
                 guard due - now <= Self.interval else { continue }
                 next[server] = due + Self.interval
                 group.addTask {

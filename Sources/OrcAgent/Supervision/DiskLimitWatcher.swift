@@ -5,16 +5,16 @@ import OrcEngine
 import OrcPlans
 import Synchronization
 
-/// Holds what servers' folders take on the disk against what their plans allow.
+/// Compares the sizes of the servers' folders with their disk limits.
 ///
-/// A game that fills the disk takes every other server's next save with it: its owner is warned, and then it is stopped as
-/// any stop is, with its world saved.
+/// A game that fills the disk prevents the saves of all other servers. Its owner is warned at 90 percent of the limit;
+/// at the limit the server is stopped by a normal stop, which saves its world.
 final class DiskLimitWatcher: Sendable {
     private let registry: ServerRegistry
-    /// What was told last of each server, and for which measurement.
-    private let told = Mutex<[ServerID: Standing]>([:])
+    /// The last judgement of each server.
+    private let judged = Mutex<[ServerID: Judgement]>([:])
 
-    private struct Standing {
+    private struct Judgement {
         let level: Level
         let measuredAt: Date
     }
@@ -23,22 +23,23 @@ final class DiskLimitWatcher: Sendable {
 
     init(registry: ServerRegistry) { self.registry = registry }
 
-    /// What a folder of `bytes` comes to: pure.
+    /// Returns the level of a folder of `bytes` with `limit` bytes allowed; pure.
     static func level(_ bytes: Int, of limit: Int) -> Level {
         if bytes >= limit { return .full }
         return bytes >= limit / 10 * 9 ? .low : .fine
     }
 
-    /// Takes note of a measurement; one that is older than the server's run says nothing of what the owner has cleared away
-    /// since.
+    /// Judges a measurement; warns the owner or stops the server if necessary.
+    ///
+    /// A measurement older than the server's run is ignored, as the owner may have deleted files since.
     func judge(_ server: ServerRecord, _ size: FolderSizeCache.Size) {
         guard let limit = server.options.resources.disk, let run = server.run.started, size.measuredAt > run else {
             return
         }
         let level = Self.level(size.bytes, of: limit)
-        let last = told.withLock { told in
-            defer { told[server.id] = Standing(level: level, measuredAt: size.measuredAt) }
-            return told[server.id]
+        let last = judged.withLock { judged in
+            defer { judged[server.id] = Judgement(level: level, measuredAt: size.measuredAt) }
+            return judged[server.id]
         }
         guard last?.measuredAt != size.measuredAt else { return }
         let data: JSON.Object = ["disk_bytes": .optional(size.bytes), "limit": .optional(limit)]
@@ -51,6 +52,6 @@ final class DiskLimitWatcher: Sendable {
         }
     }
 
-    /// Forgets a server that is gone.
-    func forget(_ server: ServerID) { told.withLock { $0[server] = nil } }
+    /// Forgets a removed server.
+    func forget(_ server: ServerID) { judged.withLock { $0[server] = nil } }
 }

@@ -6,7 +6,7 @@ import OrcEngine
 import OrcPlans
 import OrcStorage
 
-/// Keeps what the registry knows in step with the engine: events are hints, inspecting is the truth.
+/// Keeps the registry consistent with the container engine: events are hints, an inspect is authoritative.
 struct EngineReconciler: Sendable {
     let engine: any ContainerEngine
     let registry: ServerRegistry
@@ -15,12 +15,12 @@ struct EngineReconciler: Sendable {
     let store: StateStore
     let logger: Logger
 
-    /// How long the inspect waits after an event that tells all that matters.
-    private static let leisure = Duration.milliseconds(300)
-    /// INT, QUIT, KILL and TERM: what is meant to end a server.
+    /// Delay of the inspect after an event that already implies the new state.
+    private static let inspectDelay = Duration.milliseconds(300)
+    /// INT, QUIT, KILL and TERM: signals that are meant to end a server.
     private static let endingSignals: Set<Int> = [2, 3, 9, 15]
 
-    /// Follows the engine until the task is cancelled; a lost stream is taken up again with a full look.
+    /// Follows the engine until cancelled; after the loss of the stream it connects again and inspects everything.
     func run() async {
         var lastFailure: String?
         var lostAt: Date?
@@ -47,21 +47,21 @@ struct EngineReconciler: Sendable {
                 }
             } catch {
                 if wait.attempts == 0, registry.isEngineReachable { lostAt = Date() }
-                // A stream that is cut is taken up again at once; only where that fails the engine is gone.
+                // A lost stream is opened again at once; only if that fails, the engine counts as unreachable.
                 if wait.attempts > 0 { registry.setEngineReachable(false) }
                 if !Task.isCancelled, lastFailure != "\(error)" {
                     lastFailure = "\(error)"
                     logger.warning("lost the container engine", metadata: ["reason": "\(error)"])
                 }
             }
-            try? await Task.sleep(for: wait.next())  // cancelled: the loop sees it too
+            try? await Task.sleep(for: wait.next())  // if cancelled, the loop ends too
         }
     }
 
-    /// At once after a loss, to see whether the engine itself is gone; then not more than once a second.
+    /// Delays between attempts to connect: 20 ms after a loss, to see if the engine itself is gone, then one second.
     private struct Wait {
         private(set) var attempts = 0
-        /// Whether the engine has been asked in vain since it was lost.
+        /// True if an attempt has failed since the engine was lost.
         var hasFailed: Bool { attempts > 1 }
 
         mutating func next() -> Duration {
@@ -80,17 +80,17 @@ struct EngineReconciler: Sendable {
                 logger.info("following the container engine", metadata: ["engine.api": "\(version.api ?? "")"])
             } each: { event in
                 guard let id = server(of: event), note(event, of: id) else { return }
-                let canWait = event.kind.tellsAll
+                let canWait = event.kind.impliesState
                 group.addTask(executorPreference: globalConcurrentExecutor) {
-                    // In a burst of ends the engine is busy enough, and the report is out.
-                    if canWait { try? await Task.sleep(for: Self.leisure) }  // cancelled: the stream has ended
+                    // The state is published already, and the engine is busy during a burst of ends.
+                    if canWait { try? await Task.sleep(for: Self.inspectDelay) }  // cancelled if the stream has ended
                     await look(at: id)
                 }
             }
         }
     }
 
-    /// Runs `body` for as long as the engine answers: one that hangs keeps its streams open and says nothing.
+    /// Runs `body` as long as the engine answers pings; a hanging engine keeps its streams open without any data.
     private func whileAnswering(_ body: @escaping @Sendable () async throws -> Void) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await body() }
@@ -107,7 +107,7 @@ struct EngineReconciler: Sendable {
 
     private static let pingInterval = Duration.seconds(8)
 
-    /// Repeats looks that failed, and each minute looks at all, should an event have been missed.
+    /// Repeats failed looks every 2 seconds, and inspects everything each minute in case an event was missed.
     private func lookAgain() async throws {
         for round in 1... {
             try await Task.sleep(for: .seconds(2))
@@ -118,15 +118,15 @@ struct EngineReconciler: Sendable {
         }
     }
 
-    /// Lists all containers and inspects those of servers, side by side, so that one that hangs holds up none.
+    /// Lists all containers and inspects those of servers concurrently, so that a hanging one does not delay others.
     func lookAtAll() async throws {
-        // What is not in the list was missing when it was taken, not when it was read.
+        // A container that is not in the list was missing when the list was requested, not when it arrived.
         let number = registry.beginLook()
         let known = Set(registry.all.map(\.id))
         var present: [ServerID: String] = [:]
         for container in try await engine.containers() {
             guard let id = try adopt(container) else { continue }
-            // Of two that claim to be it, the one with the server's own name is.
+            // If two containers claim to be the server's, the one with the server's own name is used.
             if present[id] == nil || container.name == ServerConfig.containerName(id) { present[id] = container.id }
         }
         let listed = present
@@ -141,16 +141,16 @@ struct EngineReconciler: Sendable {
         }
     }
 
-    /// Inspects a server's container and takes over what is found; what cannot be found out now is tried again later.
+    /// Inspects a server's container and takes the result; a failure is recorded, and repeated later.
     func look(at id: ServerID, listedAs container: String? = nil) async {
         do { try await find(id, listedAs: container) } catch {
-            registry.failLook(id, reason: Self.silence(error))
+            registry.failLook(id, reason: Self.unseenReason(error))
             logger.warning("cannot inspect a container", metadata: ["server.id": "\(id)", "error": "\(error)"])
         }
     }
 
-    /// Why an engine that answers otherwise does not say how one server is; nil where it does not answer at all.
-    private static func silence(_ error: any Error) -> String? {
+    /// Returns why the inspect of a single container failed; nil if the engine does not answer at all.
+    private static func unseenReason(_ error: any Error) -> String? {
         switch error {
         case EngineFailure.timeout: "inspect_timeout"
         case EngineFailure.unreadable: "inspect_unreadable"
@@ -158,9 +158,9 @@ struct EngineReconciler: Sendable {
         }
     }
 
-    /// As ``look(at:listedAs:)``, but throws where the engine gives no answer.
+    /// Inspects as ``look(at:listedAs:)`` does, but throws if the engine does not answer.
     ///
-    /// It goes on when the command that wants it is broken off: what has been done must be seen.
+    /// It continues if the calling command is cancelled, so that the command's effects are recorded.
     func find(_ id: ServerID, listedAs container: String? = nil) async throws {
         try await Task {
             let number = registry.beginLook()
@@ -168,8 +168,7 @@ struct EngineReconciler: Sendable {
         }.value
     }
 
-    /// By the id that is known, since the name may have been changed; else by the name, since the container may have
-    /// been replaced.
+    /// Inspects by the known id, as the name may have changed, else by the name, as the container may be a new one.
     private func inspect(_ id: ServerID, listedAs container: String?) async throws -> Container? {
         for candidate in [container ?? registry[id]?.container?.id, ServerConfig.containerName(id)].compactMap(\.self) {
             do { return try await engine.inspect(candidate) } catch EngineFailure.notFound { continue }
@@ -177,7 +176,7 @@ struct EngineReconciler: Sendable {
         return nil
     }
 
-    /// Makes a container's server known where it is not yet.
+    /// Returns the server of a container, and adds it if it is unknown; nil if no server of this agent has it.
     private func adopt(_ container: ListedContainer) throws -> ServerID? {
         guard let id = Self.server(name: container.name, labels: container.labels) else { return nil }
         if registry[id] == nil {
@@ -199,16 +198,16 @@ struct EngineReconciler: Sendable {
         if registry[id] == nil, ContainerLabel.allows(event.labels, settings.host),
             [.created, .started, .renamed].contains(event.kind)
         {
-            // Without the store its wish is not known yet; the next full look adds it.
+            // If the store cannot be read, the owner's intent is unknown; the next full look adds the server.
             guard let server = try? adopted(id) else { return nil }
             registry.add(server)
         }
         return id
     }
 
-    /// Takes over what an event tells.
+    /// Records an event in the server's record.
     ///
-    /// Answers whether the container should be inspected too; an action that is under way does that at its own end.
+    /// Returns true if the container should be inspected too; an operation that is under way does that when it ends.
     private func note(_ event: ContainerEvent, of id: ServerID) -> Bool {
         var needsLook = true
         let number = registry.beginLook()
@@ -232,7 +231,7 @@ struct EngineReconciler: Sendable {
                 server.view.sawOutOfMemory = true
                 server.effects.append(.announce(.outOfMemory))
             case .signalled(let signal):
-                // Of a TERM and the KILL after its grace the first says what was meant.
+                // The first signal shows the intent: KILL may follow TERM after the grace period.
                 let isFirst = server.view.externalSignal.map { event.at.timeIntervalSince($0.at) > 600 } ?? true
                 if isFirst, server.operation.step == .none, let signal, Self.endingSignals.contains(signal) {
                     server.view.externalSignal = (signal, event.at)
@@ -241,8 +240,8 @@ struct EngineReconciler: Sendable {
                 needsLook = false
             case .created, .renamed, .healthChanged, .updated: break
             }
-            // An action that is under way looks at its own end; that a look before this event told which process it is
-            // is lost with that look.
+            // An operation that is under way inspects when it ends. A process id from a look that began before this
+            // event is lost, as the result of that look is ignored.
             if server.take(event, look: number) {
                 needsLook =
                     server.operation.step == .none || server.isRunning && server.container?.state.processID == nil
@@ -251,7 +250,7 @@ struct EngineReconciler: Sendable {
         return needsLook
     }
 
-    /// Which server a container belongs to: by our label, else by PEON's way of naming.
+    /// Returns the server that a container belongs to: by the agent's label, else by PEON's naming scheme.
     static func server(name: String?, labels: [String: String]) -> ServerID? {
         labels[ContainerLabel.uid].flatMap { ServerID(uid: $0) }
             ?? name.flatMap { ServerConfig.server(ofContainer: $0) }
@@ -259,8 +258,8 @@ struct EngineReconciler: Sendable {
 }
 
 extension ContainerEvent.Kind {
-    /// True if it tells all that matters at once, so that what an inspect adds can wait.
-    fileprivate var tellsAll: Bool {
+    /// True if the event implies the new state, so that the inspect can be delayed.
+    fileprivate var impliesState: Bool {
         switch self {
         case .died, .paused, .unpaused: true
         case .created, .started, .signalled, .outOfMemory, .renamed, .removed, .healthChanged, .updated: false

@@ -3,29 +3,29 @@ import OrcContract
 import OrcCore
 import OrcPlans
 
-/// How it is found out that a server is ready for players: pure.
+/// The criterion by which a server counts as ready for players; pure.
 struct ReadinessRule: Equatable {
     let way: Way
-    /// Seconds after which a server that is not ready is unready; nil where it cannot come to that.
+    /// Seconds after which a server that is not ready counts as unready; nil without a time limit.
     let timeout: Int?
 
     enum Way: Equatable {
-        /// A line of its log matches.
+        /// A line of the log matches.
         case pattern(String)
         /// The container's own health check.
         case health
-        /// What PEON's images write into `config/state`.
+        /// The word that PEON's images write into `config/state`.
         case stateFile
-        /// It has run for some seconds.
+        /// It has run for ``settling`` seconds.
         case settled
     }
 
-    /// Seconds of running that count as ready where nothing else tells.
+    /// Seconds of running after which a server is ready if there is no other criterion.
     static let settling: TimeInterval = 1
-    /// Seconds in which one of PEON's images says for the first time how it is.
+    /// Seconds within which PEON's images write their state file for the first time.
     static let stateFileDelay: TimeInterval = 10
 
-    /// The plan's pattern goes before the health check, and that before what the image says of itself.
+    /// The plan's pattern has priority, then the health check, then the state file of PEON's images.
     init(_ options: PlanOptions.Ready, hasHealthCheck: Bool, isPeons: Bool) {
         if let pattern = options.pattern {
             way = .pattern(pattern)
@@ -42,7 +42,7 @@ struct ReadinessRule: Equatable {
         }
     }
 
-    /// Words by which PEON's images say that the game is up (their `server_start` scripts).
+    /// True for the words with which PEON's images report that the game is up (their `server_start` scripts).
     static func isReady(stateFile word: String) -> Bool {
         ["STARTED", "READY", "RUNNING", "ONLINE"].contains(word.uppercased())
     }

@@ -5,7 +5,7 @@ import OrcEngine
 import OrcPlans
 import OrcStorage
 
-/// Carries out what the agent does to a server without being asked just then.
+/// Carries out the agent's own tasks on servers: restarts, interrupted operations, disk limits.
 struct RecoveryTasks: Sendable {
     let servers: ServerOperations
     let lifecycle: LifecycleActions
@@ -29,18 +29,18 @@ struct RecoveryTasks: Sendable {
             case .discard(let isInPlace): try await discard(server, inPlace: isInPlace)
             }
         } catch {
-            await leave(task, of: server, after: error)
+            await handleFailure(task, of: server, error)
         }
     }
 
-    /// What a later command broke off is over; what the engine did not let be done is tried again.
-    private func leave(_ task: ServerJob.RecoveryTask, of server: ServerID, after error: any Error) async {
+    /// Repeats a failed task later if the engine did not answer; a task that a later command cancelled is dropped.
+    private func handleFailure(_ task: ServerJob.RecoveryTask, of server: ServerID, _ error: any Error) async {
         guard !ending.hasBegun else { return }
         let failure = ActionError(Task.isCancelled ? CancellationError() : error)
         if failure.code != .superseded {
             logger.warning(
-                "upkeep failed",
-                metadata: ["server.id": "\(server)", "upkeep": "\(task)", "error": "\(failure)"])
+                "recovery task failed",
+                metadata: ["server.id": "\(server)", "task": "\(task)", "error": "\(failure)"])
         }
         if [.engineUnreachable, .timeout].contains(failure.code) {
             registry.tryAgain(task == .retry ? .restore : task, of: server)
@@ -69,12 +69,13 @@ struct RecoveryTasks: Sendable {
         }
     }
 
-    /// Sees a stop through that had been begun: the game may be saving right now, and must not be asked twice.
+    /// Completes a stop that an earlier run of the agent had begun.
     ///
-    /// Only where it has let the rest of its grace pass, as it was perhaps never asked, it is asked anew.
+    /// It waits for the rest of the grace period without another request, as the game may be saving. Only if the server
+    /// still runs then it is asked to stop again, as the first request may never have been sent.
     private func finishStop(_ server: ServerID, _ job: ServerJob, _ step: StateStore.PendingOperation) async throws {
         guard let record = registry[server] else { return }
-        let isLater = record.run.started.map { $0 > step.since } ?? false  // somebody has started it since
+        let isLater = record.run.started.map { $0 > step.since } ?? false  // it was started again since
         if let container = record.container, container.state.phase.isUp, !isLater {
             registry.update(server) { $0.begin(.stopping, cause: job.cause, ending: .stopped) }
             let rest = step.since.addingTimeInterval(Double(step.grace ?? 0)).timeIntervalSinceNow
@@ -88,18 +89,18 @@ struct RecoveryTasks: Sendable {
         }
     }
 
-    /// Stops a server that takes more of the disk than it may; it stays down until somebody starts it.
+    /// Stops a server that exceeds its disk limit; it stays down until a client or a schedule starts it.
     private func stopForRoom(_ server: ServerID, _ job: ServerJob) async throws {
         guard registry[server]?.isRunning == true else { return }
-        logger.warning("a server's folder is full: it is stopped", metadata: ["server.id": "\(server)"])
+        logger.warning("a server exceeds its disk limit: it is stopped", metadata: ["server.id": "\(server)"])
         _ = try await lifecycle.bringDown(server, job, wanting: .stopped)
     }
 
-    /// Cleans up after a creation of which there never was a game: one that has run once may hold a world.
+    /// Cleans up after an interrupted creation, unless the game has ever run: it may have a world then.
     private func discard(_ server: ServerID, inPlace: Bool) async throws {
         let started = registry[server]?.container?.state.startedAt
         guard started == nil else { return try store.set(nil, for: server) }
-        logger.warning("a creation was cut off: it is cleaned up", metadata: ["server.id": "\(server)"])
+        logger.warning("a creation was interrupted: it is cleaned up", metadata: ["server.id": "\(server)"])
         await creation.cleanUp(server, folder: ServerFolder(server, in: settings.servers), isNew: !inPlace)
     }
 }

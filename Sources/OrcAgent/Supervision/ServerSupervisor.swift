@@ -6,10 +6,9 @@ import OrcEngine
 import OrcPlans
 import OrcStorage
 
-/// Sees to what a change of state calls for: waits until a server is ready, judges the end of a run, and brings up again
-/// what was wanted before the engine or the agent ended.
+/// Carries out follow-up work of state changes: readiness checks, restart decisions, recovery.
 ///
-/// What it does to a server goes down that server's queue, as a command would.
+/// Its operations on a server go through the server's queue, as commands do.
 struct ServerSupervisor: Sendable {
     let engine: any ContainerEngine
     let registry: ServerRegistry
@@ -18,16 +17,16 @@ struct ServerSupervisor: Sendable {
     let logger: Logger
     private let tasks = SupervisionTasks()
 
-    /// Seconds between two servers that are brought up again, so that not all start at once.
-    private static let stagger: TimeInterval = 1
-    /// Seconds after which what the engine did not let be done is tried again.
-    private static let patience: TimeInterval = 5
-    /// Seconds that a game may print before the engine says that it runs.
-    private static let lead: TimeInterval = 0.25
-    /// How much of the log goes into the event of a crash.
-    private static let tail = (lines: 20, bytes: 4096)
+    /// Seconds between the starts of two servers during recovery, so that not all start at once.
+    private static let restoreInterval: TimeInterval = 1
+    /// Seconds before a failed recovery task is repeated.
+    private static let repeatDelay: TimeInterval = 5
+    /// Seconds by which a run's first log lines may precede the start time recorded by the engine.
+    private static let startTolerance: TimeInterval = 0.25
+    /// Limits of the log excerpt in the event of a crash.
+    private static let logExcerpt = (lines: 20, bytes: 4096)
 
-    /// Works until cancelled.
+    /// Runs until cancelled.
     func run() async {
         defer { tasks.endAll() }
         await withDiscardingTaskGroup { group in
@@ -42,11 +41,11 @@ struct ServerSupervisor: Sendable {
                     group.addTask { await judgeEnd(of: server, event) }
                 case .restore(let server):
                     let date = max(nextRestore, Date())
-                    nextRestore = date.addingTimeInterval(Self.stagger)
+                    nextRestore = date.addingTimeInterval(Self.restoreInterval)
                     group.addTask { await restore(server, at: date) }
                 case .retryStart(let server): tasks.begin(.retry, server) { await retry(server) }
                 case .again(let server, let task):
-                    group.addTask { await again(task, server) }
+                    group.addTask { await enqueueLater(task, server) }
                 case .stopForRoom(let server): enqueue(.stopForRoom, of: server)
                 case .recover:
                     collector.lookAtAll()
@@ -56,7 +55,7 @@ struct ServerSupervisor: Sendable {
         }
     }
 
-    /// By the monotonic clock, whatever is done to the other one meanwhile; false where it was cancelled.
+    /// Sleeps until `date`, unaffected by later changes of the system clock; false if cancelled.
     func sleep(until date: Date) async -> Bool {
         await AsyncSignal().wait(.seconds(max(date.timeIntervalSinceNow, 0)))
         return !Task.isCancelled
@@ -64,13 +63,13 @@ struct ServerSupervisor: Sendable {
 
     // The end of a run.
 
-    /// Has the policy say what follows from an end, and tells of it, with the log's last lines where it was a crash.
+    /// Applies the restart policy to the end of a run and announces the end; after a crash with the last log lines.
     private func judgeEnd(of id: ServerID, _ event: ServerEvent) async {
         guard let server = registry[id] else { return }
         let decision: RestartPolicy.Decision
         do { decision = try registry.judgeEnd(of: id, now: Date()) } catch {
-            // What is not on the disk is not acted on: a count that is lost could restart for ever.
-            logger.error("an end cannot be noted", metadata: ["server.id": "\(id)", "error": "\(error)"])
+            // Without a stored decision there is no restart: a lost count could cause endless restarts.
+            logger.error("the end of a run cannot be stored", metadata: ["server.id": "\(id)", "error": "\(error)"])
             registry.update(id) { $0.run.history.retryAt = nil }
             decision = .stayDown
         }
@@ -79,7 +78,7 @@ struct ServerSupervisor: Sendable {
         switch decision {
         case .stayDown: break
         case .giveUp:
-            logger.error("a server crashes again and again: it stays down", metadata: ["server.id": "\(id)"])
+            logger.error("a server crashed too often: it is not restarted", metadata: ["server.id": "\(id)"])
             if let server = registry[id] { registry.announce(.crashLoop, of: server) }
         case .restart(let date):
             if let server = registry[id] {
@@ -89,7 +88,7 @@ struct ServerSupervisor: Sendable {
         }
     }
 
-    /// One line a run that ended by itself, for whoever reads the log alone.
+    /// Logs the end of a run that crashed or failed.
     private func log(_ event: ServerEvent, of server: ServerRecord) {
         guard event == .crashed || event == .failed else { return }
         logger.warning(
@@ -104,18 +103,18 @@ struct ServerSupervisor: Sendable {
         guard let state = server.container?.state, event != .stopped || state.exitCode != 0 else { return [:] }
         var data: JSON.Object = ["exit_code": .optional(state.exitCode), "oom": .optional(state.isOutOfMemory)]
         guard event == .crashed, let id = server.container?.id else { return data }
-        let since = state.startedAt?.addingTimeInterval(-Self.lead)
-        // Where the engine does not give them the crash is told without.
+        let since = state.startedAt?.addingTimeInterval(-Self.startTolerance)
+        // If the engine does not return lines, the crash is announced without them.
         let lines =
             (try? await engine.lastLines(
-                of: id, count: Self.tail.lines, since: since, deadline: 3)) ?? []
+                of: id, count: Self.logExcerpt.lines, since: since, deadline: 3)) ?? []
         let secrets = server.secrets
-        let told = lines.map { secrets.hidden(in: LogPattern.plain($0)) }.last(bytes: Self.tail.bytes)
-        data["log"] = .array(told.map(JSON.string))
+        let excerpt = lines.map { secrets.hidden(in: LogPattern.plain($0)) }.last(bytes: Self.logExcerpt.bytes)
+        data["log"] = .array(excerpt.map(JSON.string))
         return data
     }
 
-    /// Waits until the next attempt is due, whenever that comes to be, and has it made.
+    /// Waits until the next restart is due, even if its time changes meanwhile, and queues it.
     private func retry(_ id: ServerID) async {
         while let date = registry[id]?.run.history.retryAt {
             guard await sleep(until: date) else { return }
@@ -127,9 +126,9 @@ struct ServerSupervisor: Sendable {
         if !queues.enqueue(ServerJob(task, of: id), for: id) { registry.tryAgain(task, of: id) }
     }
 
-    // What was left by an end of the engine or the agent.
+    // Recovery after an end of the engine or the agent.
 
-    /// Takes up what was not brought to its end.
+    /// Resumes operations and waits of all servers that were interrupted.
     private func recover() {
         for server in registry.all {
             let id = server.id
@@ -148,21 +147,21 @@ struct ServerSupervisor: Sendable {
         }
     }
 
-    /// Brings up again what was wanted; that it is to be is on the disk until it has been.
+    /// Queues the start of a server that must run again; a stored operation keeps this until it has been done.
     private func restore(_ id: ServerID, at date: Date) async {
         registry.keep(StateStore.PendingOperation(.starting, since: Date()), of: id)
         guard await sleep(until: date), registry[id]?.operation.needsRestore == true else { return }
         enqueue(.restore, of: id)
     }
 
-    private func again(_ task: ServerJob.RecoveryTask, _ id: ServerID) async {
-        guard await sleep(until: Date().addingTimeInterval(Self.patience)) else { return }
+    private func enqueueLater(_ task: ServerJob.RecoveryTask, _ id: ServerID) async {
+        guard await sleep(until: Date().addingTimeInterval(Self.repeatDelay)) else { return }
         enqueue(task, of: id)
     }
 }
 
 extension ServerRecord {
-    /// What is to be done about a step that an earlier run of the agent left; nil where nothing is.
+    /// The task for an operation that an earlier run of the agent left; nil if there is none.
     fileprivate var leftTask: ServerJob.RecoveryTask? {
         guard let left = operation.left else { return nil }
         switch left.kind {
@@ -173,7 +172,9 @@ extension ServerRecord {
         }
     }
 
-    /// The end of its last run, where neither the agent nor its owner had asked for it.
+    /// The unrequested end of the last run; nil if there is none.
+    ///
+    /// An end by a signal of another client of the engine counts as requested, unless the signal is KILL.
     var unaskedEnd: RestartPolicy.End? {
         guard intent.desired == .running, operation.ending == nil, let state = container?.state,
             container?.isRestartedByEngine != true,

@@ -3,26 +3,26 @@ import OrcCore
 import OrcEngine
 import OrcPlans
 
-/// How one server is asked to stop, and how long it gets: pure.
+/// The way in which a server is asked to stop, and its grace period; pure.
 struct StopMethod: Equatable {
     let way: Way
-    /// Seconds before it is killed.
+    /// Seconds from the request until the server is killed.
     let grace: Int
 
     enum Way: Equatable {
         /// The engine's own stop: the image's stop signal, TERM by default, to the first process.
         case engine
         case signal(StopSignal)
-        /// To every process in the container but the first.
+        /// A signal to all processes in the container but the first.
         case signalAll(StopSignal)
         /// A line on the first process's standard input.
         case command(String)
     }
 
-    /// What of a container decides how it can be asked.
+    /// The properties of a container that determine how it can be stopped.
     struct Traits: Equatable {
         let isPeons: Bool
-        /// Whether its standard input is open; a console command would go nowhere else.
+        /// True if its standard input is open, which a console command needs.
         let hasConsole: Bool
 
         init(isPeons: Bool, hasConsole: Bool) {
@@ -35,10 +35,10 @@ struct StopMethod: Equatable {
         }
     }
 
-    /// What the command says goes before what the plan says, and that before what suits the image.
+    /// Chooses the method: the command's arguments have priority, then the plan's options, then the image's default.
     ///
     /// PEON's images run bash as their first process, which ignores TERM: a plain stop would kill the game after the
-    /// grace, and what it had not saved with it.
+    /// grace period, and unsaved changes would be lost.
     init(_ arguments: JSON.Object, options: PlanOptions.StopOptions?, image: Traits, defaultGrace: Int) {
         grace = arguments["grace"]?.int ?? options?.grace ?? defaultGrace
         let given = Self.way(

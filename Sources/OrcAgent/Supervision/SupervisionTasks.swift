@@ -2,12 +2,12 @@ import OrcContract
 import OrcCore
 import Synchronization
 
-/// What is waited for about each server: one thing of a kind, the newest, so that nothing of a run that is over stays.
+/// At most one background task per server and kind; a new one cancels the old.
 final class SupervisionTasks: Sendable {
     enum Kind: Hashable {
-        /// That a run becomes ready, and that it has lasted.
+        /// Waits until a run is ready, and until it has lasted long enough.
         case run
-        /// That a server may be started again.
+        /// Waits until a server may be restarted.
         case retry
     }
 
@@ -25,7 +25,7 @@ final class SupervisionTasks: Sendable {
 
     var count: Int { state.withLock { $0.tasks.count } }
 
-    /// In place of what was waited for before.
+    /// Starts a task; cancels the one of the same kind and server.
     func begin(_ kind: Kind, _ server: ServerID, _ body: @escaping @Sendable () async -> Void) {
         let key = Key(kind: kind, server: server)
         state.withLock { state in

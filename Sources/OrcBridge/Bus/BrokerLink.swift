@@ -5,31 +5,32 @@ import OrcCore
 import OrcMQTT
 import Synchronization
 
-/// The bridge's own client of the bus: fills the board and takes replies in, sends commands out.
+/// The bridge's MQTT client: fills the report cache, receives events and replies, and sends commands.
 final class BrokerLink: Sendable {
     let cache: ReportCache
     let pending: PendingReplies
     let consoles = ConsoleSocketSubscribers()
 
     private let bus: MQTTConnection
-    /// The name under `reply/` to which agents answer.
+    /// Name of this bridge in the reply topics, below `reply/`.
     private let client: String
-    /// The one host that is served; nil for all.
+    /// The only host that is served; nil for all hosts.
     private let host: HostName?
-    /// The bridge's own host, which may be one of many.
+    /// The bridge's own host, which may be one of several served hosts.
     let own: HostName
     private let known: KnownHosts
     private let logger: Logger
     private let connections: AsyncStream<Int>
     private let connected: AsyncStream<Int>.Continuation
 
-    /// How long nothing must come for the broker to have told all that it retains.
-    private static let quiet: Duration = .milliseconds(500)
-    private static let longest: Duration = .seconds(10)
-    /// Seconds after which an agent that has not told its reports is asked anew.
-    private static let asking: UInt32 = 60
+    /// Time without a report after which the broker has presumably sent all retained messages.
+    private static let quietTime: Duration = .milliseconds(500)
+    /// Maximum wait for such a pause.
+    private static let maxQuietWait: Duration = .seconds(10)
+    /// Seconds after which an agent whose reports are missing is asked again.
+    private static let republishInterval: UInt32 = 60
 
-    /// `options`: of the bus; the client id is set here.
+    /// `options`: the MQTT options; the client id is set here.
     init(
         _ options: MQTTConfiguration, host: HostName?, own: HostName, cache: ReportCache, known: KnownHosts,
         logger: Logger
@@ -47,18 +48,18 @@ final class BrokerLink: Sendable {
         self.known = known
         self.logger = logger
         pending = PendingReplies { call in
-            // A command that the broker is too small for must not arrive shortened.
+            // A command that exceeds the broker's packet limit must not arrive truncated.
             if let limit = bus.packetLimit, call.payload.count + call.topic.utf8.count + 64 > limit { return false }
             var message = OutgoingMessage(call.topic, call.payload)
             message.expiry = UInt32(clamping: call.ttl)
             if case .sent = bus.publish(message) { return true }
             return false
         }
-        // A connection that comes while the one before is looked at is the one to look at.
+        // If several connections are made while one is handled, only the newest matters.
         (connections, connected) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
-    /// How the agent is told where to answer.
+    /// Value of `reply_to` in commands.
     var replyTo: String { client }
 
     func run() async {
@@ -66,18 +67,18 @@ final class BrokerLink: Sendable {
         await withDiscardingTaskGroup { group in
             group.addTask { await self.bus.run() }
             group.addTask { for await link in self.connections { await self.subscribe(link) } }
-            group.addTask { await self.askForNewcomers() }
-            group.addTask { await self.askKnown() }
-            group.addTask { await self.beat() }
+            group.addTask { await self.requestNewHosts() }
+            group.addTask { await self.requestKnownHosts() }
+            group.addTask { await self.wakeEventReaders() }
         }
     }
 
-    /// Called on the thread that reads from the broker.
+    /// Handles an MQTT event; called on the thread that reads from the broker.
     private func take(_ event: MQTTEvent) {
         switch event {
         case .connected: connected.yield(cache.linked())
         case .disconnected: cache.unlinked()
-        case .tooLarge: break  // its caller is told that no answer came
+        case .tooLarge: break  // its caller gets the error for a missing reply
         case .message(let message): take(message)
         }
     }
@@ -87,7 +88,7 @@ final class BrokerLink: Sendable {
         case .status(let host, let path)?:
             let before = path == Topics.HostReportKind.agent.rawValue ? cache.session(of: host) : nil
             cache.take(host, path: path, payload: message.payload)
-            // An agent that is back may not have heard what was sent to it meanwhile.
+            // An agent that has reconnected may have missed commands that were sent meanwhile.
             if let before, cache.session(of: host) != before { pending.resend() }
         case .event(let host, let path)?: cache.happened(host, path: path, payload: message.payload)
         case .console(let host, let server)?: consoles.take(message.payload, of: server, on: host)
@@ -99,33 +100,33 @@ final class BrokerLink: Sendable {
     }
 
     private static func reply(_ message: MQTTMessage) -> Reply? {
-        (try? JSON.parse(message.payload)).flatMap { Reply($0) }  // what is none is nobody's answer
+        (try? JSON.parse(message.payload)).flatMap { Reply($0) }  // any other payload is ignored
     }
 
-    /// Listens on a new connection, and finds out what has gone meanwhile.
+    /// Subscribes on a new connection, and determines which retained reports no longer exist.
     private func subscribe(_ link: Int) async {
         do {
-            try await ask(for: ParsedTopic.filters(host: host, client: client))
-            try await ask(for: Topics(host: own).exactStatus)
+            try await subscribe(to: ParsedTopic.filters(host: host, client: client))
+            try await subscribe(to: Topics(host: own).exactStatus)
             pending.resend()
-            try await awaitQuiet(link)
-            if try await askExactly() { try await awaitQuiet(link) }
+            try await awaitRetained(link)
+            if try await subscribeExactly() { try await awaitRetained(link) }
             let hosts = host.map { [$0] } ?? known.hosts.union([own])
-            if askAgents(hosts.union(cache.hosts)) {
-                try await Task.sleep(for: Self.quiet)
-                try await awaitQuiet(link)
+            if requestReports(hosts.union(cache.hosts)) {
+                try await Task.sleep(for: Self.quietTime)
+                try await awaitRetained(link)
             }
             cache.confirm(link)
         } catch MQTTError.noAnswer {
-            // The link says nothing: another one may.
+            // This connection gives no answer; another one may.
             bus.stayAway(seconds: 1)
         } catch {
-            // The link is lost, and the next connection subscribes anew; or the bridge ends.
+            // The connection is lost, and the next one subscribes again; or the bridge ends.
             logger.debug("a subscription ended", metadata: ["error": "\(error)"])
         }
     }
 
-    private func ask(for filters: [String]) async throws {
+    private func subscribe(to filters: [String]) async throws {
         for filter in filters {
             do { try await bus.subscribe([filter]) } catch MQTTError.denied(let filter) {
                 logger.error("the broker denies a subscription", metadata: ["filter": "\(filter)"])
@@ -133,67 +134,73 @@ final class BrokerLink: Sendable {
         }
     }
 
-    /// Waits until the broker has told all that it retains: until nothing has come for a moment, but not for ever.
-    private func awaitQuiet(_ link: Int) async throws {
-        let end = ContinuousClock.now + Self.longest
-        while cache.stands(link), cache.silence < Self.quiet, .now < end {
-            try await Task.sleep(for: Self.quiet / 5)
+    /// Waits until the broker has presumably sent all retained messages.
+    ///
+    /// That is the case when no report has arrived for ``quietTime``; the wait is limited to ``maxQuietWait``.
+    private func awaitRetained(_ link: Int) async throws {
+        let end = ContinuousClock.now + Self.maxQuietWait
+        while cache.stands(link), cache.silence < Self.quietTime, .now < end {
+            try await Task.sleep(for: Self.quietTime / 5)
         }
     }
 
-    /// Brokers that hand retained messages to exact names alone are asked for each host and server by name.
+    /// Subscribes to missing reports by exact topic, since some brokers send retained messages only for exact topics.
     ///
-    /// - Returns: whether there was anything to ask for.
-    private func askExactly() async throws -> Bool {
+    /// - Returns: True if any report was missing.
+    private func subscribeExactly() async throws -> Bool {
         var names: [String] = []
         for host in cache.hosts {
             let topics = Topics(host: host)
             if !cache.isFresh(host, Topics.HostReportKind.servers.rawValue) { names += topics.exactStatus }
-            let index = cache.report(host, .servers)?.json["servers"]?.array ?? []
-            for server in index.compactMap({ $0["sid"]?.string.flatMap { ServerID(sid: $0) } })
+            for server in cache.report(host, .servers).flatMap({ ServersReport($0.json) })?.servers ?? []
             where !cache.isFresh(host, "server/\(server.sid)/\(Topics.ServerReportKind.state.rawValue)") {
                 names += topics.exactStatus(of: server)
             }
         }
-        try await ask(for: names)
+        try await subscribe(to: names)
         return !names.isEmpty
     }
 
-    /// Has agents say all anew whose reports the broker has not told: one of several nodes may know only what came through it.
+    /// Asks agents to republish their reports if the broker has not sent them.
     ///
-    /// - Returns: whether there was any to ask.
-    private func askAgents(_ hosts: Set<HostName>) -> Bool {
+    /// A node of a broker cluster may know only the messages that came through it.
+    ///
+    /// - Returns: True if any agent was asked.
+    private func requestReports(_ hosts: Set<HostName>) -> Bool {
         let silent = hosts.filter { !cache.isFresh($0, Topics.HostReportKind.servers.rawValue) }
         for host in silent {
             let payload: JSON = [
                 "id": .string(UUID().uuidString.lowercased()), "by": .string(client), "ts": Timestamp.json(Date()),
-                "ttl": .optional(Int(Self.asking)),
+                "ttl": .optional(Int(Self.republishInterval)),
             ]
             var message = OutgoingMessage(Topics(host: host).command(.republish), payload.bytes)
-            message.expiry = Self.asking
-            _ = bus.publish(message)  // where it is lost, it is asked again
+            message.expiry = Self.republishInterval
+            _ = bus.publish(message)  // a lost request is repeated later
         }
         return !silent.isEmpty
     }
 
-    /// Asks hosts that were here before this bridge, and have not been heard of since, again for a while: on several nodes a word
-    /// may be lost just after one of them has come or gone.
-    private func askKnown() async {
+    /// Repeats the request for a while to hosts that were on the bus before this bridge started and are silent since.
+    ///
+    /// In a broker cluster, a message may be lost just after a node has joined or left.
+    private func requestKnownHosts() async {
         while !known.isSettled() {
             do { try await Task.sleep(for: .seconds(10)) } catch { return }
             guard host == nil, cache.isConfirmed else { continue }
             let silent = known.hosts.filter { !cache.isFresh($0, Topics.HostReportKind.agent.rawValue) }
-            if !silent.isEmpty { _ = askAgents(silent) }
+            if !silent.isEmpty { _ = requestReports(silent) }
         }
     }
 
-    /// Asks by name, and then itself, for each host that is heard of and has not told its servers.
-    private func askForNewcomers() async {
+    /// Requests the reports of each online host whose server list is missing.
+    ///
+    /// They are requested from the broker by exact topic, and then from the host's agent.
+    private func requestNewHosts() async {
         var asked: [HostName: ContinuousClock.Instant] = [:]
         while true {
             do { try await Task.sleep(for: .seconds(1)) } catch { return }
             if cache.isConfirmed { known.saw(Set(cache.hosts)) }
-            asked = asked.filter { ContinuousClock.now - $0.value < .seconds(Int64(Self.asking)) }
+            asked = asked.filter { ContinuousClock.now - $0.value < .seconds(Int64(Self.republishInterval)) }
             let hosts = Set(
                 cache.hosts.filter {
                     asked[$0] == nil && cache.isFresh($0, Topics.HostReportKind.agent.rawValue)
@@ -202,22 +209,22 @@ final class BrokerLink: Sendable {
             guard cache.isConfirmed, !hosts.isEmpty else { continue }
             for host in hosts { asked[host] = .now }
             do {
-                // Their indexes first, and then what these name.
-                if try await askExactly() {
-                    try await Task.sleep(for: Self.quiet)
-                    _ = try await askExactly()
-                    try await Task.sleep(for: Self.quiet)
+                // First the hosts' server lists, then the servers in these lists.
+                if try await subscribeExactly() {
+                    try await Task.sleep(for: Self.quietTime)
+                    _ = try await subscribeExactly()
+                    try await Task.sleep(for: Self.quietTime)
                 }
-                _ = askAgents(hosts)
+                _ = requestReports(hosts)
             } catch {
-                // The next connection subscribes anew.
+                // The next connection subscribes again.
                 logger.debug("a subscription ended", metadata: ["error": "\(error)"])
             }
         }
     }
 
-    /// Wakes the readers of the event stream now and then.
-    private func beat() async {
+    /// Wakes the readers of the event stream every 15 seconds, so that they send a sign of life.
+    private func wakeEventReaders() async {
         while true {
             do { try await Task.sleep(for: .seconds(15)) } catch { return }
             cache.replayBuffer.stir()

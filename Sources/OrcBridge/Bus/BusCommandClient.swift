@@ -2,28 +2,28 @@ import FoundationEssentials
 import OrcContract
 import OrcCore
 
-/// Makes commands of calls, sends them, and waits for what agents say.
+/// Converts calls into commands, sends them, and waits for the agents' replies.
 struct BusCommandClient: Sendable {
     let cache: ReportCache
     let link: BrokerLink
 
-    /// What has become of a command by the time that an answer is due.
+    /// State of a command when the call must be answered.
     enum Outcome {
-        /// The terminal reply, or what the reader of commands says of one that was not worth sending.
+        /// The terminal reply of the agent, or the refusal of a command that was not sent.
         case reply(Reply)
-        /// It is on its way; `isAccepted`: the agent has said that it has it.
+        /// The command has no terminal reply yet; `isAccepted`: the agent has acknowledged it.
         case pending(PendingReplies.Call, isAccepted: Bool)
     }
 
-    /// One command as a call asks for it.
+    /// One command that a call requests.
     struct Request {
         let host: HostName
         let target: Target
-        /// The payload's members; id, client and name are set here.
+        /// Members of the payload; id, time, lifetime, reply address and caller are added here.
         let members: JSON.Object
         let id: String?
         let by: Principal
-        /// Whether it comes by PEON's own paths, whose arguments may take another verb.
+        /// True if the call came by one of PEON's paths, whose arguments may select another action.
         var isPeons = false
 
         enum Target {
@@ -41,7 +41,9 @@ struct BusCommandClient: Sendable {
         }
     }
 
-    /// - Throws: ``Problem`` where the host's agent cannot be reached.
+    /// Sends a command and waits up to `limit` for its terminal reply.
+    ///
+    /// - Throws: ``Problem`` if the broker or the host's agent cannot be reached.
     func perform(_ request: Request, within limit: Duration) async throws -> Outcome {
         let call = call(request, within: limit)
         if let refused = refusal(of: call, by: request.by) { return .reply(refused) }
@@ -52,19 +54,21 @@ struct BusCommandClient: Sendable {
         return .pending(call, isAccepted: record?.reply != nil)
     }
 
-    /// A host by the name that a call gives it.
+    /// Returns the host with this name.
     ///
-    /// - Throws: where there is none such on the bus.
+    /// - Throws: ``Problem`` if there is no such host on the bus.
     func host(_ name: String) throws -> HostName {
         guard let host = HostName(name), cache.presence(of: host) != .unknown else {
-            // What the broker retains may not all have been heard yet.
+            // The broker may not have sent all retained messages yet.
             guard cache.isConfirmed else { throw Problem.noBroker }
             throw Problem(.notFound, "no host \(name.prefix(64)) is on the bus")
         }
         return host
     }
 
-    /// - Throws: where nobody would answer.
+    /// Checks that an agent can answer for a host.
+    ///
+    /// - Throws: ``Problem`` if the broker is not connected, or the host's agent is offline or unknown.
     func requireAgent(of host: HostName) throws {
         guard cache.isLinked else {
             throw Problem.noBroker
@@ -77,25 +81,25 @@ struct BusCommandClient: Sendable {
         }
     }
 
-    /// Seconds for which a command that was answered with 202 is handed on to an agent that comes back.
-    private static let handedOn = 60
-    /// Seconds that the clocks of two hosts may differ by.
-    private static let skew = 60
+    /// Seconds for which a command that was answered with 202 may still be delivered to an agent that reconnects.
+    private static let pendingTTL = 60
+    /// Allowed difference in seconds between the clocks of two hosts.
+    private static let clockSkew = 60
 
     private func call(_ request: Request, within limit: Duration) -> PendingReplies.Call {
         let topics = Topics(host: request.host)
         var members = request.members
         let id = request.id ?? members["id"]?.string ?? UUID().uuidString.lowercased()
-        // An id that is drawn here is for the replies alone: two clicks on a button are one restart.
+        // A generated id only identifies the replies. With `converge`, two clicks on a button cause one restart.
         if request.id == nil, members["id"]?.string == nil { members["converge"] = true }
         members["id"] = .string(id)
         members["reply_to"] = .string(link.replyTo)
-        // Whoever is told that it failed must not see it done later.
-        let patience = Int(limit.components.seconds) + 2
+        // A command must not run after its caller was told that it failed.
+        let wait = Int(limit.components.seconds) + 2
         let ttl =
-            (request.isPeons ? patience : max(patience, Self.handedOn)) + (request.host == link.own ? 0 : Self.skew)
+            (request.isPeons ? wait : max(wait, Self.pendingTTL)) + (request.host == link.own ? 0 : Self.clockSkew)
         members["ts"] = Timestamp.json(Date())
-        // A shorter life is the caller's to choose; one that is no number is refused as any agent would.
+        // The caller may choose a shorter ttl; one that is not a number is refused later, as by any agent.
         if members["ttl"] ?? .null == .null { members["ttl"] = .optional(ttl) }
         if let own = members["ttl"]?.double, own > Double(ttl) { members["ttl"] = .optional(ttl) }
         members["by"] = .string(request.by.name)
@@ -114,25 +118,25 @@ struct BusCommandClient: Sendable {
         return call
     }
 
-    /// The verb that a command takes: PEON's start and stop may say when the server is to be stopped.
+    /// Returns the action of a command: PEON's start and stop become `schedule` if their arguments set a stop time.
     private static func verb(of request: Request, _ members: inout JSON.Object, _ action: ServerAction) -> ServerAction
     {
         var arguments = members["args"]?.object ?? [:]
-        let saysWhen = ["interval", "epoch_time"].contains { arguments.given($0) != nil }
-        guard request.isPeons, saysWhen, action == .start || action == .stop else { return action }
+        let hasStopTime = ["interval", "epoch_time"].contains { arguments.given($0) != nil }
+        guard request.isPeons, hasStopTime, action == .start || action == .stop else { return action }
         arguments["now"] = .string(action.rawValue)
         members["args"] = .object(arguments)
         return .schedule
     }
 
-    /// What any agent would say against the command, without asking one.
+    /// Returns the refusal that any agent would send for the command; nil if there is no objection.
     private func refusal(of call: PendingReplies.Call, by caller: Principal) -> Reply? {
         let code: Reply.Code
         let reason: String
         do {
             let reader = CommandParser(topics: Topics(host: call.host))
             let command = try reader.read(CommandMessage(topic: call.topic, payload: call.payload), now: Date())
-            // Nobody schedules what he may not do.
+            // The command's role covers scheduled actions: a caller may schedule only what it may do itself.
             guard let command else { return nil }
             if command.role > caller.role {
                 reason = "\(caller.name) is \(caller.role.rawValue): this takes \(command.role.rawValue)"

@@ -2,7 +2,7 @@ import OrcContract
 import OrcCore
 
 extension EventReplayBuffer.Subject {
-    /// `path`: below `status/` or `event/`.
+    /// `path`: the part of the topic below `status/` or `event/`.
     init(host: HostName, path: String, kind: String) {
         let levels = path.split(separator: "/")
         let isServers = levels.count >= 2 && levels[0] == "server"
@@ -14,7 +14,7 @@ extension EventReplayBuffer.Subject {
 }
 
 extension ServerID {
-    /// Of `server/<sid>/state`.
+    /// Parses `server/<sid>/state`; nil for any other path.
     init?(statePath: String) {
         let levels = statePath.split(separator: "/", omittingEmptySubsequences: false)
         guard levels.count == 3, levels[0] == "server", levels[2] == Topics.ServerReportKind.state.rawValue else {

@@ -3,52 +3,51 @@ import OrcContract
 import OrcCore
 import Synchronization
 
-/// What happened lately on the bus, numbered: the event stream's history, bounded in count and bytes.
+/// The numbered history of the event stream: recent reports and events, bounded in count and bytes.
 ///
-/// Figures, which come every few seconds and say all there is to say anew, push nothing else out of it.
+/// Metrics, which are sent completely every few seconds, do not displace other entries.
 ///
-/// Readers hold no buffer of their own, only the number that they have come to: one that falls behind the history is
-/// dropped.
+/// Readers have no buffer, only the number of their next entry; a reader that falls behind the history is dropped.
 final class EventReplayBuffer: Sendable {
     private static let capacity = 1024
-    private static let mostFigures = 256
-    /// Of memory, which a buffer takes by powers of two.
+    private static let maxMetrics = 256
+    /// Maximum memory in bytes; the capacity of each frame's buffer is a power of two.
     private static let maxBytes = 2 << 20
 
     struct Entry: Sendable {
         let subject: Subject
-        /// As it goes out, `id:`, `event:` and `data:` lines.
+        /// The text that is sent: `id:`, `event:` and `data:` lines.
         let frame: ByteBuffer
     }
 
-    /// What an entry is about: what readers choose by.
+    /// Subject of an entry, by which readers filter.
     struct Subject: Sendable {
         let host: HostName
         let server: ServerID?
-        /// `report` or `event`, and the last level of its topic.
+        /// `report` or `event`; for a report also the last level of its topic.
         let kinds: [String]
-        /// Whether the next of its kind, soon, takes its place.
+        /// True for metrics, which the next message of the same kind soon replaces.
         var isFigure = false
     }
 
     enum Batch {
         case entries([Entry], next: Int)
-        /// Nothing has happened for a while.
+        /// There was no new entry for a while.
         case quiet
         /// The reader has fallen behind, or the bridge is ending.
         case over
     }
 
-    /// Tells this bridge's numbers from those of the one before it.
+    /// Random prefix that distinguishes this bridge's numbers from those before a restart.
     let epoch = String(UInt32.random(in: .min ... .max), radix: 36)
 
     private let state = Mutex(State())
 
     private struct State {
-        /// By their numbers; those of figures that were let go are missing.
+        /// Entries in ascending order of their numbers; the numbers of removed metrics are missing.
         var entries: [(number: Int, entry: Entry)] = []
-        var figures = 0
-        /// All but figures are there from this number on.
+        var metricsCount = 0
+        /// Number from which all entries except metrics are present.
         var first = 0
         var next = 0
         var bytes = 0
@@ -57,12 +56,12 @@ final class EventReplayBuffer: Sendable {
         var nextWaiter = 0
 
         mutating func trim() {
-            while figures > EventReplayBuffer.mostFigures || figures > 0 && bytes > EventReplayBuffer.maxBytes,
+            while metricsCount > EventReplayBuffer.maxMetrics || metricsCount > 0 && bytes > EventReplayBuffer.maxBytes,
                 let oldest = entries.firstIndex(where: { $0.entry.subject.isFigure })
             {
                 remove(at: oldest)
             }
-            while entries.count - figures > EventReplayBuffer.capacity
+            while entries.count - metricsCount > EventReplayBuffer.capacity
                 || bytes > EventReplayBuffer.maxBytes && entries.count > 1
             {
                 first = max(first, entries[0].number + 1)
@@ -73,10 +72,10 @@ final class EventReplayBuffer: Sendable {
         private mutating func remove(at index: Int) {
             let gone = entries.remove(at: index).entry
             bytes -= gone.frame.storageCapacity
-            if gone.subject.isFigure { figures -= 1 }
+            if gone.subject.isFigure { metricsCount -= 1 }
         }
 
-        /// The index of the first entry from `number` on.
+        /// Returns the index of the first entry with `number` or a higher number.
         func index(of number: Int) -> Int {
             var (low, high) = (0, entries.count)
             while low < high {
@@ -92,7 +91,7 @@ final class EventReplayBuffer: Sendable {
         }
     }
 
-    /// The number of the entry that will come next.
+    /// Number of the next entry to be added.
     var next: Int { state.withLock { $0.next } }
     var readers: Int { state.withLock { $0.waiters.count } }
 
@@ -101,7 +100,7 @@ final class EventReplayBuffer: Sendable {
             let frame = frame(event: event, data, number: state.next)
             state.entries.append((state.next, Entry(subject: subject, frame: frame)))
             state.bytes += frame.storageCapacity
-            if subject.isFigure { state.figures += 1 }
+            if subject.isFigure { state.metricsCount += 1 }
             state.trim()
             state.next += 1
             return state.takeWaiters()
@@ -109,12 +108,12 @@ final class EventReplayBuffer: Sendable {
         for waiter in waiters { waiter.resume() }
     }
 
-    /// The lines of one event (HTML standard, 9.2.5); compact JSON holds no line end.
+    /// Returns the lines of one event (HTML standard, 9.2.5); compact JSON contains no line end.
     func frame(event: String, _ data: JSON, number: Int?) -> ByteBuffer {
         ByteBuffer(string: "\(number.map { "id: \(epoch)-\($0)\n" } ?? "")event: \(event)\ndata: \(data.text())\n\n")
     }
 
-    /// The number after the entry with this `Last-Event-ID`, where the history goes back so far.
+    /// Returns the number after the entry with this `Last-Event-ID`; nil if the history does not go back that far.
     func resumption(after id: String) -> Int? {
         let parts = id.split(separator: "-", omittingEmptySubsequences: false)
         guard parts.count == 2, parts[0] == epoch, let number = Int(parts[1]) else { return nil }
@@ -123,11 +122,11 @@ final class EventReplayBuffer: Sendable {
         }
     }
 
-    /// Something may have been missed: no reader goes on from before.
+    /// Discards the history because messages may have been missed: no reader can resume before this point.
     func breakOff() {
         let waiters = state.withLock { state in
             state.entries = []
-            state.figures = 0
+            state.metricsCount = 0
             state.bytes = 0
             state.next += 1
             state.first = state.next
@@ -136,10 +135,10 @@ final class EventReplayBuffer: Sendable {
         for waiter in waiters { waiter.resume() }
     }
 
-    /// Shows that the stream lives: a comment alone, as some clients take a block with an id for an event.
+    /// Sign of life of the stream: only a comment, since some clients take a block with an id for an event.
     static let alive = ByteBuffer(string: ": alive\n\n")
 
-    /// What has come from `number` on; waits until there is something, or ``stir()`` is called.
+    /// Returns the entries from `number` on; waits until there is one, or until ``stir()`` is called.
     func batch(from number: Int) async -> Batch {
         if let batch = read(from: number) { return batch }
         await wait(from: number)
@@ -176,7 +175,7 @@ final class EventReplayBuffer: Sendable {
         }
     }
 
-    /// Wakes every reader, so that it shows that it is alive.
+    /// Wakes every reader, so that it sends a sign of life.
     func stir() {
         for waiter in state.withLock({ $0.takeWaiters() }) { waiter.resume() }
     }

@@ -8,23 +8,25 @@ import OrcCore
 struct EventStream: Sendable {
     let cache: ReportCache
     let filter: Filter
-    /// Where an earlier stream ended, as the reader says.
+    /// Id of the last event that the reader has received from an earlier stream; nil for a new reader.
     let lastID: String?
     let caller: Principal
 
-    /// What a reader wants; what is empty counts for all.
+    /// A reader's selection; an empty set selects all.
     struct Filter: Sendable {
         var hosts: Set<HostName> = []
         var servers: Set<ServerID> = []
         var kinds: Set<String> = []
-        /// Of what is about no server, only whether agents are there.
+        /// True for a restricted key: of the entries without a server, it receives only the agents' online state.
         private var isScoped = false
 
         private static let known = Set(
             ["report", "event"] + Topics.HostReportKind.allCases.map(\.rawValue)
                 + Topics.ServerReportKind.allCases.map(\.rawValue))
 
-        /// Makes sure that somebody has told of what is asked for: a typing error would give an empty stream for ever.
+        /// Throws a ``Problem`` if a selected host or server is unknown.
+        ///
+        /// Otherwise a typing error would result in a stream that stays empty.
         func check(on cache: ReportCache) throws {
             guard cache.isConfirmed else { return }
             if let host = hosts.first(where: { cache.presence(of: $0) == .unknown }) {
@@ -36,7 +38,7 @@ struct EventStream: Sendable {
             }
         }
 
-        /// - Throws: ``Problem`` where a name cannot be one.
+        /// - Throws: ``Problem`` if a name is invalid, or a server is outside the key's scope.
         init(_ query: Query, _ scope: AccessScope) throws {
             for name in query.all("host") {
                 guard let host = HostName(name) else { throw Problem(.badRequest, "host: must be a host's name") }
@@ -77,16 +79,17 @@ struct EventStream: Sendable {
 extension EventStream: AsyncSequence {
     func makeAsyncIterator() -> Iterator { Iterator(stream: self) }
 
-    /// All that is retained, or what has come since the last id, and then what happens, until the reader goes, falls behind,
-    /// or the bridge ends.
+    /// Returns all retained reports or the entries since the last id, and then new entries.
+    ///
+    /// The sequence ends if the reader disconnects or falls behind, its key becomes invalid, or the bridge ends.
     struct Iterator: AsyncIteratorProtocol {
         let stream: EventStream
-        private var place = Place.start
+        private var position = Position.start
 
-        private enum Place {
+        private enum Position {
             case start
             case retained(ReportSnapshot)
-            /// The number of the entry that comes next.
+            /// Number of the next entry.
             case replayBuffer(Int)
         }
 
@@ -94,17 +97,17 @@ extension EventStream: AsyncSequence {
 
         mutating func next() async -> ByteBuffer? {
             while stream.caller.isLetIn() {
-                switch place {
+                switch position {
                 case .start:
                     if let resumed = stream.lastID.flatMap({ stream.cache.replayBuffer.resumption(after: $0) }) {
-                        place = .replayBuffer(resumed)
+                        position = .replayBuffer(resumed)
                         return EventReplayBuffer.alive
                     }
-                    place = .retained(stream.cache.snapshot(where: stream.filter.wants))
+                    position = .retained(stream.cache.snapshot(where: stream.filter.wants))
                 case .retained(var snapshot):
-                    place = .replayBuffer(snapshot.next)
+                    position = .replayBuffer(snapshot.next)
                     if let piece = snapshot.piece() {
-                        place = .retained(snapshot)
+                        position = .retained(snapshot)
                         return piece
                     }
                 case .replayBuffer(let number):
@@ -114,7 +117,7 @@ extension EventStream: AsyncSequence {
                     case .over: return nil
                     case .quiet: return EventReplayBuffer.alive
                     case .entries(let entries, let following):
-                        place = .replayBuffer(following)
+                        position = .replayBuffer(following)
                         let wanted = entries.filter { stream.filter.wants($0.subject) }.map(\.frame)
                         if !wanted.isEmpty { return wanted.joined }
                     }
@@ -126,7 +129,7 @@ extension EventStream: AsyncSequence {
 }
 
 extension [ByteBuffer] {
-    /// One after the other; a single one is not copied.
+    /// All buffers in one; a single buffer is not copied.
     fileprivate var joined: ByteBuffer {
         guard count > 1, var joined = first else { return first ?? ByteBuffer() }
         for buffer in dropFirst() { joined.writeImmutableBuffer(buffer) }

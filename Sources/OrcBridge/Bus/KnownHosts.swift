@@ -2,18 +2,19 @@ import OrcContract
 import OrcCore
 import Synchronization
 
-/// The hosts that were on the bus lately, kept over a restart of the bridge.
+/// The hosts that were recently on the bus, stored across restarts of the bridge.
 ///
-/// A broker of several nodes does not tell what came through another node: a host would be unknown until its next heartbeat.
+/// A node of a broker cluster does not send the reports that came through another node. Without this list, such a host
+/// would be unknown until its next heartbeat.
 package final class KnownHosts: Sendable {
-    /// Seconds after its start in which a bridge has heard of every host that is there: two and a half heartbeats.
-    private static let settling = 150
+    /// Seconds after the start within which every present host has sent a message: two and a half heartbeats.
+    private static let settleSeconds = 150
 
     private let write: @Sendable (String) -> Void
     private let known: Mutex<Set<HostName>>
-    private let settled = ContinuousClock.now + .seconds(settling)
+    private let settleTime = ContinuousClock.now + .seconds(settleSeconds)
 
-    /// `text`: what was written last, and `write`: keeps a new text in its place.
+    /// `text`: the text that was stored last; `write`: stores a new text.
     package init(_ text: String?, write: @escaping @Sendable (String) -> Void) {
         self.write = write
         known = Mutex(Set((text ?? "").split(separator: " ").compactMap { HostName(String($0)) }))
@@ -21,13 +22,15 @@ package final class KnownHosts: Sendable {
 
     var hosts: Set<HostName> { known.withLock { $0 } }
 
-    /// Whether every host that is there has been heard of.
-    func isSettled(now: ContinuousClock.Instant = .now) -> Bool { now >= settled }
+    /// True if enough time has passed for every present host to have sent a message.
+    func isSettled(now: ContinuousClock.Instant = .now) -> Bool { now >= settleTime }
 
-    /// `hosts`: those that are on the bus now.
+    /// Records the hosts that are on the bus now; once settled, all other hosts are removed.
+    ///
+    /// `hosts`: all hosts that are on the bus now.
     func saw(_ hosts: Set<HostName>, now: ContinuousClock.Instant = .now) {
         let text = known.withLock { known -> String? in
-            let all = now < settled ? known.union(hosts) : hosts
+            let all = now < settleTime ? known.union(hosts) : hosts
             guard all != known else { return nil }
             known = all
             return all.map { "\($0)" }.sorted().joined(separator: " ")

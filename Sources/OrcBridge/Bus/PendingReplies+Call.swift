@@ -2,25 +2,25 @@ import OrcContract
 import OrcCore
 
 extension PendingReplies {
-    /// One command on its way.
+    /// One sent command.
     struct Call: Sendable {
         let host: HostName
         let action: Action
-        /// Nil where the agent draws the name of a new one.
+        /// Nil if the agent chooses the name of a new server.
         let server: ServerID?
         let id: String
         let topic: String
-        /// Empty once it is answered.
+        /// Payload of the command; empty after the terminal reply.
         var payload: [UInt8]
-        /// The topic of its mirror, with its id: what tells it from every other.
+        /// Unique key of the command: the topic of its mirror, and its id.
         let key: String
-        /// Seconds after which no agent begins with it.
+        /// Seconds after which no agent starts the command.
         var ttl = 60
     }
 }
 
 extension Action {
-    /// Whether it asks and changes nothing.
+    /// True if the action only reads.
     var isReading: Bool {
         switch spec.effect {
         case .reads, .asks: true
@@ -30,7 +30,9 @@ extension Action {
 }
 
 extension PendingReplies.Call {
-    /// Two commands of one id differ in action or server; what was refused before it was read names no server.
+    /// True if the reply belongs to this command.
+    ///
+    /// Commands with the same id differ in action or server. The refusal of an unreadable command names no server.
     func isAnswered(by reply: Reply) -> Bool {
         reply.action == action.name && (server == nil || reply.server == nil || reply.server == server)
     }

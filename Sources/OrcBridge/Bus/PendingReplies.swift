@@ -5,24 +5,26 @@ import OrcContract
 import OrcCore
 import Synchronization
 
-/// Commands that this bridge has sent, and what came back: for those who wait, and for those who ask later.
+/// Commands that this bridge has sent, and their replies: for callers that wait, and for callers that ask later.
 ///
-/// The full reply goes through at QoS 0 and may be lost; its mirror comes at QoS 1. Where only the mirror came, it is the
+/// The full reply is sent at QoS 0 and may be lost; its mirror is sent at QoS 1. If only the mirror arrives, it is the
 /// answer.
 final class PendingReplies: Sendable {
-    /// How long an outcome is kept, as agents keep an id.
-    private static let memory: Duration = .seconds(900)
+    /// Time for which an outcome is kept; agents keep an id for the same time.
+    private static let retention: Duration = .seconds(900)
     private static let capacity = 4096
-    /// Of commands and replies: whoever has had his answer seldom asks for it again, and the agent keeps it for him too.
+    /// Maximum size in bytes of all records, beyond which the records of answered commands are removed.
+    ///
+    /// A caller seldom asks again for a reply that it has received, and the agent keeps the reply too.
     private static let maxBytes = 1 << 20
-    /// The same where nothing is left but what somebody waits for.
+    /// Maximum size in bytes of all records, beyond which records of unanswered commands are removed too.
     private static let maxOpenBytes = 8 << 20
-    /// What a record takes beside payload and reply: its topic, its keys, and the tables that it stands in.
+    /// Estimated size in bytes of a record without payload and replies: topic, keys and table entries.
     private static let recordBytes = 1024
-    /// How long the mirror waits for the full reply.
-    private static let patience: Duration = .milliseconds(250)
-    /// For how long a command is sent again to a broker that has come back, as brokers keep an agent's session.
-    private static let resending: Duration = .seconds(60)
+    /// Time for which the full reply is awaited after the mirror has arrived.
+    private static let fullReplyTimeout: Duration = .milliseconds(250)
+    /// Time for which a command is sent again after a reconnect; brokers keep an agent's MQTT session equally long.
+    private static let resendTime: Duration = .seconds(60)
 
     struct Record: Sendable {
         fileprivate(set) var call: Call
@@ -32,13 +34,13 @@ final class PendingReplies: Sendable {
             set { packed = newValue.map(PackedReply.init) }
         }
         fileprivate var packed: PackedReply?
-        /// The reply as its mirror has it, without data.
+        /// The reply from the mirror topic, without data.
         var mirror: Reply? {
             get { packedMirror?.reply }
             set { packedMirror = newValue.map(PackedReply.init) }
         }
         fileprivate var packedMirror: PackedReply?
-        /// Counts sendings and last words: the lower, the longer ago was what happened to it last.
+        /// Sequence number of the command's sending or of its terminal reply; a lower number is older.
         fileprivate var number: Int
         fileprivate let isReading: Bool
 
@@ -46,18 +48,18 @@ final class PendingReplies: Sendable {
             recordBytes + call.payload.count + (packed?.text.count ?? 0) + (packedMirror?.text.count ?? 0)
         }
 
-        /// The last word, or the newest before it.
+        /// The terminal reply, or the newest reply before it.
         var reply: Reply? { isComplete || !isMirrorTerminal ? full ?? mirror : mirror }
         var isOver: Bool { isComplete || isMirrorTerminal }
         fileprivate var rank: (Int, Int) { (isOver ? isReading ? 0 : 1 : 2, number) }
         private var isMirrorTerminal: Bool { packedMirror?.status.isTerminal == true }
         fileprivate var isComplete: Bool { packed?.status.isTerminal == true }
         fileprivate var mayBeSentAgain: Duration {
-            packed == nil && packedMirror == nil ? resending : memory - resending
+            packed == nil && packedMirror == nil ? resendTime : retention - resendTime
         }
     }
 
-    /// A reply as its text, which takes a tenth of the room.
+    /// A reply stored as JSON text, which takes a tenth of the memory.
     fileprivate struct PackedReply {
         let status: Reply.Status
         let text: [UInt8]
@@ -67,25 +69,25 @@ final class PendingReplies: Sendable {
             text = reply.json.bytes
         }
 
-        /// What was written here can be read.
+        /// The parsed reply; not nil, since `init` wrote the text.
         var reply: Reply? { (try? JSON.parse(text)).flatMap { Reply($0) } }
     }
 
     private let state = Mutex(State())
     private let publish: @Sendable (Call) -> Bool
 
-    /// `publish`: sends a command; whether it has gone out.
+    /// `publish`: sends a command, and returns true if it was sent.
     init(publish: @escaping @Sendable (Call) -> Bool) { self.publish = publish }
 
     var sent: Int { state.withLock { $0.sent } }
     subscript(key: String) -> Record? { state.withLock { $0.records[key] } }
 
-    /// Sends a command; one that is known already is sent too, as the agent runs an id once.
+    /// Sends a command, even if it is known already, since the agent runs an id only once.
     ///
-    /// - Returns: whether it has gone out; where it has not, nothing of it is kept.
+    /// - Returns: True if it was sent; if not, no record of it is kept.
     func send(_ call: Call, now: ContinuousClock.Instant = .now) -> Bool {
         let earlier = state.withLock { state in
-            state.forgetOld(now: now)
+            state.removeOld(now: now)
             return state.replace(call, at: now)
         }
         let isSent = publish(call)
@@ -95,20 +97,21 @@ final class PendingReplies: Sendable {
         return isSent
     }
 
-    /// Sends again what has not been answered, where it is young enough or an agent is known to have it; no agent runs it
-    /// twice.
+    /// Sends unanswered commands again if they are recent, or if an agent has acknowledged them.
+    ///
+    /// No agent runs a command twice.
     func resend(now: ContinuousClock.Instant = .now) {
         let open = state.withLock { state in
             state.records.values.filter { !$0.isOver && now - $0.sentAt < $0.mayBeSentAgain }
                 .sorted { $0.number < $1.number }.map(\.call)
         }
-        for call in open { _ = publish(call) }  // what does not go out now had its chance
+        for call in open { _ = publish(call) }  // best effort: the command has been sent once already
     }
 
-    /// What has come back of a command; waits for its terminal reply, but not for longer than `limit`.
+    /// Returns the record of a command after waiting up to `limit` for its terminal reply.
     func outcome(of key: String, within limit: Duration) async -> Record? {
         await wait(for: key, limit) { $0.isOver }
-        if let record = self[key], record.isOver { await wait(for: key, Self.patience) { $0.isComplete } }
+        if let record = self[key], record.isOver { await wait(for: key, Self.fullReplyTimeout) { $0.isComplete } }
         return self[key]
     }
 
@@ -119,7 +122,7 @@ final class PendingReplies: Sendable {
                 while !Task.isCancelled, let record = self[key], !isDone(record) { await change(of: key, isDone) }
             }
             group.addTask {
-                // Cancelled once the reply is there; a `Task.sleep` would keep its memory until its end all the same.
+                // Cancelled when the reply arrives; a cancelled `Task.sleep` keeps its memory until its deadline.
                 let end = MultiThreadedEventLoopGroup.singleton.any().scheduleTask(in: TimeAmount(limit)) {}
                 await withTaskCancellationHandler {
                     _ = try? await end.futureResult.get()
@@ -132,7 +135,7 @@ final class PendingReplies: Sendable {
         }
     }
 
-    /// Waits until something comes back of a command.
+    /// Waits until a reply to a command arrives.
     private func change(of key: String, _ isDone: (Record) -> Bool) async {
         let ticket = state.withLock { state in
             state.nextWaiter += 1
@@ -153,15 +156,15 @@ final class PendingReplies: Sendable {
         }
     }
 
-    /// Takes a full reply to one of this bridge's commands.
+    /// Records a full reply to one of this bridge's commands.
     func take(_ reply: Reply, from host: HostName) {
         guard let id = reply.id else { return }
         for waiter in state.withLock({ $0.take(reply, from: host, id: id) }) { waiter.resume() }
     }
 
-    /// Takes the mirror of a reply to anybody's command.
+    /// Records the mirror of a reply; ignores the mirror if the command is another client's.
     ///
-    /// `topic`: of the mirror.
+    /// `topic`: the topic of the mirror.
     func take(mirror reply: Reply, topic: String) {
         guard let id = reply.id else { return }
         let key = Self.key(mirror: topic, id: id)
@@ -175,18 +178,20 @@ extension PendingReplies {
     private struct State {
         var records: [String: Record] = [:]
         var bytes = 0
-        /// Keys by host and id: a full reply does not name its command's topic.
+        /// Keys by host and id, since a full reply does not contain its command's topic.
         var byID: [String: Set<String>] = [:]
-        /// By key and ticket; resumed once, by whoever takes them out.
+        /// Waiting tasks by key and ticket; each is resumed once, by the code that removes it.
         var waiters: [String: [Int: CheckedContinuation<Void, Never>]] = [:]
         var nextWaiter = 0
         var nextNumber = 0
         var sent = 0
-        private var lookedForOld = ContinuousClock.now
+        private var lastExpiry = ContinuousClock.now
 
         private static func name(_ host: HostName, _ id: String) -> String { "\(host) \(id)" }
 
-        /// - Returns: what was known of the key: it says nothing of this call.
+        /// Adds the record of a call, and removes an earlier record with the same key.
+        ///
+        /// - Returns: The earlier record, whose replies do not belong to this call.
         mutating func replace(_ call: Call, at now: ContinuousClock.Instant) -> Record? {
             let earlier = remove(call.key)
             nextNumber += 1
@@ -214,22 +219,23 @@ extension PendingReplies {
             return record
         }
 
-        /// Forgets what is too old now and then, and where there is no room the oldest: first of what was only asked for and
-        /// answered, then of what is answered, then of the rest.
-        mutating func forgetOld(now: ContinuousClock.Instant) {
-            if now - lookedForOld > .seconds(30) {
-                lookedForOld = now
-                for (key, record) in records where now - record.sentAt > memory { forget(key) }
+        /// Removes expired records every 30 seconds, and the oldest records if there is no room.
+        ///
+        /// Answered reads are removed first, then other answered commands, then unanswered ones.
+        mutating func removeOld(now: ContinuousClock.Instant) {
+            if now - lastExpiry > .seconds(30) {
+                lastExpiry = now
+                for (key, record) in records where now - record.sentAt > retention { drop(key) }
             }
             while records.count >= capacity || bytes > maxBytes,
                 let oldest = records.min(by: { $0.value.rank < $1.value.rank }),
                 oldest.value.isOver || records.count >= capacity || bytes > maxOpenBytes
             {
-                forget(oldest.key)
+                drop(oldest.key)
             }
         }
 
-        private mutating func forget(_ key: String) {
+        private mutating func drop(_ key: String) {
             _ = remove(key)
             for waiter in takeWaiters(of: key) { waiter.resume() }
         }
@@ -251,7 +257,7 @@ extension PendingReplies {
 
         mutating func take(mirror reply: Reply, key: String) -> [CheckedContinuation<Void, Never>] {
             guard let record = records[key], !record.isOver else { return [] }
-            // What was only asked for is in the full reply alone.
+            // The result of a read is only in the full reply.
             guard reply.status != .ok || !record.isReading else { return [] }
             return change(record) { $0.mirror = reply }
         }

@@ -1,11 +1,13 @@
 import OrcContract
 import Synchronization
 
-/// The link to the broker, on which all that is known is told.
+/// State of the connection to the broker, which sends the retained reports on each connection.
 extension ReportCache {
-    /// The link stands: what is known has to be repeated by the broker, and what happened meanwhile has been missed.
+    /// Records a new connection to the broker.
     ///
-    /// - Returns: the link's number.
+    /// The broker must repeat all known reports; events during the interruption were missed.
+    ///
+    /// - Returns: The connection's number.
     @discardableResult
     func linked() -> Int {
         replayBuffer.breakOff()
@@ -20,24 +22,26 @@ extension ReportCache {
         }
     }
 
-    /// Whether the link of this number still stands.
+    /// True if the connection with this number is still open.
     func stands(_ link: Int) -> Bool { state.withLock { $0.isLinked && $0.link == link } }
 
-    /// Whether the broker has told this report on the link that stands.
+    /// True if the broker has sent this report on the current connection.
     func isFresh(_ host: HostName, _ path: String) -> Bool {
         state.withLock { $0.hosts[host]?[path] != nil && !$0.unconfirmed.contains(Name(host: host, path: path)) }
     }
 
+    /// Records that the connection to the broker is lost.
     func unlinked() { state.withLock { $0.isLinked = false } }
 
-    /// How long no report has come in.
+    /// Time since the last report arrived.
     var silence: Duration { state.withLock { .now - $0.lastHeard } }
 
-    /// The broker has told all that it retains: what it did not repeat is gone.
+    /// Records that the broker has sent all retained reports, and removes the reports that it did not repeat.
     ///
-    /// Of a host whose agent it has not heard of either, a broker that has lost its store may hear again: it is only offline.
+    /// If a host's agent report is missing too, the host's reports are kept and the host is offline: a broker that has
+    /// lost its store may receive them again.
     ///
-    /// `link`: the number of the link on which that was found out.
+    /// `link`: number of the connection on which the reports were sent.
     func confirm(_ link: Int) {
         state.withLock { state in
             guard state.isLinked, state.link == link else { return }
@@ -50,8 +54,8 @@ extension ReportCache {
         }
     }
 
-    /// Whether there is a link to the broker.
+    /// True if the broker is connected.
     var isLinked: Bool { state.withLock { $0.isLinked } }
-    /// Whether all that the broker retains has been heard.
+    /// True if the broker is connected and has sent all retained reports.
     var isConfirmed: Bool { state.withLock { $0.isLinked && $0.isConfirmed } }
 }

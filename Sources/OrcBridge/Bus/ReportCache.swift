@@ -26,29 +26,25 @@ final class ReportCache: Sendable {
 
     /// What an agent says of itself.
     struct Agent {
-        let isOnline: Bool
-        let reason: String?
-        /// Which run and connection of it that is.
-        let session: JSON
-        /// When it was heard of last.
+        let report: AgentReport
+        /// The time of its last report.
         var heard: ContinuousClock.Instant
 
-        init(_ report: JSON, heard: ContinuousClock.Instant) {
-            isOnline = report["state"]?.string == AgentReport.OnlineState.online.rawValue
-            reason = report["reason"]?.string
-            session = [report["instance"] ?? .null, report["session"] ?? .null]
-            self.heard = heard
-        }
+        var isOnline: Bool { report.state == .online }
+        var session: Session { Session(instance: report.instance, number: report.session) }
+    }
+
+    /// One run of an agent, and one connection of it.
+    struct Session: Sendable, Equatable {
+        let instance: String
+        let number: Int
     }
 
     struct Server: Sendable {
         let id: ServerID
-        let state: JSON
-        /// Whether the agent can ask the engine about it now.
+        let state: StateReport
+        /// True if the agent can ask the container engine about it now.
         let isAvailable: Bool
-
-        /// Whether its container runs, frozen or not.
-        var isUp: Bool { ["running", "paused"].contains(state["container_state"]?.string ?? "") }
     }
 
     enum Presence: Sendable, Equatable {
@@ -152,12 +148,13 @@ final class ReportCache: Sendable {
             guard state.hosts[host] != nil || state.hosts.count < Self.maxHosts else { return }
             // What the broker has kept may have been said long ago; by how long, the clocks of two hosts may not agree upon, but
             // the next heartbeat settles that.
-            let age = json["ts"].flatMap(Timestamp.date).map { -$0.timeIntervalSinceNow } ?? 0
+            guard let report = AgentReport(json) else { return }
+            let age = -report.at.timeIntervalSinceNow
             let isOld = (isRepeated || state.agents[host] == nil) && age > Self.longestSilence
-            state.agents[host] = Agent(json, heard: .now - .seconds(isOld ? min(age, 1e9) : 0))
+            state.agents[host] = Agent(report: report, heard: .now - .seconds(isOld ? min(age, 1e9) : 0))
         case Topics.HostReportKind.servers.rawValue:
             guard state.hosts[host] != nil || state.hosts.count < Self.maxHosts else { return }
-            state.indexes[host] = Set((json["servers"]?.array ?? []).compactMap { $0["sid"]?.string })
+            state.indexes[host] = Set((ServersReport(json)?.servers ?? []).map(\.sid))
         default: break
         }
     }
@@ -201,7 +198,7 @@ final class ReportCache: Sendable {
         return state.withLock { state in
             guard let agent = state.agents[host] else { return .unknown }
             if state.isConfirmed, state.unconfirmed.contains(name) { return .offline(reason: "lost") }
-            guard agent.isOnline else { return .offline(reason: agent.reason) }
+            guard agent.isOnline else { return .offline(reason: agent.report.reason?.rawValue) }
             // On a broker that was restarted, or behind a bridge of brokers, its last will may never come.
             let isSilent = .now - agent.heard > .seconds(Self.longestSilence)
             return isSilent ? .offline(reason: "silent") : .online
@@ -209,7 +206,7 @@ final class ReportCache: Sendable {
     }
 
     /// Which run and connection of a host's agent is on the bus; nil where none is.
-    func session(of host: HostName) -> JSON? {
+    func session(of host: HostName) -> Session? {
         guard presence(of: host) == .online else { return nil }
         return state.withLock { $0.agents[host]?.session }
     }
@@ -234,16 +231,24 @@ final class ReportCache: Sendable {
     }
 
     private static func server(_ server: ServerID, in reports: [String: Report]) -> Server? {
-        guard let state = reports["server/\(server.sid)/\(Topics.ServerReportKind.state.rawValue)"]?.json else {
-            return nil
-        }
-        let availability = reports["server/\(server.sid)/\(Topics.ServerReportKind.availability.rawValue)"]?.json
-        return Server(id: server, state: state, isAvailable: availability?["state"]?.string != "offline")
+        func json(_ kind: Topics.ServerReportKind) -> JSON? { reports["server/\(server.sid)/\(kind.rawValue)"]?.json }
+        guard let state = json(.state).flatMap({ StateReport($0, of: server) }) else { return nil }
+        let availability = json(.availability).flatMap(AvailabilityReport.init)
+        return Server(id: server, state: state, isAvailable: availability?.state != .offline)
     }
 
     /// What a running server uses, as it was said last; its agent takes it back when it is true no more.
-    func metrics(of server: ServerID, on host: HostName) -> JSON? {
-        report(host, "server/\(server.sid)/\(Topics.ServerReportKind.metrics.rawValue)")?.json
+    func metrics(of server: ServerID, on host: HostName) -> MetricsReport? {
+        report(host, "server/\(server.sid)/\(Topics.ServerReportKind.metrics.rawValue)").flatMap {
+            MetricsReport($0.json)
+        }
+    }
+
+    func info(_ host: HostName) -> InfoReport? { report(host, .info).flatMap { InfoReport($0.json) } }
+    func health(_ host: HostName) -> HealthReport? { report(host, .health).flatMap { HealthReport($0.json) } }
+    func hostReport(_ host: HostName) -> HostReport? { report(host, .host).flatMap { HostReport($0.json) } }
+    func plans(_ host: HostName) -> [PlansReport.Entry] {
+        report(host, .plans).flatMap { PlansReport($0.json) }?.plans ?? []
     }
 
     var hosts: [HostName] { state.withLock { $0.hosts.keys.sorted { "\($0)" < "\($1)" } } }

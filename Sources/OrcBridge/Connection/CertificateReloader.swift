@@ -5,8 +5,9 @@ import NIOCore
 import NIOSSL
 import Synchronization
 
-/// The certificate and its key, read again when their files change; where the new ones cannot be read, the old ones
-/// stay in use.
+/// The TLS certificate and its key, reloaded when their files change.
+///
+/// If the new files cannot be read, the old certificate stays in use.
 final class CertificateReloader: Sendable {
     private let chain: String
     private let key: String
@@ -20,7 +21,7 @@ final class CertificateReloader: Sendable {
         let stamp: [Int]
     }
 
-    /// - Throws: where they cannot be read.
+    /// - Throws: An error if the files cannot be read, or do not belong together.
     init(chain: String, key: String, logger: Logger) throws {
         self.chain = chain
         self.key = key
@@ -28,7 +29,7 @@ final class CertificateReloader: Sendable {
         current = Mutex(try Self.read(chain, key))
     }
 
-    /// A server's configuration that asks for the newest pair at each handshake.
+    /// Server configuration that uses the newest certificate and key in each handshake.
     var configuration: TLSConfiguration {
         get throws {
             let pair = newest
@@ -48,8 +49,10 @@ final class CertificateReloader: Sendable {
 
     private var newest: Pair { current.withLock { $0 } }
 
-    /// Looks for new files again and again; never in a handshake, since what cannot be read leaves its error in the
-    /// library's queue of the thread.
+    /// Checks every two seconds whether the files have changed.
+    ///
+    /// Files are not read during a handshake, since a failure would leave its error in the thread's error queue of the
+    /// TLS library.
     func run() async {
         while true {
             do { try await Task.sleep(for: Self.interval) } catch { return }
@@ -57,7 +60,7 @@ final class CertificateReloader: Sendable {
             do {
                 let pair = try Self.read(chain, key)
                 current.withLock { $0 = pair }
-                logger.info("the certificate was read anew", metadata: ["file": "\(chain)"])
+                logger.info("the certificate was reloaded", metadata: ["file": "\(chain)"])
             } catch {
                 logger.error("the certificate cannot be read", metadata: ["file": "\(chain)", "error": "\(error)"])
             }
@@ -69,13 +72,13 @@ final class CertificateReloader: Sendable {
         let pair = Pair(
             chain: try NIOSSLCertificate.fromPEMFile(chain).map { .certificate($0) },
             key: .privateKey(try NIOSSLPrivateKey(file: key, format: .pem)), stamp: stamp)
-        // Says whether the two belong together.
+        // Throws if the certificate and the key do not belong together.
         _ = try NIOSSLContext(
             configuration: .makeServerConfiguration(certificateChain: pair.chain, privateKey: pair.key))
         return pair
     }
 
-    /// What changes with the files: inode, size and time of each.
+    /// Returns the inode, size and modification time of each file, to detect changes.
     private static func stamp(_ paths: String...) -> [Int] {
         paths.flatMap { path -> [Int] in
             var info = stat()

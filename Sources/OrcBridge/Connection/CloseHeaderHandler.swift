@@ -1,7 +1,7 @@
 import NIOCore
 import NIOHTTP1
 
-/// Says `Connection: close` in that one spelling for every request that ends its connection, also those of HTTP/1.0.
+/// Sets `Connection: close`, in this spelling, on every request that ends its connection, also with HTTP/1.0.
 final class CloseHeaderHandler: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart

@@ -1,34 +1,34 @@
 import NIOCore
 import NIOHTTP1
 
-/// Refuses what is no HTTP, or breaks its rules, and ends its connection: nothing after it can be trusted.
+/// Refuses invalid HTTP and closes the connection, since no further input can be trusted.
 ///
-/// The refusal goes out in its turn, behind the answers to the requests before. The connection is closed a moment later, so
-/// that it is not lost in a reset.
+/// The refusal is sent after the responses to the earlier requests. The connection is closed a moment later, so that
+/// the refusal is not lost in a reset.
 final class CloseOnErrorHandler: ChannelDuplexHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
     typealias OutboundIn = HTTPServerResponsePart
     typealias OutboundOut = HTTPServerResponsePart
 
-    private static let linger: TimeAmount = .milliseconds(300)
-    /// Requests whose answers have not gone out.
+    private static let closeDelay: TimeAmount = .milliseconds(300)
+    /// Number of requests whose responses are not sent yet.
     private var open = 0
-    /// Whether the last request has been read to its end.
+    /// True if the last request has been read completely.
     private var isWhole = true
     private var isAnswering = false
-    /// The fault of the last input, until it is refused.
+    /// Error in the input; nil if there is none, or once it is refused.
     private var fault: String?
-    /// Whether nothing is taken any more.
+    /// True if no more input is accepted.
     private var isOver = false
-    /// Whether nothing is sent any more.
+    /// True if no more output is accepted.
     private var isRefused = false
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard !isOver else { return }
         switch unwrapInboundIn(data) {
         case .head(let head):
-            // A request of 1.1 names one host (RFC 9112, 3.2).
+            // An HTTP/1.1 request has exactly one Host header (RFC 9112, 3.2).
             guard (head.version.major, head.version.minor) < (1, 1) || head.headers["Host"].count == 1 else {
                 return refuse("one Host is needed", context)
             }
@@ -40,7 +40,7 @@ final class CloseOnErrorHandler: ChannelDuplexHandler {
         context.fireChannelRead(data)
     }
 
-    /// What comes after a fault is nobody's.
+    /// Stops reading after an error.
     func read(context: ChannelHandlerContext) {
         if !isOver { context.read() }
     }
@@ -49,7 +49,7 @@ final class CloseOnErrorHandler: ChannelDuplexHandler {
         guard !isOver else { return }
         guard error is HTTPParserError else {
             isOver = true
-            _ = context.channel.close(after: Self.linger)
+            _ = context.channel.close(after: Self.closeDelay)
             return
         }
         refuse("this is no HTTP request", context)
@@ -77,8 +77,9 @@ final class CloseOnErrorHandler: ChannelDuplexHandler {
         answerFault(context)
     }
 
-    /// Sends the refusal where all that came before it is answered; where the request at fault is answered too, ends without
-    /// one.
+    /// Sends the refusal once all earlier requests are answered.
+    ///
+    /// If the invalid request itself is answered or being answered, closes the connection without a refusal.
     private func answerFault(_ context: ChannelHandlerContext) {
         let own = isWhole ? 0 : 1
         guard let fault, open <= own else { return }
@@ -87,7 +88,7 @@ final class CloseOnErrorHandler: ChannelDuplexHandler {
         let channel = context.channel
         guard open == own, !isAnswering else {
             context.flush()
-            _ = channel.close(after: Self.linger)
+            _ = channel.close(after: Self.closeDelay)
             return
         }
         let body = ByteBuffer(string: #"{"status":"error","code":"bad_request","error":"\#(fault)"}"#)
@@ -98,7 +99,7 @@ final class CloseOnErrorHandler: ChannelDuplexHandler {
         context.write(wrapOutboundOut(.head(head)), promise: nil)
         context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
         context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in
-            _ = channel.close(after: Self.linger)
+            _ = channel.close(after: Self.closeDelay)
         }
     }
 }

@@ -1,33 +1,33 @@
 import NIOCore
 import Synchronization
 
-/// Counts connections: all together, and each client's.
+/// Limits the number of connections, in total and for each client.
 final class ConnectionLimiter: Sendable {
     private let limit: Int
     private let limitPerClient: Int
-    /// Those who speak for many.
+    /// Trusted proxies, which are exempt from the limit for each client.
     private let proxies: [Network]
     private let state = Mutex(State())
 
     private struct State {
         var count = 0
         var clients: [IPAddress: Int] = [:]
-        /// Connections on which no key that counts has been presented yet, by the order in which they came.
-        var strangers: [Int: any Channel] = [:]
+        /// Connections without a valid key so far, by their number in the order of arrival.
+        var unauthenticated: [Int: any Channel] = [:]
         var numbers: [ObjectIdentifier: Int] = [:]
         var last = 0
-        /// No stranger has a lower number.
+        /// Lower bound of the numbers in ``unauthenticated``.
         var oldest = 0
 
         mutating func forget(_ channel: any Channel) {
-            if let number = numbers.removeValue(forKey: ObjectIdentifier(channel)) { strangers[number] = nil }
+            if let number = numbers.removeValue(forKey: ObjectIdentifier(channel)) { unauthenticated[number] = nil }
         }
 
-        /// The stranger that has been here longest.
+        /// Removes and returns the oldest connection without a valid key; nil if there is none.
         mutating func takeOldest() -> (any Channel)? {
             while oldest <= last {
                 defer { oldest += 1 }
-                guard let channel = strangers.removeValue(forKey: oldest) else { continue }
+                guard let channel = unauthenticated.removeValue(forKey: oldest) else { continue }
                 numbers[ObjectIdentifier(channel)] = nil
                 return channel
             }
@@ -43,35 +43,35 @@ final class ConnectionLimiter: Sendable {
 
     var count: Int { state.withLock { $0.count } }
 
-    /// Notes that a key that counts has been presented on a connection: it makes room for nobody any more.
+    /// Records that a connection has presented a valid key: it is no longer closed in favor of others.
     func know(_ channel: any Channel) { state.withLock { $0.forget(channel) } }
 
-    /// Whether one more connection has room; if so, it is counted until it is closed.
+    /// Returns true if a new connection is within the limits, and counts it until it is closed.
     ///
-    /// Where there is none, the connection that has been open longest without a key is closed for it: thousands that are idle must
-    /// not shut out who has one.
+    /// At the total limit, the oldest connection without a valid key is closed instead, so that thousands of idle
+    /// connections do not keep out a caller with a key.
     func admits(_ channel: any Channel) -> Bool {
         let client = channel.remoteAddress?.ipAddress.flatMap { IPAddress($0) }.flatMap {
-            isSpecial($0) ? nil : $0.network
+            isExempt($0) ? nil : $0.network
         }
         let (isAdmitted, idle) = state.withLock { state -> (Bool, (any Channel)?) in
             if let client, state.clients[client, default: 0] >= limitPerClient { return (false, nil) }
-            // The one that is closed is counted still, for a moment.
+            // The connection to be closed still counts for a moment.
             let idle = state.count >= limit ? state.takeOldest() : nil
             guard state.count < limit || idle != nil else { return (false, nil) }
             if let client { state.clients[client, default: 0] += 1 }
             state.count += 1
             state.last += 1
-            state.strangers[state.last] = channel
+            state.unauthenticated[state.last] = channel
             state.numbers[ObjectIdentifier(channel)] = state.last
             return (true, idle)
         }
         idle?.close(promise: nil)
-        if isAdmitted { channel.closeFuture.whenComplete { [self] _ in leave(client, channel) } }
+        if isAdmitted { channel.closeFuture.whenComplete { [self] _ in remove(client, channel) } }
         return isAdmitted
     }
 
-    private func leave(_ client: IPAddress?, _ channel: any Channel) {
+    private func remove(_ client: IPAddress?, _ channel: any Channel) {
         state.withLock { state in
             state.forget(channel)
             state.count -= 1
@@ -80,7 +80,7 @@ final class ConnectionLimiter: Sendable {
         }
     }
 
-    private func isSpecial(_ address: IPAddress) -> Bool {
+    private func isExempt(_ address: IPAddress) -> Bool {
         address.isLoopback || proxies.contains { $0.contains(address) }
     }
 }

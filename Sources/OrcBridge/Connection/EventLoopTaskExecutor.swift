@@ -1,8 +1,8 @@
 import NIOCore
 
-/// Runs a connection's tasks on the thread of its event loop, which spares each request two changes of thread.
+/// Runs a connection's tasks on its event loop's thread, which saves two thread switches for each request.
 ///
-/// Nothing on it may block.
+/// The tasks must not block.
 final class EventLoopTaskExecutor: TaskExecutor {
     private let loop: any EventLoop
 

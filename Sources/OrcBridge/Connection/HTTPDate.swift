@@ -2,13 +2,13 @@ import FoundationEssentials
 import Glibc
 import Synchronization
 
-/// The time as the Date header has it (RFC 9110, 5.6.7).
+/// The time in the format of the Date header (RFC 9110, 5.6.7).
 enum HTTPDate {
     private static let days = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
     private static let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
     private static let last = Mutex<(second: Int, text: String)>((0, ""))
 
-    /// Written anew once a second.
+    /// The current time, formatted at most once a second.
     static var now: String {
         let second = time(nil)
         return last.withLock { last in
@@ -17,7 +17,7 @@ enum HTTPDate {
         }
     }
 
-    /// `second`: since 1970.
+    /// `second`: seconds since 1970.
     static func text(_ second: Int) -> String {
         var time = second
         var parts = tm()

@@ -7,12 +7,12 @@ import NIOHTTP1
 import NIOHTTPTypes
 import NIOHTTPTypesHTTP1
 
-/// A connection of HTTP/1.1, which may become a WebSocket (``WebSocketUpgradeHandler``).
+/// Sets up HTTP/1.1 connections, which may become WebSockets (``WebSocketUpgradeHandler``).
 struct HTTPServerChannel: HTTPChannelHandler {
     typealias HTTP = NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>
 
     struct Value: ServerChildChannelValue {
-        /// Nil where there is no room for it.
+        /// Nil if the connection limit refuses it.
         let http: HTTP?
         let channel: any Channel
     }
@@ -31,7 +31,7 @@ struct HTTPServerChannel: HTTPChannelHandler {
                 return Value(http: nil, channel: channel)
             }
             try channel.syncOptions?.setOption(.tcpOption(.tcp_nodelay), value: 1)
-            // Milliseconds after which what a client does not acknowledge ends its connection (tcp(7)).
+            // Milliseconds for which sent data may stay unacknowledged before the connection is closed (tcp(7)).
             try channel.syncOptions?.setOption(
                 .tcpOption(NIOBSDSocket.Option(rawValue: TCP_USER_TIMEOUT)), value: 60_000)
             let pipeline = channel.pipeline.syncOperations

@@ -2,9 +2,10 @@ import HTTPTypes
 import NIOCore
 import NIOHTTP1
 
-/// Keeps to what each version of HTTP asks for.
+/// Adapts each response to the HTTP version of its request.
 ///
-/// An answer to 1.0 has no chunks and ends its connection (RFC 9112, 6.1 and 9.3). An answer's own words go behind its status.
+/// A response to HTTP/1.0 has no chunks and closes its connection (RFC 9112, 6.1 and 9.3). The handler also moves the
+/// reason phrase from ``OwnField/reason`` to the status line.
 final class HTTPVersionHandler: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart

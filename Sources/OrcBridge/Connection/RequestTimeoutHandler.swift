@@ -2,38 +2,40 @@ import HTTPTypes
 import NIOCore
 import NIOHTTPTypes
 
-/// Closes a connection whose request is not whole in time, counted from its start or from the answer before, and one
-/// whose last answer says that it ends.
+/// Closes a connection if a request is not complete in time, and after a response with `Connection: close`.
 ///
-/// Stands behind the decoder, so that bytes that make no request do not count as life.
+/// The time is counted from the connection's start or from the previous response. The handler follows the decoder, so
+/// that bytes that form no request do not count as activity.
 final class RequestTimeoutHandler: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPRequestPart
     typealias InboundOut = HTTPRequestPart
     typealias OutboundIn = HTTPResponsePart
     typealias OutboundOut = HTTPResponsePart
 
-    /// A request was cut off: what has come of it must not be taken for the whole.
+    /// Error for a truncated request, so that its first part is not taken for the whole.
     private struct CutOff: Error {}
 
-    private let time: TimeAmount
+    private let timeout: TimeAmount
     /// Requests that have begun and are not answered.
     private var open = 0
     private var isWhole = true
-    /// When a request must be whole; nil while one is being answered.
+    /// Time by which a request must be complete; nil while one is being answered.
     private var deadline: NIODeadline?
-    /// Whether the answer that is going out says that the connection ends with it.
+    /// True if the current response has `Connection: close`.
     private var willEnd = false
     private var isEnding = false
-    /// One a connection, which looks at the deadline when it goes off: a request costs no timer.
+    /// Timer of the connection, which checks the deadline when it fires; a request needs no timer of its own.
     private var timer: Scheduled<Void>?
-    /// For how long after the last answer what was sent meanwhile is taken, so that the answer is not lost in a reset.
-    private static let linger: TimeAmount = .seconds(1)
+    /// Delay of the close after the last response.
+    ///
+    /// Input is read and discarded meanwhile, so that the response is not lost in a reset.
+    private static let closeDelay: TimeAmount = .seconds(1)
 
-    init(_ time: TimeAmount) { self.time = time }
+    init(_ timeout: TimeAmount) { self.timeout = timeout }
 
     func handlerAdded(context: ChannelHandlerContext) {
-        deadline = .now() + time
-        look(context)
+        deadline = .now() + timeout
+        scheduleCheck(context)
     }
 
     func handlerRemoved(context: ChannelHandlerContext) { timer?.cancel() }
@@ -47,7 +49,7 @@ final class RequestTimeoutHandler: ChannelDuplexHandler, RemovableChannelHandler
         case .body: break
         case .end:
             isWhole = true
-            deadline = open > 0 ? nil : .now() + time
+            deadline = open > 0 ? nil : .now() + timeout
         }
         context.fireChannelRead(data)
     }
@@ -56,20 +58,20 @@ final class RequestTimeoutHandler: ChannelDuplexHandler, RemovableChannelHandler
         switch unwrapOutboundIn(data) {
         case .head(let head):
             willEnd = head.headerFields[.connection] == "close"
-            // A WebSocket may stay open for as long as it likes.
+            // A WebSocket may stay open without a time limit.
             if head.status == .switchingProtocols { (isWhole, deadline) = (true, nil) }
         case .body: break
-        case .end: ended(context)
+        case .end: responseEnded(context)
         }
         context.write(data, promise: promise)
     }
 
-    private func ended(_ context: ChannelHandlerContext) {
+    private func responseEnded(_ context: ChannelHandlerContext) {
         open -= 1
-        deadline = open > 0 && isWhole ? nil : .now() + time
+        deadline = open > 0 && isWhole ? nil : .now() + timeout
         guard willEnd else { return }
         isEnding = true
-        _ = context.channel.close(after: Self.linger)
+        _ = context.channel.close(after: Self.closeDelay)
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
@@ -82,14 +84,14 @@ final class RequestTimeoutHandler: ChannelDuplexHandler, RemovableChannelHandler
         context.fireChannelInactive()
     }
 
-    private func look(_ context: ChannelHandlerContext) {
+    private func scheduleCheck(_ context: ChannelHandlerContext) {
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-        timer = context.eventLoop.scheduleTask(deadline: deadline ?? .now() + time) {
+        timer = context.eventLoop.scheduleTask(deadline: deadline ?? .now() + timeout) {
             let (handler, context) = bound.value
             if let deadline = handler.deadline, deadline <= .now() {
                 context.close(promise: nil)
             } else {
-                handler.look(context)
+                handler.scheduleCheck(context)
             }
         }
     }

@@ -2,37 +2,39 @@ import HTTPTypes
 import NIOCore
 import NIOHTTPTypes
 
-/// Closes a connection whose client takes nothing of what it is sent for so long.
+/// Closes a connection if its client reads nothing of a pending response for a given time.
 final class WriteTimeoutHandler: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = NIOAny
 
-    private let time: TimeAmount
+    private let timeout: TimeAmount
     private var timer: Scheduled<Void>?
 
-    init(_ time: TimeAmount) { self.time = time }
+    init(_ timeout: TimeAmount) { self.timeout = timeout }
 
     func handlerRemoved(context: ChannelHandlerContext) { timer?.cancel() }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         timer?.cancel()
         timer = nil
-        if !context.channel.isWritable { look(context, waiting: Self.waiting(context)) }
+        if !context.channel.isWritable { scheduleCheck(context, waiting: Self.waiting(context)) }
         context.fireChannelWritabilityChanged()
     }
 
-    /// Bytes that wait to be taken.
+    /// Returns the number of bytes that are buffered for the client.
     private static func waiting(_ context: ChannelHandlerContext) -> Int {
-        (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0  // without the option, none is taken
+        (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0  // 0 if the channel lacks the option
     }
 
-    /// `waiting`: what waited at the look before.
-    private func look(_ context: ChannelHandlerContext, waiting: Int) {
+    /// Schedules a check that closes the connection if the buffer has not become smaller.
+    ///
+    /// `waiting`: bytes buffered at the previous check.
+    private func scheduleCheck(_ context: ChannelHandlerContext, waiting: Int) {
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-        timer = context.eventLoop.scheduleTask(in: time) {
+        timer = context.eventLoop.scheduleTask(in: timeout) {
             let (handler, context) = bound.value
             let now = Self.waiting(context)
             guard now < waiting else { return context.close(promise: nil) }
-            handler.look(context, waiting: now)
+            handler.scheduleCheck(context, waiting: now)
         }
     }
 }

@@ -2,11 +2,11 @@ import OrcContract
 import OrcCore
 import Synchronization
 
-/// Who listens to what servers print.
+/// Subscribers to the console output of servers.
 final class ConsoleSocketSubscribers: Sendable {
     struct Lines: Sendable {
         let lines: [String]
-        /// Lines that the agent left out before these.
+        /// Number of lines that are missing before these: omitted by the agent, or not read in time by the listener.
         let dropped: Int
     }
 
@@ -15,7 +15,7 @@ final class ConsoleSocketSubscribers: Sendable {
         let server: ServerID
     }
 
-    /// Messages that wait for one listener; with more, the oldest are left out and counted.
+    /// Maximum number of messages buffered for one listener; beyond it, the oldest are dropped and counted.
     private static let buffer = 64
 
     private struct Listener {
@@ -25,7 +25,7 @@ final class ConsoleSocketSubscribers: Sendable {
 
     private let state = Mutex<(listeners: [Place: [Int: Listener]], next: Int)>(([:], 0))
 
-    /// Runs `body` with what a server prints from now on.
+    /// Runs `body` with the output of a server from now on.
     func listen<Result>(
         to server: ServerID, of host: HostName, _ body: (AsyncStream<Lines>) async throws -> Result
     ) async rethrows -> Result {
@@ -50,12 +50,13 @@ final class ConsoleSocketSubscribers: Sendable {
     func take(_ payload: [UInt8], of server: ServerID, on host: HostName) {
         let place = Place(host: host, server: server)
         state.withLock { state in
-            guard let listeners = state.listeners[place], let report = try? JSON.parse(payload) else { return }
-            let lines = (report["lines"]?.array ?? []).compactMap(\.string)
+            guard let listeners = state.listeners[place], let json = try? JSON.parse(payload),
+                let report = ConsoleReport(json)
+            else { return }
             for (number, listener) in listeners {
-                let dropped = min(max(report["dropped"]?.int ?? 0, 0), 1_000_000) + listener.missed
+                let dropped = min(max(report.dropped, 0), 1_000_000) + listener.missed
                 var missed = 0
-                if case .dropped(let old) = listener.continuation.yield(Lines(lines: lines, dropped: dropped)) {
+                if case .dropped(let old) = listener.continuation.yield(Lines(lines: report.lines, dropped: dropped)) {
                     missed = old.lines.count + old.dropped
                 }
                 state.listeners[place]?[number]?.missed = missed

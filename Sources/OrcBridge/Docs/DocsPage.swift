@@ -2,7 +2,7 @@ import OrcContract
 import OrcCore
 import OrcDocuments
 
-/// `/docs`: the OpenAPI document as one page that asks nothing of anybody.
+/// The page `/docs`: the OpenAPI document as HTML without scripts or external resources.
 enum DocsPage {
     static let html: String = {
         let document = OpenAPI.document
@@ -52,7 +52,7 @@ enum DocsPage {
         return html + "<table>\(answers.joined())</table></details>"
     }
 
-    /// What a reference to one of the document's responses stands for.
+    /// Returns the response that a `$ref` refers to; any other value unchanged.
     private static func resolved(_ answer: JSON) -> JSON {
         guard let name = answer["$ref"]?.string?.split(separator: "/").last else { return answer }
         return OpenAPI.document["components"]?["responses"]?[String(name)] ?? answer

@@ -27,7 +27,7 @@ struct PrometheusPage: Sendable {
             known.map { (Self.labels($0), cache.presence(of: $0) == .offline(reason: Self.stopped) ? 1 : 0) })
         let online = known.filter(isOnline)
         addAgents(online, &text)
-        addMachines(online, &text)
+        addHosts(online, &text)
         addServers(online, &text)
         return .text(text.text, type: "text/plain; version=0.0.4; charset=utf-8")
     }
@@ -61,104 +61,91 @@ struct PrometheusPage: Sendable {
         text.add(
             "orc_agent_info", "Versions, as labels.",
             hosts.compactMap { host in
-                guard let info = cache.report(host, .info)?.json else { return nil }
+                guard let info = cache.info(host) else { return nil }
                 var labels = Self.labels(host)
-                for (label, key) in [("version", "orc"), ("engine", "engine"), ("mqtt", "mqtt")] {
-                    labels.add(label, info[key]?.string ?? "")
-                }
+                labels.add("version", info.orc)
+                labels.add("engine", info.engine ?? "")
+                labels.add("mqtt", info.mqtt)
                 return (labels, 1)
             })
-        func add(_ name: String, _ help: String, _ path: [String], kind: PrometheusText.Kind = .gauge) {
-            text.add(name, help, samples(hosts, .health, path), kind: kind)
-        }
-        add("orc_agent_resident_memory_bytes", "The agent's resident memory.", ["rss_bytes"])
-        add("orc_agent_cpu_seconds_total", "The agent's CPU since it started.", ["cpu_seconds"], kind: .counter)
-        add("orc_agent_engine_reachable", "Whether the container engine answers.", ["engine_reachable"])
-        add("orc_agent_bus_queued_messages", "Messages that wait for the broker.", ["bus", "queued"])
-        for (key, help) in [
-            ("published", "Messages handed to the broker."), ("dropped", "Messages given up."),
-            ("reconnects", "Connections after the first."),
-            ("retained_refused", "Retained commands that were refused."),
-            ("duplicates", "Commands whose id had been seen."), ("expired", "Commands that came too late."),
-            ("denied", "Publishes and subscriptions that the broker did not allow."),
-            ("truncated", "Messages shortened or left out, as they were too large for the broker."),
-        ] {
-            add("orc_agent_bus_\(key)_total", help, ["bus", key], kind: .counter)
-        }
-    }
-
-    private func addMachines(_ hosts: [HostName], _ text: inout PrometheusText) {
+        let reports = hosts.compactMap { host in cache.health(host).map { (Self.labels(host), $0) } }
         func add(
-            _ name: String, _ help: String, _ path: [String], kind: PrometheusText.Kind = .gauge, scale: Double = 1
+            _ name: String, _ help: String, kind: PrometheusText.Kind = .gauge, _ value: (HealthReport) -> Double?
         ) {
-            text.add(name, help, samples(hosts, .host, path, scale: scale), kind: kind)
+            text.add(
+                name, help, reports.compactMap { labels, report in value(report).map { (labels, $0) } }, kind: kind)
         }
-        add("orc_host_cpus", "Cores that are online.", ["cpus"])
-        add("orc_host_cpu_usage_ratio", "CPU in use; 1 is all cores busy.", ["cpu_percent"], scale: 0.01)
-        text.add(
-            "orc_host_load1", "Processes that run or wait, over a minute.",
-            hosts.compactMap { host in
-                cache.report(host, .host)?.json["load"]?.array?.first?.double.map { (Self.labels(host), $0) }
-            })
-        add("orc_host_memory_used_bytes", "Memory in use.", ["memory_bytes"])
-        add("orc_host_memory_size_bytes", "The machine's memory.", ["memory_total_bytes"])
-        add("orc_host_swap_used_bytes", "Swap in use.", ["swap_bytes"])
-        add("orc_host_swap_size_bytes", "The machine's swap.", ["swap_total_bytes"])
-        add(
-            "orc_host_network_receive_bytes_total", "Received by the machine's interfaces.", ["network_rx_bytes"],
-            kind: .counter)
-        add(
-            "orc_host_network_transmit_bytes_total", "Sent by the machine's interfaces.", ["network_tx_bytes"],
-            kind: .counter)
-        text.add(
-            "orc_host_boot_time_seconds", "When the machine started, since 1970.",
-            hosts.compactMap { host in
-                cache.report(host, .host)?.json["started"].flatMap(Timestamp.date).map {
-                    (Self.labels(host), $0.timeIntervalSince1970)
-                }
-            })
-        let resources = ["cpu", "memory", "io"]
-        text.add(
-            "orc_host_pressure_ratio", "The part of the last ten seconds in which something waited for a resource.",
-            resources.flatMap { resource in
-                samples(hosts, .host, ["pressure", resource], scale: 0.01).map {
-                    ($0.labels.adding("resource", resource), $0.value)
-                }
-            })
-        for (name, help, key) in [
-            ("orc_host_disk_size_bytes", "The file systems that servers and backups lie on.", "total_bytes"),
-            ("orc_host_disk_available_bytes", "What can still be written to those file systems.", "available_bytes"),
+        add("orc_agent_resident_memory_bytes", "The agent's resident memory.") { $0.residentBytes.map(Double.init) }
+        add("orc_agent_cpu_seconds_total", "The agent's CPU since it started.", kind: .counter) { $0.cpuSeconds }
+        add("orc_agent_engine_reachable", "1 if the container engine answers.") { $0.isEngineReachable ? 1 : 0 }
+        add("orc_agent_bus_queued_messages", "Messages that wait for the broker.") { Double($0.bus.queued) }
+        for (name, path) in [
+            ("published", \MQTTCounters.published), ("dropped", \.dropped), ("reconnects", \.reconnects),
+            ("retained_refused", \.retainedRefused), ("duplicates", \.duplicates), ("expired", \.expired),
+            ("denied", \.denied), ("truncated", \.truncated),
         ] {
-            text.add(name, help, hosts.flatMap { disks(of: $0, key) })
+            let help = MQTTCounters.fields.first { $0.name == name }?.summary ?? ""
+            add("orc_agent_bus_\(name)_total", help, kind: .counter) { Double($0.bus[keyPath: path]) }
         }
+    }
+
+    private func addHosts(_ hosts: [HostName], _ text: inout PrometheusText) {
+        let reports = hosts.compactMap { host in cache.hostReport(host).map { (labels: Self.labels(host), report: $0) }
+        }
+        func add(
+            _ name: String, _ help: String, kind: PrometheusText.Kind = .gauge, _ value: (HostReport) -> Double?
+        ) {
+            text.add(
+                name, help, reports.compactMap { labels, report in value(report).map { (labels, $0) } }, kind: kind)
+        }
+        add("orc_host_cpus", "Cores that are online.") { $0.cpus.map(Double.init) }
+        add("orc_host_cpu_usage_ratio", "CPU in use; 1 is all cores busy.") { $0.cpuPercent.map { $0 * 0.01 } }
+        add("orc_host_load1", "Processes that run or wait, over a minute.") { $0.load?.first }
+        add("orc_host_memory_used_bytes", "Memory in use.") { $0.memoryBytes.map(Double.init) }
+        add("orc_host_memory_size_bytes", "The host's memory.") { $0.memoryTotalBytes.map(Double.init) }
+        add("orc_host_swap_used_bytes", "Swap in use.") { $0.swapBytes.map(Double.init) }
+        add("orc_host_swap_size_bytes", "The host's swap.") { $0.swapTotalBytes.map(Double.init) }
+        add("orc_host_network_receive_bytes_total", "Received by the host's interfaces.", kind: .counter) {
+            $0.networkReceivedBytes.map(Double.init)
+        }
+        add("orc_host_network_transmit_bytes_total", "Sent by the host's interfaces.", kind: .counter) {
+            $0.networkSentBytes.map(Double.init)
+        }
+        add("orc_host_boot_time_seconds", "When the host started, since 1970.") { $0.startedAt?.timeIntervalSince1970 }
+        let resources = [("cpu", \HostUsage.Pressure.cpu), ("memory", \.memory), ("io", \.io)]
         text.add(
-            "orc_host_warning", "Whether something is wrong with the machine.",
-            hosts.flatMap { host -> [PrometheusText.Sample] in
-                guard let standing = cache.report(host, .host)?.json["warnings"]?.array else { return [] }
-                return HostWarning.allCases.map { warning in
-                    let labels = Self.labels(host).adding("warning", warning.rawValue)
-                    return (labels, standing.contains(.string(warning.rawValue)) ? 1 : 0)
+            "orc_host_pressure_ratio", "The part of the last ten seconds in which processes waited for a resource.",
+            resources.flatMap { resource, path in
+                reports.compactMap { labels, report in
+                    report.pressure?[keyPath: path].map { (labels.adding("resource", resource), $0 * 0.01) }
+                }
+            })
+        addDisks(reports, &text)
+        text.add(
+            "orc_host_warning", "1 if a resource of the host is low.",
+            reports.flatMap { labels, report in
+                HostWarning.allCases.map { warning in
+                    (labels.adding("warning", warning.rawValue), report.warnings.contains(warning) ? 1 : 0)
                 }
             })
     }
 
-    /// Of the folders that the contract knows, each once, whatever a report holds.
-    private func disks(of host: HostName, _ key: String) -> [PrometheusText.Sample] {
-        let disks = cache.report(host, .host)?.json["disks"]?.array ?? []
-        return HostUsage.Disk.folders.compactMap { folder in
-            guard let bytes = disks.first(where: { $0["folder"]?.string == folder })?[key]?.double else { return nil }
-            return (Self.labels(host).adding("folder", folder), bytes)
+    /// The folders that the contract knows, each once, whatever a report holds.
+    private func addDisks(
+        _ reports: [(labels: PrometheusText.Labels, report: HostReport)], _ text: inout PrometheusText
+    ) {
+        func samples(_ path: KeyPath<HostUsage.Disk, Int>) -> [PrometheusText.Sample] {
+            reports.flatMap { labels, report in
+                HostUsage.Disk.folders.compactMap { folder in
+                    report.disks.first { $0.folder == folder }.map {
+                        (labels.adding("folder", folder), Double($0[keyPath: path]))
+                    }
+                }
+            }
         }
-    }
-
-    /// One figure of a report of each host, where it has it.
-    private func samples(
-        _ hosts: [HostName], _ report: Topics.HostReportKind, _ path: [String], scale: Double = 1
-    ) -> [PrometheusText.Sample] {
-        hosts.compactMap { host in
-            let value = path.reduce(cache.report(host, report)?.json) { $0?[$1] }
-            guard let number = value?.double ?? value?.bool.map({ $0 ? 1 : 0 }) else { return nil }
-            return (Self.labels(host), number * scale)
-        }
+        text.add(
+            "orc_host_disk_size_bytes", "The size of the file systems of servers and backups.", samples(\.totalBytes))
+        text.add(
+            "orc_host_disk_available_bytes", "The bytes that can still be written to them.", samples(\.availableBytes))
     }
 }

@@ -3,11 +3,13 @@ import OrcCore
 
 /// Prometheus' text format 0.0.4 (prometheus.io/docs/instrumenting/exposition_formats).
 struct PrometheusText {
-    /// Labels as they stand between the braces.
+    /// Labels, as text between the braces.
     struct Labels {
         private(set) var text = ""
 
-        /// Values come from the bus, and so from anybody who may publish there: they are cut, and escaped byte by byte.
+        /// Adds a label.
+        ///
+        /// Values come from the bus, where any client with access may publish: they are truncated and escaped.
         mutating func add(_ name: String, _ value: String) {
             if !text.isEmpty { text += "," }
             text += name
@@ -39,13 +41,13 @@ struct PrometheusText {
 
     private(set) var text = ""
 
-    /// One figure without labels.
+    /// Adds a metric with a single value and no labels.
     mutating func add(_ name: String, _ help: String, _ value: Int, kind: Kind = .gauge) {
         let sample: Sample = ([:], Double(value))
         add(name, help, [sample], kind: kind)
     }
 
-    /// A family; without samples it is left out, and so is a sample that is no number.
+    /// Adds a metric family; omits samples that are not finite, and a family without samples.
     mutating func add(_ name: String, _ help: String, _ samples: [Sample], kind: Kind = .gauge) {
         let samples = samples.filter { $0.value.isFinite }
         guard !samples.isEmpty else { return }

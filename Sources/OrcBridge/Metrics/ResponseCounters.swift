@@ -1,11 +1,11 @@
 import Synchronization
 
-/// What the bridge counts of itself.
+/// Counters of the bridge's responses.
 final class ResponseCounters: Sendable {
     private let answers = Mutex<[Int: Int]>([:])
 
     func count(_ status: Int) { answers.withLock { $0[status, default: 0] += 1 } }
 
-    /// Answers by status.
+    /// Number of responses by status code.
     var statuses: [Int: Int] { answers.withLock { $0 } }
 }

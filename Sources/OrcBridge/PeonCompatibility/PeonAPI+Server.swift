@@ -12,7 +12,7 @@ extension PeonAPI {
         let host: HostName
     }
 
-    /// Nil for what PEON's paths do not have.
+    /// Returns the HTTP method of an action on PEON's paths; nil if they lack the action.
     static func method(_ action: ServerAction) -> HTTPRequest.Method? {
         switch action.spec.peon?.method {
         case .get?: .get
@@ -22,13 +22,15 @@ extension PeonAPI {
         }
     }
 
-    /// The action that a word in the path stands for; PEON's bot says `info`, and `skip` only looked at the server.
+    /// Returns the action for a word in the path.
+    ///
+    /// PEON's bot sends `info`; PEON's `skip` only read the server's state.
     static func action(_ word: String, _ method: HTTPRequest.Method) -> ServerAction? {
         if method == .put, word == "info" || word == "skip" { return .get }
         return ServerAction(rawValue: word)
     }
 
-    /// The server that PEON's web UI names in the body.
+    /// Returns the uid of the server that PEON's web UI names in the body.
     static func uid(in body: JSON.Object) throws -> String {
         guard let game = body["game_uid"]?.string, !game.isEmpty else {
             throw Problem(.badRequest, "game_uid: is required")
@@ -100,7 +102,7 @@ extension PeonAPI {
     private func change(_ action: ServerAction, _ server: ServerID, _ asked: ServerCall) async throws -> BridgeResponse
     {
         var arguments = asked.call.body
-        // PEON takes null for no description.
+        // PEON accepts null for no description.
         if action == .description, arguments["description"]?.isNull == true { arguments["description"] = "" }
         switch try await perform(.server(server, action), arguments, asked.call, asked.host) {
         case .reply(let reply) where reply.status == .ok: return answer(server, asked.host, reply)
@@ -112,10 +114,10 @@ extension PeonAPI {
         }
     }
 
-    /// The server as it is now: as the reply has it, where it tells, else as it was last reported.
+    /// Returns the server's current state: from the reply if it contains one, else from the last report.
     private func answer(_ server: ServerID, _ host: HostName, _ reply: Reply) -> BridgeResponse {
-        if reply.data["container_state"] != nil {
-            return .peon(ReportCache.Server(id: server, state: reply.data, isAvailable: true).peonObject)
+        if let state = StateReport(reply.data) {
+            return .peon(ReportCache.Server(id: server, state: state, isAvailable: true).peonObject)
         }
         guard let known = cache.server(server, of: host) else {
             return .peon(["status": "success", "info": .string("\(server)")])
@@ -127,7 +129,7 @@ extension PeonAPI {
     {
         let purges = asked.call.body["eradicate"].map(Self.isTrue) ?? false
         if action == .eradicate, !purges {
-            // PEON says success and does nothing; so does this, and says so.
+            // PEON answers success and does nothing; so does this, with a text that explains it.
             return .peon([
                 "status": "success",
                 "info": .string("Nothing was removed: send {\"eradicate\": true} to remove all of \(server)."),
@@ -149,10 +151,10 @@ extension PeonAPI {
         }
     }
 
-    /// PEON's clients also send "True".
+    /// True for JSON true and for the text "true" in any case, since PEON's clients also send "True".
     private static func isTrue(_ value: JSON) -> Bool { value.flag ?? (value.string?.lowercased() == "true") }
 
-    /// The server as PEON has it, the engine's own document, and what PEON's web UI shows of it.
+    /// Returns the server in PEON's format, the engine's raw statistics, and the values that PEON's web UI shows.
     private func stats(_ server: ServerID, _ asked: ServerCall) async throws -> BridgeResponse {
         try requireReports(of: asked.host)
         guard let known = cache.server(server, of: asked.host), known.isListed else { throw Self.noServer }
@@ -163,8 +165,9 @@ extension PeonAPI {
             answer["cpu_percent"] = reply.data["metrics"]?["cpu_percent"] ?? .null
             answer["memory_percent"] = reply.data["memory_percent"] ?? .null
             answer["uptime"] = .optional(reply.data["uptime_s"]?.int.map(DurationText.brief))
-            // PEON's web UI draws an empty field where a count is there and null.
-            for count in ["players", "max_players"] { answer[count] = known.state.object?.given(count) }
+            // PEON's web UI shows an empty field if a count is present but null.
+            if let players = known.state.players { answer["players"] = .optional(players) }
+            if let most = known.state.maxPlayers { answer["max_players"] = .optional(most) }
             return .peon(.object(answer))
         case .reply(let reply) where reply.code == .unknownServer: throw Self.noServer
         case .reply(let reply): return Self.failure(reply)

@@ -25,7 +25,7 @@ struct PeonAPI: Sendable {
 
     func orchestrator(_ host: HostName) throws -> BridgeResponse {
         try commands.requireAgent(of: host)
-        return .peon(["version": cache.report(host, .info)?.json["orc"] ?? .string(settings.version)])
+        return .peon(["version": .string(cache.info(host)?.orc ?? settings.version)])
     }
 
     // Servers, from what was last reported.
@@ -62,17 +62,14 @@ struct PeonAPI: Sendable {
 
     func plans(_ host: HostName) throws -> BridgeResponse {
         try commands.requireAgent(of: host)
-        let all = cache.report(host, .plans)?.json["plans"]?.array ?? []
-        let listed = all.filter { $0["listed"]?.bool == true }
+        let all = cache.plans(host)
+        let listed = all.filter(\.isListed)
         guard !all.isEmpty else { return .peon("There was an issue getting the local plans list.", .notFound) }
         return .peon(.array((listed.isEmpty ? all : listed).map(Self.plan)))
     }
 
-    private static func plan(_ plan: JSON) -> JSON {
-        [
-            "title": plan["title"] ?? "", "game_uid": plan["game"] ?? "",
-            "plan_url": .string(plan["plan_url"]?.string ?? ""),
-        ]
+    private static func plan(_ plan: PlansReport.Entry) -> JSON {
+        ["title": .string(plan.title), "game_uid": .string(plan.game), "plan_url": .string(plan.url ?? "")]
     }
 
     func plan(_ game: String, _ call: TopicAPI.Call, _ host: HostName) async throws -> BridgeResponse {
@@ -89,7 +86,9 @@ struct PeonAPI: Sendable {
     func updatePlans(_ call: TopicAPI.Call, _ host: HostName) async throws -> BridgeResponse {
         switch try await perform(.agent(.updatePlans), [:], call, host) {
         case .reply(let reply) where reply.status == .ok:
-            let new = (reply.data["new"]?.array ?? []).map { ($0["game"]?.string ?? "", Self.plan($0)) }
+            let new = (reply.data["new"]?.array ?? []).compactMap(PlansReport.Entry.init).map {
+                ($0.game, Self.plan($0))
+            }
             return .peon(["new_recipies": .object(JSON.Object(new))])
         case .reply(let reply): return Self.failure(reply)
         case .pending(_, isAccepted: true): return Self.goesOn("The plans are still being fetched.")
@@ -185,17 +184,16 @@ private final class ListCache: Sendable {
 extension ReportCache.Server {
     /// Whether PEON would have listed it: it has a container, or had one.
     var isListed: Bool {
-        state["container_state"]?.string != nil || state["activity"]?.string != nil
-            || state["state"]?.string != "stopped" || isDestroyed
+        state.containerState != nil || state.activity != nil || state.state != .stopped || isDestroyed
     }
 
     /// Whether only its files are left: PEON forgot such a server, which could then be neither seen nor made again.
-    private var isDestroyed: Bool { state["reason"]?.string == "destroyed" }
+    private var isDestroyed: Bool { state.reason == "destroyed" }
 
     private var containerState: String {
         guard isAvailable else { return "unknown" }
         if isDestroyed { return "exited" }
-        return state["container_state"]?.string ?? (state["state"]?.string == "missing" ? "missing" : "created")
+        return state.containerState ?? (state.state == .missing ? "missing" : "created")
     }
 
     /// The server as PEON's clients know it, with this agent's own words after theirs.
@@ -204,20 +202,20 @@ extension ReportCache.Server {
         let isUp = word == "running" || word == "paused"
         return [
             "game_uid": .string(id.game), "servername": .string(id.name),
-            "container_type": .string(isUp ? state["container_type"]?.string ?? "unknown" : "unknown"),
-            "build_version": .string(isUp ? state["build_version"]?.string ?? "unknown" : "unknown"),
+            "container_type": .string(isUp ? state.containerType ?? "unknown" : "unknown"),
+            "build_version": .string(isUp ? state.buildVersion ?? "unknown" : "unknown"),
             "container_state": .string(word), "server_state": .string(isAvailable ? word : "UNKNOWN"),
-            "server_config": isUp ? state["server_config"] ?? [:] : isAvailable ? [:] : ["state": "OFFLINE"],
-            "description": state["description"]?.string.map(JSON.string) ?? "None - Please add a description",
-            "time": nextStop, "state": state["state"] ?? .null, "reason": state["reason"] ?? .null,
-            "activity": state["activity"] ?? .null,
+            "server_config": isUp ? config : isAvailable ? [:] : ["state": "OFFLINE"],
+            "description": state.description.map(JSON.string) ?? "None - Please add a description",
+            "time": nextStop, "state": .string(state.state.rawValue), "reason": .optional(state.reason),
+            "activity": .optional(state.activity?.rawValue),
         ]
     }
 
     /// The epoch second of the next scheduled stop.
     private var nextStop: JSON {
-        .optional(
-            state["next_stop"].flatMap(Timestamp.date).flatMap { Int(exactly: $0.timeIntervalSince1970.rounded(.down)) }
-        )
+        .optional(state.nextStop.flatMap { Int(exactly: $0.timeIntervalSince1970.rounded(.down)) })
     }
+
+    private var config: JSON { .object(JSON.Object(state.config.map { ($0.name, .string($0.value)) })) }
 }

@@ -3,17 +3,17 @@ import NIOCore
 import OrcContract
 import OrcCore
 
-/// What a call is answered with.
+/// Response to a call.
 struct BridgeResponse: Sendable {
     var status: HTTPResponse.Status
     var headers: HTTPFields
     var body: Body
-    /// Whether the connection ends with it: where what else the client sends cannot be trusted, or is too much.
+    /// True to close the connection afterwards, since further input is too large or cannot be trusted.
     var isLast = false
 
     enum Body: Sendable {
         case bytes(ByteBuffer)
-        /// Written piece by piece, for as long as it takes.
+        /// Body that is written in pieces, without a time limit.
         case stream(EventStream)
         /// A WebSocket, until either side closes it.
         case console(ConsoleSocket)
@@ -29,12 +29,12 @@ struct BridgeResponse: Sendable {
         self.init(status, headers: headers, .bytes(body))
     }
 
-    /// As the bus has it: compact, in UTF-8.
+    /// Returns JSON in the format of the bus: compact, UTF-8.
     static func json(_ json: JSON, _ status: HTTPResponse.Status = .ok) -> BridgeResponse {
         BridgeResponse(status, headers: [.contentType: "application/json"], ByteBuffer(bytes: json.bytes))
     }
 
-    /// As PEON has it: blanks after commas and colons, ASCII, a line end.
+    /// Returns JSON in PEON's format: blanks after commas and colons, ASCII, a line end.
     static func peon(_ json: JSON, _ status: HTTPResponse.Status = .ok) -> BridgeResponse {
         BridgeResponse(
             status, headers: [.contentType: "application/json"], ByteBuffer(string: json.text(.spaced) + "\n"))
@@ -47,10 +47,10 @@ struct BridgeResponse: Sendable {
     var isFailure: Bool { status.code >= 400 }
 }
 
-/// Why a call is not carried out, before or beside what an agent says of it.
+/// Error of a call that the bridge itself reports, as opposed to an error in an agent's reply.
 struct Problem: Error {
     let code: Code
-    /// For people.
+    /// Human-readable text.
     let reason: String
     var headers: HTTPFields = [:]
 
@@ -97,7 +97,7 @@ struct Problem: Error {
 
     var status: HTTPResponse.Status { HTTPResponse.Status(code: code.status) }
 
-    /// As the paths of the bus say it.
+    /// Response in the format of the bus paths.
     var answer: BridgeResponse {
         var answer = BridgeResponse.json(["v": 1, "code": .string(code.rawValue), "error": .string(reason)], status)
         answer.headers.append(contentsOf: headers)

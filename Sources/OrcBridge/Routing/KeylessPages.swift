@@ -4,7 +4,7 @@ import OrcContract
 import OrcCore
 import OrcDocuments
 
-/// The pages that take no key.
+/// Pages that need no key.
 struct KeylessPages: Sendable {
     let cache: ReportCache
 

@@ -4,7 +4,7 @@ import OrcCore
 struct Query {
     private let pairs: [(name: String, value: String)]
 
-    /// Nil if an escape is truncated or no UTF-8.
+    /// Parses the query; nil if an escape is truncated or is not UTF-8.
     init?(_ text: Substring?) {
         var pairs: [(String, String)] = []
         for pair in (text ?? "").split(separator: "&") {
@@ -20,7 +20,7 @@ struct Query {
 
     subscript(name: String) -> String? { pairs.first { $0.name == name }?.value }
 
-    /// Every value of `name`, also if several stand in one, separated by commas.
+    /// Returns every value of `name`; a value with commas is split into several.
     func all(_ name: String) -> [String] {
         pairs.filter { $0.name == name }.flatMap { $0.value.split(separator: ",").map(String.init) }
     }

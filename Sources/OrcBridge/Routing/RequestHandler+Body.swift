@@ -5,14 +5,14 @@ import OrcContract
 import OrcCore
 
 extension RequestHandler {
-    /// Whether a request says itself that its body is too large.
+    /// True if the Content-Length of a request exceeds the limit.
     static func announcesTooMuch(_ request: Request) -> Bool {
         request.headers[.contentLength].flatMap { Int($0) }.map { $0 > BridgeSettings.maxBody } ?? false
     }
 
-    /// A body's members; an empty body has none.
+    /// Returns the members of a JSON body; an empty body has none.
     ///
-    /// - Throws: ``Problem`` where it is too large, or no JSON object.
+    /// - Throws: ``Problem`` if the body is too large, truncated, or not a JSON object.
     static func body(_ request: Request) async throws -> JSON.Object {
         let tooLarge = Problem(.tooLarge, "a body has at most \(BridgeSettings.maxBody) bytes")
         if announcesTooMuch(request) { throw tooLarge }
@@ -34,7 +34,7 @@ extension RequestHandler {
         }
     }
 
-    /// Lets pages of the origins that are allowed call (Fetch standard, 3.2).
+    /// Adds the CORS headers that permit calls from pages of the allowed origins (Fetch standard, 3.2).
     func allowOrigin(_ request: HTTPRequest, _ headers: inout HTTPFields) {
         let allowsAll = settings.origins.contains("*")
         guard let origin = request.headerFields[.origin] else {

@@ -2,7 +2,7 @@ import HTTPTypes
 import OrcContract
 import OrcCore
 
-/// Answers that last: a console, a stream of events.
+/// Long-lived responses: a console and the event stream.
 extension RequestHandler {
     func console(_ call: RouteCall) throws -> BridgeResponse {
         let host = try call.host(self)

@@ -5,7 +5,7 @@ import NIOCore
 import OrcContract
 import OrcCore
 
-/// Every call comes in here: its path is read, its caller is let in, its body is taken, and it is answered.
+/// Handles every call: matches the path, authenticates the caller, reads the body, and answers.
 struct RequestHandler: Sendable {
     let settings: BridgeSettings
     let cache: ReportCache
@@ -41,7 +41,7 @@ struct RequestHandler: Sendable {
         try await writer.write(response: head, body: body)
     }
 
-    /// What can be answered without waiting for anybody; nil for all else, and for whoever is not let in.
+    /// Returns the response if it needs no waiting; nil for all other requests, and for callers without access.
     func answerAtOnce(_ request: HTTPRequest, _ channel: any Channel) -> BridgeResponse? {
         guard request.method == .get || request.method == .head else { return nil }
         let (path, rest) = Self.parts(request.path ?? "/")
@@ -68,13 +68,13 @@ struct RequestHandler: Sendable {
         }
     }
 
-    /// The head of an answer as it goes out; counted here.
+    /// Returns the complete head of a response, and counts the response.
     func head(of answer: BridgeResponse, to request: HTTPRequest) -> HTTPResponse {
         counters.count(answer.status.code)
         var head = HTTPResponse(status: answer.status, headerFields: answer.headers)
         head.headerFields[.date] = HTTPDate.now
         allowOrigin(request, &head.headerFields)
-        // A wish for another protocol is its connection's last request where it is not granted (``WebSocketUpgradeHandler``).
+        // A refused upgrade request is the last request of its connection (``WebSocketUpgradeHandler``).
         let isRefusedUpgrade = request.headerFields[.upgrade] != nil && answer.status != .switchingProtocols
         if answer.isLast || isRefusedUpgrade || request.headerFields[.connection] == "close" {
             head.headerFields[.connection] = "close"
@@ -96,8 +96,8 @@ struct RequestHandler: Sendable {
         } catch let problem as Problem {
             return failure(problem, match.route)
         } catch {
-            // The client went away, or the bridge is ending.
-            logger.debug("a call was broken off", metadata: ["error": "\(error)"])
+            // The client has disconnected, or the bridge is ending.
+            logger.debug("a call was interrupted", metadata: ["error": "\(error)"])
             var answer = Problem(.timeout, "the call was broken off").answer
             answer.isLast = true
             return answer
@@ -129,11 +129,11 @@ struct RequestHandler: Sendable {
         if match.route.access != .open { limiter.know(channel) }
         let role = operation.role
         guard caller.role >= role else {
-            if method != .get { note(request, caller, .forbidden) }
+            if method != .get { logCall(request, caller, .forbidden) }
             throw Problem(.notAllowed, "\(caller.name) is \(caller.role.rawValue): this takes \(role.rawValue)")
         }
         guard match.isAllowed(by: caller.scope) else {
-            if method != .get { note(request, caller, .forbidden) }
+            if method != .get { logCall(request, caller, .forbidden) }
             throw Problem(.notAllowed, "\(caller.name) is bound to servers or verbs: this is beside them")
         }
         let body = method == .get ? [:] : try await Self.body(request)
@@ -143,11 +143,11 @@ struct RequestHandler: Sendable {
         if let answer = try operation.answer?(self, call) { return answer }
         guard let ask = operation.ask else { throw Problem(.notFound, "There is no such path.") }
         let answer = try await ask(self, call)
-        if method != .get { note(request, caller, answer.status) }
+        if method != .get { logCall(request, caller, answer.status) }
         return answer
     }
 
-    /// The caller, by his key; by a ticket on the paths that take tickets, where he presents no key.
+    /// Authenticates the caller by key, or by ticket if the path accepts tickets and the request has no key.
     private func caller(
         _ route: Route, _ query: Query, _ request: Request, _ channel: any Channel
     ) async throws -> Principal {
@@ -162,10 +162,10 @@ struct RequestHandler: Sendable {
         return access.caller(key, request.headers, channel)
     }
 
-    /// One line a call that asks for a change.
-    private func note(_ request: Request, _ caller: Principal, _ status: HTTPResponse.Status) {
+    /// Logs one line for each call that requests a change.
+    private func logCall(_ request: Request, _ caller: Principal, _ status: HTTPResponse.Status) {
         logger.info(
-            "a call",
+            "HTTP call",
             metadata: [
                 "http.method": "\(request.method.rawValue)", "http.path": "\(Self.parts(request.head.path ?? "").0)",
                 "http.status": "\(status.code)", "caller": "\(caller.name)",

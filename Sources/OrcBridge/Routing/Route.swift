@@ -2,38 +2,38 @@ import HTTPTypes
 import OrcContract
 import OrcCore
 
-/// One row of the route table: a path pattern, and all that the bridge knows of the paths that match it.
+/// One row of the route table: a path pattern, with the access rules and operations of the paths that match it.
 struct Route: Sendable {
-    /// Levels after slashes: a word, `{name}` for any one level, or `{name...}` last for all that follow.
+    /// Path levels: a literal word, `{name}` for any one level, or a final `{name...}` for all remaining levels.
     let pattern: String
     let family: Family
     let access: Access
     /// True if a key with this scope may call it; the scope of a command is checked when the command has been read.
     let isInScope: @Sendable (AccessScope, RouteParameters) -> Bool
-    /// The methods, besides HEAD for GET, and OPTIONS; they may depend on the action that the path names.
+    /// The accepted methods except HEAD and OPTIONS; they may depend on the action in the path.
     let operations: @Sendable (RouteParameters) -> [Operation]
-    /// False for a stream, which has no head of its own.
+    /// False for a stream, which does not answer HEAD.
     let answersHead: Bool
     private let levels: [Level]
 
-    /// The form of its failures, and where it stands in the documents.
+    /// Group of a path, which determines the format of its errors and its section in the documents.
     enum Family: Sendable { case page, peon, bus }
 
     enum Access: Sendable {
-        /// No key.
+        /// No key is needed.
         case open
         case key
-        /// A key or a ticket: `EventSource` and `WebSocket` of a page set no header.
+        /// A key or a ticket, since `EventSource` and `WebSocket` of a web page cannot set headers.
         case keyOrTicket
     }
 
     struct Operation: Sendable {
         let method: HTTPRequest.Method
-        /// The least role that it takes.
+        /// The required role, or a higher one.
         let role: Role
-        /// Answers from what the bridge knows; nil if an agent must be asked.
+        /// Answers from the bridge's own data; returns nil if an agent must be asked.
         let answer: (@Sendable (RequestHandler, RouteCall) throws -> BridgeResponse?)?
-        /// Answers by asking an agent, or after some work.
+        /// Answers after asking an agent, or after longer work.
         let ask: (@Sendable (RequestHandler, RouteCall) async throws -> BridgeResponse)?
 
         init(
@@ -77,7 +77,7 @@ struct Route: Sendable {
         levels = pattern.dropFirst().split(separator: "/").map(Level.init)
     }
 
-    /// The parameters of a path; nil if it does not match.
+    /// Returns the parameters of a path; nil if the path does not match.
     func match(_ path: [String]) -> RouteParameters? {
         var parameters = RouteParameters()
         for (index, level) in levels.enumerated() {
@@ -105,7 +105,7 @@ struct RouteParameters: Sendable, Equatable {
     }
 }
 
-/// One call of a route by a caller who may make it.
+/// One call of a route by an authorized caller.
 struct RouteCall: Sendable {
     let method: HTTPRequest.Method
     let parameters: RouteParameters

@@ -2,7 +2,7 @@ import HTTPTypes
 import OrcContract
 import OrcCore
 
-/// The bus by path: `/api/v2/<host>/…` are its topics.
+/// Paths of the bus: `/api/v2/<host>/…` corresponds to the topics.
 extension RouteTable {
     static let bus: [Route] = [
         Route("/api/v2/hosts", .bus, isInScope: { _, _ in false }) { _ in
@@ -40,7 +40,7 @@ extension RouteTable {
             }
         },
         Route("/api/v2/{host}/result/agent/{action}/{id}", .bus, isInScope: { _, _ in false }) { parameters in
-            // Who may not ask for something may not read its answer either.
+            // A caller that may not send a command may not read its reply either.
             let role = AgentAction(rawValue: parameters["action"])?.spec.role ?? .admin
             return [.init(.get, role, ask: { try await result($0, $1, "agent/\($1.parameters["action"])") })]
         },
@@ -57,7 +57,7 @@ extension RouteTable {
         },
     ]
 
-    /// A command is posted; one that only reads may be got, too.
+    /// Returns the operations of a command: POST, and also GET if the command only reads.
     private static func commandOperations(
         _ spec: ActionSpec?, _ target: @escaping @Sendable (RouteParameters) throws -> BusCommandClient.Request.Target
     ) -> [Route.Operation] {
@@ -113,7 +113,7 @@ extension RouteTable {
         return scope.allows(verb, on: server)
     }
 
-    /// The reports of its servers, and whether the agent is online.
+    /// True for the reports of the scope's servers, and for the agent's online state.
     @Sendable private static func isReportInScope(_ scope: AccessScope, _ parameters: RouteParameters) -> Bool {
         let levels = parameters["path"].split(separator: "/")
         if levels == ["agent"] { return true }

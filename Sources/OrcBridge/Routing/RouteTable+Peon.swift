@@ -2,7 +2,7 @@ import HTTPTypes
 import OrcContract
 import OrcCore
 
-/// PEON's own paths, about the bridge's host or that of `?host=`.
+/// PEON's paths; they address the bridge's host, or the host in `?host=`.
 extension RouteTable {
     static let peon: [Route] = [
         Route("/api/v1/orchestrator", .peon) { _ in
@@ -28,7 +28,7 @@ extension RouteTable {
         Route("/api/v1/plan/{game}", .peon, isInScope: { _, _ in false }) { _ in
             [.init(.get, ask: { try await $0.peon.plan($1.parameters["game"], $1.call, $1.host($0)) })]
         },
-        // PEON's web UI names the server in the body.
+        // PEON's web UI sends the server's name in the body.
         Route("/api/v1/server/create", .peon) { _ in
             [
                 .init(

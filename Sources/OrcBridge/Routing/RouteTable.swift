@@ -2,11 +2,11 @@ import HTTPTypes
 import OrcContract
 import OrcCore
 
-/// The one place where a path is read: every path of the bridge is a row.
+/// Table of all paths of the bridge; no other code parses a path.
 enum RouteTable {
     static let rows: [Route] = pages + peon + bus
 
-    /// A path that was found in the table.
+    /// Result of looking up a path in the table.
     struct Match: Sendable {
         let route: Route
         let parameters: RouteParameters
@@ -18,13 +18,13 @@ enum RouteTable {
             operations = route.operations(parameters)
         }
 
-        /// Nil if the path does not take the method.
+        /// Returns the operation for a method; nil if the path does not accept the method.
         func operation(_ method: HTTPRequest.Method) -> Route.Operation? {
             if method == .head { return route.answersHead ? operation(.get) : nil }
             return operations.first { $0.method == method }
         }
 
-        /// The text of the Allow header.
+        /// Value of the Allow header.
         var allowed: String {
             let methods = operations.flatMap { operation in
                 operation.method == .get && route.answersHead ? [.get, .head] : [operation.method]
@@ -35,7 +35,9 @@ enum RouteTable {
         func isAllowed(by scope: AccessScope) -> Bool { scope.isEverything || route.isInScope(scope, parameters) }
     }
 
-    /// Nil if there is no such path; an empty level, a truncated escape and an escaped slash match nothing.
+    /// Returns the route of a path; nil if there is none.
+    ///
+    /// An empty level, a truncated escape and an escaped slash match nothing.
     static func match(_ path: String) -> Match? {
         guard path.hasPrefix("/") else { return nil }
         var levels: [String] = []
@@ -64,7 +66,7 @@ enum RouteTable {
     private static let pages: [Route] = [
         page("/") { $0.pages.root }, page("/healthz") { $0.pages.health }, page("/readyz") { $0.pages.ready },
         page("/openapi.json") { $0.pages.openAPI }, page("/docs") { $0.pages.docs },
-        // Thousands of lines take a while to write and must not delay other connections.
+        // Writing thousands of lines takes a while and must not delay other connections.
         Route("/metrics", .page, isInScope: { _, _ in false }) { _ in
             [.init(.get, ask: { handler, _ in handler.metrics.answer })]
         },

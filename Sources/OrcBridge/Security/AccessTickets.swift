@@ -3,14 +3,14 @@ import OrcContract
 import OrcCore
 import Synchronization
 
-/// Tickets: each lets in one connection, soon, as the key with which it was asked for.
+/// Single-use tickets: each authorizes one connection, within a minute, as the key that requested it.
 ///
-/// They may stand in a URL, which gets into logs and histories, as a key must not.
+/// A ticket may be part of a URL. A key must not, since URLs get into logs and browser histories.
 final class AccessTickets: Sendable {
-    /// Seconds for which one counts.
-    private static let life = 60
-    /// Of one key; with more, its oldest counts no longer.
-    private static let mostOfOne = 64
+    /// Lifetime of a ticket in seconds.
+    private static let lifetime = 60
+    /// Maximum number of open tickets of one key; a further ticket invalidates the oldest.
+    private static let maxPerKey = 64
 
     private struct Ticket {
         let digest: [UInt8]
@@ -18,13 +18,13 @@ final class AccessTickets: Sendable {
         let end: ContinuousClock.Instant
     }
 
-    /// The oldest first.
+    /// Unused tickets, oldest first.
     private let open = Mutex<[Ticket]>([])
 
     func answer(_ caller: Principal) -> BridgeResponse {
         let ticket = draw(for: caller.key)
         var answer = BridgeResponse.json(
-            ["v": 1, "ticket": .string(ticket), "seconds": .optional(Self.life)], .created)
+            ["v": 1, "ticket": .string(ticket), "seconds": .optional(Self.lifetime)], .created)
         answer.headers[.cacheControl] = "no-store"
         return answer
     }
@@ -32,10 +32,10 @@ final class AccessTickets: Sendable {
     func draw(for key: APIKey, now: ContinuousClock.Instant = .now) -> String {
         let secret = APIKey.secret()
         let ticket = Ticket(
-            digest: APIKey.digest(of: secret), key: key, end: now.advanced(by: .seconds(Self.life)))
+            digest: APIKey.digest(of: secret), key: key, end: now.advanced(by: .seconds(Self.lifetime)))
         open.withLock { open in
             open.removeAll { $0.end <= now }
-            if open.count(where: { $0.key == key }) >= Self.mostOfOne,
+            if open.count(where: { $0.key == key }) >= Self.maxPerKey,
                 let oldest = open.firstIndex(where: { $0.key == key })
             {
                 open.remove(at: oldest)
@@ -45,7 +45,7 @@ final class AccessTickets: Sendable {
         return secret
     }
 
-    /// The key that a ticket stands for, which is used up with it; nil where it counts no more, or never did.
+    /// Returns the key of a ticket and removes the ticket; nil if it is unknown, used or expired.
     func redeem(_ secret: String, now: ContinuousClock.Instant = .now) -> APIKey? {
         let digest = APIKey.digest(of: secret)
         return open.withLock { open in

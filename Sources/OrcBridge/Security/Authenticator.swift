@@ -4,11 +4,11 @@ import NIOCore
 import OrcContract
 import OrcCore
 
-/// Fields that HTTPTypes has no name for.
+/// Header fields that HTTPTypes does not define.
 enum OwnField {
     static let apiKey = HTTPField.Name("X-Api-Key")
     static let forwardedFor = HTTPField.Name("X-Forwarded-For")
-    /// Words of our own behind an answer's status; the field itself never goes out (``HTTPVersionHandler``).
+    /// Reason phrase for the status line of a response; the field itself is never sent (``HTTPVersionHandler``).
     static let reason = HTTPField.Name("X-Orc-Reason")
     static let idempotencyKey = HTTPField.Name("Idempotency-Key")
     static let lastEventID = HTTPField.Name("Last-Event-ID")
@@ -21,15 +21,15 @@ extension HTTPFields {
     }
 }
 
-/// Who calls.
+/// The caller of a request.
 struct Principal: Sendable {
     let key: APIKey
-    /// The address that he calls from.
+    /// The client's address; nil if the connection has none.
     let place: @Sendable () -> String?
-    /// Whether the key still counts: what lasts asks now and then.
+    /// True if the key is still valid; long-lived responses check this repeatedly.
     let isLetIn: @Sendable () -> Bool
 
-    /// The caller of a path that takes no key.
+    /// The caller of a path that needs no key.
     static let nobody = Principal(
         key: APIKey(name: "", role: .viewer, digest: []), place: { nil }, isLetIn: { false })
 
@@ -38,14 +38,14 @@ struct Principal: Sendable {
     var scope: AccessScope { key.scope }
 }
 
-/// Lets in whoever presents a key that counts, and shuts out who guesses.
+/// Authenticates callers by their key, and locks out clients that guess keys.
 struct Authenticator: Sendable {
     let keys: APIKeys
     let lockOut = LockOut()
     let proxies: [Network]
     let logger: Logger
 
-    /// The key that a request presents; nil where it presents none, or an empty one.
+    /// Returns the key that a request presents; nil if it presents none, or an empty one.
     static func key(_ fields: HTTPFields) -> String? {
         if let key = fields[OwnField.apiKey] { return key.isEmpty ? nil : key }
         guard let credentials = fields[.authorization] else { return nil }
@@ -55,14 +55,16 @@ struct Authenticator: Sendable {
         return key.isEmpty ? nil : key
     }
 
-    /// Who is behind a connection; nil where it has no address.
+    /// Returns the address of the client behind a connection; nil if the connection has no address.
     func client(_ channel: any Channel, _ fields: HTTPFields) -> IPAddress? {
         channel.remoteAddress?.ipAddress.flatMap { IPAddress($0) }.map {
             proxies.client(peer: $0, forwardedFor: fields[OwnField.forwardedFor])
         }
     }
 
-    /// - Throws: ``Problem`` where nobody's key is presented, or the client is locked out; a wrong key is answered late.
+    /// Authenticates a request; the answer to a wrong key may be delayed.
+    ///
+    /// - Throws: ``Problem`` if the request has no valid key, or the client is locked out.
     func caller(_ fields: HTTPFields, _ channel: any Channel) async throws -> Principal {
         let key = Self.key(fields)
         if let wait = refusal(of: key, fields, channel) { throw Self.locked(wait) }
@@ -70,7 +72,7 @@ struct Authenticator: Sendable {
         if let owner = keys.owner(of: key) { return caller(owner, fields, channel) }
         if let client = client(channel, fields) {
             logger.warning("a wrong key was refused", metadata: ["client.address": "\(client)"])
-            // A proxy that does not say for whom it speaks is not shut out for them.
+            // A proxy that does not name its client is not locked out for the client's wrong keys.
             switch proxies.contains(where: { $0.contains(client) }) ? .slow(.seconds(1)) : lockOut.fail(client) {
             case .slow(let wait): try await Task.sleep(for: wait)
             case .locked(let wait):
@@ -79,7 +81,7 @@ struct Authenticator: Sendable {
                     metadata: [
                         "client.address": "\(client)", "seconds": "\(wait.components.seconds)",
                         "remedy": client.isLoopback
-                            ? "name a local proxy in ORC_HTTP_PROXIES, or mend the client" : "none is needed",
+                            ? "name a local proxy in ORC_HTTP_PROXIES, or fix the client" : "none is needed",
                     ])
                 throw Self.locked(wait)
             }
@@ -87,21 +89,23 @@ struct Authenticator: Sendable {
         throw Problem(.unauthorized, "the key is wrong", headers: Self.challenge)
     }
 
-    /// As ``caller(_:_:)``, without counting what is wrong: the refusal that follows does.
+    /// Returns the caller without a delay; nil on a failure, which is counted by the ``caller(_:_:)`` that follows.
     func callerAtOnce(_ fields: HTTPFields, _ channel: any Channel) -> Principal? {
         let key = Self.key(fields)
         guard refusal(of: key, fields, channel) == nil else { return nil }
         return key.flatMap { keys.owner(of: $0) }.map { caller($0, fields, channel) }
     }
 
-    /// RFC 9110, 11.6.1.
+    /// Header of a 401 response (RFC 9110, 11.6.1).
     private static let challenge: HTTPFields = [.wwwAuthenticate: "Bearer"]
     private static let noKey = Problem(.unauthorized, "a key is needed", headers: challenge)
 
-    /// For how long a client is still shut out; nil where it is not, or presents what nobody guesses and is right: another
-    /// program at the same address, such as an old bot's or a proxy's visitor, must not shut out who has a key.
+    /// Returns how long a client stays locked out; nil if it is not locked out, or presents a strong valid key.
+    ///
+    /// Another program at the same address, such as an old bot or a visitor of a proxy, must not lock out a caller with
+    /// a key.
     private func refusal(of key: String?, _ fields: HTTPFields, _ channel: any Channel) -> Duration? {
-        // Most of the time nobody is: then it does not matter who it is.
+        // Usually no wrong key is on record, and the client's address is not needed.
         guard !lockOut.isEmpty, let client = client(channel, fields), let wait = lockOut.remaining(client) else {
             return nil
         }
@@ -109,7 +113,7 @@ struct Authenticator: Sendable {
         return wait
     }
 
-    /// The caller with this key, which counts.
+    /// Returns the caller with this key, which must be valid.
     func caller(_ key: APIKey, _ fields: HTTPFields, _ channel: any Channel) -> Principal {
         Principal(key: key) {
             client(channel, fields).map { "\($0)" }

@@ -28,7 +28,7 @@ package struct IPAddress: Sendable, Hashable, CustomStringConvertible {
         self.low = low
     }
 
-    /// As RFC 5952 writes it.
+    /// Text form of the address (RFC 5952).
     package var description: String {
         var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
         if isV4 {
@@ -45,10 +45,10 @@ package struct IPAddress: Sendable, Hashable, CustomStringConvertible {
 
     var isLoopback: Bool { isV4 ? low >> 24 & 0xFF == 127 : high == 0 && low == 1 }
 
-    /// What one owner has: an IPv4 address, or an IPv6 network of 64 bits.
+    /// The part that identifies one owner: an IPv4 address, or an IPv6 network of 64 bits.
     var network: IPAddress { isV4 ? self : IPAddress(high: high, low: 0) }
 
-    /// The first `length` bits of the 128.
+    /// Returns the first `length` of the 128 bits; the others are cleared.
     func prefix(_ length: Int) -> IPAddress {
         IPAddress(
             high: length >= 64 ? high : length == 0 ? 0 : high & (~0 << UInt64(64 - length)),
@@ -56,7 +56,7 @@ package struct IPAddress: Sendable, Hashable, CustomStringConvertible {
     }
 }
 
-/// Addresses that share their first bits: `10.0.0.0/8`, `fd00::/8`, `127.0.0.1`.
+/// A range of addresses that share their first bits: `10.0.0.0/8`, `fd00::/8`, `127.0.0.1`.
 package struct Network: Sendable, Equatable {
     private let first: IPAddress
     private let length: Int
@@ -78,8 +78,9 @@ package struct Network: Sendable, Equatable {
 }
 
 extension [Network] {
-    /// Who is behind a connection from `peer`: where that is one of these proxies, the last address in
-    /// `X-Forwarded-For` that is none of them.
+    /// Returns the address of the client behind a connection from `peer`.
+    ///
+    /// If `peer` is one of these proxies, this is the last address in `X-Forwarded-For` that is not a proxy.
     func client(peer: IPAddress, forwardedFor: String?) -> IPAddress {
         guard contains(where: { $0.contains(peer) }), let forwardedFor else { return peer }
         var client = peer
@@ -93,7 +94,7 @@ extension [Network] {
 }
 
 extension Substring {
-    /// `1.2.3.4:5678` and `[::1]:5678` without their ports, as some proxies add them.
+    /// The address without the port that some proxies add: `1.2.3.4:5678`, `[::1]:5678`.
     fileprivate var withoutPort: Substring {
         if hasPrefix("["), let end = lastIndex(of: "]") { return self[...end] }
         return filter { $0 == ":" }.count == 1 ? prefix { $0 != ":" } : self

@@ -1,17 +1,19 @@
 import OrcCore
 import Synchronization
 
-/// Who presents wrong keys again and again is slowed, then refused for a while: each IPv4 address, each IPv6 network
-/// of 64 bits.
+/// Delays clients that repeatedly present wrong keys, then locks them out for a limited time.
+///
+/// A client is an IPv4 address, or an IPv6 network of 64 bits.
 final class LockOut: Sendable {
-    /// Wrong keys within ``window`` that are answered, the later ones slowly; the next locks out.
-    private static let free = 20
-    private static let limit = 30
+    /// Number of wrong keys within ``window`` that are answered without a delay.
+    private static let undelayedFailures = 20
+    /// Number of wrong keys within ``window`` that are answered; the next one locks the client out.
+    private static let maxFailures = 30
     private static let window: Duration = .seconds(60)
-    /// The first lock-out; each further one is twice as long, up to ``longest``.
-    private static let shortest: Duration = .seconds(60)
-    private static let longest: Duration = .seconds(3600)
-    /// Sources that are remembered; past that the one that has been quiet longest is forgotten.
+    /// Length of the first lock-out; each further one is twice as long, up to ``maxLockOut``.
+    private static let minLockOut: Duration = .seconds(60)
+    private static let maxLockOut: Duration = .seconds(3600)
+    /// Maximum number of remembered clients; beyond it, the least recently active one is forgotten.
     private static let capacity = 4096
 
     private struct Record {
@@ -23,17 +25,18 @@ final class LockOut: Sendable {
     }
 
     enum Verdict: Equatable {
-        /// Answer after a while.
+        /// The answer is delayed by this time.
         case slow(Duration)
+        /// The client is locked out for this time.
         case locked(Duration)
     }
 
     private let records = Mutex<[IPAddress: Record]>([:])
 
-    /// Whether nobody has presented a wrong key yet.
+    /// True if no wrong key is on record.
     var isEmpty: Bool { records.withLock { $0.isEmpty } }
 
-    /// How long `address` is still refused; nil where it is not.
+    /// Returns how long `address` stays locked out; nil if it is not locked out.
     func remaining(_ address: IPAddress, now: ContinuousClock.Instant = .now) -> Duration? {
         records.withLock { records in
             guard let until = records[address.network]?.lockedUntil, until > now else { return nil }
@@ -41,7 +44,7 @@ final class LockOut: Sendable {
         }
     }
 
-    /// Notes a wrong key.
+    /// Records a wrong key.
     func fail(_ address: IPAddress, now: ContinuousClock.Instant = .now) -> Verdict {
         records.withLock { records in
             let source = address.network
@@ -51,15 +54,15 @@ final class LockOut: Sendable {
                 record.failures = 0
                 record.since = now
             }
-            // Good for as long as the longest lock-out: all is forgotten.
-            if now - record.last > Self.longest { record.lockOuts = 0 }
+            // After a pause as long as the longest lock-out, the lock-outs start short again.
+            if now - record.last > Self.maxLockOut { record.lockOuts = 0 }
             record.failures += 1
             record.last = now
             defer { records[source] = record }
-            guard record.failures > Self.limit else {
-                return .slow(.milliseconds(200 * max(0, record.failures - Self.free)))
+            guard record.failures > Self.maxFailures else {
+                return .slow(.milliseconds(200 * max(0, record.failures - Self.undelayedFailures)))
             }
-            let length = min(Self.shortest * (1 << min(record.lockOuts, 10)), Self.longest)
+            let length = min(Self.minLockOut * (1 << min(record.lockOuts, 10)), Self.maxLockOut)
             record.lockedUntil = now + length
             record.lockOuts += 1
             record.failures = 0
@@ -68,12 +71,14 @@ final class LockOut: Sendable {
         }
     }
 
-    /// Sources that are locked out now.
+    /// Returns the number of clients that are locked out.
     func count(now: ContinuousClock.Instant = .now) -> Int {
         records.withLock { $0.values.count { $0.lockedUntil.map { $0 > now } ?? false } }
     }
 
-    /// Rather one that is not locked out: it is no way out to call from thousands of other addresses.
+    /// Forgets the least recently active client, preferably one that is not locked out.
+    ///
+    /// A client must not end its lock-out by calls from thousands of other addresses.
     private static func forgetOne(_ records: inout [IPAddress: Record], now: ContinuousClock.Instant) {
         func isLocked(_ record: Record) -> Bool { record.lockedUntil.map { $0 > now } ?? false }
         let oldest = records.min {

@@ -27,11 +27,12 @@ struct TopicAPI: Sendable {
     func hosts() throws -> BridgeResponse {
         guard cache.isLinked else { throw Problem.noBroker }
         let hosts = cache.hosts.compactMap { host -> JSON? in
-            guard let agent = cache.report(host, .agent)?.json else { return nil }
+            guard let agent = cache.report(host, .agent).flatMap({ AgentReport($0.json) }) else { return nil }
             return [
-                "host": .string("\(host)"), "state": agent["state"] ?? .null, "reason": agent["reason"] ?? .null,
-                "orc": cache.report(host, .info)?.json["orc"] ?? .null, "started": agent["started"] ?? .null,
-                "servers": .optional(cache.servers(of: host).count), "ts": agent["ts"] ?? .null,
+                "host": .string("\(host)"), "state": .string(agent.state.rawValue),
+                "reason": .optional(agent.reason?.rawValue), "orc": .optional(cache.info(host)?.orc),
+                "started": Timestamp.json(agent.started), "servers": .optional(cache.servers(of: host).count),
+                "ts": Timestamp.json(agent.at),
             ]
         }
         return .json(["v": 1, "hosts": .array(hosts)])

@@ -3,30 +3,30 @@ import NIOCore
 import NIOHTTP1
 import NIOWebSocket
 
-/// A WebSocket's text messages (RFC 6455) as the body of the request that asked for it; each piece of its answer's body goes
-/// out as one.
+/// Translates between WebSocket messages (RFC 6455) and the bodies of the upgrade request and its response.
 ///
-/// Answers pings and sends its own, so that TCP finds out that a client is gone. Whoever breaks the protocol is told how, and
-/// put out.
+/// Each text message of the client is a part of the request's body; each part of the response's body is sent as one
+/// text message. The handler answers pings, and sends pings itself so that TCP detects a lost client. If a client
+/// violates the protocol, the handler sends a closing frame with the error code and closes the connection.
 final class WebSocketMessageHandler: ChannelDuplexHandler {
     typealias InboundIn = WebSocketFrame
     typealias InboundOut = HTTPServerRequestPart
     typealias OutboundIn = HTTPServerResponsePart
     typealias OutboundOut = WebSocketFrame
 
-    /// The trailer in which an answer names the code of the closing frame (RFC 6455, 7.4).
+    /// Trailer of a response with the code of the closing frame (RFC 6455, 7.4).
     static let closeCode = HTTPField.Name("Close-Code")
 
-    /// Of one message.
+    /// Maximum size of one message in bytes.
     static let maxBytes = 16 << 10
     private static let maxParts = 64
     private static let pingInterval: TimeAmount = .seconds(20)
     private var pings: RepeatedTask?
-    /// The message whose last frame has not come yet.
+    /// Message whose last frame has not arrived yet.
     private var unfinished: ByteBuffer?
-    /// Its frames so far.
+    /// Number of frames of the unfinished message.
     private var parts = 0
-    /// Whether the closing frame has gone out.
+    /// True if the closing frame has been sent.
     private var isClosed = false
     private var hasEnded = false
 
@@ -44,24 +44,24 @@ final class WebSocketMessageHandler: ChannelDuplexHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard !isClosed else { return }
         let frame = unwrapInboundIn(data)
-        // Unmasked, or with bits that mean nothing here (RFC 6455, 5.1 and 5.2): it is no client's.
+        // A client's frames are masked, and no reserved bit is set (RFC 6455, 5.1 and 5.2).
         guard frame.maskKey != nil, !frame.rsv1, !frame.rsv2, !frame.rsv3 else { return close(.protocolError, context) }
         switch frame.opcode {
         case .text, .continuation: take(frame, context)
-        // Whoever reads nothing gets no pong either: it would be kept for him.
+        // A client that does not read gets no pong, which would only fill the buffer.
         case .ping: if context.channel.isWritable { send(.pong, frame.unmaskedData, context) }
         case .connectionClose: close(frame.length == 1 ? .protocolError : .normalClosure, context)
         case .binary: close(.unacceptableData, context)
-        case .pong: break  // shows that the client lives, as any byte does
+        case .pong: break  // no action needed: any byte shows that the client is alive
         default: close(.protocolError, context)
         }
     }
 
     private func take(_ frame: WebSocketFrame, _ context: ChannelHandlerContext) {
-        // A message goes on with continuations alone, and nothing else does (RFC 6455, 5.4).
+        // A continuation frame follows an unfinished message, and no other frame does (RFC 6455, 5.4).
         guard (frame.opcode == .continuation) == (unfinished != nil) else { return close(.protocolError, context) }
         var text = unfinished ?? ByteBuffer()
-        unfinished = nil  // so that it is written to in its place
+        unfinished = nil  // so that the buffer has one owner and is not copied by the write
         text.writeImmutableBuffer(frame.unmaskedData)
         parts += 1
         guard text.readableBytes <= Self.maxBytes, parts <= Self.maxParts else {
@@ -125,7 +125,7 @@ final class WebSocketMessageHandler: ChannelDuplexHandler {
         end(context)
     }
 
-    /// The request's body is whole: nothing more comes of this client.
+    /// Ends the request's body: the client sends no more messages.
     private func end(_ context: ChannelHandlerContext) {
         guard !hasEnded else { return }
         hasEnded = true

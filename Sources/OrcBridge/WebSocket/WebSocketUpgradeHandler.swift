@@ -3,11 +3,11 @@ import NIOCore
 import NIOHTTP1
 import NIOWebSocket
 
-/// Makes a WebSocket of a connection when a request for one is answered with 101 (RFC 6455, 4.2.2), be it the first request or
-/// a later one.
+/// Turns a connection into a WebSocket if an upgrade request, the first or a later one, is answered with 101.
 ///
-/// A wish for another protocol, or one out of form or turn, is taken for a plain request. The decoder reads nothing after
-/// any of them (swift-nio 2.101): unless it is granted, it is its connection's last.
+/// The handshake is that of RFC 6455, 4.2.2. A request for another protocol, an invalid upgrade request, and one that
+/// arrives before all earlier requests are answered are handled as plain requests. The decoder reads nothing after any
+/// upgrade request (swift-nio 2.101), so a refused one is the last request of its connection.
 final class WebSocketUpgradeHandler: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
@@ -16,14 +16,14 @@ final class WebSocketUpgradeHandler: ChannelDuplexHandler, RemovableChannelHandl
 
     /// The handlers that decode and encode HTTP, in the order in which they are removed.
     private let codec: [any RemovableChannelHandler]
-    /// Requests whose answers have not gone out.
+    /// Number of requests whose responses are not sent yet.
     private var open = 0
-    /// Of the request for a WebSocket that waits for its answer.
+    /// `Sec-WebSocket-Key` of the upgrade request that is not answered yet.
     private var key: String?
     private var isLast = false
     private var isOver = false
 
-    /// `codec`: what decodes and encodes HTTP, the decoder last, as it hands on what it has read too much.
+    /// `codec`: the HTTP encoder and decoder, the decoder last, since it forwards the bytes that it has read ahead.
     init(codec: [any RemovableChannelHandler]) { self.codec = codec }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -32,12 +32,12 @@ final class WebSocketUpgradeHandler: ChannelDuplexHandler, RemovableChannelHandl
         case .body: context.fireChannelRead(data)
         case .end:
             isOver = isLast
-            // Where it becomes a WebSocket, its messages are the request's body.
+            // If the connection becomes a WebSocket, its messages are the request's body.
             if key == nil { context.fireChannelRead(data) }
         }
     }
 
-    /// What comes after it would only be kept, in memory.
+    /// Stops reading after an upgrade request, since the input would only be buffered in memory.
     func read(context: ChannelHandlerContext) {
         if !isOver { context.read() }
     }
@@ -58,14 +58,14 @@ final class WebSocketUpgradeHandler: ChannelDuplexHandler, RemovableChannelHandl
         context.fireChannelRead(wrapInboundOut(.head(plain)))
     }
 
-    /// The key of a request for a WebSocket; nil where it is not in the form of RFC 6455, 4.2.1.
+    /// Returns the key of an upgrade request; nil if the request does not conform to RFC 6455, 4.2.1.
     private static func key(of head: HTTPRequestHead) -> String? {
         let keys = head.headers["Sec-WebSocket-Key"]
         guard head.method == .GET, head.version == .http1_1,
             head.headers["Upgrade"].map({ $0.lowercased() }) == ["websocket"],
             head.headers[canonicalForm: "Connection"].contains(where: { $0.lowercased() == "upgrade" }),
             head.headers["Sec-WebSocket-Version"] == ["13"], keys.count == 1,
-            // A body would be taken for the first messages.
+            // A body would be read as the first messages.
             !head.headers.contains(name: "Content-Length"), !head.headers.contains(name: "Transfer-Encoding")
         else { return nil }
         return keys[0]
@@ -74,7 +74,7 @@ final class WebSocketUpgradeHandler: ChannelDuplexHandler, RemovableChannelHandl
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         switch unwrapOutboundIn(data) {
         case .head(let head) where key != nil && head.status == .switchingProtocols:
-            grant(head, context, promise)
+            upgrade(head, context, promise)
         case .head(let head) where key != nil && head.status.code >= 200:
             key = nil
             context.write(data, promise: promise)
@@ -86,7 +86,7 @@ final class WebSocketUpgradeHandler: ChannelDuplexHandler, RemovableChannelHandl
         }
     }
 
-    private func grant(
+    private func upgrade(
         _ answer: HTTPResponseHead, _ context: ChannelHandlerContext, _ promise: EventLoopPromise<Void>?
     ) {
         var head = answer
@@ -103,7 +103,7 @@ final class WebSocketUpgradeHandler: ChannelDuplexHandler, RemovableChannelHandl
                     ByteToMessageHandler(WebSocketFrameDecoder(maxFrameSize: WebSocketMessageHandler.maxBytes)),
                     WebSocketMessageHandler(),
                 ], position: .before(self))
-            // What comes from here on is no HTTP.
+            // All further input is WebSocket frames, not HTTP.
             operations.removeHandler(self, promise: nil)
             for handler in codec { operations.removeHandler(handler, promise: nil) }
         } catch {
@@ -111,7 +111,7 @@ final class WebSocketUpgradeHandler: ChannelDuplexHandler, RemovableChannelHandl
         }
     }
 
-    /// The proof that the request was read (RFC 6455, 4.2.2, step 5).
+    /// Returns the value of `Sec-WebSocket-Accept` for a key (RFC 6455, 4.2.2, step 5).
     private static func accept(_ key: String) -> String {
         let bytes = Array((key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").utf8)
         return Data(SHA.digest(of: bytes, .sha1)).base64EncodedString()

@@ -63,6 +63,20 @@ package enum Cause: Sendable, Equatable {
         case .external: "external"
         }
     }
+
+    init?(text: String) {
+        switch text {
+        case "policy": self = .policy
+        case "engine": self = .engine
+        case "external": self = .external
+        case let text where text.hasPrefix("cmd:"):
+            let id = text.dropFirst("cmd:".count)
+            self = .command(id: id.isEmpty ? nil : String(id))
+        case let text where text.hasPrefix("schedule:"):
+            self = .schedule(id: String(text.dropFirst("schedule:".count)))
+        default: return nil
+        }
+    }
 }
 
 /// A message of `event/…`: one occurrence, never retained.
@@ -105,6 +119,18 @@ package struct EventReport: Sendable {
             Field("data", .object, "Details: state, reason, exit code, the last lines of the log."),
             Field("ts", .string, "Time of the event."),
         ]
+    }
+
+    /// Nil if the JSON is not an event.
+    package init?(_ json: JSON) {
+        guard let type = json["event_type"]?.string, let id = json["id"]?.string,
+            let cause = json["cause"]?.string.flatMap(Cause.init(text:)), let at = json["ts"].flatMap(Timestamp.date)
+        else { return nil }
+        self.type = type
+        self.id = id
+        self.cause = cause
+        data = json["data"] ?? .null
+        self.at = at
     }
 
     package var json: JSON {

@@ -43,10 +43,10 @@ package struct HostUsage: Sendable, Equatable {
         package static let folders = ["servers", "backups"]
 
         /// One of ``folders``.
-        package let folder: String
-        package let totalBytes: Int
+        package internal(set) var folder: String
+        package internal(set) var totalBytes: Int
         /// What one who is not root can still write.
-        package let availableBytes: Int
+        package internal(set) var availableBytes: Int
 
         package init(folder: String, totalBytes: Int, availableBytes: Int) {
             self.folder = folder

@@ -49,14 +49,26 @@ extension ResourceUsage {
     /// How fast the counters grew between two readings.
     package struct Rates: Sendable, Equatable {
         /// Seconds between the readings.
-        package let elapsed: Double
+        package var elapsed: Double
         /// 100 is one core.
-        package let cpuPercent: Double?
-        /// Bytes a second, all of these.
-        package let networkReceived: Double?
-        package let networkSent: Double?
-        package let diskRead: Double?
-        package let diskWritten: Double?
+        package var cpuPercent: Double?
+        /// Bytes per second, all of these.
+        package var networkReceived: Double?
+        package var networkSent: Double?
+        package var diskRead: Double?
+        package var diskWritten: Double?
+
+        package init(
+            elapsed: Double, cpuPercent: Double? = nil, networkReceived: Double? = nil, networkSent: Double? = nil,
+            diskRead: Double? = nil, diskWritten: Double? = nil
+        ) {
+            self.elapsed = elapsed
+            self.cpuPercent = cpuPercent
+            self.networkReceived = networkReceived
+            self.networkSent = networkSent
+            self.diskRead = diskRead
+            self.diskWritten = diskWritten
+        }
     }
 
     /// Seconds between two readings below which nothing can be told of a speed.

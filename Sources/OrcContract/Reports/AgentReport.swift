@@ -1,8 +1,8 @@
 package import FoundationEssentials
 package import OrcCore
 
-/// `status/agent`: whether the agent is there, and which run of it; also its last will.
-package struct AgentReport: Sendable, Equatable {
+/// `status/agent`: whether the agent is online, and which run of it; also its last will.
+package struct AgentReport: Equatable, MessageCoding {
     package enum OnlineState: String, Sendable, CaseIterable { case online, offline }
     package enum Reason: String, Sendable, CaseIterable { case lost, stopped, conflict }
 
@@ -22,39 +22,35 @@ package struct AgentReport: Sendable, Equatable {
         self.at = date
     }
 
-    package static let fields = [
-        Field("v", .constant(1), "The contract's version."),
-        Field("state", .oneOf(OnlineState.allCases.map(\.rawValue)), "Whether the agent is on the bus."),
-        Field("reason", .nullable(.oneOf(Reason.allCases.map(\.rawValue))), "Why it is offline."),
-        Field("instance", .string, "The run of the agent, a UUID."),
-        Field("session", .integer(), "Counts this run's connections."),
-        Field("started", .string, "When this run began."),
-        Field("ts", .string, "When this was said; again each minute."),
+    package static let members: [Member<AgentReport>] = [
+        .version,
+        Member(required: "state", \.state, .word, "Online if the agent is connected to the broker."),
+        Member("reason", \.reason, .word, "The reason why it is offline."),
+        Member(required: "instance", \.instance, .text, "The run of the agent, a UUID."),
+        Member(
+            "session", .integer(), "Counts this run's connections.", write: { .optional($0.session) },
+            read: { json, report in
+                report.session = json?.int ?? 0
+                return true
+            }),
+        Member(required: "started", \.started, .time, "The start of this run."),
+        Member(required: "ts", \.at, .time, "The time of the report, which is repeated each minute."),
     ]
 
-    package var json: JSON {
-        [
-            "v": 1, "state": .string(state.rawValue), "reason": .optional(reason?.rawValue),
-            "instance": .string(instance), "session": .optional(session), "started": Timestamp.json(started),
-            "ts": Timestamp.json(at),
-        ]
+    package static func blank(for json: JSON) -> AgentReport? {
+        let zero = Date(timeIntervalSince1970: 0)
+        return AgentReport(state: .offline, reason: nil, instance: "", session: 0, started: zero, at: zero)
     }
 
-    /// Reads what another agent, or this one earlier, has said; nil where it cannot be read.
+    /// Parses a payload; nil if it is not this report.
     package init?(_ payload: [UInt8]) {
-        guard let json = try? JSON.parse(payload), let instance = json["instance"]?.string,  // nil is the answer
-            let state = json["state"]?.string.flatMap(OnlineState.init),
-            let started = json["started"].flatMap(Timestamp.date),
-            let at = json["ts"].flatMap(Timestamp.date)
-        else { return nil }
-        self.init(
-            state: state, reason: json["reason"]?.string.flatMap(Reason.init), instance: instance,
-            session: json["session"]?.int ?? 0, started: started, at: at)
+        guard let json = try? JSON.parse(payload) else { return nil }  // nil is the result
+        self.init(json)
     }
 }
 
-/// `status/info`: what this agent is and can.
-package struct InfoReport: Sendable, Equatable {
+/// `status/info`: versions and capabilities of the agent.
+package struct InfoReport: Equatable, MessageCoding {
     package var orc: String
     package var engine: String?
     package var engineAPI: String?
@@ -67,73 +63,99 @@ package struct InfoReport: Sendable, Equatable {
         self.mqtt = mqtt
     }
 
-    package static let fields = [
-        Field("v", .constant(1), "The contract's version."),
-        Field("orc", .string, "The agent's version."),
-        Field("engine", .nullable(.string), "The container engine's version."),
-        Field("engine_api", .nullable(.string), "The version of the engine's API in use."),
-        Field("mqtt", .string, "The MQTT version in use, 5 or 3.1.1."),
-        Field("server_actions", .array(.string), "The actions that servers take."),
-        Field("agent_actions", .array(.string), "The actions that the agent takes."),
-        Field("limits", .object, "Bytes and levels of a command, commands waiting for one server."),
-        Field("features", .array(.string), "What this version has beside the actions."),
+    package static let members: [Member<InfoReport>] = [
+        .version,
+        Member("orc", \.orc, .text, "The agent's version."),
+        Member("engine", \.engine, .text, "The container engine's version."),
+        Member("engine_api", \.engineAPI, .text, "The version of the engine's API in use."),
+        Member("mqtt", \.mqtt, .text, "The MQTT version in use, 5 or 3.1.1."),
+        Member(
+            "server_actions", .array(.string), "The actions of servers.",
+            write: { _ in .array(ServerAction.allCases.map { .string($0.rawValue) }) }),
+        Member(
+            "agent_actions", .array(.string), "The actions of the agent.",
+            write: { _ in .array(AgentAction.allCases.map { .string($0.rawValue) }) }),
+        Member(
+            "limits",
+            .members([
+                Field("command_bytes", .integer(), "The greatest size of a command."),
+                Field("command_depth", .integer(), "The most levels of a command's JSON."),
+                Field("lane_depth", .integer(), "The most commands that wait for one server."),
+            ]), "Limits of commands.",
+            write: { _ in
+                [
+                    "command_bytes": .optional(CommandParser.maxBytes),
+                    "command_depth": .optional(CommandParser.maxDepth), "lane_depth": .optional(Limits.queueDepth),
+                ]
+            }),
+        Member(
+            "features", .array(.string), "The features of this version besides the actions.", write: { _ in [] }),
     ]
 
-    package var json: JSON {
-        [
-            "v": 1, "orc": .string(orc), "engine": .optional(engine), "engine_api": .optional(engineAPI),
-            "mqtt": .string(mqtt), "server_actions": .array(ServerAction.allCases.map { .string($0.rawValue) }),
-            "agent_actions": .array(AgentAction.allCases.map { .string($0.rawValue) }),
-            "limits": [
-                "command_bytes": .optional(CommandParser.maxBytes), "command_depth": .optional(CommandParser.maxDepth),
-                "lane_depth": .optional(Limits.queueDepth),
-            ],
-            "features": [],
-        ]
+    package static func blank(for json: JSON) -> InfoReport? {
+        InfoReport(orc: "", engine: nil, engineAPI: nil, mqtt: "")
     }
 }
 
-/// Bounds of the contract that more than one room keeps.
+/// Limits of the contract that more than one target keeps.
 package enum Limits {
-    /// How many commands may wait for one server.
+    /// The most commands that wait for one server.
     package static let queueDepth = 16
-    /// How many questions that only ask the engine may be under way at once.
+    /// The most questions to the container engine at once.
     package static let questions = 64
     /// Seconds between two heartbeats of the agent.
     package static let heartbeat = 60
 }
 
-/// `status/servers`: the one exact name from which a client finds all others.
-package enum ServersReport {
-    package static let fields = [
-        Field("v", .constant(1), "The contract's version."),
-        Field("servers", .array(.object), "For each server its sid, uid, name and game."),
+/// `status/servers`: the index of servers, the one exact topic from which a client finds all others.
+package struct ServersReport: Equatable, MessageCoding {
+    package private(set) var servers: [ServerID]
+
+    package init(_ servers: [ServerID]) { self.servers = servers }
+
+    package static let members: [Member<ServersReport>] = [
+        .version, Member("servers", \.servers, .list(.server), "The servers of this host."),
     ]
 
-    package static func json(_ servers: [ServerID]) -> JSON {
-        [
-            "v": 1,
-            "servers": .array(
-                servers.map {
-                    [
-                        "sid": .string($0.sid), "uid": .string($0.uid), "name": .string($0.name),
-                        "game": .string($0.game),
-                    ]
-                }),
-        ]
+    package static func blank(for json: JSON) -> ServersReport? { ServersReport([]) }
+}
+
+extension ValueCoding where Value == ServerID {
+    fileprivate static var server: ValueCoding {
+        ValueCoding(
+            .members([
+                Field("sid", .string, "The server as a topic level."), Field("uid", .string, "Game, a dot, and name."),
+                Field("name", .string, "The server's name."), Field("game", .string, "The plan's id."),
+            ]),
+            write: { server in
+                [
+                    "sid": .string(server.sid), "uid": .string(server.uid), "name": .string(server.name),
+                    "game": .string(server.game),
+                ]
+            }, read: { json in json["sid"]?.string.flatMap { ServerID(sid: $0) } })
     }
 }
 
-/// `status/plans`: what can be created here.
-package enum PlansReport {
-    package struct Entry: Sendable, Equatable {
-        package let game: String
-        package let title: String
-        package let version: String?
-        /// Whether `plans.json` names it.
-        package let isListed: Bool
-        /// Where `plans.json` says that it comes from.
-        package let url: String?
+/// `status/plans`: the plans from which servers can be created.
+package struct PlansReport: Equatable, MessageCoding {
+    package private(set) var plans: [Entry]
+
+    package init(_ plans: [Entry]) { self.plans = plans }
+
+    package static let members: [Member<PlansReport>] = [
+        .version, Member("plans", \.plans, .list(.members), "The plans of this host."),
+    ]
+
+    package static func blank(for json: JSON) -> PlansReport? { PlansReport([]) }
+
+    package struct Entry: Equatable, MessageCoding {
+        package private(set) var game: String
+        package private(set) var title: String
+        package private(set) var version: String?
+        /// True if `plans.json` names it.
+        package private(set) var isListed: Bool
+        /// The plan's origin according to `plans.json`.
+        package private(set) var url: String?
 
         package init(game: String, title: String, version: String?, isListed: Bool = false, url: String? = nil) {
             self.game = game
@@ -142,25 +164,15 @@ package enum PlansReport {
             self.isListed = isListed
             self.url = url
         }
-    }
 
-    package static let fields = [
-        Field("v", .constant(1), "The contract's version."),
-        Field(
-            "plans", .array(.object),
-            "For each plan its game, title and version, whether plans.json lists it, and its plan_url there."),
-    ]
-
-    package static func json(_ plans: [Entry]) -> JSON {
-        [
-            "v": 1,
-            "plans": .array(
-                plans.map {
-                    [
-                        "game": .string($0.game), "title": .string($0.title), "version": .optional($0.version),
-                        "listed": .bool($0.isListed), "plan_url": .optional($0.url),
-                    ]
-                }),
+        package static let members: [Member<Entry>] = [
+            Member(required: "game", \.game, .text, "The plan's id."),
+            Member("title", \.title, .text, "The game's name."),
+            Member("version", \.version, .text, "The plan's version."),
+            Member("listed", \.isListed, .flag, "True if plans.json names it."),
+            Member("plan_url", \.url, .text, "The plan's URL according to plans.json."),
         ]
+
+        package static func blank(for json: JSON) -> Entry? { Entry(game: "", title: "", version: nil) }
     }
 }

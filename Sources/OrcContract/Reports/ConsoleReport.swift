@@ -1,18 +1,26 @@
 package import FoundationEssentials
 package import OrcCore
 
-/// `console/server/<sid>`: lines that a server printed, while somebody follows them.
-package enum ConsoleReport {
-    package static let fields = [
-        Field("v", .constant(1), "The contract's version."),
-        Field("lines", .array(.string), "What it printed, line by line, without line ends."),
-        Field("dropped", .integer(), "Lines left out since the message before, as there were too many."),
-        Field("ts", .string, "When this was said."),
+/// `console/server/<sid>`: lines that a server printed, while a client follows them.
+package struct ConsoleReport: Equatable, MessageCoding {
+    package private(set) var lines: [String]
+    package private(set) var dropped: Int
+    package private(set) var at: Date
+
+    package init(_ lines: [String], dropped: Int, at date: Date) {
+        self.lines = lines
+        self.dropped = dropped
+        at = date
+    }
+
+    package static let members: [Member<ConsoleReport>] = [
+        .version,
+        Member(required: "lines", \.lines, .list(.text), "The printed lines, without line ends."),
+        Member("dropped", \.dropped, .whole, "Lines left out since the previous message, because there were too many."),
+        Member("ts", \.at, .time, "The time of the message."),
     ]
 
-    package static func json(_ lines: [String], dropped: Int, at date: Date) -> JSON {
-        [
-            "v": 1, "lines": .array(lines.map(JSON.string)), "dropped": .optional(dropped), "ts": Timestamp.json(date),
-        ]
+    package static func blank(for json: JSON) -> ConsoleReport? {
+        ConsoleReport([], dropped: 0, at: Date(timeIntervalSince1970: 0))
     }
 }

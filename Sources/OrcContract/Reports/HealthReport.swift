@@ -1,14 +1,14 @@
 package import OrcCore
 
-/// `status/health`: the agent's own weight and what the bus counted.
-package struct HealthReport: Sendable, Equatable {
+/// `status/health`: the agent's own resource usage and its MQTT counters.
+package struct HealthReport: Equatable, MessageCoding {
     package var residentBytes: Int?
     /// Of one core, in percent since the last report.
     package var cpuPercent: Double?
     /// Seconds of one core since the agent started.
     package var cpuSeconds: Double?
     package var isEngineReachable: Bool
-    /// Why the agent's database takes nothing on the disk; nil where it does.
+    /// The reason why the agent's database is in memory alone; nil if it is on the disk.
     package var storeFailure: String?
     package var bus: MQTTCounters
 
@@ -24,29 +24,36 @@ package struct HealthReport: Sendable, Equatable {
         self.bus = bus
     }
 
-    package static let fields = [
-        Field("v", .constant(1), "The contract's version."),
-        Field("rss_bytes", .nullable(.integer()), "The agent's resident memory."),
-        Field("cpu_percent", .nullable(.number), "The agent's CPU since the last report; 100 is one core."),
-        Field("cpu_seconds", .nullable(.number), "The agent's CPU since it started, in seconds of one core."),
-        Field("engine_reachable", .boolean, "Whether the container engine answers."),
-        Field(
+    package static let members: [Member<HealthReport>] = [
+        .version,
+        Member("rss_bytes", \.residentBytes, .whole, "The agent's resident memory."),
+        Member(
+            "cpu_percent", \.cpuPercent, .number(decimals: 2),
+            "The agent's CPU since the previous report; 100 is one core."),
+        Member(
+            "cpu_seconds", \.cpuSeconds, .number(decimals: 2),
+            "The agent's CPU since its start, in seconds of one core."),
+        Member(
+            "engine_reachable", \.isEngineReachable, .flag, "True if the container engine answers."),
+        Member(
             "store", .oneOf(["ok", "full", "read_only", "locked", "failed"]),
-            "Whether the agent's database takes what is written; where not, it is kept in memory until it does."),
-        Field("bus", .members(MQTTCounters.fields), "Counts since the agent started."),
+            "ok if the agent's database is written to the disk; else it is kept in memory until it can be.",
+            write: { .string($0.storeFailure ?? "ok") },
+            read: { json, report in
+                report.storeFailure = json?.string.flatMap { $0 == "ok" ? nil : $0 }
+                return true
+            }),
+        Member("bus", \.bus, .members, "Counters since the agent's start."),
     ]
 
-    package var json: JSON {
-        [
-            "v": 1, "rss_bytes": .optional(residentBytes),
-            "cpu_percent": .rounded(cpuPercent, decimals: 2), "cpu_seconds": .rounded(cpuSeconds, decimals: 2),
-            "engine_reachable": .bool(isEngineReachable), "store": .string(storeFailure ?? "ok"), "bus": bus.json,
-        ]
+    package static func blank(for json: JSON) -> HealthReport? {
+        HealthReport(
+            residentBytes: nil, cpuPercent: nil, cpuSeconds: nil, isEngineReachable: false, bus: MQTTCounters())
     }
 }
 
-/// What the bus counted since the agent started.
-package struct MQTTCounters: Sendable, Equatable {
+/// Counters of the MQTT connection since the agent's start.
+package struct MQTTCounters: Equatable, MessageCoding {
     package var published = 0
     /// Messages that were given up: while the broker was away, or refused by it.
     package var dropped = 0
@@ -65,25 +72,22 @@ package struct MQTTCounters: Sendable, Equatable {
 
     package init() {}
 
-    static let fields = [
-        Field("published", .integer(), "Messages handed to the broker."),
-        Field("dropped", .integer(), "Messages given up."),
-        Field("reconnects", .integer(), "Connections after the first."),
-        Field("retained_refused", .integer(), "Retained commands that were refused."),
-        Field("duplicates", .integer(), "Commands whose id had been seen."),
-        Field("expired", .integer(), "Commands that came too late."),
-        Field("queued", .integer(), "Messages that wait for the broker."),
-        Field("denied", .integer(), "Publishes and subscriptions that the broker did not allow."),
-        Field("refused", .integer(), "Topics that the broker did not allow when they were tried last."),
-        Field("truncated", .integer(), "Messages shortened or left out, as they were too large for the broker."),
+    package static let members: [Member<MQTTCounters>] = [
+        Member("published", \.published, .whole, "Messages handed to the broker."),
+        Member("dropped", \.dropped, .whole, "Messages given up."),
+        Member("reconnects", \.reconnects, .whole, "Connections after the first."),
+        Member("retained_refused", \.retainedRefused, .whole, "Retained commands that were refused."),
+        Member("duplicates", \.duplicates, .whole, "Commands whose id had been seen."),
+        Member("expired", \.expired, .whole, "Commands that came too late."),
+        Member("queued", \.queued, .whole, "Messages that wait for the broker."),
+        Member(
+            "denied", \.denied, .whole, "Publishes and subscriptions that the broker did not allow."),
+        Member(
+            "refused", \.refused, .whole, "Topics that the broker did not allow when they were tried last."),
+        Member(
+            "truncated", \.truncated, .whole,
+            "Messages shortened or left out because they were too large for the broker."),
     ]
 
-    var json: JSON {
-        [
-            "published": .optional(published), "dropped": .optional(dropped), "reconnects": .optional(reconnects),
-            "retained_refused": .optional(retainedRefused), "duplicates": .optional(duplicates),
-            "expired": .optional(expired), "queued": .optional(queued), "denied": .optional(denied),
-            "refused": .optional(refused), "truncated": .optional(truncated),
-        ]
-    }
+    package static func blank(for json: JSON) -> MQTTCounters? { MQTTCounters() }
 }

@@ -1,98 +1,113 @@
 package import FoundationEssentials
 package import OrcCore
 
-/// `status/host`: how the machine itself fares.
-package struct HostReport: Sendable {
-    package var usage: HostUsage
-    package var earlier: HostUsage?
-    package var warnings: [HostWarning]
-    package var at: Date
+/// `status/host`: the resource usage of the host itself.
+package struct HostReport: Equatable, MessageCoding {
+    package private(set) var cpus: Int?
+    /// 100 is all cores busy.
+    package private(set) var cpuPercent: Double?
+    /// Processes that run or wait, over 1, 5 and 15 minutes.
+    package private(set) var load: [Double]?
+    package private(set) var memoryBytes: Int?
+    package private(set) var memoryTotalBytes: Int?
+    package private(set) var memoryPercent: Double?
+    package private(set) var swapBytes: Int?
+    package private(set) var swapTotalBytes: Int?
+    package private(set) var pressure: HostUsage.Pressure?
+    package private(set) var disks: [HostUsage.Disk] = []
+    package private(set) var networkReceivedBytes: Int?
+    package private(set) var networkSentBytes: Int?
+    /// Bytes per second, as is the next.
+    package private(set) var networkReceivedRate: Double?
+    package private(set) var networkSentRate: Double?
+    package private(set) var uptime: Double?
+    package private(set) var startedAt: Date?
+    package private(set) var warnings: [HostWarning] = []
+    /// Seconds since the previous reading.
+    package private(set) var interval: Double?
+    package private(set) var at: Date
 
     package init(_ usage: HostUsage, since earlier: HostUsage?, warnings: [HostWarning], at date: Date) {
-        self.usage = usage
-        self.earlier = earlier
-        self.warnings = warnings
         at = date
+        cpus = usage.cpus
+        cpuPercent = earlier.flatMap(usage.cpuPercent)
+        load = usage.load
+        memoryBytes = Self.difference(usage.memoryTotalBytes, usage.memoryAvailableBytes)
+        memoryTotalBytes = usage.memoryTotalBytes
+        memoryPercent = usage.memoryUsedPercent
+        swapBytes = Self.difference(usage.swapTotalBytes, usage.swapFreeBytes)
+        swapTotalBytes = usage.swapTotalBytes
+        pressure = usage.pressure
+        disks = usage.disks
+        networkReceivedBytes = usage.networkReceivedBytes
+        networkSentBytes = usage.networkSentBytes
+        networkReceivedRate = earlier.flatMap { usage.rate(\.networkReceivedBytes, since: $0) }
+        networkSentRate = earlier.flatMap { usage.rate(\.networkSentBytes, since: $0) }
+        uptime = usage.uptime
+        startedAt = usage.startedAt
+        interval = earlier.map { usage.readAt - $0.readAt }
+        self.warnings = warnings
     }
 
-    package static let fields = [
-        Field("v", .constant(1), "The contract's version."),
-        Field("cpus", .nullable(.integer()), "Cores that are online."),
-        Field("cpu_percent", .nullable(.number), "CPU since the reading before; 100 is all cores busy."),
-        Field("load", .nullable(.array(.number)), "Processes that run or wait, over 1, 5 and 15 minutes."),
-        Field("memory_bytes", .nullable(.integer()), "Memory in use: all but what is available."),
-        Field("memory_total_bytes", .nullable(.integer()), "The machine's memory."),
-        Field("memory_percent", .nullable(.number), "The part of the memory in use."),
-        Field("swap_bytes", .nullable(.integer()), "Swap in use."),
-        Field("swap_total_bytes", .nullable(.integer()), "The machine's swap."),
-        Field(
-            "pressure",
-            .nullable(
-                .members([
-                    Field("cpu", .nullable(.number), "Waiting for a core."),
-                    Field("memory", .nullable(.number), "Waiting for memory."),
-                    Field("io", .nullable(.number), "Waiting for a disk."),
-                ])), "Percent of the last ten seconds in which something waited (PSI); null where the kernel has none."),
-        Field(
-            "disks",
-            .array(
-                .members([
-                    Field("folder", .oneOf(HostUsage.Disk.folders), "Whose file system."),
-                    Field("total_bytes", .integer(), "Its size."),
-                    Field("available_bytes", .integer(), "What can still be written."),
-                    Field("used_percent", .number, "The part that cannot."),
-                ])), "The file systems that servers and backups lie on."),
-        Field("network_rx_bytes", .nullable(.integer()), "Received by the machine's interfaces since it started."),
-        Field("network_tx_bytes", .nullable(.integer()), "Sent by them since it started."),
-        Field("network_rx_rate", .nullable(.number), "Received a second, in bytes."),
-        Field("network_tx_rate", .nullable(.number), "Sent a second, in bytes."),
-        Field("uptime_s", .nullable(.number), "Seconds since the machine started."),
-        Field("started", .nullable(.string), "When the machine started."),
-        Field(
-            "warnings", .array(.oneOf(HostWarning.allCases.map(\.rawValue))),
-            "What is wrong now; event/agent tells when each begins and ends."),
-        Field("interval_s", .nullable(.number), "Seconds since the reading before."),
-        Field("ts", .string, "When it was read."),
+    private static func difference(_ total: Int?, _ free: Int?) -> Int? {
+        guard let total, let free else { return nil }
+        return max(total - free, 0)
+    }
+
+    package static let members: [Member<HostReport>] = [
+        .version,
+        Member("cpus", \.cpus, .whole, "Cores that are online."),
+        Member(
+            "cpu_percent", \.cpuPercent, .number(decimals: 2), "CPU since the previous reading; 100 is all cores busy."),
+        Member(
+            "load", \.load, .list(.number(decimals: 2)), "Processes that run or wait, over 1, 5 and 15 minutes."),
+        Member("memory_bytes", \.memoryBytes, .whole, "Memory in use: all but the available memory."),
+        Member("memory_total_bytes", \.memoryTotalBytes, .whole, "The host's memory."),
+        Member("memory_percent", \.memoryPercent, .number(decimals: 2), "The part of the memory in use."),
+        Member("swap_bytes", \.swapBytes, .whole, "Swap in use."),
+        Member("swap_total_bytes", \.swapTotalBytes, .whole, "The host's swap."),
+        Member(
+            "pressure", \.pressure, .members,
+            "Percent of the last ten seconds in which processes waited (PSI); null if the kernel has none."),
+        Member("disks", \.disks, .list(.members), "The file systems of servers and backups."),
+        Member(
+            "network_rx_bytes", \.networkReceivedBytes, .whole, "Received by the host's interfaces since its start."),
+        Member("network_tx_bytes", \.networkSentBytes, .whole, "Sent by them since the host's start."),
+        Member("network_rx_rate", \.networkReceivedRate, .number(decimals: 0), "Received per second, in bytes."),
+        Member("network_tx_rate", \.networkSentRate, .number(decimals: 0), "Sent per second, in bytes."),
+        Member("uptime_s", \.uptime, .number(decimals: 2), "Seconds since the host's start."),
+        Member("started", \.startedAt, .time, "The time of the host's start."),
+        Member(
+            "warnings", \.warnings, .list(.word),
+            "The resources that are low now; event/agent announces when a warning begins and ends."),
+        Member("interval_s", \.interval, .number(decimals: 3), "Seconds since the previous reading."),
+        Member("ts", \.at, .time, "The time of the reading."),
     ]
 
-    package var json: JSON {
-        func rate(_ counter: KeyPath<HostUsage, Int?>) -> JSON {
-            .rounded(earlier.flatMap { usage.rate(counter, since: $0) }, decimals: 0)
-        }
-        return [
-            "v": 1, "cpus": .optional(usage.cpus),
-            "cpu_percent": .rounded(earlier.flatMap(usage.cpuPercent), decimals: 2),
-            "load": usage.load.map { .array($0.map { .rounded($0, decimals: 2) }) } ?? .null,
-            "memory_bytes": .optional(Self.difference(usage.memoryTotalBytes, usage.memoryAvailableBytes)),
-            "memory_total_bytes": .optional(usage.memoryTotalBytes),
-            "memory_percent": .rounded(usage.memoryUsedPercent, decimals: 2),
-            "swap_bytes": .optional(Self.difference(usage.swapTotalBytes, usage.swapFreeBytes)),
-            "swap_total_bytes": .optional(usage.swapTotalBytes),
-            "pressure": usage.pressure.map {
-                [
-                    "cpu": .rounded($0.cpu, decimals: 2), "memory": .rounded($0.memory, decimals: 2),
-                    "io": .rounded($0.io, decimals: 2),
-                ]
-            } ?? .null,
-            "disks": .array(
-                usage.disks.map {
-                    [
-                        "folder": .string($0.folder), "total_bytes": .optional($0.totalBytes),
-                        "available_bytes": .optional($0.availableBytes),
-                        "used_percent": .rounded($0.usedPercent, decimals: 2),
-                    ]
-                }),
-            "network_rx_bytes": .optional(usage.networkReceivedBytes),
-            "network_tx_bytes": .optional(usage.networkSentBytes),
-            "network_rx_rate": rate(\.networkReceivedBytes), "network_tx_rate": rate(\.networkSentBytes),
-            "uptime_s": .rounded(usage.uptime, decimals: 2), "started": Timestamp.json(usage.startedAt),
-            "warnings": .array(warnings.map { .string($0.rawValue) }),
-            "interval_s": .rounded(earlier.map { usage.readAt - $0.readAt }, decimals: 3), "ts": Timestamp.json(at),
-        ]
+    package static func blank(for json: JSON) -> HostReport? {
+        HostReport(HostUsage(readAt: 0), since: nil, warnings: [], at: Date(timeIntervalSince1970: 0))
     }
+}
 
-    private static func difference(_ whole: Int?, _ rest: Int?) -> Int? {
-        guard let whole, let rest else { return nil }
-        return max(whole - rest, 0)
-    }
+extension HostUsage.Pressure: MessageCoding {
+    package static let members: [Member<HostUsage.Pressure>] = [
+        Member("cpu", \.cpu, .number(decimals: 2), "Waiting for a core."),
+        Member("memory", \.memory, .number(decimals: 2), "Waiting for memory."),
+        Member("io", \.io, .number(decimals: 2), "Waiting for a disk."),
+    ]
+
+    package static func blank(for json: JSON) -> HostUsage.Pressure? { Self(cpu: nil, memory: nil, io: nil) }
+}
+
+extension HostUsage.Disk: MessageCoding {
+    package static let members: [Member<HostUsage.Disk>] = [
+        Member(required: "folder", \.folder, .word(of: folders), "The folder on the file system."),
+        Member("total_bytes", \.totalBytes, .whole, "The size of the file system."),
+        Member("available_bytes", \.availableBytes, .whole, "The bytes that can still be written."),
+        Member(
+            "used_percent", .number, "The part that cannot be written to.",
+            write: { .rounded($0.usedPercent, decimals: 2) }),
+    ]
+
+    package static func blank(for json: JSON) -> HostUsage.Disk? { Self(folder: "", totalBytes: 0, availableBytes: 0) }
 }

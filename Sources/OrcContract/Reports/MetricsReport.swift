@@ -1,12 +1,12 @@
 package import FoundationEssentials
 package import OrcCore
 
-/// `status/server/<sid>/metrics`: what a server uses of the machine; there only while it runs.
-package struct MetricsReport: Sendable, Equatable {
+/// `status/server/<sid>/metrics`: the resource usage of a server, while it runs.
+package struct MetricsReport: Equatable, MessageCoding {
     package var usage: ResourceUsage
     /// Nil with the first reading of a run.
     package var rates: ResourceUsage.Rates?
-    /// The server's folder on the disk.
+    /// Bytes of the server's folder on the disk.
     package var folderBytes: Int?
     package var players: Int?
     package var at: Date
@@ -17,48 +17,67 @@ package struct MetricsReport: Sendable, Equatable {
         at = date
     }
 
-    package static let fields = [
-        Field("v", .constant(1), "The contract's version."),
-        Field("cpu_percent", .nullable(.number), "CPU since the reading before; 100 is one core."),
-        Field("cpu_seconds", .nullable(.number), "CPU since the container started, in seconds of one core."),
-        Field("memory_bytes", .nullable(.integer()), "Memory in use, without cache that the kernel could drop."),
-        Field("memory_limit_bytes", .nullable(.integer()), "What it may use; the machine's memory without a limit."),
-        Field("network_rx_bytes", .nullable(.integer()), "Received since the container started."),
-        Field("network_tx_bytes", .nullable(.integer()), "Sent since the container started."),
-        Field("network_rx_rate", .nullable(.number), "Received a second, in bytes."),
-        Field("network_tx_rate", .nullable(.number), "Sent a second, in bytes."),
-        Field("disk_read_bytes", .nullable(.integer()), "Read from disks since the container started."),
-        Field("disk_write_bytes", .nullable(.integer()), "Written to disks since the container started."),
-        Field("disk_read_rate", .nullable(.number), "Read from disks a second, in bytes."),
-        Field("disk_write_rate", .nullable(.number), "Written to disks a second, in bytes."),
-        Field(
-            "disk_bytes", .nullable(.integer()), "What the server's folder takes on the disk; measured now and then."),
-        Field("pids", .nullable(.integer()), "Processes and threads."),
-        Field("players", .nullable(.integer()), "Players on it now."),
-        Field("interval_s", .nullable(.number), "Seconds since the reading before; null with the first of a run."),
-        Field("ts", .string, "When it was read."),
+    package static let members: [Member<MetricsReport>] = [
+        .version,
+        rate("cpu_percent", \.cpuPercent, decimals: 2, "CPU since the previous reading; 100 is one core."),
+        Member(
+            "cpu_seconds", \.usage.cpuSeconds, .number(decimals: 3),
+            "CPU since the container started, in seconds of one core."),
+        Member("memory_bytes", \.usage.memoryBytes, .whole, "Memory in use, without cache that the kernel could drop."),
+        Member(
+            "memory_limit_bytes", \.usage.memoryLimitBytes, .whole,
+            "The memory limit; the host's memory if there is none."),
+        Member("network_rx_bytes", \.usage.networkReceivedBytes, .whole, "Received since the container started."),
+        Member("network_tx_bytes", \.usage.networkSentBytes, .whole, "Sent since the container started."),
+        rate("network_rx_rate", \.networkReceived, "Received per second, in bytes."),
+        rate("network_tx_rate", \.networkSent, "Sent per second, in bytes."),
+        Member("disk_read_bytes", \.usage.diskReadBytes, .whole, "Read from disks since the container started."),
+        Member("disk_write_bytes", \.usage.diskWrittenBytes, .whole, "Written to disks since the container started."),
+        rate("disk_read_rate", \.diskRead, "Read from disks per second, in bytes."),
+        rate("disk_write_rate", \.diskWritten, "Written to disks per second, in bytes."),
+        Member("disk_bytes", \.folderBytes, .whole, "Size of the server's folder on the disk; measured now and then."),
+        Member("pids", \.usage.processes, .whole, "Processes and threads."),
+        Member("players", \.players, .whole, "The number of players now."),
+        Member(
+            "interval_s", .nullable(.number), "Seconds since the previous reading; null with the first of a run.",
+            write: { .rounded($0.rates?.elapsed, decimals: 3) },
+            read: { json, report in
+                guard let seconds = json?.double else {
+                    report.rates = nil
+                    return true
+                }
+                report.rates = report.rates ?? ResourceUsage.Rates(elapsed: seconds)
+                report.rates?.elapsed = seconds
+                return true
+            }),
+        Member("ts", \.at, .time, "The time of the reading."),
     ]
 
-    package var json: JSON {
-        [
-            "v": 1, "cpu_percent": .rounded(rates?.cpuPercent, decimals: 2),
-            "cpu_seconds": .rounded(usage.cpuSeconds, decimals: 3), "memory_bytes": .optional(usage.memoryBytes),
-            "memory_limit_bytes": .optional(usage.memoryLimitBytes),
-            "network_rx_bytes": .optional(usage.networkReceivedBytes),
-            "network_tx_bytes": .optional(usage.networkSentBytes),
-            "network_rx_rate": .rounded(rates?.networkReceived, decimals: 0),
-            "network_tx_rate": .rounded(rates?.networkSent, decimals: 0),
-            "disk_read_bytes": .optional(usage.diskReadBytes), "disk_write_bytes": .optional(usage.diskWrittenBytes),
-            "disk_read_rate": .rounded(rates?.diskRead, decimals: 0),
-            "disk_write_rate": .rounded(rates?.diskWritten, decimals: 0), "disk_bytes": .optional(folderBytes),
-            "pids": .optional(usage.processes), "players": .optional(players),
-            "interval_s": .rounded(rates?.elapsed, decimals: 3), "ts": Timestamp.json(at),
-        ]
+    /// A member of the rates; `interval_s`, which is read after it, decides whether there are any.
+    private static func rate(
+        _ key: String, _ path: any WritableKeyPath<ResourceUsage.Rates, Double?> & Sendable, decimals: Int = 0,
+        _ summary: String
+    ) -> Member<MetricsReport> {
+        Member(
+            key, .nullable(.number), summary,
+            write: { .rounded($0.rates.flatMap { $0[keyPath: path] }, decimals: decimals) },
+            read: { json, report in
+                guard let value = json?.double else { return true }
+                var rates = report.rates ?? ResourceUsage.Rates(elapsed: 0)
+                rates[keyPath: path] = value
+                report.rates = rates
+                return true
+            })
+    }
+
+    package static func blank(for json: JSON) -> MetricsReport? {
+        MetricsReport(
+            ResourceUsage(source: .engine, run: "", readAt: 0), since: nil, at: Date(timeIntervalSince1970: 0))
     }
 }
 
 extension JSON {
-    /// `value` to so many decimals; null where it is nil, or no number that JSON has.
+    /// Returns `value` rounded to so many decimals; null if it is nil or not finite.
     package static func rounded(_ value: Double?, decimals: Int) -> JSON {
         guard let value, value.isFinite else { return .null }
         let scale = (0..<decimals).reduce(1.0) { scale, _ in scale * 10 }

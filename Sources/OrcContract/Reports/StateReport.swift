@@ -1,8 +1,8 @@
 package import FoundationEssentials
 package import OrcCore
 
-/// `status/server/<sid>/state`: all that is known of one server.
-package struct StateReport: Sendable, Equatable {
+/// `status/server/<sid>/state`: the state of one server.
+package struct StateReport: Equatable, MessageCoding {
     package var server: ServerID
     package var state: ServerState
     package var activity: Activity?
@@ -22,10 +22,16 @@ package struct StateReport: Sendable, Equatable {
     package var nextStart: Date?
     package var nextStop: Date?
     package var ports: [Port] = []
-    /// Where players connect, `host:port`.
+    /// The address at which players connect, `host:port`.
     package var address: String?
     /// File name to content of the server's `config` folder, secrets masked.
     package var config: [ConfigFile] = []
+    package var players: Int?
+    package var maxPlayers: Int?
+    /// Counts this server's reports.
+    package var seq = 0
+    /// The time of the report.
+    package var at = Date(timeIntervalSince1970: 0)
 
     package struct ConfigFile: Sendable, Equatable {
         package let name: String
@@ -37,16 +43,24 @@ package struct StateReport: Sendable, Equatable {
         }
     }
 
-    package struct Port: Sendable, Equatable {
-        package let name: String
-        package let number: Int
-        package let transport: String
+    package struct Port: Equatable, MessageCoding {
+        package private(set) var name: String
+        package private(set) var number: Int
+        package private(set) var transport: String
 
         package init(name: String, number: Int, transport: String) {
             self.name = name
             self.number = number
             self.transport = transport
         }
+
+        package static let members: [Member<Port>] = [
+            Member("name", \.name, .text, "The plan's name of the port."),
+            Member(required: "port", \.number, .whole, "The port number on the host."),
+            Member("protocol", \.transport, .text, "tcp or udp."),
+        ]
+
+        package static func blank(for json: JSON) -> Port? { Port(name: "", number: 0, transport: "") }
     }
 
     package init(server: ServerID, state: ServerState, desired: DesiredState) {
@@ -55,69 +69,88 @@ package struct StateReport: Sendable, Equatable {
         self.desired = desired
     }
 
-    package static let fields = [
-        Field("v", .constant(1), "The contract's version."),
-        Field(
-            "state", .oneOf(ServerState.allCases.map(\.rawValue)), "How the server fares, from what the engine says."),
-        Field("activity", .nullable(.oneOf(Activity.allCases.map(\.rawValue))), "What is being done with it."),
-        Field("reason", .nullable(.string), "Why the state is what it is."),
-        Field("desired", .oneOf(DesiredState.allCases.map(\.rawValue)), "What the owner last asked for."),
-        Field("container_state", .nullable(.string), "The engine's own word; null without a container."),
-        Field("health", .nullable(.string), "The container's health check, where it has one."),
-        Field("since", .nullable(.string), "When the container last started or ended."),
-        Field("exit_code", .nullable(.integer()), "How the last run ended."),
-        Field("oom", .nullable(.boolean), "Whether memory ran out in the last run."),
-        Field("restarts", .integer(), "Restarts by the agent since it last ran well, the coming one counted."),
-        Field("next_retry_at", .nullable(.string), "When the agent tries again."),
-        Field("players", .nullable(.integer()), "Players on it now."),
-        Field("max_players", .nullable(.integer()), "Players that it has room for."),
-        Field("game_uid", .string, "The plan's id."),
-        Field("servername", .string, "The warcamp's name."),
-        Field("description", .nullable(.string), "The owner's words about it."),
-        Field("image", .nullable(.string), "The container's image."),
-        Field("container_type", .nullable(.string), "The image's own CONTAINER_TYPE."),
-        Field("build_version", .nullable(.string), "The image's own VERSION."),
-        Field("address", .nullable(.string), "Where players connect."),
-        Field("ports", .array(.object), "Published ports: name, number, tcp or udp."),
-        Field("server_config", .object, "The files of its config folder, secrets masked."),
-        Field("next_start", .nullable(.string), "The next scheduled start."),
-        Field("next_stop", .nullable(.string), "The next scheduled stop."),
-        Field("seq", .integer(), "Counts this server's reports."),
-        Field("ts", .string, "When this was said."),
+    package static let members: [Member<StateReport>] = [
+        .version,
+        Member("state", \.state, .word, "The server's state, decided from the container engine's view."),
+        Member("activity", \.activity, .word, "The agent's present activity on the server."),
+        Member("reason", \.reason, .text, "The reason for the state."),
+        Member("desired", \.desired, .word, "The state that the owner last asked for."),
+        Member(
+            "container_state", \.containerState, .text, "The container engine's own word; null without a container."),
+        Member("health", \.health, .text, "The result of the container's health check, if it has one."),
+        Member("since", \.since, .time, "The time of the container's last start or end."),
+        Member("exit_code", \.exitCode, .whole, "The exit code of the last run."),
+        Member("oom", \.isOutOfMemory, .flag, "True if memory ran out in the last run."),
+        Member(
+            "restarts", \.restarts, .whole,
+            "Restarts by the agent since the last good run, including the coming one."),
+        Member("next_retry_at", \.nextRetryAt, .time, "The time of the agent's next attempt to start it."),
+        Member("players", \.players, .whole, "The number of players now."),
+        Member("max_players", \.maxPlayers, .whole, "The greatest number of players."),
+        Member(
+            "game_uid", .string, "The plan's id.", write: { .string($0.server.game) }),
+        Member(
+            "servername", .string, "The server's name.", write: { .string($0.server.name) }),
+        Member("description", \.description, .text, "The owner's description of the server."),
+        Member("image", \.image, .text, "The container's image."),
+        Member("container_type", \.containerType, .text, "The image's own CONTAINER_TYPE."),
+        Member("build_version", \.buildVersion, .text, "The image's own VERSION."),
+        Member("address", \.address, .text, "The address at which players connect."),
+        Member("ports", \.ports, .list(.members), "The published ports."),
+        Member(
+            "server_config", \.config, .configFiles,
+            "The files of the server's config folder, by name; secrets are redacted."),
+        Member("next_start", \.nextStart, .time, "The next scheduled start."),
+        Member("next_stop", \.nextStop, .time, "The next scheduled stop."),
+        Member("seq", \.seq, .whole, "Counts this server's reports."),
+        Member("ts", \.at, .time, "The time of the report."),
     ]
 
+    /// The report as it goes out; reports that differ in number and time alone are equal to the registry.
     package func json(seq: Int, at date: Date) -> JSON {
-        [
-            "v": 1, "state": .string(state.rawValue), "activity": .optional(activity?.rawValue),
-            "reason": .optional(reason), "desired": .string(desired.rawValue),
-            "container_state": .optional(containerState), "health": .optional(health), "since": Timestamp.json(since),
-            "exit_code": .optional(exitCode), "oom": .optional(isOutOfMemory), "restarts": .optional(restarts),
-            "next_retry_at": Timestamp.json(nextRetryAt), "players": nil, "max_players": nil,
-            "game_uid": .string(server.game),
-            "servername": .string(server.name), "description": .optional(description), "image": .optional(image),
-            "container_type": .optional(containerType), "build_version": .optional(buildVersion),
-            "address": .optional(address),
-            "ports": .array(
-                ports.map {
-                    ["name": .string($0.name), "port": .optional($0.number), "protocol": .string($0.transport)]
-                }),
-            "server_config": .object(JSON.Object(config.map { ($0.name, .string($0.value)) })),
-            "next_start": Timestamp.json(nextStart), "next_stop": Timestamp.json(nextStop), "seq": .optional(seq),
-            "ts": Timestamp.json(date),
-        ]
+        var report = self
+        report.seq = seq
+        report.at = date
+        return report.json
+    }
+
+    /// Parses the report of a server that its topic names; the members that name it are ignored.
+    package init?(_ json: JSON, of server: ServerID) {
+        self.init(json, blank: StateReport(server: server, state: .unknown, desired: .stopped))
+    }
+
+    package static func blank(for json: JSON) -> StateReport? {
+        guard let game = json["game_uid"]?.string, let name = json["servername"]?.string,
+            let server = ServerID(game: game, name: name)
+        else { return nil }
+        return StateReport(server: server, state: .unknown, desired: .stopped)
+    }
+
+    /// True if the container's processes exist.
+    package var isContainerUp: Bool { containerState == "running" || containerState == "paused" }
+}
+
+extension ValueCoding where Value == [StateReport.ConfigFile] {
+    fileprivate static var configFiles: ValueCoding {
+        ValueCoding(
+            .object, write: { .object(JSON.Object($0.map { ($0.name, .string($0.value)) })) },
+            read: { json in
+                json.object?.members.compactMap { member in
+                    member.value.string.map { StateReport.ConfigFile(name: member.key, value: $0) }
+                }
+            })
     }
 }
 
-/// `status/server/<sid>/availability`: offline while the engine cannot be asked.
-package enum AvailabilityReport {
-    package static let fields = [
-        Field("v", .constant(1), "The contract's version."),
-        Field(
-            "state", .oneOf(AgentReport.OnlineState.allCases.map(\.rawValue)),
-            "Whether the state report can be trusted."),
+/// `status/server/<sid>/availability`: offline while the container engine cannot be asked.
+package struct AvailabilityReport: Equatable, MessageCoding {
+    package private(set) var state: AgentReport.OnlineState
+
+    package init(_ state: AgentReport.OnlineState) { self.state = state }
+
+    package static let members: [Member<AvailabilityReport>] = [
+        .version, Member("state", \.state, .word, "Online if the state report is up to date."),
     ]
 
-    package static func json(_ presence: AgentReport.OnlineState) -> JSON {
-        ["v": 1, "state": .string(presence.rawValue)]
-    }
+    package static func blank(for json: JSON) -> AvailabilityReport? { AvailabilityReport(.offline) }
 }

@@ -3,7 +3,10 @@ package import FoundationEssentials
 /// RFC 3339 in UTC with milliseconds, the format of all times in MQTT messages.
 package enum Timestamp {
     package static func text(_ date: Date) -> String {
-        date.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
+        // The formatter cuts decimals off: a time that was parsed must be written with the same millisecond again.
+        let milliseconds = (date.timeIntervalSinceReferenceDate * 1000 + 0.0005).rounded(.down)
+        return Date(timeIntervalSinceReferenceDate: milliseconds / 1000 + 0.0001)
+            .formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
     }
 
     package static func json(_ date: Date?) -> JSON { date.map { .string(text($0)) } ?? .null }

@@ -40,7 +40,7 @@ extension ListedContainer {
 }
 
 extension ContainerInspect.Config {
-    /// User and group ids; nil for root, who may write everywhere, and for a user given by name.
+    /// User and group ids; nil for root, which may write everywhere, and for a user given by name.
     fileprivate var number: (id: UInt32, group: UInt32)? {
         let parts = (user ?? "").split(separator: ":").map { UInt32($0) }
         guard let first = parts.first, let user = first, user != 0 else { return nil }

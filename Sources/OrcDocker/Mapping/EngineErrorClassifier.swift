@@ -26,11 +26,11 @@ enum EngineErrorClassifier {
         if lacksAddress(words) { return .addressMissing(message) }
         if words.contains("no space left on device") { return .noSpace(message) }
         if isStuck(words) { return .stuck(message) }
-        if asksForWhatIsNot(words) { return .invalid(message) }
+        if lacksProgram(words) { return .invalid(message) }
         switch status {
         case 404: return .notFound(message)
         case 409: return words.contains("already in use") ? .nameInUse(message) : .conflict(message)
-        default: return status == 400 || cannotBeMade(words) ? .invalid(message) : .other(message)
+        default: return status == 400 || isInvalidRequest(words) ? .invalid(message) : .other(message)
         }
     }
 
@@ -66,7 +66,7 @@ enum EngineErrorClassifier {
     }
 
     /// True if the image lacks the program or cannot execute it: the plan must be corrected, not the agent.
-    private static func asksForWhatIsNot(_ words: String) -> Bool {
+    private static func lacksProgram(_ words: String) -> Bool {
         words.contains("exec: ")
             && ["no such file or directory", "not found", "permission denied"].contains { words.contains($0) }
     }
@@ -74,7 +74,7 @@ enum EngineErrorClassifier {
     private static func lacksAddress(_ words: String) -> Bool { words.contains("cannot assign requested address") }
 
     /// True if the engine or its container runtime rejects the request as invalid.
-    private static func cannotBeMade(_ words: String) -> Bool {
+    private static func isInvalidRequest(_ words: String) -> Bool {
         [
             "runtime create failed", "invalid", "unable to find user", "must be in range", "unknown capability",
             "cannot mkdir", "cannot mount", "range of cpus", "no command specified", "not a directory", "can't be",

@@ -11,11 +11,11 @@ struct RegistryLogin {
     let image: String
     let logger: Logger
     var environment = ProcessInfo.processInfo.environment
+    var helperTimeout = Duration.seconds(10)
 
     /// Key of Docker's own registry in the file.
     private static let docker = "https://index.docker.io/v1/"
-    private static let mostBytes = 1 << 20
-    private static let patience = Duration.seconds(10)
+    private static let maxBytes = 1 << 20
 
     /// Returns the value of `X-Registry-Auth`; nil if there is no login.
     func header() async -> String? {
@@ -36,7 +36,7 @@ struct RegistryLogin {
         let folder = environment["DOCKER_CONFIG"] ?? environment["HOME"].map { "\($0)/.docker" }
         // Without the file there is no login.
         guard let folder, let data = try? Data(contentsOf: URL(filePath: "\(folder)/config.json")),
-            data.count <= Self.mostBytes
+            data.count <= Self.maxBytes
         else { return nil }
         return try? JSON.parse(Array(data))
     }
@@ -62,16 +62,18 @@ struct RegistryLogin {
     private func ask(_ helper: String, for name: String) async -> JSON.Object? {
         guard helper.utf8.allSatisfy({ $0.isAlphanumeric || "._-".utf8.contains($0) }) else { return nil }
         do {
-            let result = try await Subprocess.run(
-                .name("docker-credential-\(helper)"), arguments: ["get"], input: .string(name, using: UTF8.self),
-                output: .string(limit: 64 << 10), error: .discarded)
+            let result = try await Deadline.run(helperTimeout, orThrow: HelperTimeout()) {
+                try await Subprocess.run(
+                    .name("docker-credential-\(helper)"), arguments: ["get"], input: .string(name, using: UTF8.self),
+                    output: .string(limit: 64 << 10), error: .discarded)
+            }
             guard result.terminationStatus.isSuccess, let json = try? JSON.parse(result.standardOutput),
                 let secret = json["Secret"]?.string, let user = json["Username"]?.string
             else { return nil }
             if user == "<token>" { return ["identitytoken": .string(secret), "serveraddress": .string(name)] }
             return ["username": .string(user), "password": .string(secret), "serveraddress": .string(name)]
         } catch {
-            logger.warning("a registry's login cannot be had", metadata: ["helper": "\(helper)", "error": "\(error)"])
+            logger.warning("cannot get a registry's login", metadata: ["helper": "\(helper)", "error": "\(error)"])
             return nil
         }
     }
@@ -79,5 +81,9 @@ struct RegistryLogin {
     /// Returns the login in URL-safe Base64, as the engine expects it.
     private static func header(_ login: JSON.Object) -> String {
         Data(JSON.object(login).bytes).base64EncodedString().replacing("+", with: "-").replacing("/", with: "_")
+    }
+
+    private struct HelperTimeout: Error, CustomStringConvertible {
+        let description = "no answer in time"
     }
 }

@@ -116,13 +116,13 @@ struct AgentDiagnostics {
     /// Returns the cause of a missing reply, as far as it can be determined.
     private func silence(_ agent: JSON?, _ topics: Topics, _ place: String, _ isDenied: Bool) -> Finding {
         if isDenied { return .bad("this user may not publish \(topics.command(.ping))", remedy: Self.list) }
-        guard let agent else {
+        guard let agent = agent.flatMap(AgentReport.init) else {
             let remedy =
                 "start it with orc run; where it runs, let it write, and this user read, \(topics.status(.agent)) (the broker's access list)"
             return .bad("the broker at \(place) answers, the agent of \(topics.host) does not", remedy: remedy)
         }
-        guard agent["state"]?.string == AgentReport.OnlineState.online.rawValue else {
-            let reason = agent["reason"]?.string ?? "offline"
+        guard agent.state == .online else {
+            let reason = agent.reason?.rawValue ?? "offline"
             return .bad(
                 "the broker at \(place) answers, the agent of \(topics.host) does not (\(reason))",
                 remedy: "start it with orc run")
@@ -160,7 +160,7 @@ struct AgentDiagnostics {
     }
 
     private static func servers(_ index: JSON?) -> [ServerID] {
-        (index?["servers"]?.array ?? []).compactMap { $0["sid"]?.string.flatMap { ServerID(sid: $0) } }
+        index.flatMap(ServersReport.init)?.servers ?? []
     }
 
     /// Returns a finding for each server that the agent knows and that has no `config.json`.
@@ -196,26 +196,26 @@ struct AgentDiagnostics {
 
     /// Returns findings from the agent's health report.
     private func health(_ report: JSON?) -> [Finding] {
-        guard let report else { return [] }
+        guard let report = report.flatMap(HealthReport.init) else { return [] }
         var findings: [Finding] = []
-        let count = report["bus"]?["refused"]?.int ?? 0
+        let count = report.bus.refused
         if count > 0 {
             findings.append(
                 .bad(
                     "the broker does not let the agent use \(count) of its topics",
                     remedy: "its log names each topic: let it write there (the broker's access list)"))
         }
-        if let truncated = report["bus"]?["truncated"]?.int, truncated > 0 {
+        if report.bus.truncated > 0 {
             findings.append(
                 .bad(
-                    "\(truncated) reports were too large for the broker",
+                    "\(report.bus.truncated) reports were too large for the broker",
                     remedy: "raise its limit (mosquitto: message_size_limit, max_packet_size)"))
         }
-        if let store = report["store"]?.string, store != "ok" {
+        if let store = report.storeFailure {
             findings.append(
                 .bad("the agent's database takes nothing: \(store)", remedy: "make room, or let it be written"))
         }
-        if report["engine_reachable"] == false {
+        if !report.isEngineReachable {
             findings.append(.bad("the agent does not reach the engine", remedy: "its log says why"))
         }
         return findings

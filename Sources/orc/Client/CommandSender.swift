@@ -86,11 +86,10 @@ struct CommandSender {
 
     /// Returns the reason for an agent's absence, from its last report; nil if it is online.
     private static func absence(_ report: JSON) -> String? {
-        guard report["state"]?.string == AgentReport.OnlineState.online.rawValue else {
-            return report["reason"]?.string ?? "offline"
+        guard let report = AgentReport(report), report.state == .online else {
+            return AgentReport(report)?.reason?.rawValue ?? "offline"
         }
-        let age = report["ts"].flatMap(Timestamp.date).map { -$0.timeIntervalSinceNow } ?? 0
-        return age > longestSilence ? "silent" : nil
+        return -report.at.timeIntervalSinceNow > longestSilence ? "silent" : nil
     }
 }
 

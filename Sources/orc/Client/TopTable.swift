@@ -13,9 +13,9 @@ final class TopTable: Sendable {
 
     private struct State {
         var agent = "unknown"
-        var host: JSON?
-        var states: [ServerID: JSON] = [:]
-        var metrics: [ServerID: JSON] = [:]
+        var host: HostReport?
+        var states: [ServerID: StateReport] = [:]
+        var metrics: [ServerID: MetricsReport] = [:]
     }
 
     init(topics: Topics, wanted: [ServerID]) {
@@ -28,15 +28,15 @@ final class TopTable: Sendable {
         let json = message.payload.isEmpty ? nil : try? JSON.parse(message.payload)
         state.withLock { state in
             switch message.topic {
-            case topics.status(.agent): state.agent = json?["state"]?.string ?? "unknown"
-            case topics.status(.host): state.host = json
+            case topics.status(.agent): state.agent = json.flatMap(AgentReport.init)?.state.rawValue ?? "unknown"
+            case topics.status(.host): state.host = json.flatMap(HostReport.init)
             default:
                 guard let (server, report) = topics.serverReport(in: message.topic),
                     wanted.isEmpty || wanted.contains(server)
                 else { return }
                 switch report {
-                case .state: state.states[server] = json
-                case .metrics: state.metrics[server] = json
+                case .state: state.states[server] = json.flatMap { StateReport($0, of: server) }
+                case .metrics: state.metrics[server] = json.flatMap(MetricsReport.init)
                 case .availability, .schedule: break
                 }
             }
@@ -46,15 +46,14 @@ final class TopTable: Sendable {
     /// The servers whose metrics can be requested.
     var running: [ServerID] {
         state.withLock { state in
-            state.states.filter { ["running", "paused"].contains($0.value["container_state"]?.string ?? "") }.keys
-                .sorted()
+            state.states.filter(\.value.isContainerUp).keys.sorted()
         }
     }
 
     /// True if the rates of all running servers are known.
     var isMeasured: Bool {
         let running = running
-        return state.withLock { state in running.allSatisfy { state.metrics[$0]?["interval_s"]?.double != nil } }
+        return state.withLock { state in running.allSatisfy { state.metrics[$0]?.rates != nil } }
     }
 
     var text: String {
@@ -75,31 +74,29 @@ final class TopTable: Sendable {
             + TextTable.text([columns] + rows)
     }
 
-    private static func row(_ server: ServerID, _ report: JSON, _ metrics: JSON?) -> [String] {
-        func bytes(_ key: String) -> String { amount(metrics?[key]?.double) }
-        let since = report["since"].flatMap(Timestamp.date)
-        let percent = metrics?["memory_bytes"]?.double.flatMap { used in
-            metrics?["memory_limit_bytes"]?.double.flatMap { $0 > 0 ? used / $0 * 100 : nil }
-        }
+    private static func row(_ server: ServerID, _ report: StateReport, _ metrics: MetricsReport?) -> [String] {
+        func bytes(_ count: Int?) -> String { amount(count.map(Double.init)) }
+        let (usage, rates) = (metrics?.usage, metrics?.rates)
         return [
-            server.uid, report["state"]?.string ?? "?", number(metrics?["cpu_percent"]?.double), bytes("memory_bytes"),
-            bytes("memory_limit_bytes"), number(percent), bytes("network_rx_rate"), bytes("network_tx_rate"),
-            bytes("disk_read_rate"), bytes("disk_write_rate"), bytes("disk_bytes"),
-            metrics?["pids"]?.int.map(String.init) ?? "-",
-            metrics == nil ? "-" : since.map { DurationText.brief(max(Int(-$0.timeIntervalSinceNow), 0)) } ?? "-",
+            server.uid, report.state.rawValue, number(rates?.cpuPercent), bytes(usage?.memoryBytes),
+            bytes(usage?.memoryLimitBytes), number(usage?.memoryPercent), amount(rates?.networkReceived),
+            amount(rates?.networkSent), amount(rates?.diskRead), amount(rates?.diskWritten),
+            bytes(metrics?.folderBytes), usage?.processes.map(String.init) ?? "-",
+            metrics == nil
+                ? "-" : report.since.map { DurationText.brief(max(Int(-$0.timeIntervalSinceNow), 0)) } ?? "-",
         ]
     }
 
-    private static func machine(_ host: JSON?) -> String {
+    private static func machine(_ host: HostReport?) -> String {
         guard let host else { return "" }
-        var words = ["", "cpu \(number(host["cpu_percent"]?.double)) % of \(host["cpus"]?.int ?? 0)"]
-        if let load = host["load"]?.array?.first?.double { words.append("load \(number(load))") }
+        var words = ["", "cpu \(number(host.cpuPercent)) % of \(host.cpus ?? 0)"]
+        if let load = host.load?.first { words.append("load \(number(load))") }
         words.append(
-            "memory \(amount(host["memory_bytes"]?.double)) of \(amount(host["memory_total_bytes"]?.double))")
-        for disk in host["disks"]?.array?.prefix(1) ?? [] {
-            words.append("disk \(number(disk["used_percent"]?.double)) % used")
+            "memory \(amount(host.memoryBytes.map(Double.init))) of \(amount(host.memoryTotalBytes.map(Double.init)))")
+        for disk in host.disks.prefix(1) {
+            words.append("disk \(number(disk.usedPercent)) % used")
         }
-        let warnings = (host["warnings"]?.array ?? []).compactMap(\.string)
+        let warnings = host.warnings.map(\.rawValue)
         if !warnings.isEmpty { words.append("WARNING: \(warnings.joined(separator: " "))".printable) }
         return words.joined(separator: ", ")
     }

@@ -58,7 +58,7 @@ private struct LogCall: Sendable {
             id: UUID().uuidString.lowercased())
         let reply = try await caller.send(call, seconds: 15)
         guard reply.status == .ok else { return reply.error ?? "refused" }
-        Self.print(lines: reply.data["lines"])
+        Self.print(lines: (reply.data["lines"]?.array ?? []).compactMap(\.string))
         return nil
     }
 
@@ -88,9 +88,9 @@ private struct LogCall: Sendable {
     }
 
     /// Prints lines, for a terminal without the control characters that it would interpret.
-    private static func print(lines: JSON?) {
+    private static func print(lines: [String]) {
         let isTerminal = isatty(1) == 1
-        for line in (lines?.array ?? []).compactMap(\.string) {
+        for line in lines {
             StandardOutput.print(isTerminal ? Self.shown(line) : line)
         }
     }
@@ -101,8 +101,8 @@ private struct LogCall: Sendable {
     }
 
     private static func print(_ message: MQTTMessage) {
-        guard let report = try? JSON.parse(message.payload) else { return }  // not a report of ours
-        if let dropped = report["dropped"]?.int, dropped > 0 { StandardOutput.print("[\(dropped) lines left out]") }
-        print(lines: report["lines"])
+        guard let json = try? JSON.parse(message.payload), let report = ConsoleReport(json) else { return }
+        if report.dropped > 0 { StandardOutput.print("[\(report.dropped) lines left out]") }
+        print(lines: report.lines)
     }
 }

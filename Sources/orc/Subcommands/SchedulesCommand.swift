@@ -33,18 +33,16 @@ struct SchedulesCommand: AsyncParsableCommand {
             return
         }
         StandardOutput.print(
-            TextTable.text([["SCHEDULE", "OF", "ACTIONS", "WHEN", "NEXT", "LAST"]] + found.map(Self.row)))
+            TextTable.text(
+                [["SCHEDULE", "OF", "ACTIONS", "WHEN", "NEXT", "LAST"]]
+                    + found.compactMap(ScheduleEntry.init).map(Self.row)))
     }
 
-    private static func row(_ schedule: JSON) -> [String] {
-        let actions = (schedule["actions"]?.array ?? []).compactMap(\.string)
-        let next = schedule["next_local"]?.string ?? schedule["problem"]?.string
-        return [
-            schedule["schedule"]?.string ?? "?",
-            schedule["server"]?.string ?? schedule["game"]?.string ?? "agent", actions.joined(separator: ","),
-            schedule["words"]?.string ?? "?",
-            next ?? (schedule["enabled"]?.bool == false ? "disabled" : "-"),
-            schedule["last"]?["outcome"]?.string ?? "-",
+    private static func row(_ schedule: ScheduleEntry) -> [String] {
+        [
+            schedule.id, schedule.server ?? schedule.game ?? "agent", schedule.actions.joined(separator: ","),
+            schedule.words, schedule.nextLocal ?? schedule.problem ?? (schedule.isEnabled ? "-" : "disabled"),
+            schedule.last?.outcome.rawValue ?? "-",
         ]
     }
 }

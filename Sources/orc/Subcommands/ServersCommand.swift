@@ -13,7 +13,7 @@ struct ServersCommand: AsyncParsableCommand {
 
     func run() async throws {
         let servers = try await AgentQuery(flags).ask(.list, [:])["servers"]?.array ?? []
-        StandardOutput.print(json ? JSON.array(servers).text() : ServerTable.text(servers))
+        StandardOutput.print(json ? JSON.array(servers).text() : ServerTable.text(servers.compactMap(StateReport.init)))
     }
 }
 
@@ -21,17 +21,15 @@ struct ServersCommand: AsyncParsableCommand {
 enum ServerTable {
     private static let columns = ["server", "state", "reason", "desired", "ports", "image"]
 
-    static func text(_ reports: [JSON]) -> String {
+    static func text(_ reports: [StateReport]) -> String {
         TextTable.text([columns.map { $0.uppercased() }] + reports.map(row))
     }
 
-    static func row(_ report: JSON) -> [String] {
-        let ports = (report["ports"]?.array ?? []).map { "\($0["port"]?.int ?? 0)/\($0["protocol"]?.string ?? "")" }
-        let name = "\(report["game_uid"]?.string ?? "?").\(report["servername"]?.string ?? "?")"
+    static func row(_ report: StateReport) -> [String] {
+        let ports = report.ports.map { "\($0.number)/\($0.transport)" }
         return [
-            name, report["state"]?.string ?? "?", report["activity"]?.string ?? report["reason"]?.string ?? "-",
-            report["desired"]?.string ?? "?", ports.isEmpty ? "-" : ports.joined(separator: ","),
-            report["image"]?.string ?? "-",
+            report.server.uid, report.state.rawValue, report.activity?.rawValue ?? report.reason ?? "-",
+            report.desired.rawValue, ports.isEmpty ? "-" : ports.joined(separator: ","), report.image ?? "-",
         ]
     }
 }

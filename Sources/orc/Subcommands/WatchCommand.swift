@@ -31,7 +31,7 @@ struct WatchCommand: AsyncParsableCommand {
 /// The reports received of a host so far.
 private struct WatchedTable {
     let topics: Topics
-    private var reports: [ServerID: JSON] = [:]
+    private var reports: [ServerID: StateReport] = [:]
     private var agent = "unknown"
 
     init(topics: Topics) { self.topics = topics }
@@ -44,12 +44,12 @@ private struct WatchedTable {
     mutating func take(_ message: MQTTMessage) -> String? {
         let json = (try? JSON.parse(message.payload)) ?? .null  // an empty payload means that the report was removed
         if message.topic == topics.status(.agent) {
-            agent = json["state"]?.string ?? "unknown"
+            agent = AgentReport(json)?.state.rawValue ?? "unknown"
             return "agent \(agent)"
         }
         guard let (server, report) = topics.serverReport(in: message.topic), report == .state else { return nil }
-        reports[server] = json.isNull ? nil : json
-        guard !json.isNull else { return "\(server) gone" }
-        return "\(json["ts"]?.string ?? "") \(ServerTable.row(json).prefix(4).joined(separator: " "))"
+        reports[server] = StateReport(json, of: server)
+        guard let report = reports[server] else { return "\(server) gone" }
+        return "\(Timestamp.text(report.at)) \(ServerTable.row(report).prefix(4).joined(separator: " "))"
     }
 }

@@ -18,7 +18,11 @@ import Testing
     }
 
     private func take(_ cache: ReportCache, _ path: String, _ json: JSON?) {
-        cache.take(host, path: path, payload: json?.bytes ?? [])
+        guard path == "agent", var report = json?.object else {
+            return cache.take(host, path: path, payload: json?.bytes ?? [])
+        }
+        report.merge(["instance": "i", "started": "2026-11-25T00:00:00Z", "ts": Timestamp.json(Date())])
+        cache.take(host, path: path, payload: JSON.object(report).bytes)
     }
 
     @Test func `the last report counts, and an empty one is gone`() {
@@ -319,7 +323,9 @@ extension ReportCacheTests {
         cache.linked()
         let host = HostName("h")!
         func word(_ age: Double) -> [UInt8] {
-            let json: JSON = ["state": "online", "ts": Timestamp.json(Date().addingTimeInterval(-age))]
+            let json: JSON = [
+                "state": "online", "instance": "i", "started": 1, "ts": Timestamp.json(Date().addingTimeInterval(-age)),
+            ]
             return json.bytes
         }
         cache.take(host, path: "agent", payload: word(140))

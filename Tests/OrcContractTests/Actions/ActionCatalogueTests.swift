@@ -13,29 +13,6 @@ import Testing
         #expect(Role.viewer < .operator && Role.operator < .admin && !(Role.admin < .viewer))
     }
 
-    @Test func `every report has the keys that its schema promises, in that order`() {
-        let server = ServerID(uid: "valheim.alpha")!
-        let now = Date(timeIntervalSince1970: 0)
-        let reports: [(JSON, [Field])] = [
-            (StateReport(server: server, state: .running, desired: .running).json(seq: 1, at: now), StateReport.fields),
-            (Reply(action: "ping", status: .ok, at: now).json, Reply.fields),
-            (
-                AgentReport(state: .online, reason: nil, instance: "i", session: 1, started: now, at: now).json,
-                AgentReport.fields
-            ),
-            (InfoReport(orc: "1", engine: nil, engineAPI: nil, mqtt: "5").json, InfoReport.fields),
-            (
-                HealthReport(
-                    residentBytes: 1, cpuPercent: 0.5, cpuSeconds: 2, isEngineReachable: true, bus: MQTTCounters()
-                ).json,
-                HealthReport.fields
-            ),
-            (ServersReport.json([server]), ServersReport.fields), (PlansReport.json([]), PlansReport.fields),
-            (AvailabilityReport.json(.online), AvailabilityReport.fields),
-        ]
-        for (json, fields) in reports { #expect(json.object?.keys == fields.map(\.name)) }
-    }
-
     @Test func `a reply is read back as it was written`() {
         var reply = Reply(action: "stop", status: .error, at: Date(timeIntervalSince1970: 1_800_000_000))
         reply.id = "7"

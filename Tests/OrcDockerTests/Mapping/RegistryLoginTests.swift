@@ -34,4 +34,19 @@ import Testing
             #expect(try await login("bad.example/a") == nil)
         }
     }
+
+    @Test func `a helper that hangs holds up no pull`() async throws {
+        try await Testbed.withFolder { folder in
+            let helper = folder.appending(path: "docker-credential-hangs")
+            try "#!/bin/sh\nexec sleep 60\n".write(to: helper, atomically: true, encoding: .utf8)
+            try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: helper.path())
+            try #"{"credHelpers":{"h.example":"hangs"}}"#.write(
+                to: folder.appending(path: "config.json"), atomically: true, encoding: .utf8)
+            setenv("PATH", "\(folder.path()):\(ProcessInfo.processInfo.environment["PATH"] ?? "")", 1)
+            var login = RegistryLogin(
+                image: "h.example/a", logger: Logger(label: "test"), environment: ["DOCKER_CONFIG": folder.path()])
+            login.helperTimeout = .milliseconds(200)
+            #expect(await login.header() == nil)
+        }
+    }
 }
