@@ -36,10 +36,11 @@ let package = Package(
         .systemLibrary(name: "CPCRE", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
         .target(name: "OrcCore", swiftSettings: strict),
         .target(name: "OrcContract", dependencies: ["OrcCore"], swiftSettings: strict),
+        .target(name: "OrcFiles", dependencies: ["OrcCore", "CKernel"], swiftSettings: strict),
         .target(name: "OrcDocuments", dependencies: ["OrcCore", "OrcContract"], swiftSettings: strict),
         .target(name: "OrcEngine", dependencies: ["OrcCore", "OrcContract"], swiftSettings: strict),
         .target(
-            name: "OrcPlans", dependencies: ["OrcCore", "OrcContract", "OrcEngine", "CKernel", "CPCRE"],
+            name: "OrcPlans", dependencies: ["OrcCore", "OrcContract", "OrcEngine", "OrcFiles", "CPCRE"],
             swiftSettings: strict),
         .target(
             name: "OrcMQTT",
@@ -73,7 +74,7 @@ let package = Package(
         .target(
             name: "OrcAgent",
             dependencies: [
-                "OrcScheduling",
+                "OrcFiles", "OrcScheduling",
                 "OrcCore", "OrcContract", "OrcPlans", "OrcMQTT", "OrcEngine", "OrcStorage", "OrcMetrics",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -101,7 +102,7 @@ let package = Package(
         .executableTarget(
             name: "orc",
             dependencies: [
-                "OrcCore", "OrcContract", "OrcDocuments", "OrcPlans", "OrcMQTT", "OrcDocker", "OrcStorage",
+                "OrcCore", "OrcContract", "OrcDocuments", "OrcFiles", "OrcPlans", "OrcMQTT", "OrcDocker", "OrcStorage",
                 "OrcAgent", "OrcBridge", "CMalloc",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -130,6 +131,9 @@ let package = Package(
         .testTarget(name: "OrcCoreTests", dependencies: ["OrcCore", "Testbed"], swiftSettings: strict),
         .testTarget(
             name: "OrcContractTests", dependencies: ["OrcContract", "OrcCore", "OrcDocuments", "Testbed"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "OrcFilesTests", dependencies: ["OrcFiles", "OrcContract", "OrcCore", "OrcPlans", "Testbed"],
             swiftSettings: strict),
         .testTarget(
             name: "OrcPlansTests", dependencies: ["OrcPlans", "OrcContract", "OrcCore", "Testbed"],

@@ -1,7 +1,8 @@
 package import OrcContract
 package import OrcCore
+package import OrcFiles
 import OrcMetrics
-package import OrcPlans
+import OrcPlans
 
 /// Settings of the agent and its host.
 package struct AgentSettings: Sendable {

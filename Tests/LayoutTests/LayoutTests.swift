@@ -17,7 +17,8 @@ import Testing
         "OrcContract": ["OrcCore"],
         "OrcDocuments": ["OrcCore", "OrcContract"],
         "OrcEngine": ["OrcCore", "OrcContract"],
-        "OrcPlans": ["OrcCore", "OrcContract", "OrcEngine", "CKernel", "CPCRE"],
+        "OrcFiles": ["OrcCore", "CKernel"],
+        "OrcPlans": ["OrcCore", "OrcContract", "OrcEngine", "OrcFiles", "CPCRE"],
         "OrcMQTT": ["OrcCore", "OrcContract", "CMosquitto", "Logging"],
         "OrcDocker": [
             "OrcCore", "OrcContract", "OrcEngine", "Logging", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL", "Subprocess",
@@ -26,8 +27,8 @@ import Testing
         "OrcMetrics": ["OrcCore", "OrcContract", "Dispatch"],
         "OrcScheduling": ["OrcCore", "OrcContract", "OrcStorage", "Logging"],
         "OrcAgent": [
-            "OrcCore", "OrcContract", "OrcPlans", "OrcMQTT", "OrcEngine", "OrcStorage", "OrcMetrics",
-            "OrcScheduling", "Logging", "ServiceLifecycle", "Subprocess", "Dispatch",
+            "OrcCore", "OrcContract", "OrcPlans", "OrcMQTT", "OrcEngine", "OrcFiles", "OrcStorage",
+            "OrcMetrics", "OrcScheduling", "Logging", "ServiceLifecycle", "Subprocess", "Dispatch",
         ],
         "OrcBridge": [
             "OrcCore", "OrcContract", "OrcDocuments", "OrcMQTT", "CCrypto", "HTTPTypes", "HummingbirdCore",
@@ -35,8 +36,9 @@ import Testing
             "NIOSSL", "NIOWebSocket", "ServiceLifecycle",
         ],
         "orc": [
-            "OrcCore", "OrcContract", "OrcDocuments", "OrcPlans", "OrcMQTT", "OrcDocker", "OrcStorage", "OrcAgent",
-            "OrcBridge", "CMalloc", "Logging", "ServiceLifecycle", "Subprocess", "SystemPackage", "UnixSignals",
+            "OrcCore", "OrcContract", "OrcDocuments", "OrcFiles", "OrcPlans", "OrcMQTT", "OrcDocker", "OrcStorage",
+            "OrcAgent", "OrcBridge", "CMalloc", "Logging", "ServiceLifecycle", "Subprocess", "SystemPackage",
+            "UnixSignals",
             "ArgumentParser",
         ],
     ]

@@ -2,6 +2,7 @@ import Glibc
 package import OrcContract
 import OrcCore
 import OrcEngine
+import OrcFiles
 import OrcPlans
 import OrcScheduling
 import OrcStorage
@@ -22,6 +23,7 @@ package struct ActionError: Error, CustomStringConvertible {
         case let error as ActionError: self = error
         case let error as ScheduleError: self.init(error.code, error.description)
         case let error as PlanError: self.init(Self.code(error), error.description)
+        case let error as FileError: self.init(Self.code(error), error.description)
         case let error as EngineFailure: self.init(Self.code(error), Self.text(error))
         case is CancellationError: self.init(.superseded, "superseded by a later command")
         case let error as StorageError: self.init(error.isFull ? .noSpace : .internal, error.description)
@@ -41,10 +43,16 @@ package struct ActionError: Error, CustomStringConvertible {
         case .unknownSettings, .badSetting: .badArguments
         case .exists: .exists
         case .unknownServer: .unknownServer
-        case .unsafePath, .unsafeMount, .excess, .mount, .tooDeep: .unsafeEntry
-        case .noSpace: .noSpace
+        case .unsafeMount, .excess: .unsafeEntry
         case .malformed: .badPlan
-        case .file(_, let errno, _): code(errno: errno)
+        }
+    }
+
+    private static func code(_ error: FileError) -> Reply.Code {
+        switch error {
+        case .unsafePath, .mount, .tooDeep: .unsafeEntry
+        case .noSpace: .noSpace
+        case .failed(_, let errno): code(errno: errno)
         }
     }
 

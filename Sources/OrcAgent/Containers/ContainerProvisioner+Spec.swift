@@ -1,6 +1,7 @@
 import OrcContract
 import OrcCore
 import OrcEngine
+import OrcFiles
 import OrcPlans
 import OrcStorage
 

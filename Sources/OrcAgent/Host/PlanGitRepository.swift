@@ -2,6 +2,7 @@ import FoundationEssentials
 import Glibc
 import OrcContract
 import OrcCore
+import OrcFiles
 import OrcPlans
 import Subprocess
 

@@ -3,6 +3,7 @@ import FoundationEssentials
 import Glibc
 import OrcContract
 import OrcCore
+import OrcFiles
 import OrcMetrics
 import OrcPlans
 import Synchronization

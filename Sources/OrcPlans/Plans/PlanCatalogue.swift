@@ -1,5 +1,6 @@
 package import OrcContract
 import OrcCore
+package import OrcFiles
 
 /// The plans folder, in the layout of PEON's repository: `plans.json` and `<game>/plan.json`.
 package struct PlanCatalogue: Sendable {
@@ -11,18 +12,20 @@ package struct PlanCatalogue: Sendable {
     package init(path: String) { self.path = path }
 
     /// Returns the plan of `game`; throws if there is none, or if it has an unknown option.
-    package func plan(_ game: String) throws(PlanError) -> Plan {
-        guard let folder = try folder(game) else { throw .unknownPlan(game: game) }
+    package func plan(_ game: String) throws -> Plan {
+        guard let folder = try folder(game) else { throw PlanError.unknownPlan(game: game) }
         let file = "plans/\(game)/plan.json"
-        guard let bytes = try folder.read("plan.json", limit: Self.maxBytes) else { throw .unknownPlan(game: game) }
+        guard let bytes = try folder.read("plan.json", limit: Self.maxBytes) else {
+            throw PlanError.unknownPlan(game: game)
+        }
         let plan = try Plan(Self.json(bytes, file: file), file: file)
-        if let unknown = plan.options.unknown.first { throw .malformed(file: file, what: unknown) }
+        if let unknown = plan.options.unknown.first { throw PlanError.malformed(file: file, what: unknown) }
         return plan
     }
 
     /// Returns the folder of `game`'s plan, with its action scripts and pictures; nil if there is none.
-    package func folder(_ game: String) throws(PlanError) -> DirectoryHandle? {
-        guard NewName.allows(game) else { throw .unknownPlan(game: game) }
+    package func folder(_ game: String) throws -> DirectoryHandle? {
+        guard NewName.allows(game) else { throw PlanError.unknownPlan(game: game) }
         guard DirectoryHandle.exists(path) else { return nil }
         return try DirectoryHandle(path: path).folder(game)
     }
@@ -30,10 +33,10 @@ package struct PlanCatalogue: Sendable {
     /// Returns every plan that is listed or has a folder, sorted by title.
     ///
     /// A plan that cannot be read is named in `complaints`; it is in the result only if it is listed.
-    package func list() throws(PlanError) -> (entries: [PlansReport.Entry], complaints: [PlanError]) {
+    package func list() throws -> (entries: [PlansReport.Entry], complaints: [any Error]) {
         guard DirectoryHandle.exists(path) else { return ([], []) }
         let root = try DirectoryHandle(path: path)
-        var complaints: [PlanError] = []
+        var complaints: [any Error] = []
         var listed: [String: Listing] = [:]
         do { listed = try listings(root) } catch { complaints.append(error) }
         var versions: [String: String] = [:]
@@ -43,7 +46,7 @@ package struct PlanCatalogue: Sendable {
                 let plan = try plan(entry.name)
                 games.insert(entry.name)
                 versions[entry.name] = plan.version
-            } catch .unknownPlan {
+            } catch PlanError.unknownPlan {
                 continue
             } catch {
                 complaints.append(error)
@@ -64,10 +67,10 @@ package struct PlanCatalogue: Sendable {
         let url: String?
     }
 
-    private func listings(_ root: DirectoryHandle) throws(PlanError) -> [String: Listing] {
+    private func listings(_ root: DirectoryHandle) throws -> [String: Listing] {
         guard let bytes = try root.read("plans.json", limit: Self.maxBytes) else { return [:] }
         guard let list = try Self.json(bytes, file: "plans/plans.json").array else {
-            throw .malformed(file: "plans/plans.json", what: "is not a list")
+            throw PlanError.malformed(file: "plans/plans.json", what: "is not a list")
         }
         var listings: [String: Listing] = [:]
         for entry in list {
@@ -77,8 +80,10 @@ package struct PlanCatalogue: Sendable {
         return listings
     }
 
-    static func json(_ bytes: [UInt8], file: String) throws(PlanError) -> JSON {
-        do { return try JSON.parse(bytes) } catch { throw .malformed(file: file, what: error.description(in: bytes)) }
+    static func json(_ bytes: [UInt8], file: String) throws -> JSON {
+        do { return try JSON.parse(bytes) } catch {
+            throw PlanError.malformed(file: file, what: error.description(in: bytes))
+        }
     }
 }
 

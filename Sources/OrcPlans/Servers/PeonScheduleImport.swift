@@ -1,6 +1,7 @@
 package import FoundationEssentials
 package import OrcContract
 import OrcCore
+import OrcFiles
 
 /// Reads `servers/schedule.json`, in which PEON's orchestrator keeps its scheduled stops.
 package enum PeonScheduleImport {
@@ -15,7 +16,7 @@ package enum PeonScheduleImport {
     /// entry.
     package static func read(
         in servers: String
-    ) throws(PlanError) -> (stops: [(server: ServerID, date: Date)], complaints: [String]) {
+    ) throws -> (stops: [(server: ServerID, date: Date)], complaints: [String]) {
         guard DirectoryHandle.exists(servers),
             let bytes = try DirectoryHandle(path: servers).read(file, limit: maxBytes)
         else {

@@ -1,6 +1,7 @@
 package import FoundationEssentials
 package import OrcContract
 import OrcCore
+import OrcFiles
 
 extension ServerFolder {
     /// Bounds of the report of a `config` folder, which a game may write: number of files, bytes read of each, and
@@ -12,7 +13,7 @@ extension ServerFolder {
     /// Returns the files of the server's `config` folder, name to trimmed text, with secrets redacted.
     ///
     /// Files that are not text are left out, and everything beyond the bounds.
-    package func configReport(secrets: SecretRedactor) throws(PlanError) -> [StateReport.ConfigFile] {
+    package func configReport(secrets: SecretRedactor) throws -> [StateReport.ConfigFile] {
         guard let folder = try configFolder() else { return [] }
         var report: [StateReport.ConfigFile] = []
         var room = Self.maxReportedBytes.all
@@ -40,7 +41,7 @@ extension ServerFolder {
 
     /// Returns the state that PEON's images write into `config/state`, and the file's modification time; nil without
     /// such a file.
-    package func stateFile() throws(PlanError) -> (word: String, at: Date)? {
+    package func stateFile() throws -> (word: String, at: Date)? {
         guard let folder = try configFolder(), let modified = folder.modified("state"),
             let bytes = try folder.read("state", limit: 256)
         else { return nil }
@@ -48,18 +49,18 @@ extension ServerFolder {
         return (word, Date(timeIntervalSince1970: modified))
     }
 
-    private func configFolder() throws(PlanError) -> DirectoryHandle? {
+    private func configFolder() throws -> DirectoryHandle? {
         guard exists else { return nil }
         return try DirectoryHandle(path: path).folder("config")
     }
 
     /// Returns every server that has a `config.json` below `servers`; folders that cannot be read are named in
     /// `complaints`.
-    package static func all(in servers: String) throws(PlanError) -> (found: [ServerFolder], complaints: [PlanError]) {
+    package static func all(in servers: String) throws -> (found: [ServerFolder], complaints: [any Error]) {
         guard DirectoryHandle.exists(servers) else { return ([], []) }
         let root = try DirectoryHandle(path: servers)
         var found: [ServerFolder] = []
-        var complaints: [PlanError] = []
+        var complaints: [any Error] = []
         for game in try root.entries() where game.kind == .folder {
             do { found += try camps(of: game.name, in: root, servers: servers, complaints: &complaints) } catch {
                 complaints.append(error)
@@ -69,13 +70,13 @@ extension ServerFolder {
     }
 
     private static func camps(
-        of game: String, in root: DirectoryHandle, servers: String, complaints: inout [PlanError]
-    ) throws(PlanError) -> [ServerFolder] {
+        of game: String, in root: DirectoryHandle, servers: String, complaints: inout [any Error]
+    ) throws -> [ServerFolder] {
         guard let folder = try root.folder(game) else { return [] }
         var found: [ServerFolder] = []
         for name in try folder.entries() where name.kind == .folder {
             guard let server = ServerID(game: game, name: name.name) else { continue }
-            do throws(PlanError) {
+            do {
                 guard try folder.folder(name.name)?.kind(of: configFile) == .file else { continue }
                 found.append(ServerFolder(server, in: servers))
             } catch {

@@ -1,4 +1,5 @@
 import Glibc
+package import OrcFiles
 
 /// The parts of a server's folder that are mounted into its container.
 extension ServerFolder {
@@ -6,18 +7,19 @@ extension ServerFolder {
     /// folders.
     ///
     /// The engine follows links of the host when it mounts, so this check runs before each start.
-    package func prepareSources(of config: ServerConfig, owner: DirectoryHandle.Owner) throws(PlanError) {
+    package func prepareSources(of config: ServerConfig, owner: DirectoryHandle.Owner) throws {
         let volumes = config.plan.volumes.filter(\.isOwn)
         for mapping in volumes + config.plan.files where mapping.isOwn {
             let path = mapping.ownPath
             guard !path.isEmpty else {
-                throw .unsafeMount(source: mapping.source, reason: "is the server's whole folder")
+                throw PlanError.unsafeMount(source: mapping.source, reason: "is the server's whole folder")
             }
             for outer in volumes where outer.ownPath.count < path.count && path.starts(with: outer.ownPath) {
-                throw .unsafeMount(source: mapping.source, reason: "lies in \(outer.source), which the game can write")
+                throw PlanError.unsafeMount(
+                    source: mapping.source, reason: "lies in \(outer.source), which the game can write")
             }
         }
-        guard let folder = try open() else { throw .unknownServer(server) }
+        guard let folder = try open() else { throw PlanError.unknownServer(server) }
         for volume in volumes {
             var place = folder
             for name in volume.ownPath { place = try place.folder(name, madeFor: owner) }
@@ -53,17 +55,8 @@ extension ServerFolder {
 }
 
 extension DirectoryHandle {
-    /// Returns the folder's owner if the user cannot write in it; nil if it can.
-    fileprivate func owner(closedTo user: UInt32, _ group: UInt32) -> UInt32? {
-        var status = stat()
-        guard fstat(descriptor, &status) == 0 else { return nil }
-        let needed: mode_t =
-            status.st_uid == user ? S_IWUSR | S_IXUSR : status.st_gid == group ? S_IWGRP | S_IXGRP : S_IWOTH | S_IXOTH
-        return status.st_mode & needed == needed ? nil : status.st_uid
-    }
-
     /// Returns the folder called `name`; if it is missing, creates it and gives it to `owner`.
-    fileprivate func folder(_ name: String, madeFor owner: Owner) throws(PlanError) -> DirectoryHandle {
+    fileprivate func folder(_ name: String, madeFor owner: Owner) throws -> DirectoryHandle {
         if let folder = try folder(name) { return folder }
         let folder = try makingFolder(name)
         try give(name, to: owner)

@@ -2,6 +2,7 @@ import Glibc
 package import OrcContract
 import OrcCore
 package import OrcEngine
+package import OrcFiles
 
 /// One server's folder: `<root>/servers/<game>/<name>`.
 package struct ServerFolder: Sendable {
@@ -22,13 +23,13 @@ package struct ServerFolder: Sendable {
 
     package var path: String { "\(servers)/\(server.game)/\(server.name)" }
 
-    func open() throws(PlanError) -> DirectoryHandle? {
+    func open() throws -> DirectoryHandle? {
         guard DirectoryHandle.exists(servers) else { return nil }
         return try DirectoryHandle(path: servers).folder(server.game)?.folder(server.name)
     }
 
     /// Reads `config.json`; nil if there is none.
-    package func config() throws(PlanError) -> ServerConfig? {
+    package func config() throws -> ServerConfig? {
         guard let bytes = try open()?.read(Self.configFile, limit: PlanCatalogue.maxBytes) else { return nil }
         return try ServerConfig(
             PlanCatalogue.json(bytes, file: "servers/\(server.game)/\(server.name)/\(Self.configFile)"), server: server)
@@ -51,9 +52,9 @@ package struct ServerFolder: Sendable {
     /// Creates the folder if it does not exist.
     ///
     /// Returns true if it is new; the files of an existing folder are its owner's.
-    package func make() throws(PlanError) -> Bool {
+    package func make() throws -> Bool {
         let root = try DirectoryHandle(path: servers)
-        guard root.freeBytes ?? .max >= Self.leastRoom else { throw .noSpace(path: path) }
+        guard root.freeBytes ?? .max >= Self.leastRoom else { throw FileError.noSpace(path: path) }
         return try root.makingFolder(server.game).makeNew(server.name)
     }
 
@@ -61,16 +62,18 @@ package struct ServerFolder: Sendable {
     private static let leastRoom = 2 << 20
 
     /// Fills the folder of a new server; files that the owner put there before are kept.
-    package func fill(_ contents: Contents, planFolder: DirectoryHandle?) throws(PlanError) {
-        guard let folder = try open() else { throw .unknownServer(server) }
-        guard !folder.contains(Self.configFile), !folder.contains(Self.composeFile) else { throw .exists(server) }
+    package func fill(_ contents: Contents, planFolder: DirectoryHandle?) throws {
+        guard let folder = try open() else { throw PlanError.unknownServer(server) }
+        guard !folder.contains(Self.configFile), !folder.contains(Self.composeFile) else {
+            throw PlanError.exists(server)
+        }
         if let planFolder { try folder.copyTree(from: planFolder) }
         for name in Self.subfolders { _ = try folder.makingFolder(name) }
         for (path, bytes) in contents.files {
             guard let first = path.utf8.split(separator: UInt8(ascii: "/")).first,
                 !Self.reserved.contains(String(Substring(first)))
             else {
-                throw .unsafePath(path)
+                throw FileError.unsafePath(path)
             }
             try folder.write(bytes, toPath: path, mode: 0o644)
         }
@@ -82,7 +85,7 @@ package struct ServerFolder: Sendable {
     ///
     /// The folder itself and the files that define its container stay the agent's: a process that could write these
     /// could grant the container more than its plan does.
-    private func give(_ folder: DirectoryHandle, to owner: DirectoryHandle.Owner) throws(PlanError) {
+    private func give(_ folder: DirectoryHandle, to owner: DirectoryHandle.Owner) throws {
         try folder.checkMounts()
         for entry in try folder.entries() where !Self.agentsFiles.contains(entry.name) {
             if entry.kind == .folder {
@@ -95,36 +98,36 @@ package struct ServerFolder: Sendable {
     }
 
     /// Makes the agent the owner of files that PEON's orchestrator, or an earlier agent, gave to the games' user.
-    package func secure() throws(PlanError) { try open()?.keep(Self.agentsFiles) }
+    package func secure() throws { try open()?.keep(Self.agentsFiles) }
 
     /// Returns true if only the agent and root can have written `config.json`; false if games run as the agent's own
     /// user.
-    package func isConfigTrusted(owner: DirectoryHandle.Owner) throws(PlanError) -> Bool {
+    package func isConfigTrusted(owner: DirectoryHandle.Owner) throws -> Bool {
         guard owner.user != geteuid() else { return false }
         return try open()?.isKept(Self.configFile) ?? false
     }
 
     /// Replaces `config.json`.
-    package func write(_ config: ServerConfig) throws(PlanError) {
+    package func write(_ config: ServerConfig) throws {
         try write(config.document.text(.pretty), to: Self.configFile)
     }
 
     /// Writes the `docker-compose.yml` of a container.
     ///
     /// It holds passwords, as `config.json` does, so that only the agent may read it.
-    package func writeCompose(_ spec: ContainerSpec, isPeons: Bool) throws(PlanError) {
+    package func writeCompose(_ spec: ContainerSpec, isPeons: Bool) throws {
         let text = ComposeFile.text(spec, isPeons: isPeons)
         let old = try open()?.read(Self.composeFile, limit: PlanCatalogue.maxBytes)
         if old != Array(text.utf8) { try write(text, to: Self.composeFile) }
     }
 
-    private func write(_ text: String, to name: String) throws(PlanError) {
-        guard let folder = try open() else { throw .unknownServer(server) }
+    private func write(_ text: String, to name: String) throws {
+        guard let folder = try open() else { throw PlanError.unknownServer(server) }
         try folder.write(Array(text.utf8), to: name, mode: 0o600)
     }
 
     /// Checks that nothing is mounted on the folder or below it, so that the folder can be removed.
-    package func checkRemovable() throws(PlanError) { try open()?.checkMounts() }
+    package func checkRemovable() throws { try open()?.checkMounts() }
 
     /// Removes the folder with all its content, and the game's folder if it is empty then.
     ///
@@ -132,7 +135,7 @@ package struct ServerFolder: Sendable {
     /// ``removeLeftovers(in:)`` finishes it.
     ///
     /// `isOver`: returns true to cancel the removal (``DirectoryHandle/removeTree(_:until:)``).
-    package func remove(until isOver: @escaping () -> Bool = { false }) throws(PlanError) {
+    package func remove(until isOver: @escaping () -> Bool = { false }) throws {
         try checkRemovable()
         guard DirectoryHandle.exists(servers) else { return }
         let root = try DirectoryHandle(path: servers)
@@ -159,7 +162,7 @@ package struct ServerFolder: Sendable {
     /// `isOver`: returns true to cancel.
     package static func removeLeftovers(
         in servers: String, until isOver: @escaping () -> Bool = { false }
-    ) throws(PlanError) {
+    ) throws {
         guard DirectoryHandle.exists(servers) else { return }
         let root = try DirectoryHandle(path: servers)
         for game in try root.entries() where game.kind == .folder {
@@ -175,51 +178,12 @@ package struct ServerFolder: Sendable {
     package var exists: Bool { DirectoryHandle.exists(path) }
 }
 
-extension DirectoryHandle {
-    /// Bytes that this process may still write on the folder's disk; nil if that is unknown.
-    fileprivate var freeBytes: Int? {
-        var disk = statvfs()
-        return fstatvfs(descriptor, &disk) == 0 ? Int(clamping: UInt64(disk.f_bavail) * UInt64(disk.f_frsize)) : nil
-    }
-
-    fileprivate func removeIfEmpty(_ name: String) { unlinkat(descriptor, name, AT_REMOVEDIR) }
-
-    /// Makes the agent the owner of this folder and of its files `names`; changes nothing if it has no right to.
-    fileprivate func keep(_ names: Set<String>) {
-        if fchown(descriptor, geteuid(), getegid()) == 0 { fchmod(descriptor, 0o755) }
-        for name in names where kind(of: name) == .file {
-            guard fchownat(descriptor, name, geteuid(), getegid(), AT_SYMLINK_NOFOLLOW) == 0 else { continue }
-            fchmodat(descriptor, name, 0o600, AT_SYMLINK_NOFOLLOW)
-        }
-    }
-
-    /// Returns true if only this process's user and root can write or replace the file `name`.
-    fileprivate func isKept(_ name: String) -> Bool {
-        var folder = stat()
-        var file = stat()
-        guard fstat(descriptor, &folder) == 0, fstatat(descriptor, name, &file, AT_SYMLINK_NOFOLLOW) == 0 else {
-            return false
-        }
-        return [folder, file].allSatisfy { status in
-            (status.st_uid == 0 || status.st_uid == geteuid()) && status.st_mode & (S_IWGRP | S_IWOTH) == 0
-        }
-    }
-
-    /// Gives one file to `owner`, in the same way as ``giveTree(to:)``.
-    func give(_ name: String, to owner: Owner) throws(PlanError) {
-        guard fchownat(descriptor, name, owner.user, owner.group, AT_SYMLINK_NOFOLLOW) != 0, errno != EPERM else {
-            return
-        }
-        throw .last("\(path)/\(name)")
-    }
-}
-
 extension ServerFolder {
     /// True if the folder has a `config.json`.
     package var hasConfig: Bool { hasFile(Self.configFile) }
 
     /// Removes the files that make the folder a server's; all others are kept.
-    package func removeConfig() throws(PlanError) {
+    package func removeConfig() throws {
         guard let folder = try open() else { return }
         try folder.removeTree(Self.configFile)
         try folder.removeTree(Self.composeFile)

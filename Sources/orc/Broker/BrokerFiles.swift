@@ -2,6 +2,7 @@ import FoundationEssentials
 import Glibc
 import OrcContract
 import OrcCore
+import OrcFiles
 import OrcMQTT
 import OrcPlans
 import Subprocess
@@ -44,10 +45,10 @@ struct BrokerFiles: Sendable {
     ///
     /// If the disk is full, the files of an earlier start are used.
     func prepare() async throws {
-        do { try await write() } catch PlanError.noSpace {
+        do { try await write() } catch FileError.noSpace {
             let directory = try DirectoryHandle(path: folder)
             let files = ["passwd", "acl", "mosquitto.conf", "\(host).password", "\(Self.operatorUser).password"]
-            guard files.allSatisfy({ directory.kind(of: $0) == .file }) else { throw PlanError.noSpace(path: folder) }
+            guard files.allSatisfy({ directory.kind(of: $0) == .file }) else { throw FileError.noSpace(path: folder) }
         }
     }
 
@@ -109,10 +110,10 @@ struct BrokerFiles: Sendable {
                 .name("mosquitto_passwd"), arguments: ["-U", "\(folder)/\(file)"], output: .discarded,
                 error: .string(limit: 4096))
             guard result.terminationStatus.isSuccess else {
-                if result.standardError.contains("No space left") { throw PlanError.noSpace(path: folder) }
+                if result.standardError.contains("No space left") { throw FileError.noSpace(path: folder) }
                 throw Failure.noTool(result.standardError)
             }
-        } catch let error where error is Failure || error is PlanError {
+        } catch let error where error is Failure || error is FileError {
             throw error
         } catch {
             throw Failure.noTool("\(error)")

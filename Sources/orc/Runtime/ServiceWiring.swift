@@ -6,6 +6,7 @@ import OrcBridge
 import OrcContract
 import OrcCore
 import OrcDocker
+import OrcFiles
 import OrcMQTT
 import OrcPlans
 import OrcStorage

@@ -2,6 +2,7 @@ import Foundation
 import Glibc
 import OrcContract
 import OrcCore
+import OrcFiles
 import Testbed
 import Testing
 

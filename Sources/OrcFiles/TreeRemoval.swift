@@ -33,7 +33,7 @@ struct TreeRemoval {
     /// Removes everything in the folder `name` of `parent`, until `isOver` returns true.
     static func empty(
         _ name: [CChar], in parent: Int32, path: String, until isOver: @escaping () -> Bool
-    ) throws(PlanError) {
+    ) throws(FileError) {
         guard let stream = TreeWalk.open(name, in: parent) else { throw failure(path) }
         var removal = TreeRemoval(stream: stream, path: path, isOver: isOver)
         defer { for stream in removal.open.map(\.stream) + [removal.stream] { closedir(stream) } }
@@ -48,7 +48,7 @@ struct TreeRemoval {
 
     private var descriptor: Int32 { dirfd(stream) }
 
-    private mutating func run() throws(PlanError) {
+    private mutating func run() throws(FileError) {
         levels = [try level()]
         for count in 1... {
             if count.isMultiple(of: Self.askedEach), isOver() {
@@ -64,7 +64,7 @@ struct TreeRemoval {
         }
     }
 
-    private mutating func remove(_ name: [CChar]) throws(PlanError) {
+    private mutating func remove(_ name: [CChar]) throws(FileError) {
         if unlinkat(descriptor, name, 0) == 0 || errno == ENOENT { return }
         let refusal = errno
         guard refusal == EISDIR || refusal == EPERM else { throw Self.failure(path) }
@@ -79,7 +79,7 @@ struct TreeRemoval {
         }
     }
 
-    private mutating func enter(_ name: [CChar]) throws(PlanError) {
+    private mutating func enter(_ name: [CChar]) throws(FileError) {
         guard let child = TreeWalk.open(name, in: descriptor) else { throw Self.failure(path) }
         if open.count == levels.count - 1, open.count < Self.mostOpen {
             open.append((stream, name))
@@ -101,7 +101,7 @@ struct TreeRemoval {
     ///
     /// Reading continues after the child; it restarts from the beginning if the position is unknown, or if another
     /// process has written into the child meanwhile.
-    private mutating func leave() throws(PlanError) {
+    private mutating func leave() throws(FileError) {
         let left = levels.removeLast()
         if last?.level != left { last = (left, 0) }
         if open.count == levels.count, let (parent, child) = open.popLast() {
@@ -117,13 +117,13 @@ struct TreeRemoval {
         guard try level() == levels.last else { throw .unsafePath(path) }
     }
 
-    private func level() throws(PlanError) -> Level {
+    private func level() throws(FileError) -> Level {
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { throw .last(path) }
         return Level(device: status.st_dev, inode: status.st_ino)
     }
 
-    private static func failure(_ path: String) -> PlanError {
+    private static func failure(_ path: String) -> FileError {
         errno == EXDEV || errno == EBUSY ? .mount(path: path) : .last(path)
     }
 }

@@ -6,7 +6,7 @@ extension DirectoryHandle {
     /// Links are removed, never followed. A mount is kept and causes an error. A name need not be UTF-8.
     ///
     /// `isOver`: returns true to cancel, which throws `EINTR`.
-    package func removeTree(_ name: String, until isOver: @escaping () -> Bool = { false }) throws(PlanError) {
+    package func removeTree(_ name: String, until isOver: @escaping () -> Bool = { false }) throws(FileError) {
         try check(name)
         let place = "\(path)/\(name)"
         let name = Array(name.utf8CString)
@@ -26,7 +26,7 @@ extension DirectoryHandle {
     /// Gives this folder and everything below it to `owner`; of a link, the link itself and not its target.
     ///
     /// Without the right to do so (the agent does not run as root) the files stay the agent's own.
-    package func giveTree(to owner: Owner) throws(PlanError) {
+    package func giveTree(to owner: Owner) throws(FileError) {
         try checkMounts()
         var walk = TreeWalk()
         defer { walk.close() }
@@ -61,7 +61,7 @@ extension DirectoryHandle {
     }
 
     /// Copies the regular files and folders below `source` into this folder; existing entries are kept.
-    package func copyTree(from source: DirectoryHandle, depth: Int = 16) throws(PlanError) {
+    package func copyTree(from source: DirectoryHandle, depth: Int = 16) throws(FileError) {
         guard depth > 0 else { throw .unsafePath(source.path) }
         for entry in try source.entries() where !(depth == 16 && entry.name == ".git") {
             switch entry.kind {
@@ -79,7 +79,7 @@ extension DirectoryHandle {
     /// Writes a file below this folder, and creates the folders on its path.
     ///
     /// `relativePath`: folder names and a file's name, separated by slashes; none may be `..` or a link.
-    package func write(_ bytes: [UInt8], toPath relativePath: String, mode: UInt32) throws(PlanError) {
+    package func write(_ bytes: [UInt8], toPath relativePath: String, mode: UInt32) throws(FileError) {
         // Split by bytes, as in the kernel: Swift takes a slash before a combining mark for another character.
         let names = relativePath.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).map {
             String(Substring($0))

@@ -8,7 +8,7 @@ struct MountTable {
     private static let maxBytes = 8 << 20
 
     /// Returns the mount points of this process.
-    static func own() throws(PlanError) -> MountTable {
+    static func own() throws(FileError) -> MountTable {
         // The file always exists; if it cannot be read, the tree walk still stops at every mount.
         MountTable(try DirectoryHandle(path: "/proc/self").read("mountinfo", limit: maxBytes) ?? [])
     }
@@ -46,8 +46,8 @@ struct MountTable {
 extension DirectoryHandle {
     /// Checks that nothing is mounted on this folder or below it.
     ///
-    /// - Throws: ``PlanError/mount(path:)``, which names the first mount point.
-    func checkMounts() throws(PlanError) {
+    /// - Throws: ``FileError/mount(path:)``, which names the first mount point.
+    package func checkMounts() throws(FileError) {
         guard let mount = try MountTable.own().first(within: realPath) else { return }
         throw .mount(path: mount)
     }

@@ -2,10 +2,11 @@ import Foundation
 import Glibc
 import OrcContract
 import OrcCore
+import OrcPlans
 import Testbed
 import Testing
 
-@testable import OrcPlans
+@testable import OrcFiles
 
 /// Trees that a game, or what is mounted in them, has made hard to remove.
 @Suite struct TreeTests {
@@ -82,7 +83,7 @@ import Testing
     @Test func `a folder that is given away is no deeper than games' are`() async throws {
         try await Testbed.withFolder { root in
             deepen(root.path(), levels: 300)
-            #expect(throws: PlanError.tooDeep(path: root.path(), limit: 256)) {
+            #expect(throws: FileError.tooDeep(path: root.path(), limit: 256)) {
                 try DirectoryHandle(path: root.path()).giveTree(to: owner)
             }
             try DirectoryHandle(path: root.path()).removeTree("deepdeep")
@@ -119,9 +120,9 @@ import Testing
         try await withMount(type, at: "servers/x/one/data/my nas") { root, precious in
             let folder = ServerFolder(ServerID(uid: "x.one")!, in: root.appending(path: "servers").path())
             let mount = "\(folder.path)/data/my nas"
-            #expect(throws: PlanError.mount(path: mount)) { try folder.checkRemovable() }
-            #expect(throws: PlanError.mount(path: mount)) { try folder.remove() }
-            #expect(throws: PlanError.mount(path: mount)) { try DirectoryHandle(path: folder.path).giveTree(to: owner) }
+            #expect(throws: FileError.mount(path: mount)) { try folder.checkRemovable() }
+            #expect(throws: FileError.mount(path: mount)) { try folder.remove() }
+            #expect(throws: FileError.mount(path: mount)) { try DirectoryHandle(path: folder.path).giveTree(to: owner) }
             // Also where the table of mounts was read before the mount was made.
             #expect(throws: PlanError.self) {
                 try DirectoryHandle(path: root.appending(path: "servers/x").path()).removeTree("one")
@@ -136,7 +137,7 @@ import Testing
     func `a server's folder that is a mount itself is left as it is`() async throws {
         try await withMount("tmpfs", at: "servers/x/one") { root, precious in
             let folder = ServerFolder(ServerID(uid: "x.one")!, in: root.appending(path: "servers").path())
-            #expect(throws: PlanError.mount(path: folder.path)) { try folder.remove() }
+            #expect(throws: FileError.mount(path: folder.path)) { try folder.remove() }
             let kept = try String(contentsOf: precious, encoding: .utf8)
             #expect(kept == "x")
         }

@@ -8,7 +8,7 @@ package final class DirectoryHandle: Sendable {
     let descriptor: Int32
 
     /// Opens an existing folder; `path` comes from the agent itself and may contain links.
-    package convenience init(path: String) throws(PlanError) {
+    package convenience init(path: String) throws(FileError) {
         let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw .last(path) }
         self.init(path: path, descriptor: descriptor)
@@ -24,13 +24,13 @@ package final class DirectoryHandle: Sendable {
     package enum Entry: Sendable, Equatable { case file, folder, other }
 
     /// Returns the folder called `name` in this one; nil if there is none.
-    package func folder(_ name: String) throws(PlanError) -> DirectoryHandle? {
+    package func folder(_ name: String) throws(FileError) -> DirectoryHandle? {
         try check(name)
         return try folder(named: Array(name.utf8CString))
     }
 
     /// Returns the same as ``folder(_:)``, for a name in the kernel's form.
-    func folder(named name: [CChar]) throws(PlanError) -> DirectoryHandle? {
+    func folder(named name: [CChar]) throws(FileError) -> DirectoryHandle? {
         let place = "\(path)/\(String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self))"
         let child = openat(descriptor, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
         if child >= 0 { return DirectoryHandle(path: place, descriptor: child) }
@@ -40,7 +40,7 @@ package final class DirectoryHandle: Sendable {
     }
 
     /// Returns the folder called `name` in this one; creates it if it is missing.
-    package func makingFolder(_ name: String, mode: UInt32 = 0o755) throws(PlanError) -> DirectoryHandle {
+    package func makingFolder(_ name: String, mode: UInt32 = 0o755) throws(FileError) -> DirectoryHandle {
         try check(name)
         guard mkdirat(descriptor, name, mode) == 0 || errno == EEXIST else { throw .last("\(path)/\(name)") }
         guard let folder = try folder(name) else { throw .last("\(path)/\(name)") }
@@ -48,7 +48,7 @@ package final class DirectoryHandle: Sendable {
     }
 
     /// Creates the folder called `name`; returns false if an entry of that name exists.
-    func makeNew(_ name: String) throws(PlanError) -> Bool {
+    package func makeNew(_ name: String) throws(FileError) -> Bool {
         try check(name)
         if mkdirat(descriptor, name, 0o755) == 0 { return true }
         guard errno == EEXIST else { throw .last("\(path)/\(name)") }
@@ -58,7 +58,7 @@ package final class DirectoryHandle: Sendable {
     /// Returns the names in this folder with their kinds, sorted; at most `limit` of them.
     ///
     /// Names that are not UTF-8 are left out.
-    package func entries(limit: Int = .max) throws(PlanError) -> [(name: String, kind: Entry)] {
+    package func entries(limit: Int = .max) throws(FileError) -> [(name: String, kind: Entry)] {
         var entries: [(name: String, kind: Entry)] = []
         for name in try names(limit: limit) {
             guard let text = String(validating: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self) else {
@@ -70,7 +70,7 @@ package final class DirectoryHandle: Sendable {
     }
 
     /// Returns the names in this folder in the kernel's form, each with its NUL.
-    func names(limit: Int = .max) throws(PlanError) -> [[CChar]] {
+    func names(limit: Int = .max) throws(FileError) -> [[CChar]] {
         let duplicate = openat(descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard duplicate >= 0, let stream = fdopendir(duplicate) else { throw .last(path) }
         defer { closedir(stream) }
@@ -101,7 +101,7 @@ package final class DirectoryHandle: Sendable {
     }
 
     /// Returns the time of a regular file's last write, in seconds since 1970; nil if there is no such file.
-    func modified(_ name: String) -> Double? {
+    package func modified(_ name: String) -> Double? {
         var status = stat()
         guard fstatat(descriptor, name, &status, AT_SYMLINK_NOFOLLOW) == 0, status.st_mode & S_IFMT == S_IFREG else {
             return nil
@@ -114,7 +114,7 @@ package final class DirectoryHandle: Sendable {
     }
 
     /// Returns the first `limit` bytes of the regular file `name`; nil if it is missing or no regular file.
-    package func read(_ name: String, limit: Int) throws(PlanError) -> [UInt8]? {
+    package func read(_ name: String, limit: Int) throws(FileError) -> [UInt8]? {
         try check(name)
         let file = openat(descriptor, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
         guard file >= 0 else {
@@ -127,7 +127,7 @@ package final class DirectoryHandle: Sendable {
         return try bytes(of: file, limit: limit, name: name)
     }
 
-    private func bytes(of file: Int32, limit: Int, name: String) throws(PlanError) -> [UInt8] {
+    private func bytes(of file: Int32, limit: Int, name: String) throws(FileError) -> [UInt8] {
         var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: min(limit, 64 * 1024))
         while bytes.count < limit {
@@ -144,15 +144,15 @@ package final class DirectoryHandle: Sendable {
 
     /// Replaces the file `name` by `bytes` so that a reader sees the old file or the new one, never a part, also after
     /// a crash.
-    package func write(_ bytes: [UInt8], to name: String, mode: UInt32) throws(PlanError) {
+    package func write(_ bytes: [UInt8], to name: String, mode: UInt32) throws(FileError) {
         try check(name)
         let draft = ".\(name.prefix(200)).orc-\(getpid())"
         let file = openat(descriptor, draft, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode)
         guard file >= 0 else { throw .last("\(path)/\(draft)") }
-        do throws(PlanError) {
+        do throws(FileError) {
             defer { close(file) }
             try fill(file, with: bytes, mode: mode, name: name)
-            guard renameat(descriptor, draft, descriptor, name) == 0 else { throw PlanError.last("\(path)/\(name)") }
+            guard renameat(descriptor, draft, descriptor, name) == 0 else { throw FileError.last("\(path)/\(name)") }
         } catch {
             unlinkat(descriptor, draft, 0)
             throw error
@@ -160,7 +160,7 @@ package final class DirectoryHandle: Sendable {
         guard fsync(descriptor) == 0 else { throw .last(path) }
     }
 
-    private func fill(_ file: Int32, with bytes: [UInt8], mode: UInt32, name: String) throws(PlanError) {
+    private func fill(_ file: Int32, with bytes: [UInt8], mode: UInt32, name: String) throws(FileError) {
         var rest = bytes[...]
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes { Glibc.write(file, $0.baseAddress, $0.count) }
@@ -171,23 +171,14 @@ package final class DirectoryHandle: Sendable {
     }
 
     /// Renames an entry, and replaces an entry that has the new name.
-    package func rename(_ old: String, to new: String) throws(PlanError) {
+    package func rename(_ old: String, to new: String) throws(FileError) {
         try check(old)
         try check(new)
         guard renameat(descriptor, old, descriptor, new) == 0 else { throw .last("\(path)/\(old)") }
     }
 
-    func check(_ name: String) throws(PlanError) {
+    func check(_ name: String) throws(FileError) {
         guard !name.isEmpty, name != ".", name != "..", !name.utf8.contains(UInt8(ascii: "/")), !name.utf8.contains(0)
         else { throw .unsafePath(name) }
-    }
-}
-
-extension PlanError {
-    /// Returns the error of the current `errno` for `path`.
-    static func last(_ path: String) -> PlanError {
-        let code = errno
-        if code == ENOSPC || code == EDQUOT { return .noSpace(path: path) }
-        return .file(path: path, errno: code, reason: String(cString: strerror(code)))
     }
 }

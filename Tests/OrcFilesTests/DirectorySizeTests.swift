@@ -2,7 +2,7 @@ import Foundation
 import Testbed
 import Testing
 
-@testable import OrcPlans
+@testable import OrcFiles
 
 @Suite struct DirectorySizeTests {
     private func du(_ folder: URL) async throws -> Int {

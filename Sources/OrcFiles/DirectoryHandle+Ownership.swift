@@ -1,0 +1,51 @@
+import Glibc
+import OrcCore
+
+/// Owners, permissions and free space.
+extension DirectoryHandle {
+    /// Bytes that this process may still write on the folder's disk; nil if that is unknown.
+    package var freeBytes: Int? {
+        var disk = statvfs()
+        return fstatvfs(descriptor, &disk) == 0 ? Int(clamping: UInt64(disk.f_bavail) * UInt64(disk.f_frsize)) : nil
+    }
+
+    package func removeIfEmpty(_ name: String) { unlinkat(descriptor, name, AT_REMOVEDIR) }
+
+    /// Makes the agent the owner of this folder and of its files `names`; changes nothing if it has no right to.
+    package func keep(_ names: Set<String>) {
+        if fchown(descriptor, geteuid(), getegid()) == 0 { fchmod(descriptor, 0o755) }
+        for name in names where kind(of: name) == .file {
+            guard fchownat(descriptor, name, geteuid(), getegid(), AT_SYMLINK_NOFOLLOW) == 0 else { continue }
+            fchmodat(descriptor, name, 0o600, AT_SYMLINK_NOFOLLOW)
+        }
+    }
+
+    /// Returns true if only this process's user and root can write or replace the file `name`.
+    package func isKept(_ name: String) -> Bool {
+        var folder = stat()
+        var file = stat()
+        guard fstat(descriptor, &folder) == 0, fstatat(descriptor, name, &file, AT_SYMLINK_NOFOLLOW) == 0 else {
+            return false
+        }
+        return [folder, file].allSatisfy { status in
+            (status.st_uid == 0 || status.st_uid == geteuid()) && status.st_mode & (S_IWGRP | S_IWOTH) == 0
+        }
+    }
+
+    /// Gives one file to `owner`, in the same way as ``giveTree(to:)``.
+    package func give(_ name: String, to owner: Owner) throws(FileError) {
+        guard fchownat(descriptor, name, owner.user, owner.group, AT_SYMLINK_NOFOLLOW) != 0, errno != EPERM else {
+            return
+        }
+        throw .last("\(path)/\(name)")
+    }
+
+    /// Returns the folder's owner if the user cannot write in it; nil if it can.
+    package func owner(closedTo user: UInt32, _ group: UInt32) -> UInt32? {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { return nil }
+        let needed: mode_t =
+            status.st_uid == user ? S_IWUSR | S_IXUSR : status.st_gid == group ? S_IWGRP | S_IXGRP : S_IWOTH | S_IXOTH
+        return status.st_mode & needed == needed ? nil : status.st_uid
+    }
+}
