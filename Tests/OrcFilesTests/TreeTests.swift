@@ -55,7 +55,7 @@ import Testing
             let folder = try DirectoryHandle(path: root.path())
             let before = openDescriptors
             var asked = 0
-            #expect(throws: PlanError.self) {
+            #expect(throws: FileError.self) {
                 try folder.removeTree("a") {
                     asked += 1
                     return asked == 3
@@ -124,7 +124,7 @@ import Testing
             #expect(throws: FileError.mount(path: mount)) { try folder.remove() }
             #expect(throws: FileError.mount(path: mount)) { try DirectoryHandle(path: folder.path).giveTree(to: owner) }
             // Also where the table of mounts was read before the mount was made.
-            #expect(throws: PlanError.self) {
+            #expect(throws: FileError.self) {
                 try DirectoryHandle(path: root.appending(path: "servers/x").path()).removeTree("one")
             }
             #expect(try String(contentsOf: precious, encoding: .utf8) == "x" && ownerOf(precious) == 4711)

@@ -4,43 +4,31 @@ import OrcCore
 import OrcMQTT
 import Synchronization
 
-/// Determines whether this agent owns its host name, and builds its reports on `status/agent`.
+/// The agent's own reports on `status/agent`, and those that it receives there.
 final class AgentPresence: Sendable {
     let instance: String
     let started: Date
-    private let earlier: Set<String>
-    private let state = Mutex(State())
-
-    private struct State {
-        var session = 0
-        var heard: AgentReport?
-        /// Last report of the rival for which this agent has disconnected, to check whether it is alive.
-        var suspect: AgentReport?
-    }
-
-    /// Seconds after which another agent's last heartbeat is ignored.
-    static let heartbeatLimit: TimeInterval = 90
+    let claim: HostNameClaim
+    private let session = Mutex(0)
 
     /// `earlier`: instance ids of earlier runs of this agent.
     init(instance: String, started: Date, earlier: Set<String>) {
         self.instance = instance
         self.started = started
-        self.earlier = earlier
+        claim = HostNameClaim(instance: instance, started: started, earlier: earlier)
     }
 
     /// Begins a session and returns its last will; called before the connection is made.
     func will(session: Int, topic: String) -> OutgoingMessage {
-        state.withLock { state in
-            state.session = session
-            state.heard = nil
-        }
+        self.session.withLock { $0 = session }
+        claim.forgetHeard()
         return publication(.offline, .lost, topic: topic)
     }
 
     func publication(_ presence: AgentReport.OnlineState, _ reason: AgentReport.Reason?, topic: String)
         -> OutgoingMessage
     {
-        let session = state.withLock { $0.session }
+        let session = session.withLock { $0 }
         let report = AgentReport(
             state: presence, reason: reason, instance: instance, session: session, started: started, at: Date())
         return OutgoingMessage(topic, report.json.bytes, isRetained: true)
@@ -55,43 +43,8 @@ final class AgentPresence: Sendable {
     /// Records a report that was received on `status/agent`.
     func hear(_ payload: [UInt8]) -> Hearing {
         guard let report = AgentReport(payload) else { return payload.isEmpty ? .stale : .nothing }
-        return state.withLock { state in
-            state.heard = report
-            let isOwn = report.instance == instance && report.session == state.session
-            return report.state == .offline && !(isOwn && report.reason == .stopped) ? .stale : .nothing
-        }
-    }
-
-    /// Another agent with the same host name that takes precedence over this one.
-    struct Rival: Equatable {
-        let report: AgentReport
-        /// True if it has reported again after this agent disconnected.
-        let isAlive: Bool
-    }
-
-    /// Returns the other agent that takes precedence over this one; nil if there is none.
-    ///
-    /// An agent that was killed and has lost its store receives its own last report. It therefore disconnects for a
-    /// moment: a live agent reconnects to the broker at once and reports again, while a dead one's report is unchanged.
-    func rival(now: Date) -> Rival? {
-        let (heard, suspect) = state.withLock { ($0.heard, $0.suspect) }
-        guard let rival = Self.rival(heard, to: instance, earlier: earlier, started: started, now: now) else {
-            return nil
-        }
-        guard let suspect, suspect.instance == rival.instance else { return Rival(report: rival, isAlive: false) }
-        return suspect == rival ? nil : Rival(report: rival, isAlive: true)
-    }
-
-    /// Records that this agent disconnects to check whether a rival is alive.
-    func suspect(_ rival: AgentReport) { state.withLock { $0.suspect = rival } }
-
-    /// Returns `heard` if it is a recent report of an older agent that is not an earlier run of this one.
-    static func rival(
-        _ heard: AgentReport?, to instance: String, earlier: Set<String>, started: Date, now: Date
-    ) -> AgentReport? {
-        guard let heard, heard.state == .online, heard.instance != instance, !earlier.contains(heard.instance),
-            now.timeIntervalSince(heard.at) < heartbeatLimit, heard.started < started
-        else { return nil }
-        return heard
+        claim.note(report)
+        let isOwn = report.instance == instance && report.session == session.withLock { $0 }
+        return report.state == .offline && !(isOwn && report.reason == .stopped) ? .stale : .nothing
     }
 }

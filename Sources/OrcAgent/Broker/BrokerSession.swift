@@ -43,7 +43,7 @@ struct BrokerSession: Sendable {
     private enum Opening: Sendable {
         case ready, failed
         /// Another agent takes precedence for this host name.
-        case isTaken(AgentPresence.Rival)
+        case isTaken(HostNameClaim.Rival)
     }
 
     /// Serves one connection after another until cancelled.
@@ -179,7 +179,7 @@ struct BrokerSession: Sendable {
             ] {
                 try await subscribe(filter)
             }
-            if let rival = presence.rival(now: Date()) { return .isTaken(rival) }
+            if let rival = presence.claim.rival(now: Date()) { return .isTaken(rival) }
             try await subscribe(settings.topics.allCommands)
             announce()
             reporter.publishInfo()
@@ -205,15 +205,15 @@ struct BrokerSession: Sendable {
 
     /// Publishes `online`, unless another agent takes precedence.
     func announce() {
-        guard presence.rival(now: Date()) == nil else { return }
+        guard presence.claim.rival(now: Date()) == nil else { return }
         bus.publish(presence.publication(.online, nil, topic: settings.topics.status(.agent)))
     }
 
     /// Disconnects in favor of the other agent, after the replies to commands received here have been sent.
-    private func standBack(for other: AgentPresence.Rival) async {
+    private func standBack(for other: HostNameClaim.Rival) async {
         let rival = other.report
         guard other.isAlive else {
-            presence.suspect(rival)
+            presence.claim.suspect(rival)
             logger.warning(
                 "another agent has this host name: disconnecting briefly to check whether it is alive",
                 metadata: ["instance": "\(rival.instance)"])

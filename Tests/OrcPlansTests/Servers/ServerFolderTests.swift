@@ -68,7 +68,7 @@ import Testing
     func `a file that would leave the folder, or take a reserved name, is refused`(path: String) async throws {
         try await withServers { root, folder in
             let contents = ServerFolder.Contents(config: try config(), files: [(path, [1])], owner: owner)
-            #expect(throws: PlanError.self) { try create(folder, contents) }
+            #expect(throws: FileError.self) { try create(folder, contents) }
             #expect(!FileManager.default.fileExists(atPath: root.appending(path: "x").path()))
             #expect(!FileManager.default.fileExists(atPath: "/etc/x"))
         }
@@ -85,7 +85,7 @@ import Testing
             symlink(outside.appending(path: "world").path(), place.appending(path: "file").path())
             for path in ["link/new", "file"] {
                 let contents = ServerFolder.Contents(config: try config(), files: [(path, [1])], owner: owner)
-                #expect(throws: PlanError.self) { try create(folder, contents) }
+                #expect(throws: FileError.self) { try create(folder, contents) }
             }
             #expect(!folder.hasFile("file"))
             try folder.remove()
@@ -110,7 +110,7 @@ import Testing
             #expect(try folder.configReport(secrets: secrets).map(\.value) == ["a[2Jbc\r\n\td31m"])
             try FileManager.default.removeItem(at: configFolder)
             symlink("/etc", configFolder.path())
-            #expect(throws: PlanError.self) { try folder.configReport(secrets: secrets) }
+            #expect(throws: FileError.self) { try folder.configReport(secrets: secrets) }
         }
     }
 
@@ -129,7 +129,7 @@ import Testing
             #expect((try? folder.config()) == nil)
             let draft = place.appending(path: ".file.orc-\(getpid())")
             symlink(outside.path(), draft.path())
-            #expect(throws: PlanError.self) { try handle.write(Array("new".utf8), to: "file", mode: 0o600) }
+            #expect(throws: FileError.self) { try handle.write(Array("new".utf8), to: "file", mode: 0o600) }
             #expect(try String(contentsOf: outside, encoding: .utf8) == "precious")
         }
     }

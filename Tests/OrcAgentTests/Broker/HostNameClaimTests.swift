@@ -10,7 +10,7 @@ import Testing
 @testable import OrcMetrics
 @testable import OrcPlans
 
-@Suite struct AgentPresenceTests {
+@Suite struct HostNameClaimTests {
     private let now = Date(timeIntervalSince1970: 1_800_000_000)
 
     private func heard(
@@ -23,7 +23,7 @@ import Testing
     }
 
     private func rival(_ report: AgentReport?) -> AgentReport? {
-        AgentPresence.rival(report, to: "own", earlier: ["before"], started: now, now: now)
+        HostNameClaim.rival(report, to: "own", earlier: ["before"], started: now, now: now)
     }
 
     @Test func `the younger of two agents stands back, and none for a dead one or its own past`() {
