@@ -146,7 +146,7 @@ extension OpenAPI {
                 wait, key,
             ],
             body: body(spec.argumentsSchema(envelope), isRequired: spec.hasRequiredArguments, example: spec.example),
-            answers: commandAnswers
+            answers: commandAnswers(action)
         ).json
     }
 
@@ -166,15 +166,22 @@ extension OpenAPI {
         }
         return Operation(
             id: "get-\(action.documentName)", summary: spec.summary, tag: "bus", role: spec.role,
-            parameters: [host] + (action.isServers ? [server] : []) + [wait] + arguments, answers: commandAnswers
+            parameters: [host] + (action.isServers ? [server] : []) + [wait] + arguments,
+            answers: commandAnswers(action)
         ).json
     }
 
-    private static let commandAnswers =
-        [
-            (status: 200, answer: answer("Done.", reference("Reply"))),
-            (202, answer("Not completed yet.", reference("Pending"))),
+    /// The responses to a command; nil for one of any action.
+    private static func commandAnswers(_ action: Action?) -> [(status: Int, answer: JSON)] {
+        let data = action?.spec.answer.map { answer -> JSON in
+            ["type": "object", "properties": ["data": ["anyOf": [reference(answer.componentName), ["type": "null"]]]]]
+        }
+        let reply = data.map { ["allOf": [reference("Reply"), $0]] as JSON } ?? reference("Reply")
+        return [
+            (status: 200, answer: answer("It is done.", reply)),
+            (202, answer("It is on its way.", reference("Pending"))),
         ] + busFailures([400, 401, 403, 404, 409, 413, 422, 429, 500, 503, 504])
+    }
 
     private static func result(hasServer: Bool) -> JSON {
         Operation(
@@ -188,7 +195,7 @@ extension OpenAPI {
                 parameter(
                     "wait", in: "query", "Seconds to wait for the last reply.",
                     ["type": "integer", "minimum": 0, "maximum": 60, "default": 0]),
-            ], answers: commandAnswers
+            ], answers: commandAnswers(nil)
         ).json
     }
 }
@@ -198,4 +205,9 @@ extension Action {
 
     /// The command's path below `cmd/`.
     fileprivate var restPath: String { isServers ? "server/{server}/\(name)" : "agent/\(name)" }
+}
+
+extension ActionAnswer {
+    /// The name of its schema in the document.
+    var componentName: String { "Data" + rawValue.prefix(1).uppercased() + rawValue.dropFirst() }
 }

@@ -61,7 +61,7 @@ package enum OpenAPI {
             ("PeonStats", Field.objectSchema(PeonShapes.statsFields)),
             ("PeonFailure", Field.objectSchema(PeonShapes.failureFields)),
             ("PeonDone", Field.objectSchema(PeonShapes.doneFields)),
-        ]
+        ] + ActionAnswer.allCases.map { ($0.componentName, $0.schema.json) }
     }
 
     // Building blocks.

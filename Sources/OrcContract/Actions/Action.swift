@@ -66,6 +66,8 @@ package struct ActionSpec: Sendable {
     package let stopTime: StopTime
     /// Its place in PEON's contract; nil for the agent's actions.
     package let peon: PeonCall?
+    /// The data of a reply that reports success; nil if there is none.
+    package let answer: ActionAnswer?
 
     package enum RunChange: Sendable { case begins, renews, ends }
 
@@ -135,7 +137,7 @@ package struct ActionSpec: Sendable {
         _ summary: String, role: Role, effect: Effect, arguments: [ActionArgument] = [], otherArguments: String? = nil,
         example: JSON.Object = [:], run: RunChange? = nil, isRemoval: Bool = false,
         yieldsTo: Interruption = .nothing, isRepeatable: Bool = false, isDebounced: Bool = false,
-        stopTime: StopTime = .refused, peon: PeonCall? = nil
+        stopTime: StopTime = .refused, peon: PeonCall? = nil, answer: ActionAnswer? = nil
     ) {
         self.summary = summary
         self.role = role
@@ -150,6 +152,7 @@ package struct ActionSpec: Sendable {
         self.isDebounced = isDebounced
         self.stopTime = stopTime
         self.peon = peon
+        self.answer = answer
     }
 
     /// What is wrong with `arguments`, by name; nil where the action can be tried.

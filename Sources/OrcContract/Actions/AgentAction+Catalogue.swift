@@ -4,22 +4,24 @@ extension AgentAction {
     package var spec: ActionSpec {
         switch self {
         case .ping:
-            ActionSpec("Replies immediately.", role: .viewer, effect: .reads)
+            ActionSpec("Replies immediately.", role: .viewer, effect: .reads, answer: .ping)
         case .info:
-            ActionSpec("Returns the agent's versions, actions and limits.", role: .viewer, effect: .reads)
+            ActionSpec(
+                "Returns the agent's versions, actions and limits.", role: .viewer, effect: .reads, answer: .info)
         case .list:
-            ActionSpec("Returns the state reports of all servers.", role: .viewer, effect: .reads)
+            ActionSpec("Returns the state reports of all servers.", role: .viewer, effect: .reads, answer: .list)
         case .plans:
-            ActionSpec("Returns the plan catalogue.", role: .viewer, effect: .reads)
+            ActionSpec("Returns the plan catalogue.", role: .viewer, effect: .reads, answer: .plans)
         case .plan:
             ActionSpec(
                 "Returns the settings of one plan; required settings come first and are empty.", role: .viewer,
                 effect: .reads,
                 arguments: [ActionArgument("game", .text(maxBytes: 63), required: true, "The plan's id.")],
-                example: ["game": "valheim"])
+                example: ["game": "valheim"], answer: .settings)
         case .updatePlans:
             ActionSpec(
-                "Updates the plans from their repository; local changes are kept.", role: .admin, effect: .changes)
+                "Updates the plans from their repository; local changes are kept.", role: .admin, effect: .changes,
+                answer: .newPlans)
         case .schedule:
             ActionSpec(
                 "Schedules an action for all servers of a game or the agent; an entry with the same id is replaced.",
@@ -30,7 +32,7 @@ extension AgentAction {
                 ] + ActionArgument.schedule,
                 example: [
                     "schedule": "all-off", "game": "valheim", "cron": "0 2 * * *", "zone": "UTC", "action": "stop",
-                ])
+                ], answer: .schedule)
         case .unschedule:
             ActionSpec(
                 "Removes a schedule of any server, any game or the agent.", role: .operator, effect: .arranges,
@@ -50,7 +52,7 @@ extension AgentAction {
                     ActionArgument("after", .text(maxBytes: 300), "Only entries whose id comes after this one."),
                     ActionArgument("limit", .whole(1...200), "Maximum number of entries; default 50."),
                 ],
-                example: ["server": "valheim.alpha"])
+                example: ["server": "valheim.alpha"], answer: .schedules)
         case .history:
             ActionSpec(
                 "Returns who requested what, and the outcome; the newest first.", role: .operator, effect: .asks,
@@ -66,7 +68,7 @@ extension AgentAction {
                     ActionArgument("before", .whole(1...Int.max), "Only entries with a lower number than this."),
                     ActionArgument("limit", .whole(1...200), "Maximum number of entries; default 50."),
                 ],
-                example: ["server": "valheim.alpha", "limit": 10])
+                example: ["server": "valheim.alpha", "limit": 10], answer: .history)
         case .republish:
             ActionSpec("Publishes every retained report again.", role: .operator, effect: .changes)
         }

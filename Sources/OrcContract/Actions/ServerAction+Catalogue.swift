@@ -7,21 +7,21 @@ extension ServerAction {
         case .start:
             ActionSpec(
                 "Starts the server; creates its container first if there is none.", role: .operator, effect: .changes,
-                run: .begins, yieldsTo: .endings, stopTime: .taken, peon: .change)
+                run: .begins, yieldsTo: .endings, stopTime: .taken, peon: .change, answer: .state)
         case .stop:
             ActionSpec(
                 "Stops the server so that it can save; kills it only after the grace period.", role: .operator,
                 effect: .supersedes, arguments: Self.stopping, example: ["grace": 60], run: .ends, yieldsTo: .kill,
-                stopTime: .taken, peon: .change)
+                stopTime: .taken, peon: .change, answer: .state)
         case .restart:
             ActionSpec(
                 "Stops the server, then starts it.", role: .operator, effect: .changes, arguments: Self.stopping,
                 example: ["grace": 60], run: .renews, yieldsTo: .endings, isDebounced: true, stopTime: .ignored,
-                peon: .change)
+                peon: .change, answer: .state)
         case .kill:
             ActionSpec(
                 "Kills the server immediately, without saving.", role: .operator, effect: .supersedes, run: .ends,
-                peon: .change)
+                peon: .change, answer: .state)
         case .power:
             ActionSpec(
                 "Starts, stops or restarts the server by a word; the payload may be the bare word.", role: .operator,
@@ -29,20 +29,21 @@ extension ServerAction {
                 arguments: [
                     ActionArgument("state", .word(PowerWord.allCases.map(\.rawValue)), required: true, "The operation.")
                 ],
-                example: ["state": "ON"], peon: .change)
+                example: ["state": "ON"], peon: .change, answer: .state)
         case .pause:
             ActionSpec(
                 "Freezes the server's processes.", role: .operator, effect: .changes, yieldsTo: .endings,
-                isRepeatable: true, peon: .change)
+                isRepeatable: true, peon: .change, answer: .state)
         case .unpause:
             ActionSpec(
                 "Resumes a paused server.", role: .operator, effect: .changes, yieldsTo: .endings,
-                isRepeatable: true, peon: .change)
+                isRepeatable: true, peon: .change, answer: .state)
         case .description:
             ActionSpec(
                 "Sets the server's description.", role: .operator, effect: .changes,
                 arguments: [ActionArgument("description", .text(maxBytes: 4096), required: true, "The new text.")],
-                example: ["description": "Friday nights"], isRepeatable: true, stopTime: .ignored, peon: .change)
+                example: ["description": "Friday nights"], isRepeatable: true, stopTime: .ignored, peon: .change,
+                answer: .state)
         case .destroy: Self.destruction
         case .eradicate:
             ActionSpec(
@@ -51,7 +52,8 @@ extension ServerAction {
                 example: ["eradicate": true], run: .ends, isRemoval: true, peon: .removal)
         case .get:
             ActionSpec(
-                "Returns the server's state report.", role: .viewer, effect: .reads, stopTime: .ignored, peon: .state)
+                "Returns the server's state report.", role: .viewer, effect: .reads, stopTime: .ignored, peon: .state,
+                answer: .state)
         case .stats:
             ActionSpec(
                 "Returns the server's resource usage; with watch, metrics are published every second.", role: .viewer,
@@ -62,7 +64,7 @@ extension ServerAction {
                         "watch", .whole(0...600),
                         "Seconds for which metrics are published every second; a new request extends it, 0 ends it."),
                 ],
-                example: ["watch": 60], stopTime: .ignored, peon: .stats)
+                example: ["watch": 60], stopTime: .ignored, peon: .stats, answer: .stats)
         case .logs: Self.reading
         case .console:
             ActionSpec(
@@ -76,7 +78,7 @@ extension ServerAction {
                 "Schedules an action, once or repeatedly; an entry with the same id is replaced.",
                 role: .operator, effect: .arranges, arguments: ActionArgument.schedule,
                 example: ["schedule": "friday", "cron": "0 18 * * fri", "zone": "Europe/Berlin", "action": "start"],
-                stopTime: .ignored, peon: .change)
+                stopTime: .ignored, peon: .change, answer: .schedule)
         case .unschedule:
             ActionSpec(
                 "Removes a schedule of the server; without an id, all of them.", role: .operator, effect: .arranges,
@@ -106,7 +108,7 @@ extension ServerAction {
             ] + ActionArgument.session,
             otherArguments: "A setting of the plan.",
             example: ["SERVER_NAME": "Friday", "WORLD_NAME": "Midgard", "PASSWORD": "not-telling"],
-            yieldsTo: .endings, stopTime: .taken, peon: .creation)
+            yieldsTo: .endings, stopTime: .taken, peon: .creation, answer: .state)
     }
 
     private static var reading: ActionSpec {
@@ -120,7 +122,7 @@ extension ServerAction {
                     "follow", .whole(0...600),
                     "Seconds to publish new lines on console/server/<sid>; a new request extends it, 0 ends it."),
             ],
-            example: ["tail": 50], stopTime: .ignored, peon: .logs)
+            example: ["tail": 50], stopTime: .ignored, peon: .logs, answer: .logs)
     }
 
     private static var destruction: ActionSpec {
