@@ -38,6 +38,8 @@ import Testing
         let next = try #require(ended.after(event(.started), sawOutOfMemory: false))
         #expect(next.exitCode == 0 && next.startFailure == nil && next.processID == nil)
         #expect(next.startedAt == Self.second(20))
+        ended.finishedAt = Self.second(20)
+        #expect(ended.after(event(.started), sawOutOfMemory: false)?.phase == .running)
         ended.finishedAt = Self.second(21)
         #expect(ended.after(event(.started), sawOutOfMemory: false) == nil)
     }

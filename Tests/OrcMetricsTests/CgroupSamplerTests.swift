@@ -76,6 +76,7 @@ import Testing
         let groups = CgroupMounts(mountInfo: "35 24 0:30 /pods /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n")
         #expect(groups.membership("0::/pods/\(id)\n", of: id)?.unified == "/sys/fs/cgroup/\(id)")
         #expect(groups.membership("0::/other/\(id)\n", of: id)?.unified == nil)
+        #expect(groups.membership("0::/pods2/\(id)\n", of: id)?.unified == nil)
         let joint = CgroupMounts(mountInfo: "1 2 0:3 / /cg/cpu,cpuacct rw shared:1 - cgroup cgroup rw,cpu,cpuacct\n")
         let membership = joint.membership("4:cpu,cpuacct:/libpod_parent/libpod-\(id)\n", of: id)
         #expect(membership?.folder(of: "cpuacct") == "/cg/cpu,cpuacct/libpod_parent/libpod-\(id)")

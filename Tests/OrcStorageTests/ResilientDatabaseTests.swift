@@ -11,10 +11,10 @@ import Testing
 @Suite struct ResilientDatabaseTests {
     private let server = ServerID(uid: "valheim.alpha")!
 
-    /// Runs `body` with a disk of two megabytes, as root alone.
-    private func withDisk(_ body: (_ folder: URL) throws -> Void) async throws {
+    /// Runs `body` with a small disk, as root alone.
+    private func withDisk(megabytes: Int = 2, _ body: (_ folder: URL) throws -> Void) async throws {
         try await Testbed.withFolder { folder in
-            try #require(mount("none", folder.path(), "tmpfs", 0, "size=2m") == 0)
+            try #require(mount("none", folder.path(), "tmpfs", 0, "size=\(megabytes)m") == 0)
             defer { umount2(folder.path(), Int32(MNT_DETACH)) }
             try body(folder)
         }
@@ -205,6 +205,15 @@ import Testing
             #expect(reserve.give() && !reserve.give())
             reserve.keep()
             #expect(access("\(path).reserve", F_OK) == 0)
+        }
+    }
+
+    @Test(.enabled(if: geteuid() == 0, "needs root: it mounts"), arguments: [(2, false), (12, true)])
+    func `room is reserved where at least eight megabytes are free`(megabytes: Int, isReserved: Bool) async throws {
+        try await withDisk(megabytes: megabytes) { folder in
+            let path = folder.appending(path: "orc.db").path()
+            _ = try StateStore(path: path)
+            #expect((access("\(path).reserve", F_OK) == 0) == isReserved)
         }
     }
 

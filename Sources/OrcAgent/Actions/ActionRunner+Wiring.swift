@@ -24,7 +24,7 @@ extension ActionRunner {
     }
 
     /// Creates the runner of each area with only the parts that it needs.
-    init(_ parts: Parts) {
+    convenience init(_ parts: Parts) {
         let servers = ServerOperations(
             settings: parts.settings, engine: parts.engine, store: parts.store, registry: parts.registry,
             reconciler: parts.reconciler, configWatcher: parts.configWatcher, collector: parts.collector,

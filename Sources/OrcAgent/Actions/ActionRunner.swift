@@ -4,7 +4,7 @@ import OrcPlans
 import OrcStorage
 
 /// Performs the actions of the catalogue; each area of actions has its own runner.
-struct ActionRunner: Sendable {
+final class ActionRunner: Sendable {
     let servers: ServerOperations
     let lifecycle: LifecycleActions
     let creation: CreateActions
@@ -19,6 +19,27 @@ struct ActionRunner: Sendable {
     let store: StateStore
     let settings: AgentSettings
     let restarts = RestartDebouncer()
+
+    init(
+        servers: ServerOperations, lifecycle: LifecycleActions, creation: CreateActions, removal: RemoveActions,
+        console: ConsoleActions, schedules: ScheduleActions, metrics: MetricsActions, agent: AgentActions,
+        recovery: RecoveryTasks, completion: CommandCompletion, registry: ServerRegistry, store: StateStore,
+        settings: AgentSettings
+    ) {
+        self.servers = servers
+        self.lifecycle = lifecycle
+        self.creation = creation
+        self.removal = removal
+        self.console = console
+        self.schedules = schedules
+        self.metrics = metrics
+        self.agent = agent
+        self.recovery = recovery
+        self.completion = completion
+        self.registry = registry
+        self.store = store
+        self.settings = settings
+    }
 
     func perform(_ job: ServerJob) async {
         switch job.order {

@@ -156,7 +156,7 @@ extension LifecycleActions {
 
     private func killAndWait(_ container: String) async throws {
         do {
-            try await UncancelledWork.run { try await engine.kill(container) }
+            try await UncancelledWork.run { [self] in try await engine.kill(container) }
         } catch EngineFailure.conflict {
             return  // the container has exited by itself
         }
@@ -172,7 +172,7 @@ extension LifecycleActions {
         guard container.state.phase != .paused else {
             return ActionOutcome(changed: false, data: try servers.report(server))
         }
-        try await UncancelledWork.run { try await engine.pause(container.id) }
+        try await UncancelledWork.run { [self] in try await engine.pause(container.id) }
         await reconciler.look(at: server)
         return ActionOutcome(changed: true, data: try servers.report(server))
     }
@@ -184,7 +184,7 @@ extension LifecycleActions {
         guard container.state.phase == .paused else {
             return ActionOutcome(changed: false, data: try servers.report(server))
         }
-        try await UncancelledWork.run { try await engine.unpause(container.id) }
+        try await UncancelledWork.run { [self] in try await engine.unpause(container.id) }
         await reconciler.look(at: server)
         return ActionOutcome(changed: true, data: try servers.report(server))
     }

@@ -7,7 +7,7 @@ import OrcScheduling
 import OrcStorage
 
 /// Starts, stops, pauses and kills servers.
-struct LifecycleActions: Sendable {
+final class LifecycleActions: Sendable {
     let servers: ServerOperations
     let provisioner: ContainerProvisioner
     let portSurvey: PortSurvey
@@ -19,6 +19,24 @@ struct LifecycleActions: Sendable {
     let settings: AgentSettings
     let reconciler: EngineReconciler
     let ending: AgentEnding
+
+    init(
+        servers: ServerOperations, provisioner: ContainerProvisioner, portSurvey: PortSurvey, scheduler: Scheduler,
+        replySender: ReplySender, engine: any ContainerEngine, store: StateStore, registry: ServerRegistry,
+        settings: AgentSettings, reconciler: EngineReconciler, ending: AgentEnding
+    ) {
+        self.servers = servers
+        self.provisioner = provisioner
+        self.portSurvey = portSurvey
+        self.scheduler = scheduler
+        self.replySender = replySender
+        self.engine = engine
+        self.store = store
+        self.registry = registry
+        self.settings = settings
+        self.reconciler = reconciler
+        self.ending = ending
+    }
 
     func start(_ server: ServerID, _ job: ServerJob) async throws -> ActionOutcome {
         try await servers.adoptFolder(of: server)
@@ -57,7 +75,7 @@ struct LifecycleActions: Sendable {
             let container = try await provisioner.readyContainer(
                 server, progress: ProgressReporter(job.command, replySender: replySender))
             try Task.checkCancellation()
-            try await UncancelledWork.run {
+            try await UncancelledWork.run { [self] in
                 try await engine.start(container)
                 // The game may have data to lose by now, so a recovery must no longer remove the server.
                 if kind != .starting {

@@ -6,7 +6,7 @@ import OrcPlans
 import OrcStorage
 
 /// Operations on one server that several areas of actions share.
-struct ServerOperations: Sendable {
+final class ServerOperations: Sendable {
     let settings: AgentSettings
     let engine: any ContainerEngine
     let store: StateStore
@@ -15,6 +15,21 @@ struct ServerOperations: Sendable {
     let configWatcher: ConfigFolderWatcher
     let collector: ServerMetricsCollector
     let ending: AgentEnding
+
+    init(
+        settings: AgentSettings, engine: any ContainerEngine, store: StateStore, registry: ServerRegistry,
+        reconciler: EngineReconciler, configWatcher: ConfigFolderWatcher, collector: ServerMetricsCollector,
+        ending: AgentEnding
+    ) {
+        self.settings = settings
+        self.engine = engine
+        self.store = store
+        self.registry = registry
+        self.reconciler = reconciler
+        self.configWatcher = configWatcher
+        self.collector = collector
+        self.ending = ending
+    }
 
     func report(_ server: ServerID) throws -> JSON {
         guard let record = registry[server] else { throw PlanError.unknownServer(server) }

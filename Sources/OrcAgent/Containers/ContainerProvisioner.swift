@@ -6,7 +6,7 @@ import OrcPlans
 import OrcStorage
 
 /// Creates, replaces and removes servers' containers and networks, and pulls their images.
-struct ContainerProvisioner: Sendable {
+final class ContainerProvisioner: Sendable {
     let servers: ServerOperations
     let engine: any ContainerEngine
     let store: StateStore
@@ -16,12 +16,26 @@ struct ContainerProvisioner: Sendable {
     let hostPaths: HostPathResolver
     let logger: Logger
 
+    init(
+        servers: ServerOperations, engine: any ContainerEngine, store: StateStore, registry: ServerRegistry,
+        settings: AgentSettings, reconciler: EngineReconciler, hostPaths: HostPathResolver, logger: Logger
+    ) {
+        self.servers = servers
+        self.engine = engine
+        self.store = store
+        self.registry = registry
+        self.settings = settings
+        self.reconciler = reconciler
+        self.hostPaths = hostPaths
+        self.logger = logger
+    }
+
     /// Creates the network and the container of a specification, and returns the id of the container.
     func make(_ spec: ContainerSpec, for config: ServerConfig, progress: ProgressReporter) async throws -> String {
         let image = try await readyImage(spec.image, server: config.server, progress: progress)
         try Task.checkCancellation()
         try ServerFolder(config.server, in: settings.servers).writeCompose(spec, isPeons: image.isPeons)
-        return try await UncancelledWork.run {
+        return try await UncancelledWork.run { [self] in
             try await makeNetwork(spec)
             let id = try await engine.create(spec, image: image, memory: settings.serverMemory)
             await reconciler.look(at: config.server)
@@ -36,7 +50,7 @@ struct ContainerProvisioner: Sendable {
         let aside = "\(spec.name).replaced"
         // An interrupted replacement has already renamed it.
         if old.name != aside {
-            try await UncancelledWork.run {
+            try await UncancelledWork.run { [self] in
                 try await removeLeftover(aside, of: config.server)
                 try await engine.rename(old.id, to: aside)
             }
@@ -46,13 +60,13 @@ struct ContainerProvisioner: Sendable {
             registry.update(config.server) { $0.view.container = nil }
             id = try await make(spec, for: config, progress: progress)
         } catch {
-            try await UncancelledWork.run {
+            try await UncancelledWork.run { [self] in
                 try await engine.rename(old.id, to: spec.name)
                 await reconciler.look(at: config.server)
             }
             throw error
         }
-        do { try await UncancelledWork.run { try await engine.remove(old.id) } } catch {
+        do { try await UncancelledWork.run { [self] in try await engine.remove(old.id) } } catch {
             logger.warning("cannot remove an old container", metadata: ["container": "\(aside)", "error": "\(error)"])
         }
         return id

@@ -9,7 +9,7 @@ import ServiceLifecycle
 /// used. Pages that are needed again are mapped again, from the page cache.
 struct MemoryTrimmer: Service {
     /// Seconds from the start to the first time, and between later times.
-    private static let pauses = (first: 5, next: 60)
+    private static let pauses = (first: 5, next: 15)
 
     func run() async {
         await cancelWhenGracefulShutdown {

@@ -113,6 +113,34 @@ import Testing
         }
     }
 
+    @Test func `a command is forgotten after a quarter of an hour, unless it still runs`() async throws {
+        try await withStore { store in
+            let journal = try journal(store)
+            let start = Date()
+            func take(_ id: String, after seconds: Double) throws -> CommandJournal.Sighting {
+                journal.take(try command(id, at: start.addingTimeInterval(seconds)), message(id))
+            }
+            _ = try take("running", after: 0)
+            _ = try take("done", after: 0)
+            _ = finish(try command("done", at: start), in: journal)
+            _ = try take("later", after: 901)
+            #expect(isNew(try take("done", after: 902)))
+            guard case .running = try take("running", after: 902) else { return #expect(Bool(false)) }
+        }
+    }
+
+    @Test func `a command that only schedules is repeated after a death, a cancellation is not`() async throws {
+        try await withStore { store in
+            let journal = try journal(store)
+            for (index, action) in [ServerAction.unschedule, .cancel].enumerated() {
+                let asked = try command(action.rawValue, at: Date().addingTimeInterval(Double(index)), action)
+                _ = journal.take(asked, message(action.rawValue, action))
+                journal.begin(asked)
+            }
+            #expect(try self.journal(store).takeLeft().map(\.hasBegun) == [false, true])
+        }
+    }
+
     @Test func `what asks and changes nothing is not noted`() async throws {
         try await withStore { store in
             let journal = try journal(store)

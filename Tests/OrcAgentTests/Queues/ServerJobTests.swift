@@ -36,6 +36,12 @@ import Testing
         #expect(job(.kill).breaksOff(job(.power, ["state": "restart"])))
     }
 
+    @Test func `a stop at a later time is a job of the schedules`() {
+        let later = job(.stop, ["interval": "1h"])
+        #expect(later.verb == .schedule && !later.supersedes && !later.breaksOff(job(.start)))
+        #expect(job(.stop).verb == .stop && job(.start, ["interval": "1h"]).verb == .start)
+    }
+
     @Test func `what the agent does unasked breaks off no command, and is broken off as the command would be`() {
         let step = StateStore.PendingOperation(.stopping, since: Date())
         for recovery: ServerJob.RecoveryTask in [

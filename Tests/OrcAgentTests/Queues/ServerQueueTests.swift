@@ -35,6 +35,12 @@ import Testing
                 && !job(.power, ["state": "ON"]).breaksOff(job(.restart)))
     }
 
+    @Test func `a full queue accepts as many jobs again that end the server, and no more`() {
+        let queue = ServerQueue { _ in }
+        #expect((0..<17).map { _ in queue.enqueue(job(.description)) } == Array(repeating: true, count: 16) + [false])
+        #expect((0..<17).map { _ in queue.enqueue(job(.stop)) } == Array(repeating: true, count: 16) + [false])
+    }
+
     @Test func `jobs run one at a time in their order, and the seventeenth that waits is refused`() async {
         let (done, note) = AsyncStream<String>.makeStream()
         let (gate, open) = AsyncStream<Void>.makeStream()

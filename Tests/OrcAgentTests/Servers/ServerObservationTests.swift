@@ -80,6 +80,23 @@ import Testing
         #expect(observation.input == .ended(.stopped("exited"), isNew: false))
     }
 
+    @Test func `an end keeps its judgement, whatever the agent does to the server afterwards`() {
+        var observation = ServerObservation(container: container(.exited, exit: 143), desired: .stopped)
+        observation.isNewEnd = false
+        observation.judged = .stopped("external_stop")
+        for ending in [ServerObservation.Ending.stopped, .killed] {
+            observation.ending = ending
+            #expect(observation.input == .ended(.stopped("external_stop"), isNew: false))
+        }
+        observation.ending = .engineRestarted
+        #expect(observation.input == .ended(.stopped("engine_restarted"), isNew: false))
+    }
+
+    @Test func `the end of a server that should be stopped is no crash`() {
+        let observation = ServerObservation(container: container(.exited, exit: 42), desired: .stopped)
+        #expect(observation.input == .ended(.stopped("exited"), isNew: true))
+    }
+
     @Test func `a new end is judged anew`() throws {
         var observation = ServerObservation(container: container(.exited, exit: 42), desired: .running)
         observation.judged = .stopped("external_stop")

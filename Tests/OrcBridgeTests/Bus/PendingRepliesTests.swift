@@ -107,6 +107,21 @@ import Testing
         #expect(sent.withLock { $0 } == ["old", "open", "done", "open"])
     }
 
+    @Test func `what an agent has accepted is sent again for longer, whichever reply says so`() {
+        let sent = Mutex<[String]>([])
+        let pending = PendingReplies { call in
+            sent.withLock { $0.append(call.id) }
+            return true
+        }
+        let now = ContinuousClock.now
+        for id in ["none", "full", "mirror"] { _ = pending.send(Self.call(id), now: now - .seconds(61)) }
+        pending.take(Self.reply("full", .accepted), from: Self.host)
+        pending.take(mirror: Self.reply("mirror", .accepted), topic: "peon/h/result/server/a-b/start")
+        sent.withLock { $0 = [] }
+        pending.resend(now: now)
+        #expect(sent.withLock { $0 } == ["full", "mirror"])
+    }
+
     @Test func `outcomes are kept for a quarter of an hour, and no more than so many`() {
         let pending = PendingReplies { _ in true }
         let now = ContinuousClock.now

@@ -164,6 +164,7 @@ import Testing
         let query = Query("a=1&b=x%20y&c=p+q&kind=state,event&kind=report&empty")
         #expect(query?["a"] == "1" && query?["b"] == "x y" && query?["c"] == "p q" && query?["empty"] == "")
         #expect(query?.all("kind") == ["state", "event", "report"])
+        #expect(query?["kind"] == "state,event", "the first of several")
         #expect(Query("a=%zz") == nil && Query("a=%+5") == nil && Query(nil)?["a"] == nil)
     }
 

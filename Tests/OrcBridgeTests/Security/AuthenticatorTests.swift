@@ -31,6 +31,11 @@ import Testing
         for text in ["10.0.0.0/33", "::/129", "x/8", "10.0.0.0/-1", ""] { #expect(Network(text) == nil) }
     }
 
+    @Test func `a network of mapped addresses is one of IPv4`() throws {
+        let network = try #require(Network("::ffff:10.0.0.0/104"))
+        #expect(network == Network("10.0.0.0/8") && !network.contains(IPAddress("11.0.0.1")!))
+    }
+
     @Test func `only a trusted proxy speaks for others, and only the last stranger counts`() {
         let proxies = [Network("127.0.0.1")!, Network("10.0.0.0/8")!]
         func client(_ peer: String, _ forwarded: String?) -> String {
@@ -79,6 +84,35 @@ import Testing
         let lockOut = LockOut()
         for index in 0..<10_000 { _ = lockOut.fail(IPAddress("10.\(index >> 16).\(index >> 8 & 255).\(index & 255)")!) }
         #expect(lockOut.count() == 0)
+    }
+
+    @Test func `calls from many addresses do not end a lock-out`() {
+        let lockOut = LockOut()
+        let locked = IPAddress("192.0.2.1")!
+        let start = ContinuousClock.now
+        for _ in 0..<31 { _ = lockOut.fail(locked, now: start) }
+        for index in 0..<4100 {
+            _ = lockOut.fail(IPAddress("10.0.\(index >> 8).\(index & 255)")!, now: start + .milliseconds(index))
+        }
+        #expect(lockOut.remaining(locked, now: start + .seconds(5)) == .seconds(55))
+    }
+
+    @Test func `a client that is locked out gets in with a strong key alone`() throws {
+        let weak = "short", strong = APIKey.draw()
+        let keys = APIKeys(apiKey: weak, logger: Logger(label: "test")) {
+            [APIKey(name: "strong", role: .viewer, key: strong)]
+        }
+        let authenticator = Authenticator(keys: keys, proxies: [], logger: Logger(label: "test"))
+        let channel = EmbeddedChannel()
+        channel.remoteAddress = try SocketAddress(ipAddress: "192.0.2.1", port: 1)
+        func name(_ key: String) -> String? {
+            authenticator.callerAtOnce([OwnField.apiKey!: key], channel)?.name
+        }
+        #expect(name(weak) == APIKeys.peonName && name(strong) == "strong" && name("wrong") == nil)
+        for _ in 0..<31 { _ = authenticator.lockOut.fail(IPAddress("192.0.2.1")!) }
+        #expect(name(weak) == nil && name(strong) == "strong")
+        channel.remoteAddress = try SocketAddress(ipAddress: "192.0.2.2", port: 1)
+        #expect(name(weak) == APIKeys.peonName)
     }
 
     @Test func `a key is drawn at random, known by its hash, and an empty one is nobody's`() {

@@ -87,6 +87,11 @@ import Testing
             "30 * * * *", "Europe/Berlin", "2027-03-28T00:00:00Z",
             ["2027-03-28T01:30:00+01:00", "2027-03-28T03:30:00+02:00"]
         ),
+        // Inside an hour of a day with a change.
+        (
+            "*/30 12 * * *", "Europe/Berlin", "2026-10-25T11:10:00Z",
+            ["2026-10-25T12:30:00+01:00", "2026-10-26T12:00:00+01:00"]
+        ),
         // Half an hour; a day that is put off to the next; a day that never was.
         (
             "15 2 * * *", "Australia/Lord_Howe", "2026-10-03T00:00:00Z",

@@ -84,6 +84,18 @@ import Testing
         #expect(ports.map { "\($0.number)/\($0.transport)" } == ["18/tcp", "9/udp"])
     }
 
+    @Test func `the specification's memory limit goes before the standard one`() {
+        func memory(_ own: Int?) -> Int? {
+            var resources = ContainerResources()
+            resources.memory = own
+            let spec = ContainerSpec(
+                name: "n", hostname: "h", image: "i", environment: [], ports: [], mounts: [], network: "n", aliases: [],
+                labels: [], resources: resources, security: ContainerSecurity())
+            return ContainerCreateRequest(spec, imageID: "sha256:1", isPeons: false, memory: 5).hostConfig.memory
+        }
+        #expect(memory(nil) == 5 && memory(7) == 7)
+    }
+
     private func event(_ action: String, _ attributes: JSON.Object = [:]) throws -> ContainerEvent? {
         let json: JSON = [
             "Action": .string(action), "Actor": ["ID": "abc", "Attributes": .object(attributes)],

@@ -17,7 +17,7 @@ import Testing
         #","ports":[[{"P":["1"]}]]"#,
         #","ports":[["x"]]"#, #","environment":["x"]"#, #","volumes":{"~!/../../etc":"/x"}"#,
         ",\"volumes\":{\"~!/../\u{301}x\":\"/x\"}",
-        #","volumes":{"relative":"/x"}"#,
+        #","volumes":{"relative":"/x"}"#, #","volumes":{"~!data":"/x"}"#,
         #","volumes":{"~!/a":"x"}"#, #","volumes":{"~!/a:b":"/x"}"#, #","volumes":{"~!/a":"/x:ro"}"#, #","orc":["x"]"#,
         #","orc":{"stop":{"signal":"KILL"}}"#, #","orc":{"stop":{"grace":-1}}"#, #","orc":{"stop":{"command":"a\nb"}}"#,
         #","orc":{"resources":{"memory":"lots"}}"#, #","orc":{"resources":{"cpus":0}}"#,

@@ -31,9 +31,11 @@ import Testing
         (#""orc":{"security":{"cap_drop":[]}}"#, "orc.security.cap_drop"),
         (#""orc":{"security":{"no_new_privileges":false}}"#, "orc.security.no_new_privileges"),
         (#""orc":{"resources":{"memory":"2g"}}"#, "orc.resources.memory"),
+        (#""orc":{"resources":{"cpus":1}}"#, "orc.resources.memory"),
         (#""orc":{"resources":{"cpus":3}}"#, "orc.resources.cpus"),
         (#""orc":{"resources":{"pids":11}}"#, "orc.resources.pids"),
         (#""ports":[[{"P":["22","tcp"]}]]"#, "ports below 1024"),
+        (#""ports":[[{"P":["1023","tcp"]}]]"#, "ports below 1024"),
     ])
     func `what asks for more than the plan gives is named`(extra: String, name: String) throws {
         let granted = ServerRights(try plan(Self.granted))
@@ -49,6 +51,7 @@ import Testing
             "resources":{"memory":"512m","cpus":1,"pids":5}}
             """#
         #expect(ServerRights(try plan(less)).excess(over: granted).isEmpty)
+        #expect(ServerRights(try plan(less.replacing("2456", with: "1024"))).excess(over: granted).isEmpty)
         #expect(ServerRights(try plan(Self.granted, image: "j")).excess(over: granted) == ["metadata.image"])
         #expect(ServerRights(try plan(less)).text != granted.text)
         #expect(ServerRights(try plan(Self.granted)).text == granted.text)
