@@ -51,6 +51,14 @@ import Testing
         #expect(usage.diskReadBytes == 12_288 && usage.diskWrittenBytes == 1_048_576 && usage.processes == 12)
     }
 
+    @Test(arguments: [("1048576", 1_048_576), ("9999999999999", 16_195_700 * 1024), ("max", 16_195_700 * 1024)])
+    func `a memory limit above the host's memory is the host's memory`(text: String, limit: Int) throws {
+        var recording = try Recording("kernel-cgroup2")
+        let path = try #require(recording.files.keys.first { $0.hasSuffix("/memory.max") })
+        recording.files[path] = "\(text)\n"
+        #expect(recording.usage()?.memoryLimitBytes == limit)
+    }
+
     @Test func `what the host shares is nobody's network`() throws {
         let usage = try #require(try Recording("kernel-cgroup2").usage(hasOwnNetwork: false))
         #expect(usage.networkReceivedBytes == nil && usage.networkSentBytes == nil && usage.cpuSeconds == 11)

@@ -113,7 +113,7 @@ extension LifecycleActions {
         }
         let most = max(Self.maxGrace, planned.grace ?? settings.stopGrace)
         if let grace = job.arguments["grace"]?.int, grace > most {
-            throw ActionError(.badArguments, "grace: must be at most \(most) for this server")
+            throw ActionError(.notAllowed, "grace: must be at most \(most) for this server")
         }
     }
 

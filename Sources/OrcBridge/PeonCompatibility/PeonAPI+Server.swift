@@ -127,7 +127,10 @@ extension PeonAPI {
 
     private func remove(_ action: ServerAction, _ server: ServerID, _ asked: ServerCall) async throws -> BridgeResponse
     {
-        let purges = asked.call.body["eradicate"].map(Self.isTrue) ?? false
+        var arguments = asked.call.body
+        let purges = try Self.purges(arguments)
+        arguments["eradicate"] = nil
+        if let complaint = action.spec.complaint(about: arguments) { throw Problem(.badRequest, complaint) }
         if action == .eradicate, !purges {
             // PEON answers success and does nothing; so does this, with a text that explains it.
             return .peon([
@@ -136,7 +139,7 @@ extension PeonAPI {
             ])
         }
         let verb = purges ? ServerAction.eradicate : action
-        switch try await perform(.server(server, verb), [:], asked.call, asked.host) {
+        switch try await perform(.server(server, verb), purges ? [:] : arguments, asked.call, asked.host) {
         case .reply(let reply) where reply.status == .ok:
             guard action == .eradicate || purges || reply.changed == true else {
                 throw Problem(.notFound, "Failed to remove the server [\(server)].")
@@ -151,8 +154,14 @@ extension PeonAPI {
         }
     }
 
-    /// True for JSON true and for the text "true" in any case, since PEON's clients also send "True".
-    private static func isTrue(_ value: JSON) -> Bool { value.flag ?? (value.string?.lowercased() == "true") }
+    /// True if the body asks for the removal of the files; PEON's clients also send "True" and "False".
+    private static func purges(_ body: JSON.Object) throws -> Bool {
+        guard let value = body.given("eradicate") else { return false }
+        guard let flag = value.flag ?? value.string.flatMap({ JSON.string($0.lowercased()).flag }) else {
+            throw Problem(.badRequest, "eradicate: must be true or false")
+        }
+        return flag
+    }
 
     /// Returns the server in PEON's format, the engine's raw statistics, and the values that PEON's web UI shows.
     private func stats(_ server: ServerID, _ asked: ServerCall) async throws -> BridgeResponse {

@@ -132,6 +132,7 @@ import Testing
             "- name: RCON_PASSWORD\n  value: ***\n- name: PORT\n  value: 5"
         ),
         ("db=mysql://fan:geheim@db:3306/x", "db=mysql://fan:***@db:3306/x"),
+        ("db=mysql://fan:ge@heim@db:3306/x", "db=mysql://fan:***@db:3306/x"),
         ("https://geheim@host/x y", "https://***@host/x y"),
         ("see https://host/a@b, http://[::1]:5/", "see https://host/a@b, http://[::1]:5/"),
         ("url https://discord.com/api/webhooks/12/geheim ok", "url https://discord.com/api/webhooks/*** ok"),
