@@ -69,7 +69,7 @@ package final class DirectoryHandle: Sendable {
         return entries.sorted { $0.name < $1.name }
     }
 
-    /// Returns the names in this folder in the kernel's form, each with its NUL.
+    /// Returns the names of this folder's entries but `.` and `..`, as NUL-terminated bytes; at most `limit`.
     func names(limit: Int = .max) throws(FileError) -> [[CChar]] {
         let duplicate = openat(descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard duplicate >= 0, let stream = fdopendir(duplicate) else { throw .last(path) }

@@ -21,7 +21,7 @@ package struct CgroupSampler: Sendable {
     /// A container to read.
     package struct Container: Sendable {
         let id: String
-        /// Number of its first process.
+        /// Process ID of the container's first process.
         let process: Int
         /// True if its interfaces carry only its own traffic.
         let hasOwnNetwork: Bool

@@ -118,7 +118,7 @@ package final class HostSampler: Sendable {
     }
 }
 
-/// Reads the state of a folder's file system on a separate thread, so that one that does not answer blocks nothing.
+/// Reads the usage of a file system on a thread of its own, so that an unresponsive one blocks nothing else.
 private final class DiskMeter: Sendable {
     private let name: String
     private let path: String

@@ -137,9 +137,9 @@ package struct DueScheduleLoop: Sendable {
         scheduler.noteChange(of: [run.schedule.scope])
     }
 
-    /// Returns the places of a run; for a game, all of its current servers.
+    /// Returns where the steps of a run are executed: on its server, by the agent, or on each server of its game.
     ///
-    /// For a run that the death of the agent interrupted, the servers that the game had when the run began.
+    /// A game's servers are its present ones, or those recorded for the run if the agent ended during it.
     private func places(of run: ScheduleExecution) -> [ScheduleStepExecutor.Place] {
         switch run.schedule.scope {
         case .server(let server): return [.server(server)]

@@ -120,7 +120,7 @@ package struct Scheduler: Sendable {
         }
     }
 
-    /// Publishes changes until cancelled; changes that occur together are published together.
+    /// Publishes schedules that have changed, until cancelled; changes within a short delay are published together.
     func report() async {
         while !Task.isCancelled {
             await changes.alarm.wait(nil)

@@ -67,7 +67,7 @@ struct ScheduleActions: Sendable {
         return ActionOutcome(data: ["schedules": .array(page), "total": .optional(total), "more": .bool(more)])
     }
 
-    /// Returns the report with all steps, and the secrets of the server redacted.
+    /// Returns a schedule with all its steps; the server's secrets are redacted in them.
     private func shown(_ standing: ScheduleReport) -> JSON {
         guard var shown = standing.jsonWithSteps.object else { return .null }
         let secrets =

@@ -130,7 +130,7 @@ final class CommandJournal: Sendable {
         if isOnDisk { state.withLock { $0.entries[command.key]?.isOnDisk = true } }
     }
 
-    /// Returns the reply to a command that was running when its duplicate was received; nil if there is none yet.
+    /// Returns the reply to a command whose duplicate arrived while it was running; nil if it is not answered yet.
     func reply(to command: Command) -> Reply? {
         switch state.withLock({ $0.entries[command.key]?.end }) {
         case nil, .open?: nil
@@ -262,7 +262,7 @@ final class CommandJournal: Sendable {
 }
 
 extension StateStore.JournalEntry {
-    /// The action's name, the last topic level in the key's first word.
+    /// Returns the action's name: the last level of the topic, which is the part of the key before the first space.
     fileprivate var action: String {
         String(key.prefix { $0 != " " }.split(separator: "/").last ?? "")
     }

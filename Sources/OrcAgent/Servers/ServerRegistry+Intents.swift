@@ -5,7 +5,7 @@ import OrcPlans
 import OrcStorage
 import Synchronization
 
-/// Owners' intents, and the restart policy's decisions after the ends of runs.
+/// Records the owners' intents, and what the restart policy decides when a run ends.
 extension ServerRegistry {
     /// Applies the restart policy to the end of a server's last run, and stores the result before it returns.
     ///

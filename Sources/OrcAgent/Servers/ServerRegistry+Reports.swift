@@ -4,9 +4,10 @@ import OrcCore
 import OrcEngine
 import OrcMQTT
 import OrcMetrics
+import OrcStorage
 import Synchronization
 
-/// Publishes the reports about servers.
+/// Publishes the reports of servers, and clears those of removed ones.
 extension ServerRegistry {
     func publish(_ id: ServerID, in state: inout State) {
         guard var server = state.servers[id] else { return }
@@ -27,6 +28,35 @@ extension ServerRegistry {
     func publishIndex() {
         let index = state.withLock { $0.servers.keys.sorted() }
         reports.publish(.servers(index))
+    }
+
+    // Removed servers.
+
+    /// Removes a server, and its reports from the broker.
+    func remove(_ id: ServerID) {
+        state.withLock { state in
+            let server = state.servers.removeValue(forKey: id)
+            state.setContainer(of: id, from: server?.container?.id, to: nil)
+            state.metrics[id] = nil
+            state.quiet.remove(id)
+            reports.clearAll(of: id)
+        }
+        publishIndex()
+        forgetGone()
+    }
+
+    /// Deletes removed servers from the stored list of announced ones, once their reports are off the broker.
+    func forgetGone() {
+        guard reports.isCleared else { return }
+        note("gone servers") {
+            for id in try store.announced() where self[id] == nil { try store.setAnnounced(false, id) }
+        }
+    }
+
+    /// Removes the reports of servers that were announced once and no longer exist.
+    func clearGone(_ announced: Set<ServerID>) {
+        for id in announced where self[id] == nil { remove(id) }
+        publishIndex()
     }
 
     // Metrics.

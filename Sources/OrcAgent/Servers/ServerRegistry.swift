@@ -104,27 +104,6 @@ final class ServerRegistry: Sendable {
     /// Sets the function that is called with each server added from now on.
     func onAdd(_ body: @escaping @Sendable (ServerID) -> Void) { added.withLock { $0 = body } }
 
-    /// Removes a server, and its reports from the broker.
-    func remove(_ id: ServerID) {
-        state.withLock { state in
-            let server = state.servers.removeValue(forKey: id)
-            state.setContainer(of: id, from: server?.container?.id, to: nil)
-            state.metrics[id] = nil
-            state.quiet.remove(id)
-            reports.clearAll(of: id)
-        }
-        publishIndex()
-        forgetGone()
-    }
-
-    /// Deletes removed servers from the stored list of announced ones, once their reports are off the broker.
-    func forgetGone() {
-        guard reports.isCleared else { return }
-        note("gone servers") {
-            for id in try store.announced() where self[id] == nil { try store.setAnnounced(false, id) }
-        }
-    }
-
     /// Changes a server's record, decides its state, publishes its report and queues the follow-up work.
     func update(_ id: ServerID, _ change: (inout ServerRecord) -> Void) {
         state.withLock { state in
@@ -204,12 +183,6 @@ final class ServerRegistry: Sendable {
         state.withLock { state in
             for id in state.servers.keys { state.servers[id]?.view.engineRestart = .init(lostAt: lostAt) }
         }
-    }
-
-    /// Removes the reports of servers that were announced once and no longer exist.
-    func clearGone(_ announced: Set<ServerID>) {
-        for id in announced where self[id] == nil { remove(id) }
-        publishIndex()
     }
 
     /// Returns a number for a look (an inspect of a container) that begins now.

@@ -42,9 +42,7 @@ struct HeartbeatService: Service {
         }
     }
 
-    /// Writes changes to the disk that could not be written before, and logs when writing fails or works again.
-    ///
-    /// `reported`: the failure that was logged last; nil if writing worked.
+    /// Retries changes that could not be written to the disk; logs when writing starts to fail and when it works again.
     private func flushStore(_ reported: inout String?) {
         store.flush()
         if let kept = store.takeReplaced() {

@@ -23,7 +23,7 @@ final class DiskLimitWatcher: Sendable {
 
     init(registry: ServerRegistry) { self.registry = registry }
 
-    /// Returns the level of a folder of `bytes` with `limit` bytes allowed; pure.
+    /// Compares a folder's size with its limit, both in bytes: `full` from the limit on, `low` from 90 percent on.
     static func level(_ bytes: Int, of limit: Int) -> Level {
         if bytes >= limit { return .full }
         return bytes >= limit / 10 * 9 ? .low : .fine

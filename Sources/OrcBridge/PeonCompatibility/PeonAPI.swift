@@ -162,7 +162,9 @@ struct PeonAPI: Sendable {
             answer = failure(
                 problem.status, problem.reason, code: problem.code.rawValue,
                 before: ["message": .string(problem.reason)])
-        default: answer = failure(problem.status, problem.reason, code: problem.code.rawValue)
+        case .notAllowed, .notFound, .unknownAction, .conflict, .tooLarge, .upgradeRequired, .tooManyRequests,
+            .agentOffline, .busUnreachable, .timeout:
+            answer = failure(problem.status, problem.reason, code: problem.code.rawValue)
         }
         answer.headers.append(contentsOf: problem.headers)
         return answer

@@ -110,7 +110,7 @@ extension JSON {
         case .string("true"), .string("yes"): true
         case .string("false"), .string("no"): false
         case .number: int == 1 ? true : int == 0 ? false : nil
-        default: nil
+        case .null, .string, .array, .object: nil
         }
     }
 }

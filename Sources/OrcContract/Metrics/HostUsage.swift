@@ -18,7 +18,7 @@ package struct HostUsage: Sendable, Equatable {
     /// Nil where the kernel does not measure it (PSI).
     package var pressure: Pressure?
     package var disks: [Disk] = []
-    /// Of the machine's real interfaces, since it started.
+    /// Bytes received by the host's hardware interfaces (no bridges, no pairs) since its start.
     package var networkReceivedBytes: Int?
     package var networkSentBytes: Int?
     package var uptime: Double?

@@ -2,7 +2,7 @@ package import FoundationEssentials
 package import OrcCore
 
 extension ScheduleDraft {
-    /// Values beside the arguments that are needed to parse a schedule.
+    /// The values, besides its arguments, from which a schedule is parsed.
     package struct Context {
         package let id: String
         package let scope: Schedule.Scope

@@ -12,7 +12,7 @@ extension Cron {
     // Times.
 
     private enum Times {
-        /// `18:00 and 20:00`.
+        /// Fixed times of day, in words: `18:00 and 20:00`.
         case clock(String)
         /// `every 15 minutes`.
         case pace(String)

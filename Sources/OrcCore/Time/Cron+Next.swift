@@ -1,7 +1,8 @@
 extension Cron {
-    /// Number of days to search; a schedule that is not due within them never is.
+    /// Number of days to search, 41 years; a line that is not due in that time is never due.
     ///
-    /// 29 February falls on a given weekday every 28 years, or after 40 if a year between is no leap year, as 2100.
+    /// The longest gap is that of 29 February on a given weekday: 28 years, or 40 across a year such as 2100 that is no
+    /// leap year.
     private static let horizon = 41 * 366
 
     /// Returns the first instant after `instant` at which the schedule is due, in seconds since 1970 in UTC.

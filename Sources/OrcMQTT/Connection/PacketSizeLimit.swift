@@ -11,7 +11,7 @@ struct PacketSizeLimit {
 
     /// Number of losses in a row after which a message's size is taken to be the cause.
     private static let blamed = 3
-    /// Seconds after sending a message in which a loss may be caused by it.
+    /// If the connection is lost within this many seconds of a large message, that message may be the cause.
     private static let suspicion: Double = 2
     /// Seconds for which a learned limit is valid.
     private static let memory: Double = 3600

@@ -80,7 +80,7 @@ extension JSON {
         switch self {
         case .null, .string(""), .bool(false): true
         case .number: double == 0
-        default: false
+        case .string, .bool, .array, .object: false
         }
     }
 }
