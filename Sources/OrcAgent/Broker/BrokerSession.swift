@@ -18,6 +18,8 @@ struct BrokerSession: Sendable {
 
     /// Unbounded, so that no connection event is lost; arrivals are bounded by ``mostWaiting``.
     private let channel = AsyncStream<Input>.makeStream(bufferingPolicy: .unbounded)
+    /// Servers of earlier indexes that are remembered.
+    private static let mostIndexed = 10_000
     private let waiting = WaitingCount()
     /// Servers in the index that the broker retained before this agent published its own.
     private let indexed = EarlierIndex()
@@ -71,7 +73,9 @@ struct BrokerSession: Sendable {
                 case .arrival(let arrival):
                     waiting.value.subtract(1, ordering: .relaxed)
                     if isTaken { intake.leave(arrival) } else { await take(arrival, holding: &held) }
-                case .stalePresence: if held == nil { announce() } else { isStale = true }
+                case .stalePresence:
+                    waiting.hasStaleReport.store(false, ordering: .relaxed)
+                    if held == nil { announce() } else { isStale = true }
                 case .opened(let number, .ready) where number == connection:
                     await intake.takeUpLeft()
                     for arrival in held ?? [] { await intake.take(arrival) }
@@ -100,7 +104,11 @@ struct BrokerSession: Sendable {
             case .connected: channel.continuation.yield(.connected)
             case .disconnected: channel.continuation.yield(.disconnected)
             case .message(let message) where message.topic == settings.topics.status(.agent):
-                if presence.hear(message.payload) == .stale { channel.continuation.yield(.stalePresence) }
+                if presence.hear(message.payload) == .stale,
+                    !waiting.hasStaleReport.exchange(true, ordering: .relaxed)
+                {
+                    channel.continuation.yield(.stalePresence)
+                }
             case .message(let message) where message.topic == settings.topics.agentEvent: noteConflict(message.payload)
             case .message(let message) where message.topic == settings.topics.status(.servers):
                 noteIndex(message.payload)
@@ -125,7 +133,10 @@ struct BrokerSession: Sendable {
         // An index that cannot be parsed is ignored.
         guard let servers = (try? JSON.parse(payload))?["servers"]?.array else { return }
         let ids = servers.compactMap { $0["sid"]?.string.flatMap { ServerID(sid: $0) } }
-        indexed.servers.withLock { $0.formUnion(ids) }
+        indexed.servers.withLock { servers in
+            // An index holds no more than a host has; whoever forges many of them fills no memory.
+            if servers.count < Self.mostIndexed { servers.formUnion(ids) }
+        }
     }
 
     /// Deletes reports of servers that an earlier agent of this host announced and that do not exist.
@@ -239,7 +250,10 @@ private final class EarlierIndex: Sendable {
     let servers = Mutex<Set<ServerID>>([])
 }
 
-/// Number of arrivals that wait for the session's loop.
+/// What waits for the session's loop.
 private final class WaitingCount: Sendable {
+    /// Number of arrivals.
     let value = Atomic(0)
+    /// True if a stale report has been passed on and not been handled: further ones add nothing.
+    let hasStaleReport = Atomic(false)
 }

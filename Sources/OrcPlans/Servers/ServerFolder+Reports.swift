@@ -23,9 +23,10 @@ extension ServerFolder {
             }
             let masked = secrets.masked(text.trimmingBlanks, named: entry.name).printableLines
             let name = entry.name.printable
-            let value = masked.prefix(bytes: min(Self.maxReportedBytes.each, room - name.utf8.count))
-            room -= name.utf8.count + value.utf8.count
+            room -= name.utf8.count
             guard room > 0 else { break }
+            let value = masked.prefix(bytes: min(Self.maxReportedBytes.each, room))
+            room -= value.utf8.count
             report.append(.init(name: name, value: value))
         }
         return report
