@@ -156,8 +156,16 @@ extension MessageCoding {
 
     /// As ``init(_:)``, with the values that are known otherwise, such as from the topic.
     init?(_ json: JSON, blank: Self?) {
-        guard json.object != nil, var message = blank else { return nil }
-        for member in Self.members where !member.read(json[member.field.name], &message) { return nil }
+        guard let values = json.object?.members, var message = blank else { return nil }
+        // Writers keep the order of the list: each member is looked for behind the one before it first.
+        var next = 0
+        for member in Self.members {
+            let name = member.field.name
+            let index =
+                values[next...].firstIndex { $0.key == name } ?? values[..<next].firstIndex { $0.key == name }
+            if let index { next = index + 1 }
+            guard member.read(index.map { values[$0].value }, &message) else { return nil }
+        }
         self = message
     }
 }
