@@ -12,10 +12,10 @@ package import ServiceLifecycle
 
 /// The agent: all services between the broker and the engine, in order of dependency.
 package struct Agent: Sendable {
-    /// Started in this order, stopped in the reverse order.
+    /// The agent's services, started in this order and stopped in the reverse order.
     package let services: [any Service]
 
-    /// `options`: options of the MQTT connection; client id, session expiry and last will are set here.
+    /// `options`: options of the MQTT connection; this initializer sets their client id, session expiry and last will.
     package init(
         _ settings: AgentSettings, bus options: MQTTConfiguration, engine: any ContainerEngine, store: StateStore,
         logger: Logger
@@ -84,10 +84,10 @@ package struct Agent: Sendable {
         services = [
             LoopService(name: "bus") { await bus.run() }, BrokerSessionService(session: session, audit: audit),
             LoopService(name: "reconciler") { await reconciler.run() },
-            LoopService(name: "keeper") { await supervisor.run() },
+            LoopService(name: "supervisor") { await supervisor.run() },
             LoopService(name: "followers") { await followers.run() },
-            LoopService(name: "meter") { await collector.run() },
-            LoopService(name: "machine") { await watcher.run() }, LoopService(name: "plans") { await plans.run() },
+            LoopService(name: "server metrics") { await collector.run() },
+            LoopService(name: "host metrics") { await watcher.run() }, LoopService(name: "plans") { await plans.run() },
             WatchService(configWatcher: configWatcher, registry: registry, supervisor: supervisor, logger: logger),
             ServerQueueService(queues: queues, ending: ending),
             LoopService(name: "scheduler") { await runner.run() },
@@ -159,7 +159,7 @@ extension Agent {
     }
 }
 
-/// Registers the servers whose folders exist, and removes the reports of those that are gone.
+/// Registers the servers whose folders exist, and removes the reports of servers that no longer exist.
 struct Muster {
     let settings: AgentSettings
     let store: StateStore

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// A flag that is true once the agent is stopping; unfinished operations are left to its next run.
+/// A flag that is true once the agent is stopping; unfinished operations are left to the agent's next run.
 final class AgentEnding: Sendable {
     private let flag = Atomic(false)
 

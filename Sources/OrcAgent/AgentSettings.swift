@@ -9,10 +9,10 @@ package struct AgentSettings: Sendable {
     package var host: HostName
     /// `<root>`: the folder that contains plans, servers, backups and the agent's own folder.
     package var root: String
-    /// Path of `<root>` on the host of the engine; nil if it is the same, or can be found in the agent's mounts.
+    /// Path of `<root>` on the engine's host; nil if the path is the same or can be found in the agent's mounts.
     package var hostRoot: String?
     package var publicIP: String?
-    /// Address range for networks once the engine's own address pools are used up; nil for none.
+    /// Address range for new networks when the engine's own address pools are used up; nil for no range.
     package var networkRange = Subnet("10.213.0.0/16")
     package var plansURL: String
     package var plansUpdate = PlansUpdate.create
@@ -20,29 +20,30 @@ package struct AgentSettings: Sendable {
     package var owner = DirectoryHandle.Owner(user: 1000, group: 1000)
     /// First user id for servers that have a user of their own.
     ///
-    /// Above the ids of people, services and most container ranges, and low enough for a plain tar archive to store.
+    /// This id is above those of people, services and most container ranges, and low enough for a plain tar archive to
+    /// store.
     package var firstOwnUser: UInt32 = 2_000_000
     /// Bytes of memory that a server may use if its plan sets no limit; nil for no limit.
     package var serverMemory = AgentSettings.defaultServerMemory
-    /// Seconds of grace for a stop if neither the owner nor the plan sets them.
+    /// Grace period of a stop in seconds, if neither the owner nor the plan sets one.
     package var stopGrace = 60
-    /// Name of the time zone of schedules that name none; it must be known to the host.
+    /// Time zone of schedules that name no time zone; the host must know this zone.
     package var zone = "UTC"
     package var zones = TimeZoneDatabase()
     package var history = History()
     /// Seconds between two samples of the usage of the servers and the host.
     package var metricsInterval = 10
     package var limits = HostLimits()
-    /// Seconds without progress after which a pull is aborted.
+    /// Seconds without progress after which the pull of an image is aborted.
     package var pullSilence = 120
 
-    /// When the repository of the plans is checked without a command.
+    /// The occasions on which the repository of the plans is checked without a command.
     ///
-    /// A start without plans always checks it, except with `never`.
+    /// If there are no plans when the agent starts, it always checks the repository, except with `never`.
     package enum PlansUpdate: String, Sendable, CaseIterable {
         /// Before a server is created.
         case create
-        /// Once a day, and before a server is created whose plan is missing.
+        /// Once a day, and before the creation of a server whose plan is missing.
         case daily
         case never
     }
@@ -66,7 +67,7 @@ package struct AgentSettings: Sendable {
 
     /// Three quarters of the host's memory in bytes.
     ///
-    /// A game that uses too much memory is killed before other services of the host are.
+    /// With this limit, a game that uses too much memory is killed before the host's other services are.
     private static let defaultServerMemory = ProcParser.number("MemTotal", in: ProcFile.read("/proc/meminfo"))
         .map { $0 / 4 * 3 * 1024 }
 

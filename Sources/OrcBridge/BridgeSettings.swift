@@ -10,16 +10,18 @@ package struct BridgeSettings: Sendable {
     /// True to serve every host on the broker, false to serve ``host`` only.
     package var servesEveryHost = false
     package var version: String
-    /// PEON's `API_KEY`, which has the role admin.
+    /// The API key in PEON's `API_KEY` setting, which has the role admin; nil if the setting is not used.
     package var apiKey: String?
     /// Origins whose pages may call the bridge; `*` allows all.
     package var origins: [String] = ["*"]
     /// Trusted proxies, whose `X-Forwarded-For` is evaluated.
     package var proxies: [Network] = []
-    /// Paths of the PEM files; nil without TLS.
+    /// Paths of the PEM files with the certificate chain and the private key; nil if TLS is not used.
     package var certificate: (chain: String, key: String)?
     package var maxConnections = 4096
-    /// Limit for one IPv4 address or one IPv6 network of 64 bits; trusted proxies and loopback are exempt.
+    /// Maximum number of connections from one IPv4 address or one IPv6 network of 64 bits.
+    ///
+    /// Trusted proxies and loopback addresses are exempt from this limit.
     package var maxConnectionsPerClient = 512
 
     package init(address: String, port: Int, host: HostName, version: String) {

@@ -14,7 +14,9 @@ package struct HTTPBridge: Sendable {
     /// Services in the order of their start; they stop in reverse order.
     package let services: [any Service]
 
-    /// `keys`: reads the stored keys; called repeatedly.
+    /// Creates the services of the bridge.
+    ///
+    /// `keys`: a function that reads the stored API keys; it is called repeatedly.
     package init(
         _ settings: BridgeSettings, bus options: MQTTConfiguration, keys: @escaping @Sendable () throws -> [APIKey],
         known: KnownHosts, logger: Logger

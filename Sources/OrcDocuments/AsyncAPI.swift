@@ -62,7 +62,9 @@ enum AsyncAPI {
         ]
     }
 
-    /// Returns the channel of all replies without their data: its address is the command's path below `cmd/`.
+    /// Returns the channel on which the replies to a command are published without their data.
+    ///
+    /// `path`: the command's path below `cmd/`; the channel's address ends with it.
     private static func result(_ path: String, _ parameters: JSON) -> JSON {
         var named = parameters.object ?? [:]
         named["action"] = ["description": "The requested action."]
@@ -117,7 +119,7 @@ enum AsyncAPI {
         return commands + reports + results
     }
 
-    /// Messages with QoS 0: a lost one is soon followed by another.
+    /// Names of the messages that are sent with QoS 0, because a lost message is soon followed by a newer one.
     private static let atMostOnce = ["status-health", "status-host", "status-server-metrics", "console-server"]
 
     private static func reference(_ channel: String) -> JSON { ["$ref": .string("#/channels/\(channel)")] }

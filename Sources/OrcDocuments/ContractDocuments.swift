@@ -3,7 +3,7 @@ package import OrcCore
 
 /// The documents under `topics/`, generated from the action catalogue and the reports.
 package enum ContractDocuments {
-    /// All documents: path below `topics/`, and text.
+    /// All documents: the path of each below `topics/`, and its text.
     package static var files: [(path: String, text: String)] {
         var files = [
             (path: "asyncapi.json", text: readable(AsyncAPI.document)),
@@ -60,7 +60,7 @@ package enum ContractDocuments {
 
     private static func readable(_ json: JSON) -> String { json.text(.pretty) + "\n" }
 
-    /// The topics and actions as text for people.
+    /// An overview of the topics and actions, as text for people.
     package static var overview: String {
         let placeholder = Topics(host: HostName(fitting: "host"))
         var lines = ["Reports, retained:"]
@@ -85,7 +85,7 @@ package enum ContractDocuments {
 }
 
 extension Action {
-    /// The base name of the action's documents.
+    /// The file name, without extension, of the action's documents.
     package var documentName: String {
         switch self {
         case .server(let action): "cmd-server-\(action.rawValue)"

@@ -148,8 +148,9 @@ extension OpenAPI {
         ).json
     }
 
-    /// Returns the arguments that PEON's paths accept in addition to the action's own; over MQTT they are actions of
-    /// their own.
+    /// Returns the arguments that PEON's paths accept in addition to the action's own.
+    ///
+    /// Over MQTT, separate actions have the effect of these arguments.
     private static func peonsArguments(_ action: ServerAction) -> [(String, JSON)] {
         let arguments: [ActionArgument]
         switch action {

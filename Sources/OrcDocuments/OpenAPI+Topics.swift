@@ -6,7 +6,7 @@ extension OpenAPI {
         "host", in: "path", "The host.", ["type": "string", "pattern": "^[a-z0-9-]{1,32}$"])
     private static let server = parameter(
         "server", in: "path", "The server, by sid or uid.", ["type": "string", "minLength": 1])
-    /// Schema of a new server's name: a server, or only a game to have a name generated.
+    /// Schema of a new server's name: a game and a name, or only a game if the agent is to choose the name.
     static let newName: JSON = [
         "type": "string", "pattern": .string("^\(NewName.pattern)(\\.\(NewName.pattern))?$"),
     ]
@@ -81,7 +81,9 @@ extension OpenAPI {
         ).json
     }
 
-    /// Replaces the key, which a page's `EventSource` and `WebSocket` cannot send.
+    /// The query parameter `ticket`, which replaces the API key.
+    ///
+    /// A web page's `EventSource` and `WebSocket` cannot send the key.
     static let ticket = parameter("ticket", in: "query", "A ticket that replaces the key.", ["type": "string"])
 
     private static var tickets: JSON {
@@ -150,7 +152,7 @@ extension OpenAPI {
         ).json
     }
 
-    /// Returns the operations of a command's path; actions that only read can also be requested with GET.
+    /// Returns the operations on the path of a command; if the action only reads, GET is one of them.
     private static func item(_ action: Action) -> JSON {
         switch action.spec.effect {
         case .reads, .asks: ["get": question(action), "post": command(action)]
@@ -171,7 +173,7 @@ extension OpenAPI {
         ).json
     }
 
-    /// The responses to a command; nil for one of any action.
+    /// Returns the responses to a command with this action; if `action` is nil, those to a command with any action.
     private static func commandAnswers(_ action: Action?) -> [(status: Int, answer: JSON)] {
         let data = action?.spec.answer.map { answer -> JSON in
             ["type": "object", "properties": ["data": ["anyOf": [reference(answer.componentName), ["type": "null"]]]]]
@@ -203,11 +205,11 @@ extension OpenAPI {
 extension Action {
     var isServers: Bool { if case .server = self { true } else { false } }
 
-    /// The command's path below `cmd/`.
+    /// The command's path below `cmd/`, as a path template.
     fileprivate var restPath: String { isServers ? "server/{server}/\(name)" : "agent/\(name)" }
 }
 
 extension ActionAnswer {
-    /// The name of its schema in the document.
+    /// Name of the schema for this kind of data, in the OpenAPI document.
     var componentName: String { "Data" + rawValue.prefix(1).uppercased() + rawValue.dropFirst() }
 }

@@ -28,7 +28,7 @@ package enum OpenAPI {
         ],
     ]
 
-    /// One response for each kind of failure, which all operations share.
+    /// The responses to failures, one for each kind of failure; all operations share them.
     private static var failures: [(String, JSON)] {
         words.sorted { $0.key < $1.key }.flatMap { status, summary in
             [
@@ -155,9 +155,9 @@ package enum OpenAPI {
 }
 
 extension ActionSpec {
-    /// Returns the schema of an action's arguments.
+    /// Returns the schema of the action's arguments.
     ///
-    /// `others`: further properties beside them.
+    /// `others`: further properties, in addition to the arguments.
     func argumentsSchema(_ others: [(String, JSON)] = []) -> JSON {
         // Null means that an optional argument is not given.
         let properties = arguments.map { argument in

@@ -1,8 +1,8 @@
 package import OrcContract
 
-/// Schemas of the bodies of PEON's own REST API.
+/// JSON Schemas of the request and response bodies of PEON's own REST API.
 package enum PeonShapes {
-    /// Fields of a server; the first nine are PEON's, in its order, the others are Orc's own.
+    /// Fields of a server in a response; the first nine are PEON's, in PEON's order, and the others are Orc's own.
     package static let serverFields = [
         Field("game_uid", .string, "The plan's id."),
         Field("servername", .string, "The server's name."),
@@ -18,7 +18,7 @@ package enum PeonShapes {
         Field("activity", .nullable(.string), "The operation under way."),
     ]
 
-    /// Fields of a server, followed by its usage.
+    /// Fields of a server in a response, followed by the server's resource usage.
     package static let statsFields =
         serverFields + [
             Field("stats", .nullable(.object), "The engine's own statistics; null without a container."),

@@ -1,6 +1,6 @@
 import OrcContract
 
-/// `topics/states.md`: a server's states, generated from ``ServerStateMachine``.
+/// The document `topics/states.md`: a server's states, generated from ``ServerStateMachine``.
 enum StateDiagram {
     static var text: String {
         """
@@ -26,7 +26,7 @@ enum StateDiagram {
 
     private static var activities: String { Activity.allCases.map(\.rawValue).joined(separator: ", ") }
 
-    /// One input of each kind, with its name and meaning in the diagram.
+    /// An example of each kind of input to the state machine, with the kind's name and meaning in the diagram.
     static let signs: [(sign: ServerInput, name: String, meaning: String)] = [
         (.starts, "starts", "the agent begins to start the server"),
         (.startFails("reason"), "start fails", "the agent could not start the server"),
@@ -46,7 +46,7 @@ enum StateDiagram {
         (.isUnseen("reason"), "is unseen", "the engine does not report the state of its container"),
     ]
 
-    /// The states with running processes and those without, each group drawn as one box.
+    /// Two groups of states, with running processes and without; each group is drawn as one box.
     private static let boxes: [(name: String, states: [ServerState])] = [
         ("up", ServerState.allCases.filter(\.isUp)),
         ("down", ServerState.allCases.filter { !$0.isUp && $0 != .unknown }),
@@ -73,7 +73,7 @@ enum StateDiagram {
         return lines
     }
 
-    /// Returns the states that an input changes.
+    /// Returns the states in which the input `sign` changes the state.
     private static func sources(of sign: ServerInput) -> [ServerState] {
         ServerState.allCases.filter { ServerStateMachine.next(ServerStatus($0), sign).condition.state != $0 }
     }

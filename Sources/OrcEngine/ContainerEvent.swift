@@ -8,14 +8,14 @@ package struct ContainerEvent: Sendable, Equatable {
     package let name: String?
     /// The container's labels, and other attributes of the event.
     package let labels: [String: String]
-    /// Time by the engine's clock.
+    /// Time of the event by the engine's clock.
     package let at: Date
 
     package enum Kind: Sendable, Equatable {
         case created, started, paused, unpaused, outOfMemory, renamed, removed, healthChanged, updated
-        /// Carries the number of the signal; nil if the engine does not report it.
+        /// A signal was sent to the container; the value is its number, nil if the engine does not report it.
         case signalled(Int?)
-        /// Carries the exit code; nil if the engine does not report it.
+        /// The container's first process ended; the exit code is nil if the engine does not report it.
         case died(exitCode: Int?)
     }
 

@@ -1,12 +1,12 @@
 /// The resources of the host that a container may use.
 package struct ContainerResources: Sendable, Equatable {
-    /// Bytes; nil for most of the host's memory.
+    /// Memory limit in bytes; if nil, most of the host's memory is allowed.
     package var memory: Int?
-    /// Bytes that the server's folder may take on the disk before it is stopped; nil without a limit.
+    /// Bytes on the disk at which the server is stopped because its folder is too large; nil for no limit.
     package var disk: Int?
-    /// Cores; nil without a limit.
+    /// CPU limit in cores; nil for no limit.
     package var cpus: Double?
-    /// Processes and threads.
+    /// Maximum number of processes and threads.
     package var pids = 4096
 
     package init() {}

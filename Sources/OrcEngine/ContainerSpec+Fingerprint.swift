@@ -1,9 +1,9 @@
 import OrcCore
 
 extension ContainerSpec {
-    /// Digest of all properties that require a new container if they change: FNV-1a, 64 bit, in hexadecimal.
+    /// Hash of all properties whose change requires a new container: FNV-1a, 64 bits, in hexadecimal.
     ///
-    /// It covers a JSON text with fixed keys, so that renamed properties in the code do not cause new containers.
+    /// A JSON text with fixed keys is hashed, so that renaming a property in the code does not cause new containers.
     package var fingerprint: String {
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325
         for byte in JSON.object(identity).text().utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }

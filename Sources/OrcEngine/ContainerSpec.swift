@@ -1,11 +1,11 @@
 import OrcCore
 
-/// The complete specification of a container, from a plan, the owner's settings and paths on the host; pure.
+/// The complete specification of a container, made from a plan, the owner's settings and paths on the host.
 package struct ContainerSpec: Sendable, Equatable {
     package var name: String
     package var hostname: String
     package var image: String
-    /// In order; each name occurs once.
+    /// The environment variables, in order; each name occurs once.
     package var environment: [Variable]
     package var ports: [PublishedPort]
     package var mounts: [Mount]
@@ -29,7 +29,7 @@ package struct ContainerSpec: Sendable, Equatable {
         package let name: String
         package let number: Int
         package let transport: TransportProtocol
-        /// Address of the host at which it is published; nil for all addresses.
+        /// Address of the host on which the port is published; nil for all addresses.
         package let address: String?
 
         package init(name: String, number: Int, transport: TransportProtocol, address: String?) {
@@ -40,7 +40,7 @@ package struct ContainerSpec: Sendable, Equatable {
         }
     }
 
-    /// A folder or file: its path on the engine's host, and its path in the container.
+    /// A mounted folder or file: its path on the engine's host, and its path in the container.
     package struct Mount: Sendable, Equatable {
         package let source: String
         package let target: String

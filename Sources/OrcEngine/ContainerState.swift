@@ -3,7 +3,7 @@ package import FoundationEssentials
 /// The state of one container.
 package struct ContainerState: Sendable, Equatable {
     package var phase: Phase
-    /// Exit code of the last run; 0 before the first one and during a run.
+    /// Exit code of the last run; 0 before the first run and during a run.
     package var exitCode: Int
     /// True if a process of the container ran out of memory; nil if the engine does not report it.
     package var isOutOfMemory: Bool?
@@ -11,14 +11,16 @@ package struct ContainerState: Sendable, Equatable {
     package var startFailure: StartFailure?
     package var startedAt: Date?
     package var finishedAt: Date?
-    /// Nil without a health check.
+    /// Result of the container's health check; nil if it has none.
     package var health: Health?
-    /// Id of the first process on the engine's host; 0 if it does not run or is hidden, nil if not known yet.
+    /// Process id of the container's first process on the engine's host.
+    ///
+    /// 0 if the process does not run or is hidden; nil if the id is not known yet.
     package var processID: Int?
 
     package enum Phase: Sendable, Equatable, CustomStringConvertible {
         case created, running, paused, restarting, removing, exited, dead
-        /// An unknown word of the engine.
+        /// A state that the agent does not know, in the engine's words.
         case other(String)
 
         private static let known: [Phase] = [.created, .running, .paused, .restarting, .removing, .exited, .dead]
@@ -40,7 +42,7 @@ package struct ContainerState: Sendable, Equatable {
 
         /// True if the container's processes exist.
         package var isRunning: Bool { self == .running || self == .paused }
-        /// True if it runs, or the engine itself is about to restart it.
+        /// True if the container's processes exist, or if the engine itself is about to restart the container.
         package var isUp: Bool { isRunning || self == .restarting }
     }
 
@@ -60,15 +62,15 @@ package struct ContainerState: Sendable, Equatable {
         self.processID = processID
     }
 
-    /// Time when the present run began, or the last one ended.
+    /// Time when the current run began, or if the container is not running, when the last run ended.
     package var since: Date? { phase.isRunning ? startedAt : finishedAt }
 
-    /// Returns the state after an event of this container; nil if the event does not imply one.
+    /// Returns the container's state after one of its events; nil if the event does not determine the state.
     ///
-    /// An event arrives at once, while an inspect waits until the engine has cleaned up after an end: up to half a
-    /// second in a burst.
+    /// This is faster than an inspect call: an event arrives at once, but the inspect call waits until the engine has
+    /// cleaned up after the end of a run, which takes up to half a second in a burst.
     ///
-    /// `sawOutOfMemory`: true if an event of this run reported that memory ran out.
+    /// `sawOutOfMemory`: true if an earlier event of this run reported that memory ran out.
     package func after(_ event: ContainerEvent, sawOutOfMemory: Bool) -> ContainerState? {
         var next = self
         switch event.kind {

@@ -1,25 +1,25 @@
 /// The reason why a container engine did not carry out a call.
 ///
-/// Each case carries the engine's message, or one of the agent if the engine has none.
+/// Each case carries the engine's error message, or a message of the agent if the engine gave none.
 package enum EngineFailure: Error, Sendable, Equatable, CustomStringConvertible {
-    /// There is no connection, or it ended before the answer.
+    /// There is no connection to the engine, or the connection ended before the answer.
     case unreachable(String)
-    /// There is no common API version.
+    /// The agent and the engine have no API version in common.
     case unsupported(String)
     case timeout(String)
-    /// The answer cannot be decoded.
+    /// The engine's answer cannot be decoded.
     case unreadable(String)
     case notFound(String)
     case nameInUse(String)
     case portInUse(String)
-    /// A port's address does not exist on the host; it may appear later, as that of a tunnel does.
+    /// The host does not have the address of a port; the address may appear later, such as that of a tunnel.
     case addressMissing(String)
     case noSpace(String)
-    /// Leftovers of a start that the engine did not finish block every later start of this container.
+    /// The engine did not finish an earlier start of this container, and the leftovers block every later start.
     case stuck(String)
-    /// The container's state does not allow it, such as a signal to one that has ended.
+    /// The container's state does not allow the call, such as a signal to a container that has ended.
     case conflict(String)
-    /// No container can be created from the specification, or its program is not in the image.
+    /// The specification is invalid: the engine cannot create a container from it, or its program is not in the image.
     case invalid(String)
     /// The engine, or a proxy of its socket, forbids the call.
     case denied(String)
@@ -45,7 +45,7 @@ package enum EngineFailure: Error, Sendable, Equatable, CustomStringConvertible 
 package enum StartFailure: String, Sendable {
     case portInUse = "port_in_use"
     case addressMissing = "bad_bind_address"
-    /// See ``EngineFailure/stuck(_:)``.
+    /// Leftovers of an unfinished start block the container, as described at ``EngineFailure/stuck(_:)``.
     case stuck = "conflict"
     case commandNotFound = "command_not_found"
     case other = "start_failed"

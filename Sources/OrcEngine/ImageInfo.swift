@@ -1,7 +1,7 @@
 /// An image that is on the engine's host.
 package struct ImageInfo: Sendable {
     package let id: String
-    /// True if it is one of PEON's.
+    /// True if the image is one of PEON's.
     package let isPeons: Bool
 
     package init(id: String, isPeons: Bool) {
@@ -14,9 +14,9 @@ package struct ImageInfo: Sendable {
 package struct PullProgress: Sendable {
     package let layer: String?
     package let status: String?
-    /// Bytes done.
+    /// Bytes of the layer that have been processed.
     package let current: Int?
-    /// Bytes in total.
+    /// Size of the layer in bytes.
     package let total: Int?
 
     package init(layer: String?, status: String?, current: Int?, total: Int?) {

@@ -1,7 +1,7 @@
 import Glibc
 import OrcCore
 
-/// Owners, permissions and free space.
+/// Methods for owners, permissions and free space.
 extension DirectoryHandle {
     /// Bytes that this process may still write on the folder's disk; nil if that is unknown.
     package var freeBytes: Int? {
@@ -11,7 +11,9 @@ extension DirectoryHandle {
 
     package func removeIfEmpty(_ name: String) { unlinkat(descriptor, name, AT_REMOVEDIR) }
 
-    /// Makes the agent the owner of this folder and of its files `names`; changes nothing if it has no right to.
+    /// Makes the agent the owner of this folder and of its files `names`, with the modes 0755 and 0600.
+    ///
+    /// Anything whose owner the agent may not change is left as it is.
     package func keep(_ names: Set<String>) {
         if fchown(descriptor, geteuid(), getegid()) == 0 { fchmod(descriptor, 0o755) }
         for name in names where kind(of: name) == .file {
@@ -20,7 +22,7 @@ extension DirectoryHandle {
         }
     }
 
-    /// Returns true if only this process's user and root can write or replace the file `name`.
+    /// Returns true if only root and the user of this process can write or replace the file `name`.
     package func isKept(_ name: String) -> Bool {
         var folder = stat()
         var file = stat()
@@ -32,7 +34,7 @@ extension DirectoryHandle {
         }
     }
 
-    /// Gives one file to `owner`, in the same way as ``giveTree(to:)``.
+    /// Makes `owner` the owner of the file `name`; without the right to do so, the file is left as it is.
     package func give(_ name: String, to owner: Owner) throws(FileError) {
         guard fchownat(descriptor, name, owner.user, owner.group, AT_SYMLINK_NOFOLLOW) != 0, errno != EPERM else {
             return
@@ -40,7 +42,7 @@ extension DirectoryHandle {
         throw .last("\(path)/\(name)")
     }
 
-    /// Returns the folder's owner if the user cannot write in it; nil if it can.
+    /// Returns the id of the folder's owner if the given user and group cannot write in the folder; nil if they can.
     package func owner(closedTo user: UInt32, _ group: UInt32) -> UInt32? {
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { return nil }

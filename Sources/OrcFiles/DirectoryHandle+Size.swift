@@ -1,20 +1,21 @@
 import Glibc
 
 extension DirectoryHandle {
-    /// Errors of measuring a folder.
+    /// The reasons why a folder cannot be measured.
     package enum SizeError: Error { case tooDeep, tooMany, unreadable }
 
-    /// Maximum number of entries that are counted: a game that creates them faster than they are counted must not keep
-    /// the counter busy.
+    /// Maximum number of entries that are counted.
+    ///
+    /// The limit ends a count that would never end because a game creates files faster than they are counted.
     private static let mostEntries = 5_000_000
-    /// Maximum number of files with several names that are remembered, to count each once.
+    /// Maximum number of files with several hard links that are remembered, so that each file is counted once.
     private static let mostLinked = 100_000
 
     /// Returns the bytes that the folder and its content take on the disk, as counted by `du -x`.
     ///
-    /// A file with several names counts once; links are not followed, other file systems are not entered.
+    /// A file with several hard links counts once. Symbolic links are not followed; other file systems are not entered.
     ///
-    /// `pause`: called after each `batch` entries, to limit the load of a folder with a million files.
+    /// `pause`: called after every `batch` entries, to limit the load of a folder with a million files.
     package func size(batch: Int = 200, pause: () -> Void) throws(SizeError) -> Int {
         var walk = TreeWalk()
         defer { walk.close() }
@@ -44,10 +45,10 @@ extension DirectoryHandle {
     }
 }
 
-/// The counted bytes.
+/// The running total of a folder's size.
 private struct SizeCount {
     private(set) var bytes = 0
-    /// Inodes of counted files with several names; all are on one file system.
+    /// Inodes of counted files with several hard links; all are on one file system.
     private var linked: Set<ino_t> = []
 
     mutating func add(folder descriptor: Int32) {

@@ -1,11 +1,11 @@
 import Glibc
 
 extension DirectoryHandle {
-    /// Removes `name` and everything below it.
+    /// Removes the entry `name` and everything below it, also if a name is not UTF-8.
     ///
-    /// Links are removed, never followed. A mount is kept and causes an error. A name need not be UTF-8.
+    /// Links are removed and never followed. A mounted folder is not removed, and causes an error.
     ///
-    /// `isOver`: returns true to cancel, which throws `EINTR`.
+    /// `isOver`: returns true to cancel; the call then throws `EINTR`.
     package func removeTree(_ name: String, until isOver: @escaping () -> Bool = { false }) throws(FileError) {
         try check(name)
         let place = "\(path)/\(name)"
@@ -20,12 +20,12 @@ extension DirectoryHandle {
         }
     }
 
-    /// Maximum depth of nested folders; a game's own are a few levels deep.
+    /// Maximum depth of nested folders; a game's own folders are nested only a few levels deep.
     static let deepest = 256
 
-    /// Gives this folder and everything below it to `owner`; of a link, the link itself and not its target.
+    /// Makes `owner` the owner of this folder and of everything below it; links are changed, but not their targets.
     ///
-    /// Without the right to do so (the agent does not run as root) the files stay the agent's own.
+    /// If the agent may not change owners because it does not run as root, the files stay the agent's.
     package func giveTree(to owner: Owner) throws(FileError) {
         try checkMounts()
         var walk = TreeWalk()
@@ -60,7 +60,7 @@ extension DirectoryHandle {
         }
     }
 
-    /// Copies the regular files and folders below `source` into this folder; existing entries are kept.
+    /// Copies the regular files and folders below `source` into this folder; entries that exist here are kept.
     package func copyTree(from source: DirectoryHandle, depth: Int = 16) throws(FileError) {
         guard depth > 0 else { throw .unsafePath(source.path) }
         for entry in try source.entries() where !(depth == 16 && entry.name == ".git") {
@@ -76,9 +76,9 @@ extension DirectoryHandle {
         }
     }
 
-    /// Writes a file below this folder, and creates the folders on its path.
+    /// Writes a file below this folder, and creates the missing folders on its path.
     ///
-    /// `relativePath`: folder names and a file's name, separated by slashes; none may be `..` or a link.
+    /// `relativePath`: names of folders and then of the file, separated by slashes; none may be `..` or a link.
     package func write(_ bytes: [UInt8], toPath relativePath: String, mode: UInt32) throws(FileError) {
         // Split by bytes, as in the kernel: Swift takes a slash before a combining mark for another character.
         let names = relativePath.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).map {

@@ -1,13 +1,13 @@
 import Glibc
 
-/// An open folder whose entries are accessed by name alone: no path from outside is followed through a link.
+/// An open folder whose entries are accessed only by name, so that no link in a path from outside is followed.
 ///
 /// Game servers own the files in their folders, so each access is an `openat` with `O_NOFOLLOW` (openat(2)).
 package final class DirectoryHandle: Sendable {
     package let path: String
     let descriptor: Int32
 
-    /// Opens an existing folder; `path` comes from the agent itself and may contain links.
+    /// Opens an existing folder; `path` must come from the agent itself, as links in it are followed.
     package convenience init(path: String) throws(FileError) {
         let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw .last(path) }
@@ -23,13 +23,15 @@ package final class DirectoryHandle: Sendable {
 
     package enum Entry: Sendable, Equatable { case file, folder, other }
 
-    /// Returns the folder called `name` in this one; nil if there is none.
+    /// Returns the folder called `name` inside this folder; nil if there is none.
     package func folder(_ name: String) throws(FileError) -> DirectoryHandle? {
         try check(name)
         return try folder(named: Array(name.utf8CString))
     }
 
-    /// Returns the same as ``folder(_:)``, for a name in the kernel's form.
+    /// Returns the folder called `name` inside this folder; nil if there is none.
+    ///
+    /// `name`: the bytes of the name with a NUL at the end, so that the name need not be UTF-8.
     func folder(named name: [CChar]) throws(FileError) -> DirectoryHandle? {
         let place = "\(path)/\(String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self))"
         let child = openat(descriptor, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
@@ -39,7 +41,7 @@ package final class DirectoryHandle: Sendable {
         throw .last(place)
     }
 
-    /// Returns the folder called `name` in this one; creates it if it is missing.
+    /// Returns the folder called `name` inside this folder, and creates it if it is missing.
     package func makingFolder(_ name: String, mode: UInt32 = 0o755) throws(FileError) -> DirectoryHandle {
         try check(name)
         guard mkdirat(descriptor, name, mode) == 0 || errno == EEXIST else { throw .last("\(path)/\(name)") }
@@ -55,7 +57,7 @@ package final class DirectoryHandle: Sendable {
         return false
     }
 
-    /// Returns the names in this folder with their kinds, sorted; at most `limit` of them.
+    /// Returns the names and kinds of this folder's entries, sorted by name; at most `limit` entries.
     ///
     /// Names that are not UTF-8 are left out.
     package func entries(limit: Int = .max) throws(FileError) -> [(name: String, kind: Entry)] {
@@ -69,7 +71,7 @@ package final class DirectoryHandle: Sendable {
         return entries.sorted { $0.name < $1.name }
     }
 
-    /// Returns the names of this folder's entries but `.` and `..`, as NUL-terminated bytes; at most `limit`.
+    /// Returns the names of this folder's entries, except `.` and `..`, as NUL-terminated bytes; at most `limit`.
     func names(limit: Int = .max) throws(FileError) -> [[CChar]] {
         let duplicate = openat(descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard duplicate >= 0, let stream = fdopendir(duplicate) else { throw .last(path) }
@@ -79,7 +81,7 @@ package final class DirectoryHandle: Sendable {
         return names
     }
 
-    /// Returns the next name in an open folder except `.` and `..`, with its NUL; nil at the end.
+    /// Returns the next name in an open folder, except `.` and `..`, as NUL-terminated bytes; nil at the end.
     static func nextName(_ stream: OpaquePointer) -> [CChar]? {
         while let entry = readdir(stream) {
             let name = withUnsafeBytes(of: entry.pointee.d_name) { raw in
@@ -100,7 +102,7 @@ package final class DirectoryHandle: Sendable {
         }
     }
 
-    /// Returns the time of a regular file's last write, in seconds since 1970; nil if there is no such file.
+    /// Returns the time when a regular file was last written, in seconds since 1970; nil if there is no such file.
     package func modified(_ name: String) -> Double? {
         var status = stat()
         guard fstatat(descriptor, name, &status, AT_SYMLINK_NOFOLLOW) == 0, status.st_mode & S_IFMT == S_IFREG else {
@@ -113,7 +115,7 @@ package final class DirectoryHandle: Sendable {
         faccessat(descriptor, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0
     }
 
-    /// Returns the first `limit` bytes of the regular file `name`; nil if it is missing or no regular file.
+    /// Returns at most the first `limit` bytes of the regular file `name`; nil if there is no such regular file.
     package func read(_ name: String, limit: Int) throws(FileError) -> [UInt8]? {
         try check(name)
         let file = openat(descriptor, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
@@ -142,8 +144,9 @@ package final class DirectoryHandle: Sendable {
         return bytes
     }
 
-    /// Replaces the file `name` by `bytes` so that a reader sees the old file or the new one, never a part, also after
-    /// a crash.
+    /// Replaces the content of the file `name` by `bytes` in one atomic operation.
+    ///
+    /// A reader sees the whole old file or the whole new file, also after a crash.
     package func write(_ bytes: [UInt8], to name: String, mode: UInt32) throws(FileError) {
         try check(name)
         let draft = ".\(name.prefix(200)).orc-\(getpid())"
@@ -170,7 +173,7 @@ package final class DirectoryHandle: Sendable {
         guard fchmod(file, mode) == 0, fsync(file) == 0 else { throw .last("\(path)/\(name)") }
     }
 
-    /// Renames an entry, and replaces an entry that has the new name.
+    /// Renames the entry `old` to `new`; an existing entry called `new` is replaced.
     package func rename(_ old: String, to new: String) throws(FileError) {
         try check(old)
         try check(new)

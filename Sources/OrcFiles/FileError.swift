@@ -1,17 +1,17 @@
 import Glibc
 import OrcCore
 
-/// An error of the file system, or of what was found in it.
+/// An error of the file system, or an error about files that were found there.
 package enum FileError: Error, Equatable, CustomStringConvertible {
-    /// A name or path that could leave its folder.
+    /// The name or path could lead outside its folder.
     case unsafePath(String)
     case noSpace(path: String)
-    /// A mount is on or below a path whose files are to be removed or to change owner.
+    /// A file system is mounted on or below a path whose files are to be removed or to change owner.
     case mount(path: String)
     case tooDeep(path: String, limit: Int)
     case failed(path: String, errno: Int32)
 
-    /// Returns the error of the current `errno` for `path`.
+    /// Returns the error for `path` that the current `errno` describes.
     static func last(_ path: String) -> FileError {
         let code = errno
         return code == ENOSPC || code == EDQUOT ? .noSpace(path: path) : .failed(path: path, errno: code)
@@ -28,7 +28,9 @@ package enum FileError: Error, Equatable, CustomStringConvertible {
         }
     }
 
-    /// Returns the path from `servers` or `plans` on, without the host's folders above, and at most 300 bytes of it.
+    /// Returns the path for an error message: from `servers` or `plans` on, and at most 300 bytes of it.
+    ///
+    /// The host's folders above are left out.
     private static func shown(_ path: String) -> String {
         let parts = path.split(separator: "/")
         let start = parts.firstIndex { $0 == "servers" || $0 == "plans" }

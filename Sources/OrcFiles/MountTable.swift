@@ -2,7 +2,7 @@ import Glibc
 
 /// The mount points of a process (proc(5), `/proc/[pid]/mountinfo`).
 struct MountTable {
-    /// Paths of the mount points, as the process sees them.
+    /// Paths of the mount points, as this process sees them.
     let points: [String]
 
     private static let maxBytes = 8 << 20
@@ -25,7 +25,7 @@ struct MountTable {
         points.filter { $0 == path || $0.utf8.starts(with: "\(path)/".utf8) }.min()
     }
 
-    /// Decodes blanks, tabs, line ends and backslashes, which are escaped as three octal digits.
+    /// Decodes spaces, tabs, line ends and backslashes, each of which is escaped as three octal digits.
     private static func plain(_ field: ArraySlice<UInt8>) -> String {
         var bytes: [UInt8] = []
         var rest = field
@@ -46,7 +46,7 @@ struct MountTable {
 extension DirectoryHandle {
     /// Checks that nothing is mounted on this folder or below it.
     ///
-    /// - Throws: ``FileError/mount(path:)``, which names the first mount point.
+    /// - Throws: ``FileError/mount(path:)`` with the path of the first mount point.
     package func checkMounts() throws(FileError) {
         guard let mount = try MountTable.own().first(within: realPath) else { return }
         throw .mount(path: mount)

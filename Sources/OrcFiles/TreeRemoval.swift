@@ -1,36 +1,38 @@
 import Glibc
 
-/// Empties a folder of any depth, with a few descriptors and sixteen bytes of memory a level.
+/// Empties a folder of any depth, with few file descriptors and sixteen bytes of memory per level.
 ///
-/// The upper folders stay open, so that a wide one is read once. Below them the way back is `..`, which is compared
-/// with the device and inode recorded on the way down, since another process may move folders meanwhile. No path is
-/// built: a game can nest folders far beyond the kernel's longest path.
+/// The upper folders stay open, so that a folder with many entries is read only once. Below them, the removal returns
+/// to a parent through `..`, and compares the parent with the device and inode recorded on the way down, because
+/// another process may have moved folders. No path is built, because a game can nest folders far beyond the kernel's
+/// maximum path length.
 struct TreeRemoval {
     private struct Level: Equatable {
         let device: dev_t
         let inode: ino_t
     }
 
-    /// The folders from the top to the one that is being emptied.
+    /// The folders on the path from the top to the folder that is being emptied.
     private var levels: [Level] = []
     private var stream: OpaquePointer
-    /// The upper levels above the folder that is being emptied, from the top, each with the name of the next level's
-    /// folder.
+    /// Open streams of the upper folders above the folder that is being emptied, beginning at the top.
+    ///
+    /// `child`: name of the next folder on the path.
     private var open: [(stream: OpaquePointer, child: [CChar])] = []
     private static let mostOpen = 16
-    /// The folder that was emptied last, and how often in a row it was not empty afterwards.
+    /// The folder that was emptied last, and how many times in a row it was not empty afterwards.
     private var last: (level: Level, times: Int)?
-    /// The tree's path in errors.
+    /// The tree's path, for error messages.
     private let path: String
 
-    /// Returns true to cancel; called once every `askedEach` entries.
+    /// Returns true to cancel the removal; called once every `askedEach` entries.
     private let isOver: () -> Bool
     private static let askedEach = 256
 
-    /// Maximum number of times that a folder is emptied again while another process writes into it.
+    /// Maximum number of times that a folder is emptied again because another process writes into it.
     private static let mostRepeats = 16
 
-    /// Removes everything in the folder `name` of `parent`, until `isOver` returns true.
+    /// Removes everything in the folder `name` of `parent`; cancelled when `isOver` returns true.
     static func empty(
         _ name: [CChar], in parent: Int32, path: String, until isOver: @escaping () -> Bool
     ) throws(FileError) {
@@ -97,10 +99,10 @@ struct TreeRemoval {
         levels.append(level)
     }
 
-    /// Returns to the parent folder.
+    /// Leaves the emptied folder and goes on in its parent folder.
     ///
-    /// Reading continues after the child; it restarts from the beginning if the position is unknown, or if another
-    /// process has written into the child meanwhile.
+    /// The parent is read on from the same position. It is read again from the beginning if the position is unknown,
+    /// or if the child could not be removed because another process has written into it.
     private mutating func leave() throws(FileError) {
         let left = levels.removeLast()
         if last?.level != left { last = (left, 0) }

@@ -1,26 +1,28 @@
 import CKernel
 import Glibc
 
-/// The open folders on the path down a tree, each partly read.
+/// The open folders on the path from the top of a tree to the present folder, each of them partly read.
 ///
 /// Links and other mounts are not entered.
 struct TreeWalk {
     private var streams: [OpaquePointer] = []
 
     var depth: Int { streams.count }
-    /// Descriptor of the folder that was entered last; -1 without one.
+    /// Descriptor of the folder that was entered last; -1 if no folder is open.
     var descriptor: Int32 { streams.last.map { dirfd($0) } ?? -1 }
 
     /// Enters the folder `name` of `parent`.
     ///
-    /// - Returns: false if it cannot be entered; `errno` is the reason, `EXDEV` for a mount.
+    /// - Returns: false if the folder cannot be entered; `errno` holds the reason, `EXDEV` for a mounted folder.
     mutating func enter(parent: Int32, name: [CChar]) -> Bool {
         guard let stream = Self.open(name, in: parent) else { return false }
         streams.append(stream)
         return true
     }
 
-    /// Returns the next name in the folder that was entered last, with its NUL; leaves folders that are fully read.
+    /// Returns the next name in the folder that was entered last, as NUL-terminated bytes; nil if all folders are read.
+    ///
+    /// A folder that has been read completely is closed, and reading continues in the folder above it.
     mutating func nextName() -> [CChar]? {
         while let stream = streams.last {
             if let name = DirectoryHandle.nextName(stream) { return name }
@@ -35,7 +37,9 @@ struct TreeWalk {
         streams = []
     }
 
-    /// Opens the folder `name` of `parent`, unless it is a link or another mount; nil with `errno`.
+    /// Opens the folder `name` of `parent`; nil, with the reason in `errno`, if this fails.
+    ///
+    /// A link and a mounted folder are not opened.
     static func open(_ name: [CChar], in parent: Int32) -> OpaquePointer? {
         let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
         var descriptor = orc_openat2(parent, name, UInt64(flags), orc_resolve_no_xdev)
@@ -51,7 +55,9 @@ struct TreeWalk {
         return stream(descriptor)
     }
 
-    /// Returns a stream of an open folder's names, which owns the descriptor; nil with `errno`.
+    /// Returns a stream of the names in an open folder; nil, with the reason in `errno`, if this fails.
+    ///
+    /// The stream owns the descriptor.
     static func stream(_ descriptor: Int32) -> OpaquePointer? {
         guard descriptor >= 0 else { return nil }
         if let stream = fdopendir(descriptor) { return stream }

@@ -1,12 +1,12 @@
-/// Locates this host's control groups of version 1 and 2 (cgroups(7)).
+/// Locates the mounted control group hierarchies of this host, version 1 and 2 (cgroups(7)).
 struct CgroupMounts: Sendable {
     private let mounts: [Mount]
 
     private struct Mount {
-        /// The group that is mounted at `point`: the root group, unless only a part of the hierarchy is mounted.
+        /// Path, in the hierarchy, of the group mounted at `point`; `/` unless only a part of the hierarchy is mounted.
         let root: Substring
         let point: Substring
-        /// Nil for version 2, which has one hierarchy for all controllers.
+        /// The controllers of a version 1 hierarchy; nil for version 2, which has one hierarchy for all controllers.
         let controllers: [Substring]?
     }
 
@@ -25,7 +25,7 @@ struct CgroupMounts: Sendable {
         }
     }
 
-    /// The folders of one container's groups.
+    /// The control groups of one container, with their folders.
     struct Membership {
         fileprivate let paths: [(controllers: [Substring], path: Substring)]
         private let groups: CgroupMounts
@@ -35,24 +35,24 @@ struct CgroupMounts: Sendable {
             self.groups = groups
         }
 
-        /// Returns the folder of a version 1 controller; nil if there is none.
+        /// Returns the folder of the container's group for a version 1 controller; nil if there is no such group.
         func folder(of controller: String) -> String? {
             guard let path = paths.first(where: { $0.controllers.contains(controller[...]) })?.path else { return nil }
             return groups.folder(path) { $0.controllers?.contains(controller[...]) == true }
         }
 
-        /// The folder in the version 2 hierarchy; nil if there is none.
+        /// The folder of the container's group in the version 2 hierarchy; nil if there is no such group.
         var unified: String? {
             guard let path = paths.first(where: { $0.controllers.isEmpty })?.path else { return nil }
             return groups.folder(path) { $0.controllers == nil }
         }
     }
 
-    /// Parses which of `container`'s groups a process is in; nil if it is in none.
+    /// Returns those of `container`'s control groups that a process belongs to; nil if it belongs to none.
     ///
-    /// `text`: the content of `/proc/<pid>/cgroup`. With every engine the groups' names contain the container's id of
-    /// sixty-four hexadecimal digits. So a process of another host, or one that has reused the process number, is not
-    /// mistaken for one of the container's.
+    /// `text`: the content of the process's `/proc/<pid>/cgroup`; `container`: the container's id of 64 hexadecimal
+    /// digits. Every engine puts this id into the names of the groups. So a process of another host, or a later process
+    /// with the same PID, is not mistaken for a process of the container.
     func membership(_ text: String, of container: String) -> Membership? {
         guard container.utf8.count == 64 else { return nil }
         let paths = text.split(separator: "\n").compactMap { line -> (controllers: [Substring], path: Substring)? in

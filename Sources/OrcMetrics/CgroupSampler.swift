@@ -2,28 +2,28 @@ import Glibc
 package import OrcContract
 import OrcCore
 
-/// Reads a container's usage directly from the kernel: its control groups and its network counters.
+/// Reads a container's usage directly from the kernel: from its control groups and its network counters.
 ///
-/// This costs the engine nothing, and the agent about 0.1 ms. The agent must see the host's processes and control
-/// groups; an agent that runs in a container does not.
+/// This takes the agent about 0.1 ms and causes no work for the container engine. The agent must be able to see the
+/// host's processes and control groups, which is not the case if the agent itself runs in a container.
 package struct CgroupSampler: Sendable {
     private let groups: CgroupMounts
     private let machineMemory: Int?
     private let read: @Sendable (String) -> String?
 
-    /// `read`: returns the text of a kernel file.
+    /// `read`: returns the text of the kernel file at a path; nil if the file cannot be read.
     package init(read: @escaping @Sendable (String) -> String? = ProcFile.read) {
         self.read = read
         groups = CgroupMounts(mountInfo: read("/proc/self/mountinfo") ?? "")
         machineMemory = ProcParser.number("MemTotal", in: read("/proc/meminfo")).map { $0 * 1024 }
     }
 
-    /// A container to read.
+    /// A container whose usage is to be read.
     package struct Container: Sendable {
         let id: String
         /// Process ID of the container's first process.
         let process: Int
-        /// True if its interfaces carry only its own traffic.
+        /// True if the container has network interfaces of its own, which carry only its own traffic.
         let hasOwnNetwork: Bool
 
         package init(id: String, process: Int, hasOwnNetwork: Bool) {
@@ -33,7 +33,7 @@ package struct CgroupSampler: Sendable {
         }
     }
 
-    /// Returns a container's usage; nil if the kernel does not show it to this process.
+    /// Returns a container's usage; nil if this process cannot read it from the kernel's files.
     package func usage(of container: Container, run: String) -> ResourceUsage? {
         let process = container.process
         guard let membership = read("/proc/\(process)/cgroup").flatMap({ groups.membership($0, of: container.id) })
@@ -83,7 +83,7 @@ package struct CgroupSampler: Sendable {
         usage.processes = ProcParser.number(read("\(folder)/pids.current"))
     }
 
-    /// Returns the container's limit in bytes, or the host's memory if there is no limit or a larger one.
+    /// Returns the container's memory limit in bytes, but at most the host's memory; `own`: nil if there is no limit.
     private func limit(_ own: Int?) -> Int? {
         guard let machineMemory else { return own }
         return min(own ?? machineMemory, machineMemory)

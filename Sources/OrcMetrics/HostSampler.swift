@@ -5,19 +5,21 @@ package import OrcContract
 import OrcCore
 import Synchronization
 
-/// Reads the host's usage from the kernel's files.
+/// Reads the host's usage of CPU, memory, network and disks from the kernel.
 package final class HostSampler: Sendable {
     private let folders: [DiskMeter]
     private let read: @Sendable (String) -> String?
     private let isReal: @Sendable (Substring) -> Bool
-    /// True if this process is in a container, whose interfaces are not the host's.
+    /// True if this process runs in a container, where the visible network interfaces may not be the host's.
     private let isContained: Bool
 
-    /// `folders`: the watched folders with their names; `read`: returns the text of a kernel file.
+    /// `folders`: names and paths of the folders whose file systems are measured.
     ///
-    /// `isReal`: true for a network interface of the host itself.
+    /// `read`: returns the text of the kernel file at a path; nil if the file cannot be read.
     ///
-    /// `isContained`: true if this process is in a container.
+    /// `isReal`: returns true for the name of a hardware network interface.
+    ///
+    /// `isContained`: true if this process runs in a container.
     package init(
         folders: [(name: String, path: String)], read: @escaping @Sendable (String) -> String? = ProcFile.read,
         isReal: @escaping @Sendable (Substring) -> Bool = HostSampler.isReal,
@@ -51,9 +53,10 @@ package final class HostSampler: Sendable {
         return usage
     }
 
-    /// Parses `cpu  user nice system idle iowait irq softirq steal guest guest_nice` (proc_stat(5)).
+    /// Adds the number of CPUs and their total and busy times, from `/proc/stat` (proc_stat(5)).
     ///
-    /// The time of guests is part of `user`.
+    /// The format of the line is `cpu  user nice system idle iowait irq softirq steal guest guest_nice`. `guest` is not
+    /// added, because `user` includes that time.
     private func addProcessors(to usage: inout HostUsage) {
         guard let text = read("/proc/stat") else { return }
         let lines = text.split(separator: "\n").prefix { $0.hasPrefix("cpu") }
@@ -90,9 +93,10 @@ package final class HostSampler: Sendable {
         (usage.networkReceivedBytes, usage.networkSentBytes) = (bytes?.received, bytes?.sent)
     }
 
-    /// True if this process is in a container of Docker or Podman.
+    /// True if this process runs in a container of Docker or Podman.
     ///
-    /// The marker file alone is not proof: a host's disk may have been made from an image.
+    /// A marker file alone is no proof, because a host's disk may have been created from a container image that
+    /// contains it.
     private static var isContained: Bool {
         guard access("/.dockerenv", F_OK) == 0 || access("/run/.containerenv", F_OK) == 0 else { return false }
         return (ProcFile.read("/proc/self/mountinfo") ?? "").split(separator: "\n").contains { line in
@@ -102,23 +106,23 @@ package final class HostSampler: Sendable {
         }
     }
 
-    /// Name prefixes of interfaces that lead to other interfaces.
+    /// Name prefixes of virtual network interfaces, whose traffic also passes through other interfaces.
     private static let virtual = [
         "veth", "docker", "br", "cni", "podman", "virbr", "vmbr", "bond", "team", "dummy", "vlan", "wg", "tun", "tap",
         "tailscale", "zt", "vnet", "cali", "flannel", "lxc",
     ]
 
-    /// True if an interface belongs to a device: not a bridge, a tunnel or a container's end.
+    /// True if a network interface belongs to a device, unlike a bridge, a tunnel or a container's virtual interface.
     ///
-    /// The faster half of another real interface is excluded, because that one counts the traffic of both (Linux,
-    /// Documentation/networking/netvsc.rst).
+    /// False if the interface's master also belongs to a device, as with Hyper-V's accelerated networking: the master
+    /// counts the traffic of both (Linux, Documentation/networking/netvsc.rst).
     package static func isReal(_ interface: Substring) -> Bool {
         let folder = "/sys/class/net/\(interface)"
         return access("\(folder)/device", F_OK) == 0 && access("\(folder)/master/device", F_OK) != 0
     }
 }
 
-/// Reads the usage of a file system on a thread of its own, so that an unresponsive one blocks nothing else.
+/// Reads the usage of a file system on a separate thread, so that an unresponsive file system blocks nothing else.
 private final class DiskMeter: Sendable {
     private let name: String
     private let path: String
@@ -135,7 +139,9 @@ private final class DiskMeter: Sendable {
         self.path = path
     }
 
-    /// Returns the usage; nil without an answer within a second, or while an earlier request is still unanswered.
+    /// Returns the file system's usage; nil if it does not respond within a second.
+    ///
+    /// Also nil while an earlier request is still unanswered.
     package func disk() async -> HostUsage.Disk? {
         let mayAsk = state.withLock { state in
             defer { state.isAsking = true }
@@ -161,9 +167,9 @@ private final class DiskMeter: Sendable {
         }
     }
 
-    /// Calculates usage as `df` does: blocks reserved for root do not count.
+    /// Calculates a file system's size and free space as `df` does, without the blocks that are reserved for root.
     ///
-    /// Nil for impossible numbers, which some network file systems return.
+    /// Nil if the numbers are impossible, as with some network file systems.
     private static func disk(_ name: String, _ status: statvfs) -> HostUsage.Disk? {
         guard status.f_blocks >= status.f_bfree, let used = Int(exactly: status.f_blocks - status.f_bfree),
             let available = Int(exactly: status.f_bavail), let unit = Int(exactly: status.f_frsize)

@@ -1,9 +1,9 @@
-/// Parses numbers in the kernel's text formats; a missing number is nil.
+/// Parses numbers in the text formats of the kernel's files; the result is nil if a number is missing.
 package enum ProcParser {
-    /// Parses a file of one number; nil for `max` and for a number that is too large.
+    /// Parses the text of a file that contains one number; nil for `max` and for a number that is too large.
     package static func number(_ text: String?) -> Int? { text?.split(separator: "\n").first.flatMap { Int($0) } }
 
-    /// Returns the number after `key` in lines of `key value` or `key: value`.
+    /// Returns the number after `key`, in a text of lines such as `key value` or `key: value`.
     package static func number(_ key: String, in text: String?) -> Int? {
         guard let text else { return nil }
         for line in text.split(separator: "\n") where line.hasPrefix(key) {
@@ -16,9 +16,9 @@ package enum ProcParser {
         return nil
     }
 
-    /// Returns the bytes read and written over all devices.
+    /// Returns the bytes read and written in total on all block devices, from a file of cgroup v1.
     ///
-    /// `text`: `blkio.throttle.io_service_bytes` (cgroup v1): `8:0 Read 4096`.
+    /// `text`: content of `blkio.throttle.io_service_bytes`, with lines such as `8:0 Read 4096`.
     package static func blockBytes(_ text: String?) -> (read: Int, written: Int)? {
         guard let text else { return nil }
         var sum = (read: 0, written: 0)
@@ -30,7 +30,9 @@ package enum ProcParser {
         return sum
     }
 
-    /// Returns the same from `io.stat` (cgroup v2): `8:0 rbytes=4096 wbytes=0 rios=1 …`.
+    /// Returns the bytes read and written in total on all block devices, from a file of cgroup v2.
+    ///
+    /// `text`: content of `io.stat`, with lines such as `8:0 rbytes=4096 wbytes=0 rios=1 …`.
     package static func ioBytes(_ text: String?) -> (read: Int, written: Int)? {
         guard let text else { return nil }
         var sum = (read: 0, written: 0)
@@ -41,9 +43,9 @@ package enum ProcParser {
         return sum
     }
 
-    /// Returns the traffic in bytes of the interfaces in `/proc/<pid>/net/dev` that `counts` accepts (proc_pid_net(5)).
+    /// Returns the total traffic in bytes of the network interfaces for whose names `counts` returns true.
     ///
-    /// Nil if it accepts none.
+    /// Nil if there is no such interface. `text`: content of `/proc/<pid>/net/dev` (proc_pid_net(5)).
     package static func networkBytes(_ text: String?, counts: (Substring) -> Bool) -> (received: Int, sent: Int)? {
         var sum: (received: Int, sent: Int)?
         for line in (text ?? "").split(separator: "\n") {
@@ -58,14 +60,16 @@ package enum ProcParser {
         return sum
     }
 
-    /// Returns the names of the interfaces in `/proc/<pid>/net/dev`.
+    /// Returns the names of the network interfaces; `text`: content of `/proc/<pid>/net/dev`.
     package static func interfaces(_ text: String?) -> [Substring] {
         (text ?? "").split(separator: "\n").compactMap { line in
             line.firstIndex(of: ":").map { line[..<$0].drop { $0 == " " } }
         }
     }
 
-    /// Returns `avg10` of the line `some` in a file of `/proc/pressure` (PSI), in percent.
+    /// Returns the share of the last 10 s in which some task waited for a resource, in percent.
+    ///
+    /// `text`: content of a file in `/proc/pressure` (PSI); the result is `avg10` of its line `some`.
     package static func pressure(_ text: String?) -> Double? {
         guard let line = text?.split(separator: "\n").first(where: { $0.hasPrefix("some ") }) else { return nil }
         let word = line.split(separator: " ").first { $0.hasPrefix("avg10=") }

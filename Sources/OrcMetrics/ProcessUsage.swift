@@ -1,11 +1,11 @@
 import Glibc
 
-/// This process's use of memory and CPU.
+/// Memory and CPU usage of this process.
 package struct ProcessUsage {
     package let residentBytes: Int
     package let cpuSeconds: Double
 
-    /// Returns the current usage; nil if the kernel does not report it.
+    /// Returns the current usage; nil if it cannot be read from the kernel.
     package static func now() -> ProcessUsage? {
         var usage = rusage()  // 0 is RUSAGE_SELF, whose C type Swift does not accept
         guard getrusage(0, &usage) == 0, let pages = residentPages() else { return nil }
@@ -14,7 +14,7 @@ package struct ProcessUsage {
         return ProcessUsage(residentBytes: pages * sysconf(Int32(_SC_PAGESIZE)), cpuSeconds: seconds + fraction)
     }
 
-    /// Returns the second number of `/proc/self/statm` (proc(5)).
+    /// Returns the number of this process's resident memory pages: the second number of `/proc/self/statm` (proc(5)).
     private static func residentPages() -> Int? {
         guard let text = ProcFile.read("/proc/self/statm") else { return nil }
         let numbers = text.split(separator: " ")
@@ -22,7 +22,7 @@ package struct ProcessUsage {
     }
 }
 
-/// Reads a kernel file, whose size is unknown until it is read.
+/// Reads kernel files, which do not state their size before they are read.
 package enum ProcFile {
     package static func read(_ path: String) -> String? {
         let file = open(path, O_RDONLY | O_CLOEXEC)

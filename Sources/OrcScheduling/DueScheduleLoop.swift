@@ -3,7 +3,7 @@ package import Logging
 package import OrcContract
 import OrcCore
 
-/// Carries out schedules: one timer waits for the soonest, and each schedule that is due gets a run.
+/// Carries out schedules: waits for the soonest one with a single timer, and runs each schedule that is due.
 package struct DueScheduleLoop: Sendable {
     let scheduler: Scheduler
     let commands: ScheduledCommands
@@ -54,7 +54,7 @@ package struct DueScheduleLoop: Sendable {
 
     /// Returns the time to sleep until `date`, on the monotonic clock and at most ``longestSleep``.
     ///
-    /// The sleep is short because the wall clock, which counts, may be set meanwhile.
+    /// The sleep is short because schedules follow the wall clock, which may be set meanwhile.
     static func pause(until date: Date) -> Duration {
         .seconds(min(max(date.timeIntervalSinceNow, 0), longestSleep))
     }
@@ -78,7 +78,7 @@ package struct DueScheduleLoop: Sendable {
 
     /// Resumes a run that the death of the agent interrupted.
     ///
-    /// If it had only given warnings and is too late now, it counts as missed.
+    /// A run that had only given warnings and is too late now counts as missed.
     private func resume(_ run: ScheduleExecution) async {
         let reach = if case .runOnce(let window) = run.schedule.missed { Double(window) } else { 0.0 }
         let limit = run.occurrence.at.addingTimeInterval(max(reach, Schedule.Bound.lateness))
@@ -112,7 +112,7 @@ package struct DueScheduleLoop: Sendable {
         await end(run, outcome, reason)
     }
 
-    /// Records the end of a run; retries on errors, since the next run of the agent must not find it unfinished.
+    /// Records the end of a run; retries on errors, so that the agent's next run does not find the run unfinished.
     private func end(_ run: ScheduleExecution, _ outcome: ScheduleRun.Outcome, _ reason: String?) async {
         while true {
             do {
@@ -139,7 +139,7 @@ package struct DueScheduleLoop: Sendable {
 
     /// Returns where the steps of a run are executed: on its server, by the agent, or on each server of its game.
     ///
-    /// A game's servers are its present ones, or those recorded for the run if the agent ended during it.
+    /// For a game, these are its present servers, or those recorded for the run if the agent ended during the run.
     private func places(of run: ScheduleExecution) -> [ScheduleStepExecutor.Place] {
         switch run.schedule.scope {
         case .server(let server): return [.server(server)]
@@ -150,7 +150,7 @@ package struct DueScheduleLoop: Sendable {
         }
     }
 
-    /// Records the places of a run before its first step.
+    /// Records the servers of a run for a game as waiting, before the first step.
     private func noteWaiting(_ executors: [ScheduleStepExecutor], _ run: ScheduleExecution) throws {
         let new = executors.map(\.place.key).filter { run[$0] == nil }
         guard run.schedule.scope.game != nil, !new.isEmpty else { return }
@@ -166,7 +166,7 @@ package struct DueScheduleLoop: Sendable {
     }
 }
 
-/// Compares the wall clock with the monotonic clock, which is never set.
+/// Compares the wall clock with the monotonic clock, which cannot be set.
 private struct WallClock {
     private var ahead = Self.now()
 

@@ -11,14 +11,14 @@ final class ScheduleExecution: Sendable {
     private let state: Mutex<State>
 
     private struct State {
-        /// Progress by server uid; the key is empty for the agent's own steps.
+        /// Progress of the steps by server uid; the key is empty for steps executed by the agent.
         var progress: [String: Progress]
         var isCalledOff = false
         /// Waits in progress, which end when the run is cancelled.
         var naps: [ObjectIdentifier: AsyncSignal] = [:]
     }
 
-    /// Progress of the steps at one place.
+    /// Progress of the steps on one server or on the agent.
     enum Progress: Sendable, Equatable {
         /// No step has begun.
         case waits
@@ -26,7 +26,7 @@ final class ScheduleExecution: Sendable {
         case over(Int)
         case ended(ScheduleStepExecutor.End)
 
-        /// The value as it is stored.
+        /// The progress in its stored form.
         var json: JSON {
             switch self {
             case .waits: .optional(-1)
@@ -36,7 +36,9 @@ final class ScheduleExecution: Sendable {
             }
         }
 
-        /// Nil if it cannot be parsed or its step number is out of range; `steps`: number of steps.
+        /// Parses the stored form; nil if it cannot be parsed or its step number is out of range.
+        ///
+        /// `steps`: number of steps.
         init?(_ json: JSON, steps: Int) {
             if let text = json.string {
                 self = .ended(ScheduleStepExecutor.End(text: text))
@@ -66,12 +68,12 @@ final class ScheduleExecution: Sendable {
 
     subscript(place: String) -> Progress? { state.withLock { $0.progress[place] } }
 
-    /// Places where steps are taken, as recorded so far.
+    /// Uids of the servers for which progress has been recorded so far; an empty string means the agent.
     var places: [String] { state.withLock { $0.progress.keys.sorted() } }
 
-    /// Records the progress at some places.
+    /// Records the progress on some servers or on the agent.
     ///
-    /// - Returns: the progress at all places, as it is stored.
+    /// - Returns: the progress on all of them, in its stored form.
     func note(_ progress: [String: Progress]) -> JSON {
         state.withLock { state in
             state.progress.merge(progress) { _, new in new }
@@ -90,7 +92,7 @@ final class ScheduleExecution: Sendable {
         }
     }
 
-    /// True if its time is still ahead, so that it has only been announced.
+    /// True if the run's time is in the future and the run is not cancelled: it has only been announced.
     func isAhead(of now: Date = Date()) -> Bool { occurrence.at > now && !isCalledOff }
 
     // Cancellation.

@@ -2,13 +2,13 @@ import FoundationEssentials
 import OrcContract
 import OrcCore
 
-/// Carries out the steps of a run at one place, as commands, one after another.
+/// Carries out the steps of a run on one server or on the agent, as commands, one after another.
 struct ScheduleStepExecutor: Sendable {
     let run: ScheduleExecution
     let place: Place
     let runner: DueScheduleLoop
 
-    /// The place of a step: a server, or the agent.
+    /// The target of a step: a server, or the agent.
     enum Place: Sendable {
         case server(ServerID)
         case agent
@@ -16,7 +16,7 @@ struct ScheduleStepExecutor: Sendable {
         var key: String { if case .server(let server) = self { server.uid } else { "" } }
     }
 
-    /// The outcome of the steps at one place.
+    /// The outcome of the steps on one server or on the agent.
     enum End: Sendable, Equatable {
         case done
         case failed(String)
@@ -26,15 +26,15 @@ struct ScheduleStepExecutor: Sendable {
         case agentEnds
     }
 
-    /// Seconds by which a warning may be late; a later one is omitted.
+    /// Seconds by which a warning may be late; a warning that is later is omitted.
     private static let maxLateness: TimeInterval = 5
 
     private var context: SchedulingContext { runner.context }
     private var isEnding: Bool { Task.isCancelled || runner.commands.isStopping() }
 
-    /// Reason not to begin at this place; nil if there is none.
+    /// Reason not to begin the steps on this server; nil if they may begin.
     ///
-    /// If the first step is a warning, the conditions of the schedule are checked later, when its time has come.
+    /// If the first step is a warning, the conditions of the schedule are checked later, when the step is due.
     var firstObstacle: String? {
         if run[place.key] != nil { return nil }
         return run.schedule.steps.first?.isWarning == true ? unknownServer : obstacle
@@ -44,7 +44,7 @@ struct ScheduleStepExecutor: Sendable {
         if case .server(let id) = place, context.server(id) == nil { "unknown_server" } else { nil }
     }
 
-    /// Reason not to carry out a step now; nil if there is none.
+    /// Reason not to carry out a step now; nil if the step may be carried out.
     private var obstacle: String? {
         guard case .server(let id) = place else { return nil }
         guard let server = context.server(id) else { return "unknown_server" }
@@ -132,18 +132,20 @@ struct ScheduleStepExecutor: Sendable {
         return .failed("interrupted: the agent ended during \(step.action.name)")
     }
 
-    /// True if the step leads to the server's current desired state; repeating it does no harm then.
+    /// True if the step leads to the server's current desired state, so that repeating the step does no harm.
     private func matchesDesiredState(_ step: Schedule.Step) -> Bool {
         guard case .server(let id) = place, let desired = step.desired else { return false }
         return context.server(id)?.desired == desired
     }
 
-    /// True if a restart has been done, or the agent completes it by itself.
+    /// True if the step is a restart that has been done, or that the agent completes by itself.
     private func isRestartHandled(_ step: Schedule.Step) -> Bool {
         guard step.isRestart, case .server(let id) = place, let server = context.server(id) else { return false }
         return server.isChanging || server.runStarted.map { $0 > run.fired } ?? false
     }
 
+    /// Carries out a step as a command.
+    ///
     /// - Returns: the reason of the failure; nil on success.
     private func take(_ step: Schedule.Step, _ index: Int) async -> String? {
         guard let command = command(step) else { return nil }
@@ -186,7 +188,7 @@ struct ScheduleStepExecutor: Sendable {
 }
 
 extension ScheduleStepExecutor.End {
-    /// Returns the outcome of a run; a failure at any place makes the run a failure.
+    /// Returns the outcome of a run, which has failed if its steps have failed on any server or on the agent.
     static func outcome(of ends: [Self]) -> (ScheduleRun.Outcome, String?) {
         var (isDone, isCalledOff, skipped): (Bool, Bool, String?) = (false, false, nil)
         for end in ends {
@@ -201,7 +203,7 @@ extension ScheduleStepExecutor.End {
         return isDone ? (.done, nil) : (.skipped, skipped)
     }
 
-    /// The value as it is stored.
+    /// The outcome in its stored form.
     var text: String {
         switch self {
         case .done: "done"
@@ -242,6 +244,6 @@ extension Schedule.Step {
 
     fileprivate var isRestart: Bool { resolved?.spec.run == .renews }
 
-    /// True if repeating it does no harm, whatever the desired state.
+    /// True if repeating the step does no harm, whatever the desired state is.
     fileprivate var isRepeatable: Bool { action.spec.isRepeatable }
 }

@@ -29,7 +29,7 @@ extension ScheduleTable {
 
     /// Returns the schedules that concern a server, the soonest first, and their total number.
     ///
-    /// `number` counts the readings: a higher one is newer.
+    /// `number` increases with each call: a result with a higher number is newer.
     func standings(of server: ServerID, most: Int) -> (standings: [ScheduleReport], total: Int, number: Int) {
         state.withLock { state in
             state.readings += 1
@@ -43,7 +43,9 @@ extension ScheduleTable {
         }
     }
 
-    /// Returns the schedules that follow `id` in the order of ids, and the number of all schedules.
+    /// Returns up to `limit` schedules that follow `id` in the order of ids, and the total number of schedules.
+    ///
+    /// `server`: the server that the schedules concern; nil for all schedules.
     package func standings(of server: ServerID?, after id: String?, limit: Int) -> (
         standings: [ScheduleReport], total: Int
     ) {
@@ -66,7 +68,7 @@ extension ScheduleTable {
         }
     }
 
-    /// Returns the next occurrence; one that has only been announced is still ahead.
+    /// Returns the next occurrence; an occurrence that has been announced but has not begun is still the next.
     func next(_ entry: Entry, _ state: State) -> Schedule.Occurrence? {
         if let run = state.running[entry.schedule.id], run.isAhead(), run.schedule === entry.schedule {
             return run.occurrence

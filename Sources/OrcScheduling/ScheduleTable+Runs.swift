@@ -7,10 +7,12 @@ import Synchronization
 extension ScheduleTable {
     /// A schedule whose time has come.
     enum Due: Sendable {
+        /// A run that is due.
+        ///
         /// `after`: the first occurrence that was missed before this one.
         case run(ScheduleExecution, after: Schedule.Occurrence?)
         case missed(ScheduleExecution)
-        /// The previous run is still in progress.
+        /// The schedule is due, but its previous run is still in progress.
         case overlaps(ScheduleExecution)
     }
 
@@ -44,7 +46,7 @@ extension ScheduleTable {
         }
     }
 
-    /// Returns what is due of an entry, or nil, and the time up to which the entry has then been handled.
+    /// Returns the due run of a schedule, if any, and the time up to which its occurrences have then been handled.
     private func look(at entry: Entry, now: Date, _ state: State) -> (Due?, Date) {
         // An entry whose zone cannot be read is not in the queue.
         let verdict = entry.schedule.verdict(of: entry, now: now, zone: try? rules(entry.schedule))
@@ -63,7 +65,7 @@ extension ScheduleTable {
         }
     }
 
-    /// Records the progress of a run at some places; it is on the disk before this returns.
+    /// Records the progress of a run on some servers or the agent; it is on the disk before this method returns.
     func note(_ progress: [String: ScheduleExecution.Progress], of run: ScheduleExecution) throws {
         // Written under the lock, so that updates reach the disk in order.
         try state.withLock { _ in
@@ -72,10 +74,10 @@ extension ScheduleTable {
         }
     }
 
-    /// Updates the next start and stop of a scope: the time of a run that has begun is no longer ahead.
+    /// Updates the next start and stop of the run's scope, since the time of a run that has begun is no longer ahead.
     func noteBegun(_ run: ScheduleExecution) { state.withLock { look(at: run.schedule.scope, in: &$0) } }
 
-    /// Ends a run, and removes its schedule if it was due only once.
+    /// Records the end of a run, and removes a schedule that was due only once.
     ///
     /// Changes nothing if the disk cannot be written.
     func end(_ run: ScheduleExecution, _ outcome: ScheduleRun.Outcome, reason: String?) throws {
@@ -221,7 +223,9 @@ extension ScheduleTable.Due {
         }
     }
 
-    /// The run to store until its end; a missed run is announced then, if need be by the next run of the agent.
+    /// The run to store until it has ended; nil if no run is stored.
+    ///
+    /// A missed run is announced when it ends, if necessary by the agent's next run.
     fileprivate var keptRun: StateStore.StoredRun? {
         switch self {
         case .run(let run, _), .missed(let run):

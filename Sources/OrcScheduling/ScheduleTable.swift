@@ -8,20 +8,20 @@ import Synchronization
 package final class ScheduleTable: Sendable {
     let store: StateStore
     let zones: TimeZoneDatabase
-    /// Time zone of cron lines that name none.
+    /// Time zone of cron lines that name no time zone.
     package let zone: String
     let state = Mutex(State())
 
     struct State {
         var entries: [String: Entry] = [:]
         var owned: [Schedule.Scope: Set<String>] = [:]
-        /// Start times of all schedules; the soonest is last, where it is removed.
+        /// Start times of all schedules in descending order: the soonest is last, where it can be removed quickly.
         var queue: [Queued] = []
         var running: [String: ScheduleExecution] = [:]
         /// The run that ended last, as reported on `status/scheduler`.
         var last: SchedulerReport.Last?
         var outlooks: [Schedule.Scope: Outlook] = [:]
-        /// Number of readings of upcoming times, which distinguishes a later reading from an earlier one.
+        /// Number of times that upcoming times were read; distinguishes a later result from an earlier one.
         var readings = 0
     }
 
@@ -43,7 +43,7 @@ package final class ScheduleTable: Sendable {
         func isLater(than other: Queued) -> Bool { (start, id) > (other.start, other.id) }
     }
 
-    /// A server's next start and stop, as read at one moment.
+    /// A server's next start and stop; of two values the one with the higher number was read later.
     package struct Reading: Sendable {
         package var number = 0
         package var outlook = Outlook()
@@ -67,7 +67,7 @@ package final class ScheduleTable: Sendable {
         }
     }
 
-    /// Maximum number of schedules, in total and of one server, game or agent.
+    /// Maximum number of schedules: in total, and for each server, game or agent.
     static let most = (all: 10_000, scope: 1000)
     /// Maximum bytes of the definition of a schedule, as JSON.
     package static let mostBytes = 8192
@@ -84,9 +84,9 @@ package final class ScheduleTable: Sendable {
         return try zones.rules(zone)
     }
 
-    /// Returns the time zone of that name.
+    /// Returns the time zone with the given name.
     ///
-    /// - Throws: if the host does not know it.
+    /// - Throws: if the host does not know the time zone.
     @discardableResult
     package func requireZone(_ name: String) throws -> TimeZoneRules {
         do { return try zones.rules(name) } catch { throw ScheduleError(.badArguments, "zone: \(error)") }
@@ -96,7 +96,7 @@ package final class ScheduleTable: Sendable {
 
     /// Adds a schedule, or replaces the one with the same id.
     ///
-    /// - Throws: if it never occurs, its zone cannot be read, or there are too many schedules.
+    /// - Throws: if the schedule never occurs, its zone cannot be read, or there are too many schedules.
     func put(_ schedule: Schedule) throws {
         let handled = schedule.onceDate.map { min(schedule.created, $0.addingTimeInterval(-1)) } ?? schedule.created
         if case .again(_, let name) = schedule.timing {
@@ -145,7 +145,7 @@ package final class ScheduleTable: Sendable {
 
     package func ids(of scope: Schedule.Scope) -> [String] { state.withLock { Array($0.owned[scope] ?? []) } }
 
-    /// Stores an entry with its next occurrence, and updates the queue and the outlook of its scope.
+    /// Stores a schedule with its next occurrence, and updates the queue and the next start and stop of its scope.
     func set(_ entry: Entry, in state: inout State, now: Date = Date()) {
         unqueue(entry.schedule.id, in: &state)
         if let queued = add(entry, in: &state, now: now) {
@@ -154,7 +154,7 @@ package final class ScheduleTable: Sendable {
         look(at: entry.schedule.scope, in: &state)
     }
 
-    /// As ``set(_:in:now:)``, but without updating the queue and the outlook.
+    /// Stores a schedule like ``set(_:in:now:)``, but does not update the queue and the next start and stop.
     ///
     /// - Returns: the element to insert into the queue; nil if there is no next occurrence.
     func add(_ entry: Entry, in state: inout State, now: Date) -> Queued? {
@@ -204,7 +204,7 @@ package final class ScheduleTable: Sendable {
         return low
     }
 
-    /// Updates the next start and stop of a scope.
+    /// Updates the next start and stop of a scope: a server, a game or the agent.
     func look(at scope: Schedule.Scope, in state: inout State) {
         var outlook = Outlook()
         for id in state.owned[scope] ?? [] {
@@ -224,14 +224,14 @@ extension Schedule {
 }
 
 extension ScheduleTable.Entry {
-    /// The value as it is stored.
+    /// The schedule in its stored form.
     var kept: StateStore.StoredSchedule {
         StateStore.StoredSchedule(
             id: schedule.id, owner: schedule.scope.text, definition: JSON.object(schedule.definition).text(),
             handled: handled, calledOff: calledOff, last: last?.json.text())
     }
 
-    /// Nil if it cannot be parsed.
+    /// Parses the stored form of a schedule; nil if it cannot be parsed.
     init?(_ kept: StateStore.StoredSchedule) {
         guard let scope = Schedule.Scope(text: kept.owner),
             let definition = (try? JSON.parse(kept.definition))?.object,  // nil quarantines it
@@ -244,7 +244,7 @@ extension ScheduleTable.Entry {
 }
 
 extension Schedule.Scope {
-    /// The value as it is stored.
+    /// The scope in its stored form.
     var text: String {
         switch self {
         case .server(let server): "server \(server.uid)"

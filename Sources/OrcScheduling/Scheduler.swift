@@ -27,7 +27,7 @@ package struct Scheduler: Sendable {
 
     /// Removes schedules and cancels their runs.
     ///
-    /// - Returns: whether any of them existed.
+    /// - Returns: true if any of the schedules existed.
     package func remove(_ ids: [String]) throws -> Bool {
         let scopes = try table.remove(ids)
         noteChange(of: scopes)
@@ -36,7 +36,9 @@ package struct Scheduler: Sendable {
 
     package func removeAll(of server: ServerID) throws -> Bool { try remove(table.ids(of: .server(server))) }
 
-    /// Cancels the current runs of schedules; with `alsoNext`, the next occurrence of those without a run.
+    /// Cancels the current runs of schedules.
+    ///
+    /// With `alsoNext`, cancels the next occurrence of each schedule that has no current run.
     ///
     /// - Returns: false if there was nothing to cancel.
     package func callOff(_ ids: [String], alsoNext: Bool) throws -> Bool {
@@ -69,7 +71,7 @@ package struct Scheduler: Sendable {
         return schedule
     }
 
-    /// Reverts the scheduled stop of a command that failed, unless it has been replaced since.
+    /// Reverts the scheduled stop that a failed command has set, unless the stop has been replaced since.
     package func takeBack(_ schedule: Schedule, for earlier: Schedule?) throws {
         guard table.schedule(schedule.id) === schedule else { return }
         if let earlier, let date = earlier.onceDate, date > Date() {
@@ -90,7 +92,7 @@ package struct Scheduler: Sendable {
 
     /// Imports the pending stops of PEON's orchestrator, once.
     ///
-    /// `read`: reads them; called only if they have not been imported before.
+    /// `read`: reads the pending stops; called only if they have not been imported before.
     package func adoptPeons(now: Date, _ read: () throws -> [(server: ServerID, date: Date)]) throws {
         guard try !table.store.hasPeonsSchedules() else { return }
         for (server, date) in try read() {
@@ -120,7 +122,9 @@ package struct Scheduler: Sendable {
         }
     }
 
-    /// Publishes schedules that have changed, until cancelled; changes within a short delay are published together.
+    /// Publishes schedules when they have changed, until cancelled; several changes are published together.
+    ///
+    /// Changes are collected for a short delay before they are published.
     func report() async {
         while !Task.isCancelled {
             await changes.alarm.wait(nil)
@@ -134,7 +138,7 @@ package struct Scheduler: Sendable {
     /// Time for which changes are collected before they are published.
     private static let reportDelay: Duration = .milliseconds(200)
 
-    /// Scopes whose schedules have changed.
+    /// The servers, games or agent whose schedules have changed and must be published.
     final class Changes: Sendable {
         let alarm = AsyncSignal()
         private let scopes = Mutex<Set<Schedule.Scope>>([])

@@ -1,9 +1,9 @@
 package import FoundationEssentials
 package import OrcContract
 
-/// The parts of the agent that schedules depend on, as closures: scheduling knows nothing else of the agent.
+/// The parts of the agent that schedules depend on, as closures, so that scheduling uses nothing else of the agent.
 package struct SchedulingContext: Sendable {
-    /// Nil if there is no such server, or it was destroyed.
+    /// Returns the state of a server; nil if the server does not exist or was destroyed.
     package let server: @Sendable (ServerID) -> ScheduledServer?
     package let serversOfGame: @Sendable (String) -> [ServerID]
     package let isEngineReachable: @Sendable () -> Bool
@@ -31,7 +31,7 @@ package struct ScheduledCommands: Sendable {
     ///
     /// `begin`: called just before the command takes effect; the command is not performed if it throws.
     package let perform: @Sendable (_ command: Command, _ begin: @escaping @Sendable () throws -> Void) async -> Reply?
-    /// Records that the end of the agent interrupted a command.
+    /// Records that a command was interrupted by the end of the agent.
     package let noteInterrupted: @Sendable (Command) -> Void
     /// Removes the secrets of a command's server from a text.
     package let redact: @Sendable (_ text: String, Command) -> String
@@ -53,9 +53,9 @@ package struct ScheduledCommands: Sendable {
 package struct ScheduledServer: Sendable {
     package let isUp: Bool
     package let desired: DesiredState
-    /// True if the agent starts or stops it now, or is about to.
+    /// True if the agent is starting or stopping the server now, or is about to.
     package let isChanging: Bool
-    /// The start of the present or the last run.
+    /// Start time of the present or the last run.
     package let runStarted: Date?
 
     package init(isUp: Bool, desired: DesiredState, isChanging: Bool, runStarted: Date?) {
@@ -68,9 +68,9 @@ package struct ScheduledServer: Sendable {
 
 /// Reports and events of schedules to be published.
 package enum ScheduleNews: Sendable {
-    /// `status/scheduler`.
+    /// The report published on `status/scheduler`.
     case scheduler(SchedulerReport)
-    /// `status/server/<sid>/schedule`; of two reports the one with the higher number is newer.
+    /// The report published on `status/server/<sid>/schedule`; of two, the one with the higher number is newer.
     case server(ServerID, ServerScheduleReport, number: Int)
     case event(EventReport)
 }

@@ -1,16 +1,18 @@
 import Glibc
 
-/// Identifies the files of an open database, to detect that they were removed or overwritten.
+/// Identities of the files of an open database, used to detect that a file was removed or overwritten.
 ///
-/// SQLite compares only the main file's inode number, and only with some journal modes
+/// SQLite itself checks only the main file's inode number, and only in some journal modes
 /// (sqlite.org/howtocorrupt.html, 4).
 package struct DatabaseFiles: Sendable {
     enum Change: Sendable {
-        /// A file is gone, or its name belongs to another file: writes are lost.
+        /// A file was removed or replaced by another file of the same name, so that writes are lost.
         case moved
-        /// The main file or the log is shorter than before: pages are missing. SQLite itself shortens neither here.
+        /// The main file or the write-ahead log became shorter, so that pages are missing.
+        ///
+        /// As the database is used here, SQLite itself never shortens these files.
         case truncated
-        /// The main file was written, by SQLite or by another process.
+        /// The main file was written to, by SQLite or by another process.
         case written
     }
 
@@ -31,7 +33,7 @@ package struct DatabaseFiles: Sendable {
             nanoseconds = status.st_mtim.tv_nsec
         }
 
-        /// Identifier that stays the same for as long as the file exists.
+        /// Device and inode number, which stay the same for as long as the file exists.
         var name: String { "\(device):\(number)" }
         func isSameFile(as other: Identity?) -> Bool { device == other?.device && number == other?.number }
     }
@@ -39,7 +41,7 @@ package struct DatabaseFiles: Sendable {
     static let suffixes = ["", "-wal", "-shm"]
     private let path: String
     private var known: [String: Identity] = [:]
-    /// The text of the last announcement.
+    /// The text that ``announce()`` wrote last.
     private var announced: String?
 
     init(_ path: String) {
@@ -47,17 +49,17 @@ package struct DatabaseFiles: Sendable {
         remember()
     }
 
-    /// Records the current files as the right ones.
+    /// Records the current files as the ones to compare with in ``change()``.
     mutating func remember() {
         for suffix in Self.suffixes { known[suffix] = Identity(path + suffix) }
     }
 
-    /// True if the log has been written since ``remember()``.
+    /// True if the write-ahead log has changed since ``remember()``.
     var hasNews: Bool { Identity(path + "-wal") != known["-wal"] }
 
-    /// Writes the files' identities to `<path>.open` if they changed.
+    /// Writes the recorded identities of the files to `<path>.open` if they have changed.
     ///
-    /// Another program can then check that it opens the same files.
+    /// Before another program opens the database, it can thus check that these are the files that the agent uses.
     mutating func announce() {
         let text = Self.suffixes.map { known[$0]?.name ?? "-" }.joined(separator: " ")
         guard text != announced else { return }
@@ -68,9 +70,9 @@ package struct DatabaseFiles: Sendable {
         close(file)
     }
 
-    /// True if the files are those that the agent announced.
+    /// True if the files now at `path` are those that the agent announced in `<path>.open`.
     ///
-    /// Also true if there is no announcement, and for files that did not exist at the announcement.
+    /// Also true if there is no announcement. Files that did not exist when the agent wrote it are not compared.
     package static func areAnnounced(_ path: String) -> Bool {
         let file = unsafe open(announcement(path), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
         guard file >= 0 else { return true }

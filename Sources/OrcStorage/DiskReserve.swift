@@ -1,21 +1,21 @@
 import Glibc
 
-/// A file that reserves disk space, to be released when the disk is full and something must be written.
+/// A file that reserves disk space; when the disk is full, the file is deleted to make room for a write.
 struct DiskReserve: Sendable {
     private let path: String
     private let folder: String
 
     private static let bytes = 512 << 10
-    /// Bytes that must be free on the disk before the file is created.
+    /// Minimum free bytes on the disk for the reserve file to be created.
     private static let leastFree = 8 << 20
 
-    /// `path`: the file for which the space is reserved.
+    /// `path`: the file for which space is reserved; the reserve file is `<path>.reserve`.
     init(beside path: String) {
         self.path = "\(path).reserve"
         folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
     }
 
-    /// Creates the file if it does not exist and there is enough free space.
+    /// Creates the reserve file if it does not exist and the disk has enough free space.
     func keep() {
         guard unsafe access(path, F_OK) != 0 else { return }
         var disk = statvfs()
@@ -28,8 +28,8 @@ struct DiskReserve: Sendable {
         close(file)
     }
 
-    /// Releases the space.
+    /// Releases the reserved space by deleting the reserve file.
     ///
-    /// - Returns: false if none was reserved.
+    /// - Returns: false if there was no reserve file.
     func give() -> Bool { unsafe unlink(path) == 0 }
 }

@@ -1,10 +1,10 @@
 import Synchronization
 
-/// The store's database: on the disk, and in memory for as long as the disk accepts no writes.
+/// The store's database, which is on the disk, or in memory for as long as the disk accepts no writes.
 ///
 /// A disk that is full, read-only, failing or locked by another process must not prevent a server from being stopped.
-/// When the first write is refused, the tables are copied into memory. From then on everything is read and written
-/// there, and each write is kept, to be repeated on the disk when that accepts writes again.
+/// When the disk refuses a write, the tables are copied into memory. From then on all reads and writes use the copy,
+/// and each write is also kept in a list, to be repeated on the disk when the disk accepts writes again.
 final class ResilientDatabase: Sendable {
     private let path: String
     private let migrations: [String]
@@ -13,18 +13,18 @@ final class ResilientDatabase: Sendable {
     private let state: Mutex<State>
 
     private struct State {
-        /// Nil if the file could not be opened.
+        /// The database on the disk; nil if the file could not be opened.
         var disk: SQLiteDatabase?
-        /// Used instead of the disk while that accepts no writes.
+        /// The copy in memory, used instead of the disk while the disk accepts no writes; otherwise nil.
         var memory: SQLiteDatabase?
-        /// The disk's last error; nil while it accepts writes.
+        /// The last error of the disk; nil while the disk accepts writes.
         var failure: StorageError?
-        /// Writes missing on the disk, in order.
+        /// Writes that must still be repeated on the disk, oldest first.
         var unwritten: [Write] = []
         var unwrittenBytes = 0
-        /// The files at the last check.
+        /// Identities of the files on the disk at the last check.
         var files: DatabaseFiles
-        /// Files that were moved aside when the database was rewritten; nil if none were.
+        /// New names of the files that were moved aside when the database was rewritten; nil if none were moved.
         var replaced: [String]?
     }
 
@@ -33,16 +33,16 @@ final class ResilientDatabase: Sendable {
         let bytes: Int
     }
 
-    /// Maximum bytes of writes kept for the disk; beyond that writes fail.
+    /// Maximum total bytes of the writes kept for the disk; when that is exceeded, further writes fail.
     private static let mostUnwritten = 8 << 20
-    /// Milliseconds to wait for another process's lock; commands are held up meanwhile.
+    /// Milliseconds to wait for another process's lock on the file; commands are delayed during this time.
     private static let patience = 40
-    /// The same in milliseconds for a program that makes a single write and reports its result.
+    /// Milliseconds to wait for that lock in a program that makes a single write and reports its result (`needsDisk`).
     private static let longPatience = 5000
 
-    /// Opens the file, or copies what can be read of it into memory if the disk accepts no writes.
+    /// Opens the file; if the disk accepts no writes, copies the readable part of the file into memory.
     ///
-    /// `needsDisk`: throws in that case, instead of continuing in memory.
+    /// `needsDisk`: true to throw if the disk accepts no writes, instead of continuing in memory.
     ///
     /// - Throws: ``StorageError/damaged(_:)``, ``StorageError/newer(version:)``.
     init(path: String, migrations: [String], needsDisk: Bool) throws(StorageError) {
@@ -87,10 +87,10 @@ final class ResilientDatabase: Sendable {
         return database
     }
 
-    /// The reason why the disk accepts no writes now; nil if it does.
+    /// The reason why the disk accepts no writes now; nil if the disk accepts writes.
     var failure: StorageError? { state.withLock { $0.failure } }
 
-    /// Repeats on the disk the writes that it did not accept, and checks its files; must be called regularly.
+    /// Repeats on the disk the writes that the disk did not accept, and checks the files; must be called regularly.
     ///
     /// - Returns: true if the disk has all writes now.
     func flush() -> Bool {
@@ -109,7 +109,9 @@ final class ResilientDatabase: Sendable {
         }
     }
 
-    /// Checks that the files on the disk are intact, and rewrites the database if they are not.
+    /// Checks the files on the disk, and rewrites the database if they are damaged, replaced or missing.
+    ///
+    /// - Returns: true if no error occurred.
     private func keep(_ state: inout State) -> Bool {
         guard let disk = state.disk else { return true }
         do throws(StorageError) {
@@ -125,7 +127,7 @@ final class ResilientDatabase: Sendable {
         return state.failure == nil
     }
 
-    /// Checkpoints the log if it was written since the last check, and records the files.
+    /// Checkpoints the write-ahead log if it changed since the last check, and records the identities of the files.
     private func look(at disk: SQLiteDatabase, _ state: inout State) throws(StorageError) {
         reserve.keep()
         // Data that is only in the log is lost if the log is lost.
@@ -157,7 +159,9 @@ final class ResilientDatabase: Sendable {
         if !needsDisk { state.files.announce() }
     }
 
-    /// Returns, once, the files that were moved aside when the database was rewritten; nil if it was not.
+    /// Returns the new names of the files that were moved aside when the database was rewritten.
+    ///
+    /// Nil if the database has not been rewritten since the last call.
     func takeReplaced() -> [String]? {
         state.withLock { state in
             defer { state.replaced = nil }
@@ -165,7 +169,7 @@ final class ResilientDatabase: Sendable {
         }
     }
 
-    /// Writes everything to the main file, because data left in the log may be lost with it.
+    /// Writes everything to the main file, because data left in the write-ahead log is lost if the log is lost.
     func finish() {
         _ = flush()
         // If the checkpoint fails, the data is still in the log.
@@ -185,12 +189,12 @@ final class ResilientDatabase: Sendable {
         return try write([(sql, values)]) { database throws(StorageError) in try database.run(sql, values) }
     }
 
-    /// Runs a statement whose change may be undone by a power failure; see ``SQLiteDatabase/note(_:_:)``.
+    /// Runs a statement whose change may be lost in a power failure; see ``SQLiteDatabase/note(_:_:)``.
     func note(_ sql: String, _ values: Value...) throws(StorageError) {
         try write([(sql, values)]) { database throws(StorageError) in try database.note(sql, values) }
     }
 
-    /// Passes the rows of one statement to `body`, one at a time; `body` must not use the database.
+    /// Runs one statement and passes its rows to `body`, one at a time; `body` must not use the database.
     func each(_ sql: String, _ body: ([Value]) -> Void) throws(StorageError) {
         try read { database throws(StorageError) in try database.each(sql, body) }
     }
@@ -249,7 +253,7 @@ final class ResilientDatabase: Sendable {
 
     // Copying.
 
-    /// Tables that stay on the disk: no decision depends on the audit, nor on quarantined rows.
+    /// Tables that are not copied into memory: the audit and the quarantined rows, on which no decision depends.
     private static let uncopied: Set<String> = ["audit", "aside"]
 
     private static func memory(of disk: SQLiteDatabase?, _ migrations: [String]) throws(StorageError) -> SQLiteDatabase
@@ -260,7 +264,7 @@ final class ResilientDatabase: Sendable {
         return memory
     }
 
-    /// Copies what can be read of a damaged file into the database.
+    /// Copies the rows that can be read from a damaged database file at `path` into this database.
     func salvage(from path: String) throws(StorageError) {
         let source = try SQLiteDatabase(reading: path)
         try state.withLock { state throws(StorageError) in try state.disk?.copy(from: source) }

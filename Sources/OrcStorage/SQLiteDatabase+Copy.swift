@@ -1,12 +1,12 @@
 import Glibc
 
 extension SQLiteDatabase {
-    /// Maximum number of rows of one table that are copied into memory, the newest.
+    /// Maximum number of rows of one table that are copied into memory; the newest rows are copied.
     static let mostRows = 16_384
 
-    /// Copies the tables that this database has too; of a damaged `source`, the rows that can be read.
+    /// Copies the rows of `source` into the tables of the same names in this database; skips unreadable rows.
     ///
-    /// `left`: tables that are not copied; `most`: maximum number of rows of each table, the last ones.
+    /// `left`: tables that are not copied; `most`: maximum number of rows per table, of which the newest are copied.
     func copy(from source: SQLiteDatabase, except left: Set<String> = [], most: Int = .max) throws(StorageError) {
         for row in try run("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'") {
             guard let table = row[0].text, !left.contains(table) else { continue }
@@ -22,11 +22,12 @@ extension SQLiteDatabase {
         }
     }
 
-    /// Writes the database's content into a new file at `path`; existing files of that name are moved aside.
+    /// Writes this database's content into a new file at `path`; existing files of that name are moved aside.
     ///
-    /// `migrations`: for a database that cannot be copied as a whole, so that its tables are copied one by one.
+    /// `migrations`: used if this database is damaged: they create the tables in the new file, and then the tables are
+    /// copied one by one.
     ///
-    /// - Returns: the names of the files that were moved aside.
+    /// - Returns: the new names of the files that were moved aside.
     func writeAnew(to path: String, migrations: [String]) throws(StorageError) -> [String] {
         let new = "\(path).new"
         for suffix in DatabaseFiles.suffixes + ["-journal"] { unsafe unlink(new + suffix) }
@@ -44,12 +45,12 @@ extension SQLiteDatabase {
         return kept
     }
 
-    /// Moves an unreadable log aside; the main file has the state of the last checkpoint.
+    /// Moves an unreadable write-ahead log aside, which leaves the main file with the state of the last checkpoint.
     ///
-    /// - Returns: the names of the files that were moved aside.
+    /// - Returns: the new names of the files that were moved aside.
     static func dropLog(of path: String) -> [String] { putAside(path, ["-wal", "-shm"]) }
 
-    /// Renames the files that exist, and returns their new names.
+    /// Renames those of the files `path` + suffix that exist, and returns their new names.
     private static func putAside(_ path: String, _ suffixes: [String]) -> [String] {
         let aside = "\(path).replaced-\(time(nil))"
         return suffixes.filter { unsafe rename(path + $0, aside + $0) == 0 }.map { aside + $0 }
@@ -60,7 +61,7 @@ extension SQLiteDatabase {
 
     /// Checks that the whole database can be read.
     ///
-    /// - Throws: ``StorageError/damaged(_:)`` if it cannot.
+    /// - Throws: ``StorageError/damaged(_:)`` if a part of the database cannot be read.
     func requireSound() throws(StorageError) {
         let answer = try run("PRAGMA quick_check(1)").first?.first?.text
         guard answer == "ok" else { throw .damaged(answer ?? "no answer") }

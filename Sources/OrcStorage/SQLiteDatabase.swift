@@ -1,19 +1,19 @@
 import CSQLite
 import Synchronization
 
-/// An error of reading or writing the store.
+/// An error when the store is opened, read or written.
 package enum StorageError: Error, CustomStringConvertible {
     case sqlite(code: Int32, message: String)
-    /// The file is not a database, or is a damaged one.
+    /// The file is not a database, or is a damaged database.
     case damaged(String)
     /// The file was written by a later version of the agent.
     case newer(version: Int)
-    /// There is no file, and no database in memory to replace it.
+    /// There is no open database, neither on the disk nor in memory.
     case closed
 
-    /// True if the error may be temporary and is caused by the disk or another process (sqlite.org/rescode.html).
+    /// True if the error may be temporary, because the disk or another process caused it (sqlite.org/rescode.html).
     ///
-    /// The disk is full, read-only or failing, or the file is locked.
+    /// Such errors mean that the disk is full, read-only or failing, or that the file is locked.
     package var isPassing: Bool {
         guard case .sqlite(let code, _) = self else { return false }
         return [
@@ -22,13 +22,13 @@ package enum StorageError: Error, CustomStringConvertible {
         ].contains(code & 0xFF)
     }
 
-    /// True if free space on the disk may help; for an I/O error that is uncertain.
+    /// True if the disk is full, or may be full (an I/O error), so that freeing disk space may help.
     package var isFull: Bool {
         guard case .sqlite(let code, _) = self else { return false }
         return [SQLITE_FULL, SQLITE_IOERR, SQLITE_CANTOPEN].contains(code & 0xFF)
     }
 
-    /// One word for reports.
+    /// The error as a single word for reports: `full`, `read_only`, `locked` or `failed`.
     package var word: String {
         guard case .sqlite(let code, _) = self else { return "failed" }
         switch code & 0xFF {
@@ -49,7 +49,7 @@ package enum StorageError: Error, CustomStringConvertible {
     }
 }
 
-/// A value of a row.
+/// A value in a column of a row, or of a statement's parameter.
 enum Value: Sendable, Equatable {
     case null
     case integer(Int64)
@@ -61,10 +61,10 @@ enum Value: Sendable, Equatable {
     var integer: Int64? { if case .integer(let value) = self { value } else { nil } }
 }
 
-/// One SQLite file (sqlite.org/c3ref); no other file calls the library.
+/// A connection to one SQLite database (sqlite.org/c3ref); no other source file calls the SQLite library.
 ///
-/// The connection is opened with `SQLITE_OPEN_NOMUTEX` and used only under this lock, as the library's multi-thread
-/// mode requires (sqlite.org/threadsafe.html).
+/// The connection is opened with `SQLITE_OPEN_NOMUTEX` and used only under the lock of `handle`, as the library's
+/// multi-thread mode requires (sqlite.org/threadsafe.html).
 final class SQLiteDatabase: Sendable {
     private let handle: Mutex<Connection>
 
@@ -73,7 +73,7 @@ final class SQLiteDatabase: Sendable {
         let pointer: OpaquePointer
     }
 
-    /// Opens or creates the file, in WAL mode; a commit is on the disk before it returns.
+    /// Opens or creates the file in WAL mode, in which each commit waits until its data is on the disk.
     ///
     /// `patience`: milliseconds to wait for the lock of another process, such as `orc keys`.
     convenience init(path: String, patience: Int) throws(StorageError) {
@@ -85,9 +85,9 @@ final class SQLiteDatabase: Sendable {
         try run("PRAGMA secure_delete = ON")  // arguments of commands may contain passwords
     }
 
-    /// Opens an existing file for reading, possibly on a disk without room for the files that SQLite creates beside it.
+    /// Opens an existing file for reading, even if the disk has no room for SQLite's additional files.
     ///
-    /// With an exclusive lock SQLite needs no shared memory (sqlite.org/wal.html, 6).
+    /// With an exclusive lock, SQLite needs no shared-memory file (sqlite.org/wal.html, 6).
     convenience init(reading path: String) throws(StorageError) {
         try self.init(path)
         try run("PRAGMA locking_mode = EXCLUSIVE")
@@ -116,11 +116,11 @@ final class SQLiteDatabase: Sendable {
         try handle.withLock { connection throws(StorageError) in try Self.run(sql, values, on: connection) }
     }
 
-    /// Runs a statement whose change survives the end of the program, but not a crash of the host within some seconds.
+    /// Runs a statement without waiting for the disk, so that a crash of the host soon afterwards may undo the change.
     ///
-    /// Waiting for the disk delays all users of the store. When many events happen at once, changes that would be
-    /// outdated after a power failure anyway must not cause that. The next full commit also writes the change to the
-    /// disk (sqlite.org/pragma.html, "synchronous").
+    /// The change survives the end of the program. Waiting for the disk delays all users of the store, which must be
+    /// avoided when many events happen at once, for changes that would be outdated after a power failure anyway. The
+    /// next full commit also writes the change to the disk (sqlite.org/pragma.html, "synchronous").
     func note(_ sql: String, _ values: [Value]) throws(StorageError) {
         try handle.withLock { connection throws(StorageError) in
             try Self.run("PRAGMA synchronous = NORMAL", [], on: connection)
@@ -130,12 +130,12 @@ final class SQLiteDatabase: Sendable {
         }
     }
 
-    /// Passes the rows of one statement to `body`, one at a time; `body` must not use the database.
+    /// Runs one statement and passes its rows to `body`, one at a time; `body` must not use the database.
     func each(_ sql: String, _ body: ([Value]) -> Void) throws(StorageError) {
         try handle.withLock { connection throws(StorageError) in try Self.step(sql, [], on: connection, each: body) }
     }
 
-    /// Runs ``transaction(_:)``; `patience`: milliseconds to wait for another process's lock, this time only.
+    /// Runs ``transaction(_:)``, but waits at most `patience` milliseconds for another process's lock.
     func transaction(_ statements: [(sql: String, values: [Value])], patience: Int) throws(StorageError) {
         let usual = try run("PRAGMA busy_timeout").first?.first?.integer ?? 0
         try run("PRAGMA busy_timeout = \(patience)")
@@ -158,7 +158,7 @@ final class SQLiteDatabase: Sendable {
         }
     }
 
-    /// Applies the migrations that the file lacks; a released migration never changes.
+    /// Applies the migrations that have not been applied to this file yet; a released migration never changes.
     func migrate(_ migrations: [String]) throws(StorageError) {
         let version = Int(try run("PRAGMA user_version").first?.first?.integer ?? 0)
         guard version <= migrations.count else { throw .newer(version: version) }

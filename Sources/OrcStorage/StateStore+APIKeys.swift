@@ -3,16 +3,16 @@ package import OrcContract
 import OrcCore
 
 extension StateStore {
-    /// A key of the REST bridge: its name, its permissions, and the SHA-256 of the key itself.
+    /// A stored API key of the REST bridge: its name, its permissions, and the SHA-256 of its secret text.
     package struct Key: Sendable, Equatable {
         package let name: String
         package let role: Role
-        /// The SHA-256 of the key, 32 bytes.
+        /// The SHA-256 of the key's secret text, 32 bytes.
         package let digest: [UInt8]
         package let created: Date
-        /// Restrictions in addition to the role.
+        /// The servers and actions to which the key is restricted, in addition to its role.
         package var scope = AccessScope.everything
-        /// Time from which the key is invalid; nil for never.
+        /// Time from which the key is invalid; nil if the key never expires.
         package var expires: Date?
 
         package init(name: String, role: Role, digest: [UInt8], created: Date) {
@@ -23,7 +23,7 @@ extension StateStore {
         }
     }
 
-    /// Returns every key, sorted by name.
+    /// Returns all API keys, sorted by name.
     package func keys() throws(StorageError) -> [Key] {
         try rows(of: "access", "name, role, digest, created, servers, verbs, expires", Self.key).sorted {
             $0.name < $1.name
@@ -44,7 +44,7 @@ extension StateStore {
         return key
     }
 
-    /// Parses each line of a column; nil if one cannot be parsed.
+    /// Parses each line of a text column with `read`; nil if any line cannot be parsed.
     private static func words<Word>(_ value: Value, _ read: (String) -> Word?) -> Set<Word>? {
         guard let text = value.text else { return [] }
         let lines = text.split(separator: "\n").map(String.init)
@@ -69,7 +69,9 @@ extension StateStore {
         return bytes
     }
 
-    /// - Returns: true if the name was free and the key was added.
+    /// Adds an API key unless there is already a key of that name.
+    ///
+    /// - Returns: true if the key was added.
     package func add(_ key: Key) throws(StorageError) -> Bool {
         guard try database.run("SELECT 1 FROM access WHERE name = ?", .text(key.name)).isEmpty else { return false }
         let digest = key.digest.hexadecimal
@@ -82,7 +84,9 @@ extension StateStore {
         return true
     }
 
-    /// - Returns: true if there was such a key.
+    /// Deletes the API key of that name.
+    ///
+    /// - Returns: true if there was a key of that name.
     package func revokeKey(_ name: String) throws(StorageError) -> Bool {
         !(try database.run("DELETE FROM access WHERE name = ? RETURNING name", .text(name)).isEmpty)
     }

@@ -2,7 +2,7 @@ package import FoundationEssentials
 package import OrcContract
 import OrcCore
 
-/// The audit: every command with its caller and its outcome.
+/// The audit log: every command, with its caller and its outcome.
 extension StateStore {
     private static let columns =
         "at, origin, who, place, command, server, action, arguments, outcome, changed, error, took, is_change"
@@ -71,9 +71,11 @@ extension StateStore {
         return entry
     }
 
-    /// Deletes entries older than `date`, all but the newest `most` changes, and all but the newest `most / 10` others.
+    /// Deletes old entries of the audit.
     ///
-    /// Entries that changed nothing, such as queries, have a limit of their own so that they cannot displace changes.
+    /// Keeps only entries since `date`: of these, the newest `most` entries of commands that change something, and the
+    /// newest `most / 10` of the others, such as queries. The others have a separate limit so that they cannot displace
+    /// changes.
     package func trimHistory(before date: Date, most: Int) throws(StorageError) {
         try database.transaction([
             ("DELETE FROM audit WHERE at < ?", [.real(date.timeIntervalSince1970)]),

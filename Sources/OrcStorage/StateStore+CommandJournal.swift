@@ -2,15 +2,17 @@ package import FoundationEssentials
 package import OrcContract
 import OrcCore
 
-/// The journal of commands: an entry is written before its command is acknowledged, and kept until its reply is old.
+/// The journal of received commands.
+///
+/// An entry is written before its command is acknowledged, and deleted when it has a reply and is older than a limit.
 extension StateStore {
     package struct JournalEntry: Sendable {
         package let key: String
         package let received: Date
-        /// The message as JSON text, which may contain secrets; nil once its reply has been sent.
+        /// The command as JSON text, which may contain secrets; nil after the reply to the command has been sent.
         package let command: String?
         package let hasBegun: Bool
-        /// The terminal reply; nil if the agent ended before it.
+        /// The final reply to the command; nil if there is none yet, or if the agent ended before replying.
         package let reply: String?
         /// True if the reply is known to have been sent.
         package let isSent: Bool
@@ -37,9 +39,9 @@ extension StateStore {
             reply: row[4].text, isSent: sent != 0)
     }
 
-    /// Records a received command, and deletes entries that are older than `limit` and have a reply.
+    /// Records a received command, and deletes entries that were received before `limit` and have a reply.
     ///
-    /// `sent`: commands whose replies have been sent since.
+    /// `key`: identifies the command; `sent`: keys of commands whose replies have been sent in the meantime.
     package func note(
         _ key: String, _ command: String, received: Date, forgettingBefore limit: Date, sent: [String] = []
     ) throws(StorageError) {
@@ -56,26 +58,26 @@ extension StateStore {
             ] + Self.sent(sent))
     }
 
-    /// Records that the replies to commands have been sent.
+    /// Records that the replies to the commands with these keys have been sent.
     package func noteSent(_ keys: [String]) throws(StorageError) { try database.transaction(Self.sent(keys)) }
 
     private static func sent(_ keys: [String]) -> [(sql: String, values: [Value])] {
         keys.map { ("UPDATE journal SET sent = 1, command = NULL WHERE key = ?", [.text($0)]) }
     }
 
-    /// Records that the execution of a command begins.
+    /// Records that the execution of the command with this key begins.
     package func noteBegun(_ key: String) throws(StorageError) {
         try database.run("UPDATE journal SET begun = 1 WHERE key = ?", .text(key))
     }
 
-    /// Records a command's terminal reply before it is sent, together with the command's audit entry.
+    /// Records the final reply to a command before the reply is sent, together with the command's audit entry.
     package func note(_ key: String, reply: String, _ entry: AuditEntry? = nil) throws(StorageError) {
         try database.transaction(
             [("UPDATE journal SET reply = ? WHERE key = ?", [.text(reply), .text(key)])]
                 + (entry.map { [Self.insertion($0)] } ?? []))
     }
 
-    /// Deletes the entry of a command that was not accepted after all.
+    /// Deletes the entry of a command that was recorded but then not accepted.
     package func forgetCommand(_ key: String) throws(StorageError) {
         try database.run("DELETE FROM journal WHERE key = ?", .text(key))
     }

@@ -3,17 +3,17 @@ import OrcContract
 import OrcCore
 
 extension StateStore {
-    /// A stored schedule.
+    /// A schedule as stored in the database.
     package struct StoredSchedule: Sendable {
         package let id: String
         package let owner: String
-        /// The definition as JSON.
+        /// The schedule's definition, as JSON text.
         package let definition: String
-        /// Time up to which all due times have been handled.
+        /// Time up to which all due times of the schedule have been handled.
         package let handled: Date
-        /// Time until which its owner has called it off; nil if not.
+        /// Time up to which the owner has cancelled every due time; nil if none is cancelled.
         package let calledOff: Date?
-        /// The last occurrence, as JSON.
+        /// The outcome of the schedule's last run, as JSON text; nil if there is none.
         package let last: String?
 
         package init(
@@ -28,12 +28,12 @@ extension StateStore {
         }
     }
 
-    /// A run that has begun and not ended.
+    /// A run of a schedule that has begun and has not ended.
     package struct StoredRun: Sendable {
         package let schedule: String
         package let due: Date
         package let fired: Date
-        /// The step last begun for each server, as JSON.
+        /// For each server, the step of the schedule that was begun last, as JSON text.
         package let progress: String
 
         package init(schedule: String, due: Date, fired: Date, progress: String) {
@@ -44,7 +44,7 @@ extension StateStore {
         }
     }
 
-    /// Passes every schedule to `read`, one at a time; one for which `read` returns false is quarantined.
+    /// Passes every stored schedule to `read`, one at a time; if `read` returns false, the schedule is quarantined.
     package func schedules(_ read: (StoredSchedule) -> Bool) throws(StorageError) {
         try eachRow(of: "schedule", "id, owner, definition, handled, called_off, last") { row in
             guard let id = row[0].text, let owner = row[1].text, let definition = row[2].text, let handled = row[3].real
@@ -56,7 +56,7 @@ extension StateStore {
         }
     }
 
-    /// Stores a schedule; one with the same id is replaced and its run deleted.
+    /// Stores a schedule; if there is a schedule with the same id, replaces it and deletes its unfinished run.
     package func put(_ schedule: StoredSchedule) throws(StorageError) {
         try database.transaction([
             ("DELETE FROM run WHERE schedule = ?", [.text(schedule.id)]),
@@ -82,7 +82,7 @@ extension StateStore {
             })
     }
 
-    /// Records, in one transaction, until when schedules have been handled, and the runs that begin now.
+    /// Records, in one transaction, the times up to which schedules have been handled, and the runs that begin now.
     package func note(handled: [(id: String, until: Date)], beginning runs: [StoredRun]) throws(StorageError) {
         try database.transaction(
             handled.map { id, until in
@@ -102,16 +102,17 @@ extension StateStore {
                 })
     }
 
-    /// Records the step of a run that begins now.
+    /// Records the step that now begins in a run; the run is identified by its schedule and due time.
     package func note(progress: String, ofRun schedule: String, due: Date) throws(StorageError) {
         try database.run(
             "UPDATE run SET progress = ? WHERE schedule = ? AND due = ?", .text(progress), .text(schedule),
             .real(due.timeIntervalSince1970))
     }
 
-    /// Records the end of a run and its outcome.
+    /// Records the end of a run and its outcome; the run is identified by its schedule and due time.
     ///
-    /// `report`: the report of the run that ended last, as JSON; `isOver`: true to delete the schedule.
+    /// `last`: the outcome stored with the schedule, as JSON text; `report`: the report of the run, returned by
+    /// ``lastRun()``, as JSON text; `isOver`: true to delete the schedule.
     package func end(
         run schedule: String, due: Date, last: String, report: String, isOver: Bool
     ) throws(StorageError) {
@@ -128,7 +129,7 @@ extension StateStore {
         ])
     }
 
-    /// Returns the runs that an earlier run of the agent did not finish.
+    /// Returns the unfinished runs of schedules; when the agent starts, these were begun by an earlier agent process.
     package func runs() throws(StorageError) -> [StoredRun] {
         try rows(of: "run", "schedule, due, fired, progress") { row in
             guard let schedule = row[0].text, let due = row[1].real, let fired = row[2].real, let progress = row[3].text
@@ -143,7 +144,7 @@ extension StateStore {
         try database.run("DELETE FROM run WHERE schedule = ?", .text(schedule))
     }
 
-    /// Returns the report of the run that ended last, as JSON.
+    /// Returns the report of the run that ended last, of any schedule, as JSON text.
     package func lastRun() throws(StorageError) -> String? { try fact("scheduler_last") }
 
     /// True if the schedules of PEON's orchestrator have been imported.

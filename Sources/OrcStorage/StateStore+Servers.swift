@@ -3,7 +3,7 @@ package import OrcContract
 import OrcCore
 
 extension StateStore {
-    /// The owner's intent for a server; destroyed servers keep the word `absent`.
+    /// The owner's intent for a server: a desired state, or `absent` if the server was destroyed.
     package enum OwnerIntent: Sendable, Equatable {
         case desired(DesiredState)
         case absent
@@ -29,12 +29,12 @@ extension StateStore {
     /// An operation that the agent has begun on a server and not finished.
     package struct PendingOperation: Sendable, Equatable {
         package enum Kind: String, Sendable {
-            /// `creatingInPlace`: in a folder that existed before.
+            /// The kinds of operations; `creatingInPlace` creates a server in a folder that existed before.
             case creating, creatingInPlace, starting, stopping
         }
         package let kind: Kind
         package let since: Date
-        /// Seconds after `since` at which a stop becomes a kill.
+        /// Seconds after `since` at which a server that is still stopping is killed; nil for other operations.
         package let grace: Int?
 
         package init(_ kind: Kind, since: Date, grace: Int? = nil) {
@@ -46,9 +46,9 @@ extension StateStore {
 
     /// The readiness of one run of a server.
     package struct Readiness: Sendable, Equatable {
-        /// The run, identified by the time of its start.
+        /// The run of the server, identified by the time of its start.
         package let run: Date
-        /// The reason why it is not ready; nil if it is ready.
+        /// The reason why the server is not ready; nil if it is ready.
         package let reason: String?
 
         package init(run: Date, reason: String?) {
@@ -124,9 +124,9 @@ extension StateStore {
             .text(intent.word))
     }
 
-    /// Stores the owner's intent and the operation that begins for it in one transaction.
+    /// Stores, in one transaction, the owner's intent and the operation that begins because of it.
     ///
-    /// `history`: nil to leave it unchanged.
+    /// `history`: the restart history to store in the same transaction; nil to leave the stored history unchanged.
     package func set(
         _ intent: OwnerIntent, _ history: RestartHistory?, beginning operation: PendingOperation, for server: ServerID
     ) throws(StorageError) {
@@ -152,7 +152,7 @@ extension StateStore {
         ]
     }
 
-    /// Records a pending operation before it begins; nil deletes it when the operation has ended.
+    /// Records a pending operation before it begins; with nil, deletes the recorded operation after it has ended.
     package func set(_ operation: PendingOperation?, for server: ServerID) throws(StorageError) {
         guard let operation else {
             try database.run("DELETE FROM step WHERE uid = ?", .text(server.uid))
@@ -167,14 +167,14 @@ extension StateStore {
         try database.run(Self.setHistory, .text(server.uid), .text(history.json.text()))
     }
 
-    /// Stores a history as ``set(_:for:)-(RestartHistory,_)`` does, but without waiting for the disk.
+    /// Stores a restart history as ``set(_:for:)-(RestartHistory,_)`` does, but without waiting for the disk.
     ///
-    /// The change survives the end of the program, but perhaps not a power failure.
+    /// The change survives the end of the program, but may be lost in a power failure.
     package func note(_ history: RestartHistory, for server: ServerID) throws(StorageError) {
         try database.note(Self.setHistory, .text(server.uid), .text(history.json.text()))
     }
 
-    /// Stores a run's readiness without waiting for the disk, because no run survives a restart of the host.
+    /// Stores the readiness of a server's run without waiting for the disk, as no run survives a restart of the host.
     package func note(_ readiness: Readiness, for server: ServerID) throws(StorageError) {
         try database.note(
             "INSERT OR REPLACE INTO readiness VALUES (?, ?, ?)", .text(server.uid),
@@ -182,7 +182,7 @@ extension StateStore {
             readiness.reason.map(Value.text) ?? .null)
     }
 
-    /// Returns the rights granted to a server's container on the host, as text; nil if none have been granted yet.
+    /// Returns the rights on the host granted to a server's container, as text; nil if none have been granted yet.
     package func rights(of server: ServerID) throws(StorageError) -> String? {
         try database.run("SELECT rights FROM rights WHERE uid = ?", .text(server.uid)).first?.first?.text
     }
@@ -192,7 +192,9 @@ extension StateStore {
         try database.run("INSERT OR REPLACE INTO rights VALUES (?, ?)", .text(server.uid), .text(rights))
     }
 
-    /// Returns the number of the server's own user, counted from 0; a server without one gets the lowest free number.
+    /// Returns the number, counted from 0, of the user account that only this server uses.
+    ///
+    /// A server that has no number yet is assigned the lowest free number.
     package func account(of server: ServerID) throws(StorageError) -> Int {
         let known = try database.run("SELECT number FROM account WHERE uid = ?", .text(server.uid)).first?.first?
             .integer

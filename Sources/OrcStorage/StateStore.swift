@@ -3,14 +3,14 @@ package import OrcContract
 import OrcCore
 import Synchronization
 
-/// State that the agent keeps across its own restarts: `<root>/orc/orc.db`.
+/// State that the agent keeps across its own restarts, in the database `<root>/orc/orc.db`.
 package final class StateStore: Sendable {
     let database: ResilientDatabase
-    /// Path to which an unreadable earlier store was moved; nil if there was none.
+    /// Path to which an earlier, unreadable database was moved; nil if there was none.
     package let aside: String?
     private let asideCount = Mutex(0)
 
-    /// Released migrations must not be edited; a change is a new migration at the end.
+    /// The SQL migrations, in order; released migrations must not be edited, so a change is a new migration at the end.
     private static let migrations = [
         """
         CREATE TABLE desired (uid TEXT PRIMARY KEY, state TEXT NOT NULL) STRICT;
@@ -62,13 +62,13 @@ package final class StateStore: Sendable {
         """,
     ]
 
-    /// Opens the store, and copies into it what can be read of an earlier, damaged one.
+    /// Opens the store, and copies the readable rows of an earlier, damaged database into it if there is one.
     ///
     /// `path`: the database file; its folder must exist.
     ///
-    /// `needsDisk`: throws if the disk accepts no writes, instead of continuing in memory.
+    /// `needsDisk`: true to throw if the disk accepts no writes, instead of continuing in memory.
     ///
-    /// `aside`: path to which an unreadable earlier store was moved.
+    /// `aside`: path to which the earlier, damaged database was moved; nil if there is none.
     package init(path: String, needsDisk: Bool = false, aside: String? = nil) throws(StorageError) {
         self.aside = aside
         database = try ResilientDatabase(path: path, migrations: Self.migrations, needsDisk: needsDisk)
@@ -76,16 +76,18 @@ package final class StateStore: Sendable {
         if let aside { try? database.salvage(from: aside) }
     }
 
-    /// Returns, once, the files that were moved aside when the open database was rewritten; nil if it was not.
+    /// Returns the new names of the files that were moved aside when the open database was rewritten.
+    ///
+    /// Nil if the database has not been rewritten since the last call.
     package func takeReplaced() -> [String]? { database.takeReplaced() }
 
-    /// Writes everything to the main file; must be called at the end of the program.
+    /// Writes everything to the main database file; must be called at the end of the program.
     package func finish() { database.finish() }
 
-    /// The reason why writes go to memory only; nil if they go to the disk.
+    /// The reason why writes currently go to memory only; nil if writes go to the disk.
     package var failure: StorageError? { database.failure }
 
-    /// Repeats on the disk the writes that it did not accept; must be called regularly.
+    /// Repeats on the disk the writes that the disk did not accept; must be called regularly.
     ///
     /// - Returns: true if the disk has all writes now.
     @discardableResult
@@ -94,7 +96,9 @@ package final class StateStore: Sendable {
     /// Number of unreadable rows that have been quarantined since the store was opened.
     package var quarantinedRows: Int { asideCount.withLock { $0 } }
 
-    /// Reads the rows of a table whose first column is its key; an unreadable row is quarantined.
+    /// Reads all rows of a table with `read`; quarantines rows for which `read` returns nil.
+    ///
+    /// `columns`: the columns to read, separated by commas, as in SQL.
     func rows<Row>(of table: String, _ columns: String, _ read: ([Value]) -> Row?) throws(StorageError) -> [Row] {
         var found: [Row] = []
         try eachRow(of: table, columns) { values in
@@ -105,7 +109,7 @@ package final class StateStore: Sendable {
         return found
     }
 
-    /// Reads rows as ``rows(of:_:_:)`` does, but holds one at a time; `read` returns false for an unreadable row.
+    /// Passes the rows of a table to `read`, one at a time; quarantines rows for which `read` returns false.
     func eachRow(of table: String, _ columns: String, _ read: ([Value]) -> Bool) throws(StorageError) {
         var unreadable: [[Value]] = []
         try database.each("SELECT rowid, \(columns) FROM \(table)") { values in
@@ -142,9 +146,9 @@ package final class StateStore: Sendable {
 
     // Runs of this agent.
 
-    /// Records a new run of the agent.
+    /// Records the start of a new run of the agent process; `instance`: the id of the new run.
     ///
-    /// - Returns: the ids of the earlier runs that are stored.
+    /// - Returns: the ids of the earlier runs, of which the latest 16 are stored.
     package func begin(instance: String, at date: Date) throws(StorageError) -> Set<String> {
         let earlier = try database.run("SELECT id FROM instance").compactMap { $0[0].text }
         try database.transaction([
@@ -156,10 +160,10 @@ package final class StateStore: Sendable {
 
     // Facts that are compared with later observations.
 
-    /// Returns the id of the container engine's run that the agent followed last.
+    /// Returns the id of the last run of the container engine that the agent followed.
     package func engineRun() throws(StorageError) -> String? { try fact("engine_run") }
 
-    /// Returns the hosts known to the bridge, in the form in which it stored them; nil if it never did.
+    /// Returns the hosts known to the REST bridge, as text in the bridge's own format; nil if none have been stored.
     package func bridgeHosts() throws(StorageError) -> String? { try fact("bridge_hosts") }
 
     package func set(bridgeHosts hosts: String) throws(StorageError) {

@@ -15,7 +15,7 @@ struct Orc: AsyncParsableCommand {
         ])
 }
 
-/// The flags of every subcommand.
+/// The command-line flags that all subcommands share.
 struct SettingsFlags: ParsableArguments {
     @Option(help: "The settings file; without it \(Settings.standardFile), where there is one.")
     var config: String?
@@ -58,7 +58,7 @@ struct BridgeCommand: AsyncParsableCommand {
 }
 
 extension ServiceWiring {
-    /// Runs `body`; logs its error and exits with 1.
+    /// Runs `body`; if it throws, logs the error and exits with status 1.
     fileprivate func orCritical(_ body: () async throws -> Void) async throws {
         do { try await body() } catch {
             logger.critical("cannot run", metadata: ["error": "\(error)"])

@@ -17,7 +17,7 @@ import Testing
             9000-a000 r-xp 00000000 fe:00 1236                       /usr/bin/orc (deleted)
             c000-b000 r-xp 00000000 fe:00 1236                       /usr/bin/orc
             """
-        #expect(MemoryTrimmer.code(in: text) == [0x1000..<0x2000, 0x4000..<0x5000])
+        #expect(MemoryTrimmer.code(in: text) == [0x1000..<0x2000, 0x4000..<0x5000, 0x9000..<0xa000])
         #expect(MemoryTrimmer.code(in: "") == [])
     }
 

@@ -7,7 +7,9 @@ struct ActionOutcome {
     var changed: Bool?
     var data: JSON = .null
 
-    /// Returns the first items that fit in one reply, at least one if there is any, and whether there may be more.
+    /// Returns the first items that fit in one reply, and true if there may be more.
+    ///
+    /// At least one item is returned if there is any.
     ///
     /// `limit`: number of items that were requested.
     static func page(_ items: [JSON], limit: Int) -> (page: [JSON], more: Bool) {
@@ -25,9 +27,9 @@ struct ActionOutcome {
 }
 
 extension ServerID {
-    /// Returns the server to which a query is limited; nil if none is named.
+    /// Returns the server that the arguments name, to which a query is limited; nil if they name no server.
     ///
-    /// The server need not exist any more.
+    /// The named server may no longer exist.
     static func named(in arguments: JSON.Object) throws(ActionError) -> ServerID? {
         guard let name = arguments["server"]?.string else { return nil }
         guard let server = ServerID(name) else {

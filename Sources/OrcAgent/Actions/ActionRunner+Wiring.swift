@@ -23,7 +23,7 @@ extension ActionRunner {
         let logger: Logger
     }
 
-    /// Creates the runner of each area with only the parts that it needs.
+    /// Creates a runner for each area of actions; each runner gets only the parts that it needs.
     convenience init(_ parts: Parts) {
         let servers = ServerOperations(
             settings: parts.settings, engine: parts.engine, store: parts.store, registry: parts.registry,

@@ -140,12 +140,12 @@ final class ActionRunner: Sendable {
         }
     }
 
-    /// True if a command to create the server was received, but the registry does not hold the server yet.
+    /// True if a command to create the server was received, but the server is not in the registry yet.
     func isStillExpected(_ server: ServerID) -> Bool {
         registry[server] == nil && completion.expected.contains(server)
     }
 
-    /// Returns why a command is refused before it begins; nil if it may begin.
+    /// Returns the error with which a command is refused before it begins; nil if the command may begin.
     func refusal(of command: Command) -> ActionError? {
         if servers.ending.hasBegun { return ActionError(.interrupted, "the agent is stopping") }
         // The store may be writable again, for example if another process has released its lock.
@@ -164,7 +164,7 @@ final class ActionRunner: Sendable {
             || ServerFolder(server, in: settings.servers).exists
     }
 
-    /// Returns a command for a new server with a generated name; any other command unchanged.
+    /// Returns a command for a new server with a generated server name added; returns any other command unchanged.
     func named(_ command: Command) -> Command {
         guard case .newServer(let game) = command.target,
             let name = ServerNameGenerator.draw(isTaken: { name in ServerID(game: game, name: name).map(knows) ?? true }

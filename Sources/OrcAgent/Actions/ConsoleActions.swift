@@ -11,7 +11,7 @@ struct ConsoleActions: Sendable {
     let engine: any ContainerEngine
     let registry: ServerRegistry
 
-    /// Maximum bytes of lines in one reply.
+    /// Maximum bytes of console lines in one reply.
     private static let mostLogBytes = 32 << 10
 
     func logs(_ server: ServerID, _ arguments: JSON.Object) async throws -> ActionOutcome {
@@ -57,7 +57,7 @@ struct ConsoleActions: Sendable {
 }
 
 extension [String] {
-    /// Returns the last lines that fit in `bytes` bytes of JSON.
+    /// Returns as many of the last lines as fit in `bytes` bytes of JSON.
     func last(bytes: Int) -> ArraySlice<String> {
         var size = 0
         let start = indices.reversed().prefix { index in

@@ -23,7 +23,7 @@ struct CreateActions: Sendable {
     let logger: Logger
     let ports = PortReservations()
 
-    /// Arguments of a creation that are not settings: the catalogue's, and those that PEON's clients add.
+    /// Arguments of a creation that are not plan settings: the catalogue's, and those that PEON's clients add.
     private static let noSettings: Set<String> =
         Set(ServerAction.create.spec.arguments.map(\.name)).union(["game_uid", "warcamp", "servername", "server_path"])
 
@@ -122,7 +122,7 @@ struct CreateActions: Sendable {
             description: arguments["description"]?.string, image: arguments["image"]?.string)
     }
 
-    /// Removes a stopped container with the new server's name if it is ours or PEON's; throws if it is not.
+    /// Removes a stopped container with the new server's name; throws if neither this agent nor PEON created it.
     private func removeLeftovers(of server: ServerID) async throws {
         let name = ServerConfig.containerName(server)
         let container: Container
@@ -165,7 +165,7 @@ struct CreateActions: Sendable {
 
     /// Removes everything that a failed creation has made.
     ///
-    /// Files that the owner put into the folder before are kept.
+    /// Files that the owner had put into the folder before the creation are kept.
     func cleanUp(_ server: ServerID, folder: ServerFolder, isNew: Bool) async {
         await attempt("container", server) { try await provisioner.removeContainer(of: server, isNew: true) }
         await attempt("files", server) {

@@ -46,16 +46,16 @@ extension LifecycleActions {
         return ActionOutcome(changed: true, data: try servers.report(server))
     }
 
-    /// Removes a scheduled stop that was set before this command; a command of a schedule does not remove it.
+    /// Removes a scheduled stop that is older than this command; does nothing if a schedule issued the command.
     private func dropSession(of server: ServerID, _ job: ServerJob) throws {
         guard let command = job.command, command.origin == .bus else { return }
         try scheduler.dropSession(of: server, setBefore: command.receivedAt)
     }
 
-    /// Stops the server by its stop method; kills it if it still runs after the grace period.
+    /// Stops the server by its stop method; kills the server if it still runs after the grace period.
     ///
-    /// Only a kill or the shutdown of the agent interrupts the grace period. A second stop does not: the shorter of
-    /// the two grace periods would win.
+    /// Only a kill or the shutdown of the agent interrupts the grace period. A second stop does not interrupt it, since
+    /// the shorter of the two grace periods would then apply.
     ///
     /// `desired`: the desired state to store before the stop; nil if it is stored already.
     func bringDown(_ server: ServerID, _ job: ServerJob, wanting desired: DesiredState? = nil) async throws
@@ -96,15 +96,16 @@ extension LifecycleActions {
         return ActionOutcome(changed: true, data: .object(data))
     }
 
-    /// Seconds of grace that any sender may request, whatever the plan says.
+    /// Longest grace period in seconds that any sender may request, even if the plan's own grace period is shorter.
     ///
-    /// Bounded because no other client can stop the server during the grace period.
+    /// The grace period is bounded because no other client can stop the server during that time.
     private static let maxGrace = 300
 
-    /// Refuses a console command that is not the plan's own, and a grace period that is too long.
+    /// Refuses a stop with a console command other than the plan's, or with a grace period that is too long.
     ///
-    /// A client that may stop a server may not write to its console, nor delay its owner's stop indefinitely. A
-    /// schedule is exempt: its sender had the right to use the verb `schedule`, which includes all others.
+    /// The right to stop a server includes neither writing to its console nor delaying a stop by its owner
+    /// indefinitely. A schedule's command is exempt: the sender of the schedule had the right to use the verb
+    /// `schedule`, which includes all other verbs.
     private func refuseOtherVerbs(_ job: ServerJob, of record: ServerRecord) throws {
         guard job.command?.origin == .bus else { return }
         let planned = record.options.stop
@@ -117,7 +118,7 @@ extension LifecycleActions {
         }
     }
 
-    /// Ends a stop or kill that failed, so that a later end of the server is not attributed to it.
+    /// Clears the record of a stop or kill that failed, so that a later end of the server is not attributed to it.
     private func breakOff(_ server: ServerID) async {
         guard !ending.hasBegun else { return }
         registry.update(server) { $0.operation.ending = nil }
@@ -142,9 +143,9 @@ extension LifecycleActions {
         if container.isRestartedByEngine { try await engine.stop(container.id, grace: recipe.grace) }
     }
 
-    /// Signals all processes but the first, and sends TERM if they still run after half of the grace period.
+    /// Signals all processes but the first, and sends them TERM if any still runs after half of the grace period.
     ///
-    /// TERM is not sent first because not every game shuts down properly on it.
+    /// TERM is not sent first because not every game shuts down properly on TERM.
     ///
     /// - Returns: the seconds of the grace period that have passed.
     private func signalAll(_ signal: StopSignal, grace: Int, _ container: Container) async throws -> Int {

@@ -65,9 +65,9 @@ final class LifecycleActions: Sendable {
         return .object(data)
     }
 
-    /// Starts the server's container; creates or replaces it first if it is missing or outdated.
+    /// Starts the server's container; first creates or replaces the container if it is missing or outdated.
     ///
-    /// `kind`: the pending operation that is kept on the disk until the start is done.
+    /// `kind`: kind of the pending operation that is stored on the disk until the start is done.
     func run(_ server: ServerID, _ job: ServerJob, as kind: StateStore.PendingOperation.Kind = .starting) async throws {
         try store.set(StateStore.PendingOperation(kind, since: Date()), for: server)
         registry.update(server) { $0.begin(.starting, cause: job.cause) }
@@ -98,7 +98,7 @@ final class LifecycleActions: Sendable {
         }
     }
 
-    /// Adds the holder of a port to an error if the engine only reports that the port is taken.
+    /// Returns the error; if the engine only reports that a port is taken, also names the process that holds the port.
     private func explained(_ error: any Error, _ server: ServerID) async -> ActionError {
         let failure = ActionError(Task.isCancelled ? CancellationError() : error)
         guard failure.code == .portInUse, let config = registry[server]?.config else { return failure }

@@ -17,7 +17,7 @@ struct RemoveActions: Sendable {
     let settings: AgentSettings
     let ending: AgentEnding
 
-    /// Removes the container and the network; keeps the files, from which a later start restores the server.
+    /// Removes the container and the network, but keeps the files, from which a later start restores the server.
     func destroy(_ server: ServerID, _ job: ServerJob) async throws -> ActionOutcome {
         guard let record = registry[server], !record.intent.isDestroyed else { return ActionOutcome(changed: false) }
         _ = try await lifecycle.stop(server, job)
@@ -33,7 +33,7 @@ struct RemoveActions: Sendable {
         return ActionOutcome(changed: true)
     }
 
-    /// Removes exactly this server entirely: container, network, schedules, files and stored state.
+    /// Removes everything of this one server: container, network, schedules, files and stored state.
     func eradicate(_ server: ServerID, _ job: ServerJob) async throws -> ActionOutcome {
         if let word = job.arguments["eradicate"], word.flag != true {
             throw ActionError(.badArguments, "eradicate: is not true, so nothing was removed")

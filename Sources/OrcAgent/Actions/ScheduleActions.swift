@@ -30,7 +30,7 @@ struct ScheduleActions: Sendable {
         return ActionOutcome(changed: true, data: standing(id))
     }
 
-    /// Returns an id derived from the command: the same if the agent dies and its next run repeats the command.
+    /// Returns an id derived from the command, so that the agent's next run gets the same id if it repeats the command.
     private static func generatedID(_ command: Command) -> String {
         "s-\(String(command.key.utf8.fnv1a & 0xFFFF_FFFF_FFFF, radix: 36))"
     }
@@ -41,7 +41,7 @@ struct ScheduleActions: Sendable {
         ActionOutcome(changed: try scheduler.remove(try ids(scope, arguments)))
     }
 
-    /// Cancels current runs; if an id is given and that schedule is not running, cancels its next occurrence.
+    /// Cancels current runs; if an id is given and that schedule has no current run, cancels its next occurrence.
     func cancel(_ scope: Schedule.Scope?, _ arguments: JSON.Object) throws -> ActionOutcome {
         let isNamed = arguments["schedule"]?.string != nil
         return ActionOutcome(changed: try scheduler.callOff(try ids(scope, arguments), alsoNext: isNamed))
@@ -67,7 +67,7 @@ struct ScheduleActions: Sendable {
         return ActionOutcome(data: ["schedules": .array(page), "total": .optional(total), "more": .bool(more)])
     }
 
-    /// Returns a schedule with all its steps; the server's secrets are redacted in them.
+    /// Returns the report of a schedule with all its steps; the server's secrets are redacted in the steps.
     private func shown(_ standing: ScheduleReport) -> JSON {
         guard var shown = standing.jsonWithSteps.object else { return .null }
         let secrets =
@@ -87,7 +87,7 @@ struct ScheduleActions: Sendable {
         return ActionOutcome(changed: isSet, data: reporting(try servers.report(server), end))
     }
 
-    /// Sets the scheduled stop that the command requests, if any, then runs `body`; reverts the stop on failure.
+    /// Sets the scheduled stop that the command requests, if any, and runs `body`; reverts the stop if `body` fails.
     func untilSessionEnd(
         _ server: ServerID, _ command: Command, _ body: () async throws -> ActionOutcome
     ) async throws -> ActionOutcome {

@@ -36,7 +36,7 @@ final class ServerOperations: Sendable {
         return registry.report(of: record).json(seq: record.published.seq, at: Date())
     }
 
-    /// Removes a server that no longer exists from the registry and the metrics.
+    /// Removes the data of a server that no longer exists from the registry and the metrics.
     func drop(_ server: ServerID) {
         registry.remove(server)
         collector.forget(server)
@@ -50,14 +50,14 @@ final class ServerOperations: Sendable {
 
     /// Ends the server's pending operation, unless the agent is stopping.
     ///
-    /// In that case the operation may be unfinished, and the next run of the agent continues it.
+    /// While the agent is stopping, the operation may be unfinished; the agent's next run then continues the operation.
     func end(_ server: ServerID, failure: String? = nil) {
         guard !ending.hasBegun else { return }
         registry.keep(nil, of: server)
         registry.update(server) { $0.end(failure: failure) }
     }
 
-    /// Returns the current `config.json` of the server, which its owner may have edited.
+    /// Reads and returns the server's current `config.json`, which the owner may have edited.
     func refreshedConfig(of server: ServerID) throws -> ServerConfig? {
         guard let config = try registry[server]?.folder.config() else { return nil }
         registry.update(server) { $0.config = config }
@@ -71,7 +71,7 @@ final class ServerOperations: Sendable {
             "servers/\(server.game)/\(server.name)/config.json is missing: put it back, or eradicate the server")
     }
 
-    /// Restores a destroyed server from its kept files, if it is not in the registry.
+    /// Restores a destroyed server from its kept files; does nothing if the server is in the registry.
     func adoptFolder(of server: ServerID) async throws {
         guard registry[server] == nil else { return }
         let folder = ServerFolder(server, in: settings.servers)
@@ -80,7 +80,9 @@ final class ServerOperations: Sendable {
         configWatcher.follow(server, folder: folder.path)
         try await reconciler.find(server)
     }
-    /// True if the container belongs to the server and to this agent, by our labels or by Compose's, as PEON's have.
+    /// True if the container belongs to the server and to this agent.
+    ///
+    /// Decided by the labels that this agent sets or, for containers of PEON, by those that Docker Compose sets.
     func isOurs(_ container: Container, of server: ServerID) -> Bool {
         let labels = container.labels
         let isTheServers =
@@ -89,7 +91,9 @@ final class ServerOperations: Sendable {
         return isTheServers && ContainerLabel.allows(labels, settings.host)
     }
 
-    /// - Returns: false if the container still runs after `seconds`.
+    /// Waits up to `seconds` for the container to end.
+    ///
+    /// - Returns: false if the container still runs after that time.
     func hasEnded(_ container: String, within seconds: Int) async throws -> Bool {
         guard seconds > 0 else { return false }
         return try await engine.wait(container, seconds: seconds)

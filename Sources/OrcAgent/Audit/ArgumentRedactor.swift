@@ -5,10 +5,10 @@ import OrcPlans
 /// Prepares arguments for storage: redacts secrets, replaces files by their sizes, and bounds the total size.
 struct ArgumentRedactor {
     let secrets: SecretRedactor
-    /// Bytes left for output.
+    /// Bytes by which the output may still grow.
     private var remainingBytes: Int
 
-    /// Maximum bytes of a text; a longer one is replaced by its size.
+    /// Maximum bytes of a text; a longer text is replaced by its size.
     private static let longestText = 1024
 
     init(_ secrets: SecretRedactor, bytes: Int) {
@@ -16,7 +16,7 @@ struct ArgumentRedactor {
         remainingBytes = bytes
     }
 
-    /// Returns the members that fit; a member `…` counts those that were left out.
+    /// Returns the redacted members that fit; a member named `…` contains the number of members that were left out.
     mutating func masked(_ members: JSON.Object) -> JSON.Object {
         var kept: [(key: String, value: JSON)] = []
         for (name, value) in members.members {

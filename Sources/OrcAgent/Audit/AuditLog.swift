@@ -17,13 +17,13 @@ final class AuditLog: Sendable {
         var waiting: [AuditEntry] = []
         /// Number of entries that were dropped because too many were waiting.
         var leftOut = 0
-        /// Log lines of ``keep(_:level:)`` since the last flush, debug level excluded.
+        /// Lines that ``keep(_:level:)`` has logged since the last flush, without those at debug level.
         var lines = 0
     }
 
-    /// Maximum entries that wait for the disk, so that a flood of messages cannot fill it.
+    /// Maximum entries that wait to be written, so that a flood of messages cannot fill the disk.
     private static let mostWaiting = 512
-    /// Maximum log lines of ``keep(_:level:)`` from one flush to the next.
+    /// Maximum lines that ``keep(_:level:)`` logs between two flushes.
     private static let mostLines = 50
     private static let maxArguments = 2048
     private static let maxError = 512
@@ -36,7 +36,7 @@ final class AuditLog: Sendable {
 
     /// Returns the audit entry of a command that has been answered.
     ///
-    /// `secrets`: the secrets of its server.
+    /// `secrets`: redacts the secrets of the command's server.
     static func entry(_ command: Command, _ reply: Reply, secrets: SecretRedactor) -> AuditEntry {
         var entry = AuditEntry(
             at: command.receivedAt, origin: .bus, action: command.action.name,
@@ -73,9 +73,9 @@ final class AuditLog: Sendable {
 
     // Writing.
 
-    /// Logs an entry and queues it for the next ``flush()``, within seconds; drops it if too many are waiting.
+    /// Logs an entry and queues it for the next ``flush()``, within seconds; drops the entry if too many are waiting.
     ///
-    /// For entries that would be too expensive to write one by one.
+    /// Used for entries that would be too expensive to write one by one.
     func keep(_ entry: () -> AuditEntry, level: Logger.Level = .notice) {
         let hasRoom = state.withLock { state in
             if state.waiting.count >= Self.mostWaiting { state.leftOut += 1 }
@@ -91,7 +91,7 @@ final class AuditLog: Sendable {
         if isLogged { log(entry, level: level) }
     }
 
-    /// Writes an entry to the store before it returns.
+    /// Writes an entry to the store before this method returns.
     func write(_ entry: AuditEntry) { write([entry]) }
 
     /// Writes entries to the store; if that fails, queues them for the next flush.

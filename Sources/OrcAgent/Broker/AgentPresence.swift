@@ -4,7 +4,7 @@ import OrcCore
 import OrcMQTT
 import Synchronization
 
-/// The agent's own reports on `status/agent`, and those that it receives there.
+/// Creates the agent's reports on `status/agent`, and records the reports that are received on that topic.
 final class AgentPresence: Sendable {
     let instance: String
     let started: Date
@@ -18,7 +18,7 @@ final class AgentPresence: Sendable {
         claim = HostNameClaim(instance: instance, started: started, earlier: earlier)
     }
 
-    /// Begins a session and returns its last will; called before the connection is made.
+    /// Begins a broker session and returns its last will; called before the connection is made.
     func will(session: Int, topic: String) -> OutgoingMessage {
         self.session.withLock { $0 = session }
         claim.forgetHeard()
@@ -36,7 +36,7 @@ final class AgentPresence: Sendable {
 
     enum Hearing: Equatable {
         case nothing
-        /// An outdated `offline` of this host, or an empty report, was received; it must be replaced by `online`.
+        /// An outdated `offline` report of this host, or an empty one, was received and must be replaced by `online`.
         case stale
     }
 

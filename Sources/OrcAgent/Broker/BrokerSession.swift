@@ -5,7 +5,7 @@ import OrcCore
 import OrcMQTT
 import Synchronization
 
-/// The agent's broker session: prepares each connection before commands are accepted and reports published.
+/// The agent's broker session: prepares each connection before accepting commands and publishing reports.
 struct BrokerSession: Sendable {
     let bus: MQTTConnection
     let reports: RetainedPublisher
@@ -16,21 +16,23 @@ struct BrokerSession: Sendable {
     let settings: AgentSettings
     let logger: Logger
 
-    /// Unbounded, so that no connection event is lost; arrivals are bounded by ``mostWaiting``.
+    /// Input for the session's loop: unbounded, so that no connection event is lost.
+    ///
+    /// The number of waiting messages is limited by ``mostWaiting``.
     private let channel = AsyncStream<Input>.makeStream(bufferingPolicy: .unbounded)
-    /// Servers of earlier indexes that are remembered.
+    /// Maximum number of servers that are remembered from earlier index reports.
     private static let mostIndexed = 10_000
     private let waiting = WaitingCount()
-    /// Servers in the index that the broker retained before this agent published its own.
+    /// Servers in the index report that the broker had retained before this agent published its own index report.
     private let indexed = EarlierIndex()
 
-    /// Seconds that the first reports wait for the engine, so that no server is reported as unknown needlessly.
+    /// Maximum seconds that the first reports wait for the engine, to avoid reporting servers as unknown needlessly.
     private static let engineWait: Double = 2
     private static let mostWaiting = 1024
     private static let heldCommands = 256
     /// Seconds for which the younger of two agents stays disconnected.
     private static let backoffSeconds: Double = 60
-    /// Seconds for which it stays disconnected to see if the older one reconnects, which takes milliseconds.
+    /// Seconds that the younger agent disconnects to see if the older agent reconnects, which takes milliseconds.
     private static let probeSeconds: Double = 3
 
     private enum Input: Sendable {
@@ -96,8 +98,8 @@ struct BrokerSession: Sendable {
 
     /// Begins to observe the connection; called before the connection runs.
     ///
-    /// The observer runs on the thread that reads from the broker: commands are journalled, and reports of rivals
-    /// recorded, before anything is acknowledged.
+    /// The observer runs on the thread that reads from the broker: commands are journalled, and reports of other agents
+    /// with this host name are recorded, before any message is acknowledged.
     func attach() {
         bus.observe { event in
             switch event {
@@ -139,7 +141,7 @@ struct BrokerSession: Sendable {
         }
     }
 
-    /// Deletes reports of servers that an earlier agent of this host announced and that do not exist.
+    /// Deletes reports of servers that an earlier agent of this host announced but that do not exist.
     ///
     /// The store, which lists the announced servers, may have been lost.
     private func clearStaleServers() {
@@ -160,7 +162,7 @@ struct BrokerSession: Sendable {
         channel.continuation.yield(.arrival(arrival))
     }
 
-    /// Publishes `offline` and sends everything that waits; the connection must still be open.
+    /// Publishes `offline` and sends all queued messages; the connection must still be open.
     func close() async {
         bus.publish(presence.publication(.offline, .stopped, topic: settings.topics.status(.agent)))
         reports.close()
@@ -181,7 +183,7 @@ struct BrokerSession: Sendable {
     ///
     /// `closings`: the value of ``RetainedPublisher/closings`` when the connection was made.
     ///
-    /// - Returns: whether commands may be accepted.
+    /// - Returns: the result, which shows whether commands may be accepted.
     private func open(after closings: Int) async -> Opening {
         do {
             // Retained messages of one filter have arrived once the next is acknowledged: the broker answers in order.
@@ -220,7 +222,7 @@ struct BrokerSession: Sendable {
         bus.publish(presence.publication(.online, nil, topic: settings.topics.status(.agent)))
     }
 
-    /// Disconnects in favor of the other agent, after the replies to commands received here have been sent.
+    /// Disconnects in favor of the other agent, after sending the replies to commands that this agent received.
     private func standBack(for other: HostNameClaim.Rival) async {
         let rival = other.report
         guard other.isAlive else {
@@ -250,10 +252,10 @@ private final class EarlierIndex: Sendable {
     let servers = Mutex<Set<ServerID>>([])
 }
 
-/// What waits for the session's loop.
+/// Counts the received messages that wait for the session's loop.
 private final class WaitingCount: Sendable {
-    /// Number of arrivals.
+    /// Number of received messages that wait.
     let value = Atomic(0)
-    /// True if a stale report has been passed on and not been handled: further ones add nothing.
+    /// True if an outdated report is already waiting for the loop, so that another one need not be passed on.
     let hasStaleReport = Atomic(false)
 }

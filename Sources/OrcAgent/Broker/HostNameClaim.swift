@@ -2,7 +2,7 @@ import FoundationEssentials
 import OrcContract
 import Synchronization
 
-/// Decides which of two agents with one host name keeps it: the one that started first.
+/// Decides which of two agents with the same host name keeps the name: the agent that started first.
 final class HostNameClaim: Sendable {
     private let instance: String
     private let started: Date
@@ -11,7 +11,7 @@ final class HostNameClaim: Sendable {
 
     private struct State {
         var heard: AgentReport?
-        /// Last report of the rival for which this agent has disconnected, to check whether it is alive.
+        /// Last report of the other agent when this agent disconnected to check whether the other agent is alive.
         var suspect: AgentReport?
     }
 
@@ -25,7 +25,7 @@ final class HostNameClaim: Sendable {
         self.earlier = earlier
     }
 
-    /// Records a report of this host's agent, its own or another's.
+    /// Records a report on the agent of this host, sent by this agent or by another agent.
     func note(_ report: AgentReport) { state.withLock { $0.heard = report } }
 
     func forgetHeard() { state.withLock { $0.heard = nil } }
@@ -33,14 +33,15 @@ final class HostNameClaim: Sendable {
     /// Another agent with the same host name that takes precedence over this one.
     struct Rival: Equatable {
         let report: AgentReport
-        /// True if it has reported again after this agent disconnected.
+        /// True if the other agent has reported again since this agent disconnected.
         let isAlive: Bool
     }
 
     /// Returns the other agent that takes precedence over this one; nil if there is none.
     ///
-    /// An agent that was killed and has lost its store receives its own last report. It therefore disconnects for a
-    /// moment: a live agent reconnects to the broker at once and reports again, while a dead one's report is unchanged.
+    /// An agent that was killed and has lost its store receives the last report of its own earlier run, as if from
+    /// another agent. It therefore disconnects for a moment: a live agent would reconnect to the broker at once and
+    /// report again, while the report of a dead agent stays unchanged.
     func rival(now: Date) -> Rival? {
         let (heard, suspect) = state.withLock { ($0.heard, $0.suspect) }
         guard let rival = Self.rival(heard, to: instance, earlier: earlier, started: started, now: now) else {
@@ -50,10 +51,10 @@ final class HostNameClaim: Sendable {
         return suspect == rival ? nil : Rival(report: rival, isAlive: true)
     }
 
-    /// Records that this agent disconnects to check whether a rival is alive.
+    /// Records that this agent disconnects to check whether another agent is alive.
     func suspect(_ rival: AgentReport) { state.withLock { $0.suspect = rival } }
 
-    /// Returns `heard` if it is a recent report of an older agent that is not an earlier run of this one.
+    /// Returns `heard` if it is recent, and from an agent that started earlier but is no earlier run of this agent.
     static func rival(
         _ heard: AgentReport?, to instance: String, earlier: Set<String>, started: Date, now: Date
     ) -> AgentReport? {

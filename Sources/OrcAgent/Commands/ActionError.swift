@@ -17,7 +17,7 @@ package struct ActionError: Error, CustomStringConvertible {
         self.description = description
     }
 
-    /// Converts an error of any module into a wire code; no other place does so.
+    /// Converts an error of any module into a wire code; no other code does so.
     init(_ error: any Error) {
         switch error {
         case let error as ActionError: self = error

@@ -4,7 +4,7 @@ import OrcCore
 import OrcPlans
 import OrcStorage
 
-/// Completes commands: updates the journal and the audit log, and sends the final reply to all that wait for it.
+/// Completes commands: updates the journal and the audit log, and sends the final reply to all waiting clients.
 struct CommandCompletion: Sendable {
     let journal: CommandJournal
     let replySender: ReplySender
@@ -51,13 +51,13 @@ struct CommandCompletion: Sendable {
         waiters.note(reply, on: command)
     }
 
-    /// Audits a command as interrupted: the agent died while it was running, so its outcome is unknown.
+    /// Writes an audit entry for a command that was interrupted by the death of the agent: its outcome is unknown.
     func noteCutOff(_ command: Command) {
         let reply = command.reply(ActionError(.interrupted, "the agent ended before this was done"))
         audit.write(AuditLog.entry(command, reply, secrets: secrets(of: command)))
     }
 
-    /// Returns the secrets to redact in a command: those of its server, or those among its settings.
+    /// Returns the redactor for a command: of its server's secrets, or of the secrets among the command's settings.
     func secrets(of command: Command) -> SecretRedactor {
         if let server = command.server, let record = registry[server] { return record.secrets }
         // A schedule of a game may write to the console of any server.

@@ -18,7 +18,7 @@ struct CommandIntake: Sendable {
     let rateLimiter = CommandRateLimiter()
     let logger: Logger
 
-    /// A parsed message; its command is in the journal already, if it belongs there.
+    /// A parsed message; if its command must be journalled, the command is in the journal already.
     enum Arrival: Sendable {
         case command(Command, CommandJournal.Sighting)
         /// A command that is refused before it begins, and is not in the journal.
@@ -28,7 +28,8 @@ struct CommandIntake: Sendable {
 
     /// Parses a message and journals its command on the disk.
     ///
-    /// Runs on the thread that reads from the broker, so that nothing is acknowledged before it is stored.
+    /// Runs on the thread that reads from the broker, so that a message is acknowledged only after its command is
+    /// stored.
     func note(_ message: MQTTMessage) -> Arrival? {
         let verdict = verdict(message.topic)
         guard verdict != .drop else {
@@ -59,7 +60,7 @@ struct CommandIntake: Sendable {
         }
     }
 
-    /// Journals a new command, or refuses it without a disk access if it exceeds the rate limit of its verb.
+    /// Journals a new command, or refuses the command without a disk access if the rate limit of its verb is exceeded.
     private func admit(_ command: Command, _ message: CommandMessage, _ verdict: CommandRateLimiter.Verdict) -> Arrival?
     {
         guard command.isJournalled else { return .command(command, .new) }
@@ -82,7 +83,7 @@ struct CommandIntake: Sendable {
         return .command(command, .new)
     }
 
-    /// Processes an arrival, once commands may be carried out.
+    /// Processes a received message; called only once commands may be carried out.
     func take(_ arrival: Arrival) async {
         switch arrival {
         case .refused(let refusal, let topic): refuse(refusal, topic: topic)
@@ -102,7 +103,7 @@ struct CommandIntake: Sendable {
         }
     }
 
-    /// Refuses an arrival because too many are waiting.
+    /// Refuses a received message because too many messages are waiting.
     func turnAway(_ arrival: Arrival) {
         bus.count { $0.dropped += 1 }
         switch arrival {
@@ -113,9 +114,9 @@ struct CommandIntake: Sendable {
         }
     }
 
-    /// Refuses an arrival while another agent owns the host name; the client may send the command again.
+    /// Refuses a message while another agent owns the host name; the client may send the command again.
     ///
-    /// The other agent has not received it.
+    /// The other agent has not received the message.
     func leave(_ arrival: Arrival) {
         switch arrival {
         case .refused(let refusal, let topic):
@@ -131,7 +132,7 @@ struct CommandIntake: Sendable {
         }
     }
 
-    /// Refuses a new command for lack of room; its id may be used again later.
+    /// Refuses a new command because too many are waiting; its id may be used again later.
     private func turnAway(_ command: Command, _ reason: String) {
         let reply = command.reply(ActionError(.busy, reason))
         replySender.send(reply, to: command.route)

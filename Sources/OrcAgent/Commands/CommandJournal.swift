@@ -7,17 +7,19 @@ import Synchronization
 
 /// Records which commands were received, so that none runs twice and none is lost.
 ///
-/// Keeps fifteen minutes of commands with their last replies on the disk. A command is recorded before it is
-/// acknowledged to the broker, again when it begins, and a third time with its reply. A command that an earlier run
-/// of the agent left without a reply is resumed, or answered as interrupted.
+/// Keeps the commands of the last fifteen minutes, with their last replies, on the disk. A command is recorded before
+/// its message is acknowledged to the broker, again when the command begins, and a third time with its reply. A command
+/// that an earlier run of the agent left without a reply is resumed, or answered as interrupted.
 final class CommandJournal: Sendable {
     /// Seconds for which commands are kept.
     private static let retention: TimeInterval = 15 * 60
     /// Maximum entries in memory; the disk holds more.
     private static let maxEntries = 1024
-    /// Maximum senders of duplicates that receive the reply to one command.
+    /// Maximum number of duplicates of one command whose senders also receive its reply.
     private static let maxDuplicateRoutes = 16
-    /// Seconds after which a command that has not begun expires: as long as the broker keeps a session.
+    /// Seconds after which a command that has not begun expires.
+    ///
+    /// Equal to the time for which the broker keeps a session.
     static let patience: TimeInterval = 60
 
     private let store: StateStore
@@ -26,10 +28,10 @@ final class CommandJournal: Sendable {
 
     private struct State {
         var entries: [String: Entry] = [:]
-        /// Keys in order of arrival.
+        /// Keys of the commands in order of arrival.
         var order: [String] = []
         var left: [Left] = []
-        /// Keys of commands whose replies were sent, which is not recorded on the disk yet.
+        /// Keys of commands whose replies were sent but are not recorded on the disk as sent yet.
         var sent: [String] = []
     }
 
@@ -38,7 +40,7 @@ final class CommandJournal: Sendable {
         /// True if the command is on the disk, so that its reply can be stored with it.
         var isOnDisk = false
         var end = End.open
-        /// Reply routes of duplicates that were received meanwhile.
+        /// Reply routes of duplicates that were received while the command was running.
         var others: [ReplyRoute] = []
     }
 
@@ -47,9 +49,9 @@ final class CommandJournal: Sendable {
         case open
         /// The reply is on the disk.
         case stored
-        /// The reply, which could not be written to the disk.
+        /// The reply, kept in memory because it is not on the disk yet or could not be written.
         ///
-        /// Indirect, since thousands of entries hold none.
+        /// The case is indirect to keep entries small, since thousands of entries hold no reply.
         indirect case kept(Reply)
 
         var isOpen: Bool { if case .open = self { true } else { false } }
@@ -57,18 +59,18 @@ final class CommandJournal: Sendable {
 
     enum Sighting: Sendable {
         case new
-        /// The same command is running; its reply will also be sent to this sender.
+        /// The same command is running; the sender of the duplicate will also receive its reply.
         case running
         case done(Reply)
     }
 
-    /// A command that an earlier run of the agent left without a reply, or with one that was not sent.
+    /// A command that an earlier run of the agent left without a reply, or with a reply that was not sent.
     struct Left: Sendable {
         let key: String
         let message: CommandMessage
         let received: Date
         let hasBegun: Bool
-        /// The reply, if it may not have been sent.
+        /// The reply, which may not have been sent; nil if there is no reply yet.
         let reply: Reply?
     }
 
@@ -113,7 +115,7 @@ final class CommandJournal: Sendable {
         }
     }
 
-    /// Records a new command; it is on the disk before this returns.
+    /// Records a new command on the disk before this method returns.
     func admit(_ command: Command, _ message: CommandMessage) {
         guard command.isJournalled else { return }
         state.withLock { state in
@@ -130,7 +132,7 @@ final class CommandJournal: Sendable {
         if isOnDisk { state.withLock { $0.entries[command.key]?.isOnDisk = true } }
     }
 
-    /// Returns the reply to a command whose duplicate arrived while it was running; nil if it is not answered yet.
+    /// Returns the reply to a command whose duplicate has arrived; nil if the command has not been answered yet.
     func reply(to command: Command) -> Reply? {
         switch state.withLock({ $0.entries[command.key]?.end }) {
         case nil, .open?: nil
@@ -139,7 +141,9 @@ final class CommandJournal: Sendable {
         }
     }
 
-    /// Returns whether a command was received before; the sender of a duplicate of a running one gets its reply.
+    /// Returns whether a command is new, running or done.
+    ///
+    /// If the same command is running, the sender of the duplicate will also receive its reply.
     func sighting(of command: Command) -> Sighting {
         guard command.isJournalled else { return .new }
         return state.withLock { state -> Sighting in
@@ -161,7 +165,7 @@ final class CommandJournal: Sendable {
         }
     }
 
-    /// Removes a command that was refused for lack of room, so that it may be sent again.
+    /// Removes a command that was refused because too many were waiting, so that it may be sent again.
     func forget(_ command: Command) {
         guard command.isJournalled else { return }
         state.withLock { state in
@@ -171,7 +175,7 @@ final class CommandJournal: Sendable {
         write { try store.forgetCommand(command.key) }
     }
 
-    /// Records that the reply to a command was sent; written to the disk with the next command.
+    /// Records that the reply to a command was sent; this is written to the disk together with the next command.
     func noteSent(_ command: Command) {
         if command.isJournalled { state.withLock { $0.sent.append(command.key) } }
     }
@@ -206,7 +210,7 @@ final class CommandJournal: Sendable {
 
     /// Records the terminal reply to a command together with its audit entry.
     ///
-    /// Returns the reply routes of duplicates that were received meanwhile.
+    /// Returns the reply routes of duplicates that were received while the command was running.
     func finish(_ command: Command, with reply: Reply, _ entry: AuditEntry) -> [ReplyRoute] {
         guard command.isJournalled else { return [] }
         let known = state.withLock { state in
@@ -220,19 +224,19 @@ final class CommandJournal: Sendable {
         return known?.others ?? []
     }
 
-    /// Records the reply to a command that could not be parsed again; as ``finish(_:with:_:)`` otherwise.
+    /// Records the reply to a journalled command that could not be parsed again, without an audit entry.
     func settle(_ key: String, with reply: Reply) {
         state.withLock { $0.entries[key]?.end = .kept(reply) }
         settle(key) { try store.note(key, reply: reply.json.text()) }
     }
 
-    /// Writes a reply to the disk; if that succeeds, releases the copy in memory.
+    /// Writes a reply to the disk; if that succeeds, releases the reply's copy in memory.
     private func settle(_ key: String, _ body: () throws -> Void) {
         guard write(body) else { return }
         state.withLock { if $0.entries[key]?.isOnDisk == true { $0.entries[key]?.end = .stored } }
     }
 
-    /// Removes old entries; keeps those without a reply, whatever their age.
+    /// Removes old entries that have a reply; keeps entries without a reply, whatever their age.
     private func forgetOld(_ state: inout State, now: Date) {
         var index = 0
         while index < state.order.count, let entry = state.entries[state.order[index]],
@@ -246,7 +250,7 @@ final class CommandJournal: Sendable {
         }
     }
 
-    /// Runs `body` and logs its error; the command continues.
+    /// Runs `body`, and logs its error instead of throwing it, so that the command continues.
     ///
     /// A full disk must not prevent a server from being stopped.
     @discardableResult
@@ -262,16 +266,18 @@ final class CommandJournal: Sendable {
 }
 
 extension StateStore.JournalEntry {
-    /// Returns the action's name: the last level of the topic, which is the part of the key before the first space.
+    /// Name of the action: the last level of the command's topic, which is the text of `key` before the first space.
     fileprivate var action: String {
         String(key.prefix { $0 != " " }.split(separator: "/").last ?? "")
     }
 }
 
 extension Command {
-    /// True if the journal records it; harmless commands are not recorded, those of schedules are elsewhere.
+    /// True if the journal records this command.
+    ///
+    /// Harmless commands are not recorded; commands of schedules are recorded elsewhere.
     var isJournalled: Bool { !isHarmless && origin == .bus }
 
-    /// True if it only schedules something and may be repeated, unlike the cancellation of one occurrence.
+    /// True if this command only sets schedules and may be repeated, unlike the cancellation of one occurrence.
     fileprivate var isArranging: Bool { effect == .arranges && action.name != ServerAction.cancel.rawValue }
 }

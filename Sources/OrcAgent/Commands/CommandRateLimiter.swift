@@ -3,14 +3,14 @@ import Synchronization
 
 /// Limits the rate of each kind of command with a token bucket.
 ///
-/// A command that changes something is written to the disk before it is acknowledged, so a client that sends
-/// thousands of one verb would delay all others.
+/// A command that changes something is written to the disk before it is acknowledged, so a client that sends thousands
+/// of commands of one verb would delay all other commands.
 final class CommandRateLimiter: Sendable {
     /// Commands of one kind that may arrive at once.
     private static let burst = 40.0
     /// Commands of one kind per second that may arrive continuously.
     private static let rate = 10.0
-    /// Maximum kinds that are tracked; beyond that all buckets are reset.
+    /// Maximum number of kinds that are tracked; if there are more, all buckets are reset.
     private static let most = 4096
 
     enum Verdict: Equatable {
@@ -23,7 +23,7 @@ final class CommandRateLimiter: Sendable {
 
     private struct Bucket {
         var tokens = CommandRateLimiter.burst
-        /// Tokens for refusals, used when there are no other tokens.
+        /// Tokens for refusals, used when the tokens for commands are used up.
         var refusalTokens = CommandRateLimiter.burst
         var filledAt: Double
 

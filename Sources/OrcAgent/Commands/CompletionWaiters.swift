@@ -10,7 +10,7 @@ final class CompletionWaiters: Sendable {
         let replies: AsyncStream<Reply>.Continuation
     }
 
-    /// Returns a stream of the terminal reply to a command that is about to be dispatched.
+    /// Returns a stream that yields the terminal reply to a command that is about to be dispatched.
     ///
     /// `begin`: called when the command begins; if it throws, the command is not carried out.
     func expect(_ command: Command, begin: @escaping @Sendable () throws -> Void) -> AsyncStream<Reply> {

@@ -2,7 +2,7 @@ import OrcContract
 import OrcCore
 import Synchronization
 
-/// Servers whose creation was received and is not done; commands to them are accepted meanwhile.
+/// Servers whose creation was requested but is not complete; commands to them are already accepted.
 final class ExpectedServers: Sendable {
     /// Number of creations in progress per server.
     private let creations = Mutex<[ServerID: Int]>([:])
@@ -12,7 +12,7 @@ final class ExpectedServers: Sendable {
         creations.withLock { $0[server, default: 0] += 1 }
     }
 
-    /// Records that the creation has been answered.
+    /// Records that a command to create a server has been answered.
     func end(_ command: Command) {
         guard case .server(let server, .create) = command.target else { return }
         creations.withLock { creations in

@@ -16,7 +16,7 @@ final class ReplySender: Sendable {
 
     /// Seconds by which `accepted` is delayed; a terminal reply within that time replaces it.
     ///
-    /// Many clients take the first reply for the result.
+    /// The delay is needed because many clients take the first reply for the result.
     private static let acceptedDelay = 0.08
 
     init(bus: MQTTConnection, reports: RetainedPublisher) {
@@ -51,9 +51,9 @@ final class ReplySender: Sendable {
         send(progress, to: command.route)
     }
 
-    /// Sends the terminal reply to a command, already numbered.
+    /// Sends the terminal reply to a command; the reply has its sequence number already.
     ///
-    /// - Returns: whether it has been sent.
+    /// - Returns: true if the reply has been sent.
     func answer(_ command: Command, _ numbered: Reply) -> Bool {
         unanswered.withLock { _ = $0.remove(command.key) }
         return deliver(numbered, to: command.route)
@@ -62,9 +62,9 @@ final class ReplySender: Sendable {
     /// Numbers a reply and sends it.
     func send(_ reply: Reply, to route: ReplyRoute) { deliver(numbered(reply), to: route) }
 
-    /// Sends a reply that is already numbered.
+    /// Sends a reply that has its sequence number already.
     ///
-    /// - Returns: whether it has been sent; a terminal reply that has not is sent later.
+    /// - Returns: true if the reply has been sent; a terminal reply that has not been sent is sent later.
     @discardableResult
     func deliver(_ numbered: Reply, to route: ReplyRoute) -> Bool {
         var isSent = true

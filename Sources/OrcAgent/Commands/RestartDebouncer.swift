@@ -3,14 +3,16 @@ import OrcContract
 import OrcCore
 import Synchronization
 
-/// Detects restarts that repeat the last successful one, by the time when that command was received.
+/// Detects restart commands that repeat the last successful one, such as those sent by a double click.
+///
+/// Two commands are compared by the times at which they were received.
 final class RestartDebouncer: Sendable {
-    /// Seconds within which a second restart that converges belongs to the first, as from a double click.
+    /// Seconds after a restart command in which another restart command that converges counts as its repetition.
     private static let window: TimeInterval = 5
 
     private let times = Mutex<[ServerID: Date]>([:])
 
-    /// True if the job is such a second restart; any other command that changes the server ends the window.
+    /// True if the job repeats the last restart; any other command that changes the server ends the time window.
     func joins(_ job: ServerJob, _ server: ServerID) -> Bool {
         guard let command = job.command, !command.isHarmless else { return false }
         return times.withLock { times in

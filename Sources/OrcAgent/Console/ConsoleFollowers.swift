@@ -31,7 +31,7 @@ final class ConsoleFollowers: Sendable {
         (opened, open) = AsyncStream.makeStream(bufferingPolicy: .unbounded)  // at most ``most`` are open
     }
 
-    /// Follows a server for `seconds` from now; 0 ends it.
+    /// Publishes a server's output for `seconds` from now; 0 ends the publication.
     ///
     /// - Returns: false if too many servers are followed already.
     func follow(_ server: ServerID, seconds: Int) -> Bool {
@@ -68,7 +68,7 @@ final class ConsoleFollowers: Sendable {
         }
     }
 
-    /// True if the lease has not expired; removes an expired one.
+    /// True if a client's request for the output is still valid; removes a request that has expired.
     private func hasLease(_ server: ServerID) -> Bool {
         leases.withLock { leases in
             if let end = leases[server], end > .now { return true }
@@ -77,7 +77,7 @@ final class ConsoleFollowers: Sendable {
         }
     }
 
-    /// Reads the log of one run after another until cancelled.
+    /// Reads the logs of the server's runs, one after another, until cancelled.
     private func read(_ server: ServerID, into batch: ConsoleBatch) async {
         var from = Date()
         while !Task.isCancelled {
@@ -112,7 +112,7 @@ final class ConsoleFollowers: Sendable {
     }
 }
 
-/// Lines printed since the last message, within bounds.
+/// Console lines printed since the last published message, up to a maximum number and size.
 final class ConsoleBatch: Sendable {
     static let interval = Duration.milliseconds(250)
     /// Limits of one message.
@@ -126,7 +126,9 @@ final class ConsoleBatch: Sendable {
         var dropped = 0
     }
 
-    /// `treat`: called only for lines that are kept, which are few.
+    /// Adds lines, as far as the limits allow.
+    ///
+    /// `treat`: converts a line; called only for the lines that are kept, which are few.
     func add(_ lines: [String], treat: (String) -> String) {
         state.withLock { state in
             for line in lines {

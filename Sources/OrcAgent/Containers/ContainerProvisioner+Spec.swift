@@ -5,7 +5,7 @@ import OrcFiles
 import OrcPlans
 import OrcStorage
 
-/// The specification of a server's container, and the rights that it may have.
+/// The specification of a server's container, and the rights that the container may have.
 extension ContainerProvisioner {
     /// Returns the id of a container that can be started; creates or replaces the container if necessary.
     func readyContainer(_ server: ServerID, progress: ProgressReporter) async throws -> String {
@@ -54,7 +54,8 @@ extension ContainerProvisioner {
 
     /// Grants the rights of a configuration and secures its folder.
     ///
-    /// - Throws: if others can write to the configuration, and its rights exceed the plan and the earlier grant.
+    /// - Throws: if other users can write to the configuration, and its rights exceed both the plan's and those granted
+    /// earlier.
     func grantRights(of config: ServerConfig) throws {
         let server = config.server
         let folder = ServerFolder(server, in: settings.servers)
@@ -70,7 +71,7 @@ extension ContainerProvisioner {
         try folder.secure()
     }
 
-    /// Returns the rights of the plan; without a plan, those that any plan gives to the image of the container.
+    /// Returns the rights that the plan gives; without a plan, those that any plan gives to the container's image.
     private func planRights(of config: ServerConfig) throws -> ServerRights {
         let catalogue = PlanCatalogue(path: settings.plans)
         // A plan that cannot be read is treated as missing.

@@ -43,7 +43,7 @@ final class ContainerProvisioner: Sendable {
         }
     }
 
-    /// Replaces an outdated container; keeps the old one if the new one cannot be created.
+    /// Replaces an outdated container; keeps the old container if the new one cannot be created.
     func remake(
         _ old: Container, as spec: ContainerSpec, for config: ServerConfig, progress: ProgressReporter
     ) async throws -> String {
@@ -72,7 +72,7 @@ final class ContainerProvisioner: Sendable {
         return id
     }
 
-    /// Removes the container that an interrupted replacement left; throws if it runs or is not ours.
+    /// Removes the container that an interrupted replacement left; throws if it runs or is not this agent's.
     private func removeLeftover(_ name: String, of server: ServerID) async throws {
         do {
             let leftover = try await engine.inspect(name)
@@ -96,7 +96,7 @@ final class ContainerProvisioner: Sendable {
         }
     }
 
-    /// Creates a network of the agent's own range.
+    /// Creates a small network from the agent's own address range.
     ///
     /// Docker's own address pools hold only about thirty networks; a few addresses are enough for one server.
     private func makeSmallNetwork(_ name: String, labels: [String: String]) async throws {
@@ -116,7 +116,7 @@ final class ContainerProvisioner: Sendable {
         )
     }
 
-    /// Returns the image, pulled first if it is missing.
+    /// Returns the image; pulls the image first if it is missing.
     func readyImage(_ name: String, server: ServerID, progress: ProgressReporter) async throws -> ImageInfo {
         if let image = try await engine.image(name) { return image }
         registry.update(server) { $0.operation.activity = .pulling }
@@ -137,7 +137,7 @@ final class ContainerProvisioner: Sendable {
         return image
     }
 
-    /// Removes a server's container, which must not run, and its network.
+    /// Removes a server's container and its network; the container must not run.
     ///
     /// `isNew`: true after a failed creation; a running container is killed in that case.
     func removeContainer(of server: ServerID, isNew: Bool = false) async throws {

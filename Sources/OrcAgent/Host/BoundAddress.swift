@@ -13,7 +13,7 @@ struct BoundAddress: Equatable {
         self.bytes = isEvery ? [UInt8](repeating: 0, count: 16) : bytes
     }
 
-    /// Parses an address in text form; nil, or a text that is no address, stands for all addresses.
+    /// Parses an address in text form; nil, or a text that is not an address, means all addresses.
     init(_ text: String?) {
         var (four, six) = (in_addr(), in6_addr())
         guard let text, !text.isEmpty else {
@@ -46,6 +46,6 @@ struct BoundAddress: Equatable {
 
     private static func mapped(_ four: [UInt8]) -> [UInt8] { [UInt8](repeating: 0, count: 10) + [0xFF, 0xFF] + four }
 
-    /// True if one port cannot be bound to both addresses at once.
+    /// True if the two addresses overlap, so that a port cannot be bound to both at once.
     func meets(_ other: BoundAddress) -> Bool { self == other || self == .every || other == .every }
 }

@@ -4,7 +4,7 @@ import OrcPlans
 
 /// Reads the ports bound in the agent's network namespace, and in the host's if that is visible (proc(5)).
 ///
-/// The host's is visible in `/proc/1/net` if the agent's container shares the host's process namespace.
+/// The host's namespace is visible in `/proc/1/net` if the agent's container shares the host's process namespace.
 enum BoundPorts {
     private static let files: [(path: String, transport: TransportProtocol)] = ["/proc/net", "/proc/1/net"].flatMap {
         folder in

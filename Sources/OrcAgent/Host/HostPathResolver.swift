@@ -6,7 +6,7 @@ import Synchronization
 
 /// Translates paths of the agent's folders into paths on the engine's host.
 ///
-/// They differ if the agent runs in a container.
+/// These paths differ if the agent runs in a container.
 final class HostPathResolver: Sendable {
     private let settings: AgentSettings
     private let engine: any ContainerEngine
@@ -47,7 +47,7 @@ final class HostPathResolver: Sendable {
 
     /// Id of the agent's container, from the file that the engine mounts at `/etc/hostname` (proc_pid_mountinfo(5)).
     ///
-    /// The content of that file is only the fallback: it may be the host's name, or a configured one.
+    /// The content of that file is only the fallback, since it may be the host's name or a configured name.
     private static var ownContainer: String? {
         for line in (ProcFile.read("/proc/self/mountinfo") ?? "").split(separator: "\n") {
             let fields = line.split(separator: " ")

@@ -6,7 +6,7 @@ import OrcFiles
 import OrcPlans
 import Subprocess
 
-/// The plans folder as a git repository: cloned the first time, merged later; local files are never lost.
+/// The plans folder as a git repository: cloned the first time, merged later, without losing local files.
 ///
 /// Local changes are committed before the merge, and win if both sides changed the same lines.
 package struct PlanGitRepository {
@@ -18,7 +18,7 @@ package struct PlanGitRepository {
         self.url = url
     }
 
-    /// Returns why nothing can be merged into the folder; nil if merging is possible.
+    /// Returns the reason why nothing can be merged into the folder; nil if merging is possible.
     package func complaint() async -> String? {
         guard DirectoryHandle.exists("\(folder)/.git") else { return nil }
         do {
@@ -75,10 +75,10 @@ package struct PlanGitRepository {
     /// The reference to the commit that was fetched and merged last.
     private static let upstream = "refs/orc/upstream"
 
-    /// Returns the commit to merge: the fetched one, or a new one with the same files if its history was rewritten.
+    /// Returns the commit to merge: the fetched commit, or a new one if the remote history was rewritten.
     ///
-    /// The parent of the new commit is the commit that was merged last, so that git can distinguish remote changes from
-    /// local ones.
+    /// The new commit has the same files as the fetched commit. Its parent is the commit that was merged last, so that
+    /// git can distinguish remote changes from local ones.
     private func commitToMerge() async throws -> String {
         let fetched = try await object("FETCH_HEAD")
         // Without this reference it is the first update.
@@ -96,9 +96,9 @@ package struct PlanGitRepository {
         String(try await git(["rev-parse", "--verify", "--quiet", name], in: folder).prefix { !$0.isNewline })
     }
 
-    /// Removes lock files that are older than a minute, and so belong to no running git.
+    /// Removes git's lock files that are older than a minute and thus belong to no running git process.
     ///
-    /// A git process that was killed leaves its lock files behind, and every later one would fail.
+    /// A git process that was killed leaves its lock files behind, and every later git process would fail.
     private func removeStaleLocks() {
         // Without the folder there is no repository yet.
         let heads = (try? DirectoryHandle(path: "\(folder)/.git/refs/heads").entries(limit: 100)) ?? []
@@ -112,7 +112,7 @@ package struct PlanGitRepository {
         }
     }
 
-    /// Completes a merge that stopped at files which one side changed and the other deleted: the local side wins.
+    /// Completes a merge that stopped at files changed on one side and deleted on the other: the local side wins.
     private func resolveConflicts() async throws {
         let unmerged = try await git(["ls-files", "--unmerged", "-z"], in: folder).split(separator: "\0")
         guard !unmerged.isEmpty else { throw ActionError(.conflict, "no unmerged files") }
@@ -134,7 +134,7 @@ package struct PlanGitRepository {
 
     /// Runs git without hooks and without prompts.
     ///
-    /// `code`: code of the error if git fails.
+    /// `code`: code of the error that is thrown if git fails.
     @discardableResult
     private func git(
         _ arguments: [String], in folder: String?, orElse code: Reply.Code = .internal

@@ -12,12 +12,14 @@ actor PlanUpdater {
     private let reporter: AgentReporter
     private let logger: Logger
     private var current: Task<Bool, any Error>?
-    /// Time of the last fetch, and whether it succeeded in time.
+    /// Time of the last fetch, and true if that fetch succeeded in time.
     private var last: (at: ContinuousClock.Instant, wentWell: Bool)?
 
-    /// Longest wait of a creation for a fetch: if the plan is in the folder already, and if it is missing.
+    /// Maximum time that a creation waits for a fetch: if its plan is in the folder already, and if it is missing.
     private static let longestWait = (known: Duration.seconds(3), missing: Duration.seconds(30))
-    /// Time after a fetch in which a creation does not fetch again: after a success, and after a failure.
+    /// Time in which a creation does not fetch again: after a successful fetch, and after a failed one.
+    ///
+    /// Both depend on whether the plan is in the folder already or is missing.
     private static let validity = (
         good: (known: Duration.seconds(10), missing: Duration.seconds(2)),
         bad: (known: Duration.seconds(900), missing: Duration.seconds(10))
@@ -83,7 +85,7 @@ actor PlanUpdater {
         return ContinuousClock.now - last.at < (isMissing ? validity.missing : validity.known)
     }
 
-    /// Fetches the plans daily (policy `daily`), or while there are none (policy `create`), until cancelled.
+    /// Fetches the plans daily (policy `daily`), or as long as there are none (policy `create`), until cancelled.
     ///
     /// Repeats a failed fetch after an hour.
     func run() async {

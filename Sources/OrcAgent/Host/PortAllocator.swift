@@ -4,11 +4,11 @@ import OrcEngine
 import OrcPlans
 import Synchronization
 
-/// Ports chosen by creations that are under way, so that two concurrent ones do not choose the same.
+/// Ports chosen by creations in progress, so that two concurrent creations do not choose the same port.
 final class PortReservations: Sendable {
     private let chosen = Mutex<[ServerID: [PlanPort]]>([:])
 
-    /// Chooses free ports by `book`, without those that other creations have chosen.
+    /// Chooses ports that are free according to `book` and that no other creation has chosen.
     func choose(
         for server: ServerID, from groups: [[PlanPort]], numbers: [String: Int], by book: PortAllocator
     ) throws -> [PlanPort] {
@@ -30,7 +30,7 @@ final class PortReservations: Sendable {
     func release(_ server: ServerID) { chosen.withLock { $0[server] = nil } }
 }
 
-/// Table of held ports and their holders, from which free ports are chosen; pure.
+/// Table of ports in use and their holders, from which free ports are chosen.
 struct PortAllocator {
     private struct Key: Hashable {
         let number: Int
@@ -46,7 +46,7 @@ struct PortAllocator {
 
     /// Ports in use.
     private var used: Book = [:]
-    /// Ports of servers that do not run; chosen only if no other group is free.
+    /// Ports of servers that do not run; chosen only if no port group is entirely free.
     private var reserved: Book = [:]
 
     /// Records a port in use.
@@ -80,9 +80,9 @@ struct PortAllocator {
         var description: String { "port \(number)/\(transport.rawValue) is held by \(holder)" }
     }
 
-    /// Returns the first group that is free; if there is none, the first held by stopped servers only.
+    /// Returns the first free group of ports; if there is none, the first group whose only holders are stopped servers.
     ///
-    /// Throws `portInUse` if there is neither, `badArguments` if `numbers` contradict each other.
+    /// Throws `portInUse` if there is no such group either, `badArguments` if `numbers` contradict each other.
     ///
     /// `numbers`: port numbers that the owner has set, by the ports' names.
     func choose(from groups: [[PlanPort]], numbers: [String: Int]) throws -> [PlanPort] {

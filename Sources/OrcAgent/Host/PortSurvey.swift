@@ -7,7 +7,7 @@ struct PortSurvey: Sendable {
     let engine: any ContainerEngine
     let registry: ServerRegistry
 
-    /// Returns the held ports and their holders, without those of `server` itself.
+    /// Returns the ports in use and their holders, without the ports that `server` itself holds.
     func allocator(for server: ServerID) async throws -> PortAllocator {
         var book = PortAllocator()
         for container in try await engine.containers() where container.name != ServerConfig.containerName(server) {

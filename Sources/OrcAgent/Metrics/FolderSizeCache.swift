@@ -13,12 +13,12 @@ import Synchronization
 /// A folder is measured again after 100 times the duration of its last measurement, but not within ``minAge``: a world
 /// of a million files costs at most one percent of a core, and the disk is not kept busy.
 final class FolderSizeCache: Sendable {
-    /// Least seconds between two measurements of a folder.
+    /// Minimum seconds between two measurements of a folder.
     private static let minAge = 300.0
-    /// Microseconds between two batches of entries.
+    /// Pause in microseconds between two batches of directory entries.
     private static let pause: UInt32 = 4000
 
-    /// Measuring blocks on disks, which must not happen on the threads of the agent's tasks.
+    /// Queue for measurements: they block on disks, which must not happen on the threads of the agent's tasks.
     private let queue = DispatchQueue(label: "orc.sizes", qos: .utility)
     private let state = Mutex(State())
 
@@ -34,16 +34,18 @@ final class FolderSizeCache: Sendable {
     }
 
     private struct Measurement {
-        /// Distinguishes it from that of an earlier server of the same name.
+        /// Number that distinguishes this measurement from that of an earlier server of the same name.
         let number: Int
         var size: Size?
-        /// Times of the next measurement and of the expiry of this one, by ``MonotonicClock``.
+        /// Time when the next measurement is due, by ``MonotonicClock``; `end` is the time when this one expires.
         var due = 0.0
         var end = 0.0
         var isBeingTaken = true
     }
 
-    /// Returns the last measurement, nil if there is none or it has expired; begins a new one if that is due.
+    /// Returns the last measured size; nil if there is none or it has expired.
+    ///
+    /// Begins a new measurement if one is due.
     func size(of server: ServerID, folder: String) -> Size? {
         let now = MonotonicClock.seconds
         let (known, mayBegin) = state.withLock { state -> (Measurement, Bool) in
@@ -61,7 +63,7 @@ final class FolderSizeCache: Sendable {
         return known.end > now ? known.size : nil
     }
 
-    /// Forgets a removed server.
+    /// Removes the data of a removed server.
     func forget(_ server: ServerID) { state.withLock { $0.known[server] = nil } }
 
     private func measure(_ server: ServerID, _ folder: String, number: Int) {

@@ -9,39 +9,40 @@ import Synchronization
 
 /// Measures the usage of running servers: once per interval, and each second for watched servers.
 ///
-/// The usage is read from the kernel if it is visible there, which does not load the engine. If it is not (an engine on
-/// another host, an agent in a container of its own), the engine is asked for single readings.
+/// The usage is read from the kernel if it is visible there, which does not load the engine. If the kernel does not
+/// show it (an engine on another host, an agent in a container of its own), single measurements are requested from the
+/// engine.
 final class ServerMetricsCollector: Sendable {
     private let engine: any ContainerEngine
     private let registry: ServerRegistry
     private let kernel = CgroupSampler()
     private let sizes = FolderSizeCache()
     private let diskLimit: DiskLimitWatcher
-    /// Seconds between two readings.
+    /// Seconds between two measurements of all servers.
     private let interval: Double
     private let logger: Logger
     private let alarm = AsyncSignal()
     private let state = Mutex(State())
 
-    /// Seconds between two readings of a server that is watched.
+    /// Seconds between two measurements of a server that a client watches.
     private static let watchInterval = 1.0
-    /// Seconds for which a new run is read each second without being watched.
+    /// Seconds for which the usage of a new run is read each second even if no client watches the server.
     private static let newRunWatch = 3.0
     /// Largest number of servers that are watched at once.
     private static let maxWatched = 64
-    /// Least seconds after which a reading is outdated.
+    /// Minimum seconds after which a measured usage is outdated.
     private static let minExpiry = 5.0
     /// Largest number of concurrent requests to the engine, which answers each at its next tick, within a second.
     private static let maxRequests = 16
 
     private struct State {
-        /// The last reading of each running server.
+        /// The last measured usage of each running server.
         var readings: [ServerID: ResourceUsage] = [:]
-        /// Ends of the watches, by ``MonotonicClock``.
+        /// Times until which servers are watched by clients, by ``MonotonicClock``.
         var watches: [ServerID: Double] = [:]
-        /// Times until which new runs are read each second without being watched, by ``MonotonicClock``.
+        /// Times until which the usage of new runs is read each second without being watched, by ``MonotonicClock``.
         var looks: [ServerID: Double] = [:]
-        /// Servers with a request to the engine under way.
+        /// Servers for which a request to the engine is in progress.
         var asked: Set<ServerID> = []
     }
 
@@ -53,7 +54,9 @@ final class ServerMetricsCollector: Sendable {
         self.logger = logger
     }
 
-    /// Publishes a server's metrics each second for `seconds` from now; a longer watch stays, and 0 ends it.
+    /// Publishes a server's metrics each second for `seconds` from now; 0 ends the publication.
+    ///
+    /// An earlier request that lasts longer remains in effect.
     ///
     /// - Returns: false if too many servers are watched already.
     func watch(_ server: ServerID, seconds: Int) -> Bool {
@@ -73,14 +76,14 @@ final class ServerMetricsCollector: Sendable {
         return isNew != nil
     }
 
-    /// Reads a new run at once and again within seconds, since one reading yields no rates.
+    /// Reads the usage of a new run at once and again within seconds, since rates require two readings.
     func look(at server: ServerID) {
         let until = MonotonicClock.seconds + Self.newRunWatch
         state.withLock { $0.looks[server] = until }
         alarm.ring()
     }
 
-    /// Reads all servers as ``look(at:)`` does.
+    /// Reads the usage of all servers in the same way as ``look(at:)``.
     func lookAtAll() {
         let until = MonotonicClock.seconds + Self.newRunWatch
         let all = registry.all.map(\.id)
@@ -88,7 +91,7 @@ final class ServerMetricsCollector: Sendable {
         alarm.ring()
     }
 
-    /// Forgets a removed server; a later server of the same name is another one.
+    /// Removes the data of a removed server, so that it is not used for a later server of the same name.
     func forget(_ server: ServerID) {
         sizes.forget(server)
         diskLimit.forget(server)
@@ -117,7 +120,7 @@ final class ServerMetricsCollector: Sendable {
         }
     }
 
-    /// Removes expired watches, and returns the servers that are read each second.
+    /// Removes expired requests to watch servers, and returns the servers whose usage is read each second.
     private func takeWatched(_ now: Double) -> Set<ServerID> {
         state.withLock { state in
             state.watches = state.watches.filter { $0.value > now }
@@ -126,7 +129,7 @@ final class ServerMetricsCollector: Sendable {
         }
     }
 
-    /// True if this run was read so recently that the rates of another reading would be noise.
+    /// True if the usage of this run was read so recently that rates from another reading would be noise.
     private func isFresh(_ server: ServerRecord, _ now: Double) -> Bool {
         guard let last = state.withLock({ $0.readings[server.id] }), last.run == server.runName else { return false }
         return now - last.readAt < Self.watchInterval * 0.8
@@ -138,12 +141,14 @@ final class ServerMetricsCollector: Sendable {
         registry.dropStaleMetrics(olderThan: expiry)
     }
 
-    /// Seconds after which a reading is outdated: three intervals, but at least ``minExpiry``, as the engine is slow.
+    /// Seconds after which a measured usage is outdated: three intervals, but at least ``minExpiry``.
+    ///
+    /// The minimum is needed because the engine is slow.
     private var expiry: Double { max(interval * 3, Self.minExpiry) }
 
     // Readings from the kernel.
 
-    /// Reads a server's usage and publishes it; false if the kernel does not show it.
+    /// Reads a server's usage from the kernel and publishes it; false if the kernel does not show the usage.
     private func measure(_ server: ServerRecord) -> Bool {
         // The container has just started; the inspect that shows its process is under way.
         guard server.container?.state.processID != nil else { return true }
@@ -156,7 +161,7 @@ final class ServerMetricsCollector: Sendable {
 
     // Readings from the engine.
 
-    /// Marks servers as requested, and returns those without a request under way.
+    /// Marks servers as being requested from the engine, and returns those that were not marked before.
     private func claim(_ servers: [ServerRecord]) -> [ServerRecord] {
         state.withLock { state in servers.filter { state.asked.insert($0.id).inserted } }
     }
@@ -174,7 +179,9 @@ final class ServerMetricsCollector: Sendable {
         }
     }
 
-    /// Returns the engine's reading; nil if there is none: the last published one is then removed when it expires.
+    /// Requests a server's usage from the engine; nil if the engine returns none.
+    ///
+    /// In that case the last published metrics are removed when they expire.
     private func ask(for server: ServerRecord) async -> ResourceUsage? {
         guard let container = server.container, let run = server.runName else { return nil }
         do {
@@ -205,7 +212,7 @@ final class ServerMetricsCollector: Sendable {
 
     // Readings on request.
 
-    /// Returns a server's present usage; nil if it does not run, or neither the kernel nor the engine shows it.
+    /// Returns a server's present usage; nil if the server does not run, or neither the kernel nor the engine shows it.
     func now(_ server: ServerRecord) async -> MetricsReport? {
         guard server.isRunning, let container = server.container, let run = server.runName else { return nil }
         let earlier = state.withLock { $0.readings[server.id] }.flatMap { $0.run == run ? $0 : nil }
@@ -220,7 +227,9 @@ final class ServerMetricsCollector: Sendable {
         return report(usage, since: earlier, of: server)
     }
 
-    /// Returns the usage from a document of the engine, which contains two readings; nil as for ``now(_:)``.
+    /// Returns the usage from a document of the engine, which contains two readings.
+    ///
+    /// Nil in the same cases as ``now(_:)``.
     func report(_ document: UsageDocument, of server: ServerRecord) -> MetricsReport? {
         guard server.isRunning, let usage = document.now else { return nil }
         return report(usage, since: document.earlier, of: server)
@@ -236,7 +245,7 @@ extension ServerRecord {
 }
 
 extension Container {
-    /// The container as the kernel's sampler needs it; nil if its first process is not known.
+    /// The container in the form that the kernel's sampler needs; nil if the container's first process is not known.
     var sampled: CgroupSampler.Container? {
         guard let process = state.processID, process > 0 else { return nil }
         return CgroupSampler.Container(id: id, process: process, hasOwnNetwork: hasOwnNetwork)

@@ -1,7 +1,7 @@
 import OrcContract
 import OrcCore
 
-/// Dispatches commands: performs them at once, runs them beside the queues, or adds them to a server's queue.
+/// Dispatches commands: performs them at once, runs them outside the queues, or adds them to a server's queue.
 struct CommandDispatcher: Sendable {
     let actions: ActionRunner
     let completion: CommandCompletion
@@ -9,10 +9,10 @@ struct CommandDispatcher: Sendable {
     let replySender: ReplySender
     let ending: AgentEnding
 
-    /// Attempts, half a second apart, to queue a schedule's command while its server's queue is full.
+    /// Maximum attempts, half a second apart, to queue a schedule's command while the server's queue is full.
     private static let retries = 120
 
-    /// Performs a command of the agent's own and returns its last reply; nil if the agent is stopping.
+    /// Performs a command that the agent itself issues, and returns its last reply; nil if the agent is stopping.
     func perform(_ command: Command, begin: @escaping @Sendable () throws -> Void) async -> Reply? {
         let replies = completion.waiters.expect(command, begin: begin)
         for attempt in 0... {
@@ -27,7 +27,9 @@ struct CommandDispatcher: Sendable {
         return nil
     }
 
-    /// - Returns: false if there is no room for it; no terminal reply has been sent in that case.
+    /// Dispatches a command.
+    ///
+    /// - Returns: false if too many commands are waiting; no terminal reply has been sent in that case.
     func take(_ command: Command) async -> Bool {
         if let refusal = actions.refusal(of: command) {
             completion.finish(command, with: refusal)

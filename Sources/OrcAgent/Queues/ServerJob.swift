@@ -7,7 +7,7 @@ import Synchronization
 /// A job for a server or the agent: a command or a recovery task.
 struct ServerJob: Sendable {
     let order: Order
-    /// Interrupts what a cancellation alone does not: a stop during its grace period.
+    /// Interrupts a stop during its grace period, which cancelling the task does not interrupt.
     let breaker = Interrupt()
     /// The action on the server; nil for an action of the agent.
     ///
@@ -21,19 +21,20 @@ struct ServerJob: Sendable {
 
     /// A task on a server that the agent begins by itself.
     enum RecoveryTask: Sendable, Equatable {
-        /// The next attempt of the restart policy.
+        /// The next attempt to start the server that the restart policy has decided on.
         case retry
         /// Starts a server that should run, after the engine, the host or the agent was down.
         case restore
         /// Completes a stop, or the first half of a restart, that the death of the agent interrupted.
         ///
-        /// Sends no signal before the grace period is over: the game may have been asked to stop, and be saving.
+        /// Sends no signal before the grace period is over: the game may have been asked to stop already, and may be
+        /// saving.
         case finishStop(StateStore.PendingOperation)
         /// Stops a server that uses more disk space than it may.
         case stopForRoom
-        /// Removes a creation that the death of the agent interrupted.
+        /// Removes everything that was made by a creation which the death of the agent interrupted.
         ///
-        /// `inPlace`: the folder existed before and is kept.
+        /// `inPlace`: true if the folder existed before the creation, and is kept.
         case discard(inPlace: Bool)
     }
 
@@ -65,10 +66,10 @@ struct ServerJob: Sendable {
         }
     }
 
-    /// True if it ends the run of the server in any way.
+    /// True if this job ends the run of the server in any way.
     var supersedes: Bool { verb?.spec.effect == .supersedes }
 
-    /// True if this job interrupts the earlier one; recovery tasks interrupt none.
+    /// True if this job interrupts the earlier job; a recovery task interrupts no other job.
     func breaksOff(_ earlier: ServerJob) -> Bool {
         guard command != nil, supersedes, let earlier = earlier.verb else { return false }
         return switch earlier.spec.yieldsTo {

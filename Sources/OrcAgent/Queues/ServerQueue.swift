@@ -19,15 +19,16 @@ final class ServerQueue: Sendable {
         var isBrokenOff = false
     }
 
-    /// `perform`: performs a job and answers it; when cancelled, it ends at the next safe point.
+    /// `perform`: performs a job and sends its reply; when cancelled, it returns at the next safe point.
     init(perform: @escaping @Sendable (ServerJob) async -> Void) {
         self.perform = perform
         (wakeups, wakeup) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
-    /// Appends a job, and interrupts the earlier jobs that it supersedes.
+    /// Appends a job, and interrupts the earlier jobs that this job supersedes.
     ///
-    /// - Returns: false if ``Limits/queueDepth`` jobs are waiting already; twice as many for a superseding job.
+    /// - Returns: false if ``Limits/queueDepth`` jobs are waiting already, or twice as many if the job supersedes
+    /// others.
     func enqueue(_ job: ServerJob) -> Bool {
         let isTaken = state.withLock { state in
             // A job that ends the run of a server is accepted even if the queue is full of other jobs.
@@ -46,7 +47,9 @@ final class ServerQueue: Sendable {
         return isTaken
     }
 
-    /// Performs jobs until cancelled or closed; jobs that wait then are cancelled, and so answered.
+    /// Performs jobs until cancelled or closed.
+    ///
+    /// Jobs that are still waiting are then cancelled, and answered as cancelled.
     func run(onIdle: () -> Void = {}) async {
         for await _ in wakeups {
             await drain()
@@ -101,9 +104,9 @@ final class ServerQueues: Sendable {
         case beside(ServerJob)
     }
 
-    /// `isLasting`: whether the idle queue of a server is kept.
+    /// `isLasting`: returns true if a server's queue is kept while it is idle.
     ///
-    /// Other queues are removed, so that commands for servers that never exist leave nothing behind.
+    /// Other idle queues are removed, so that commands for servers that never exist leave nothing behind.
     init(isLasting: @escaping @Sendable (ServerID) -> Bool, perform: @escaping @Sendable (ServerJob) async -> Void) {
         self.isLasting = isLasting
         self.perform = perform

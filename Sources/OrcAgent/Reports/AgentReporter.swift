@@ -58,7 +58,7 @@ final class AgentReporter: Sendable {
         publishInfo()
     }
 
-    /// Reads the plans again, and sends every retained report again, even if it has not changed.
+    /// Reads the plans again, and sends every retained report again, even if the report has not changed.
     func republish() {
         bus.publish(presence.publication(.online, nil, topic: settings.topics.status(.agent)))
         publishPlans()
@@ -81,7 +81,7 @@ final class AgentReporter: Sendable {
         }
     }
 
-    /// True if the last health report is outdated: the engine's reachability, the store's failure or problem counters.
+    /// True if the health to report has changed: the engine's reachability, the store's failure or problem counters.
     func hasNews(isEngineReachable: Bool) -> Bool {
         let now = bus.counters
         let word = store.failure?.word

@@ -12,7 +12,7 @@ struct ReportPublisher: Sendable {
     /// Seconds for which the broker keeps an event for disconnected clients.
     private static let eventExpiry: UInt32 = 300
 
-    /// A retained report; ``AgentReport`` is sent by the broker session, in an order of its own.
+    /// A retained report other than ``AgentReport``, which the broker session publishes in an order of its own.
     enum Report {
         case info(InfoReport)
         case plans([PlansReport.Entry])
@@ -23,7 +23,7 @@ struct ReportPublisher: Sendable {
         case state(StateReport, number: Int)
         case availability(ServerID, AgentReport.OnlineState)
         case schedules(ServerID, ServerScheduleReport)
-        /// `expiry`: seconds.
+        /// Metrics of a server, which expire after `expiry` seconds.
         case metrics(ServerID, MetricsReport, expiry: UInt32)
     }
 

@@ -7,7 +7,9 @@ import Synchronization
 
 /// Reports changes of files in the servers' `config` folders (inotify(7)).
 final class ConfigFolderWatcher: Sendable {
-    /// Servers whose folder changed, the newest 1024; several changes read at once yield a server once.
+    /// Servers whose folders changed; a server is yielded once for several changes that are read together.
+    ///
+    /// Only the newest 1024 servers are kept.
     let changes: AsyncStream<ServerID>
 
     private let continuation: AsyncStream<ServerID>.Continuation
@@ -33,9 +35,9 @@ final class ConfigFolderWatcher: Sendable {
         if descriptor >= 0 { close(descriptor) }
     }
 
-    /// Watches a server's folder, and yields the server once for the first read.
+    /// Watches a server's folder, and yields the server once at the beginning, so that the folder is read.
     ///
-    /// A missing folder, or one beyond the kernel's limit of watches, is not watched.
+    /// A folder is not watched if it is missing, or if the kernel's limit of watches has been reached.
     func follow(_ server: ServerID, folder: String) {
         let watch = inotify_add_watch(descriptor, "\(folder)/config", Self.mask)
         if watch >= 0 { watched.withLock { $0[watch] = server } }

@@ -2,31 +2,31 @@ import OrcContract
 import OrcCore
 import OrcEngine
 
-/// The known facts about a server, from which the input of the state machine is derived; pure.
+/// The known facts about a server, from which the input of the state machine is derived.
 struct ServerObservation: Equatable {
     /// The container's state as reported by the engine; nil if there is no container.
     var container: ContainerState?
     var desired: DesiredState
-    /// The agent's operation that is under way.
+    /// The operation that the agent is performing on the server.
     var step: Step = .none
-    /// True if its container was removed, but not by the agent.
+    /// True if the server's container was removed, but not by the agent.
     var lostContainer = false
     /// True if the container was removed at the owner's request; the files are kept.
     var isDestroyed = false
-    /// How the agent ended the last run.
+    /// The way in which the agent ended the last run.
     var ending: Ending?
-    /// Number of the ending signal that another client of the engine sent.
+    /// Number of the signal with which another client of the engine asked the server to end; nil if there was none.
     var externalSignal: Int?
     /// Reason for the failure of the last start, until the next start.
     var failure: String?
-    /// Reason for staying down although it should run, besides the run's end: `crash_loop`, `autostart_never`.
+    /// Reason why a server that should run stays down, other than its run's end: `crash_loop`, `autostart_never`.
     var stayReason: String?
     var readiness = Readiness.awaited
     /// True if no readiness check has begun for the present run.
     var isNewRun = true
-    /// True if the end of the run has not been judged yet.
+    /// True if the restart policy has not been applied to the end of the run yet.
     var isNewEnd = true
-    /// Judgement of the end that was judged last.
+    /// Judgement of the last run end to which the restart policy was applied.
     var judged: ServerInput.RunEnd?
 
     enum Step: Equatable { case none, starting, stopping }
@@ -35,13 +35,14 @@ struct ServerObservation: Equatable {
     enum Readiness: Equatable {
         case awaited
         case ready
-        /// Not ready; carries the reason.
+        /// Not ready, for the given reason.
         case lacking(String)
     }
 
-    /// The input of the state machine; nil if the observation implies none.
+    /// The input of the state machine; nil if the observation implies no input.
     ///
-    /// It implies none if it shows the previous run during a start, or a container that still runs during a stop.
+    /// That is the case if the container's state is still that of the previous run during a start, or if the container
+    /// still runs during a stop.
     var input: ServerInput? {
         guard let container else { return withoutContainer }
         switch container.phase {
@@ -70,7 +71,9 @@ struct ServerObservation: Equatable {
         return lostContainer || desired == .running ? .isGone : .isIdle("never_started")
     }
 
-    /// A container that the engine could not start stays `created`, with the reason in its error.
+    /// The input for a container that is `created`.
+    ///
+    /// A container that the engine could not start keeps that state, with the reason in its error.
     private func created(_ container: ContainerState) -> ServerInput {
         if let reason = container.startFailure { return .startFails(reason.rawValue) }
         if let failure { return .startFails(failure) }

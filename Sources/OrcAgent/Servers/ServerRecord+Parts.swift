@@ -24,17 +24,19 @@ extension ServerRecord {
         var hasLostContainer = false
         /// True if the container has been inspected since the agent's start.
         var isObserved = false
-        /// True if the view of the container may be outdated.
+        /// True if the container must be inspected again, because its known state may be outdated.
         var needsLook = true
-        /// Number of the last accepted look; results of earlier looks are ignored.
+        /// Number of the last accepted inspection of the container; results of earlier inspections are ignored.
         var lastLook = 0
         /// Reason why the engine does not report the container's state; nil if it does.
         var unseenReason: String?
-        /// The ending signal that another client of the engine sent, and its time; the first one within 600 seconds.
+        /// The first signal meant to end the server that another client of the engine sent, and its time.
+        ///
+        /// A later signal replaces it after 600 seconds.
         var externalSignal: (number: Int, at: Date)?
         /// True if a process of the container ran out of memory in this run.
         var sawOutOfMemory = false
-        /// Set if the engine has been restarted since the last look at the container.
+        /// Set if the engine has been restarted since the container was last inspected.
         var engineRestart: EngineRestart?
 
         struct EngineRestart: Sendable {
@@ -48,22 +50,22 @@ extension ServerRecord {
         /// Time of the start, which identifies the run; nil before the first run.
         var started: Date?
         var readiness = ServerObservation.Readiness.awaited
-        /// The readiness before the health check reported `unhealthy`.
+        /// The readiness that applied before the health check reported `unhealthy`.
         var readinessBesideHealth: ServerObservation.Readiness?
-        /// The readiness of a run, stored by an earlier run of the agent.
+        /// The readiness of a run that an earlier run of the agent has stored.
         var keptReadiness: StateStore.Readiness?
         /// True if the readiness check of this run has begun.
         var isWatched = false
-        /// True if the end of this run has been judged.
+        /// True if the restart policy has been applied to the end of this run.
         var isEndJudged = false
         var history = RestartHistory()
     }
 
-    /// The agent's operation on the server: the one under way, and one left by an earlier run of the agent.
+    /// The agent's operations on the server: the current one, and the one that an earlier run of the agent left.
     struct Operation: Sendable {
         var step = ServerObservation.Step.none
         var activity: Activity?
-        /// How the agent ends the present run, or ended the last one.
+        /// The way in which the agent ends the present run, or ended the last one.
         var ending: ServerObservation.Ending?
         /// Cause of the server's present state.
         var cause = Cause.engine
@@ -80,9 +82,9 @@ extension ServerRecord {
         var state: StateReport?
         /// Number of published state reports.
         var seq = 0
-        /// The last known reading of the next start and stop.
+        /// The server's next start and stop, as last read from the schedule table.
         var upcoming = ScheduleTable.Reading()
-        /// Number of the published reading of its schedules.
+        /// Number of the last published report of the server's schedules; reports with lower numbers are outdated.
         var schedules = 0
     }
 }

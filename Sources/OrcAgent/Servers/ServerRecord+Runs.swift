@@ -5,20 +5,20 @@ import OrcEngine
 import OrcPlans
 import OrcStorage
 
-/// Distinguishes the runs of a server; events and inspects of the engine give slightly different times for one start.
+/// Distinguishes the runs of a server, although the engine's events and inspects give different times for one start.
 extension ServerRecord {
-    /// Seconds by which the times of one moment in an event and in an inspect may differ.
+    /// Maximum difference in seconds between the times that an event and an inspect give for the same moment.
     private static let timeTolerance: TimeInterval = 1
-    /// Seconds before the loss of the engine in which the end of a run counts as caused by the engine's shutdown.
+    /// Seconds before the loss of the engine in which the end of a run is attributed to the engine's shutdown.
     private static let shutdownWindow: TimeInterval = 30
     /// Exit codes of runs that the engine stopped at its shutdown, or found ended at its next start.
     private static let engineExitCodes: Set<Int> = [0, 130, 143, 255]
-    /// Seconds after which a signal no longer counts as the cause of an end.
+    /// Seconds after which a signal no longer counts as the cause of a run's end.
     private static let signalLifetime: TimeInterval = 600
 
-    /// Takes the container's state from an event; false if the event does not imply one.
+    /// Takes the container's state from an event; returns false if the event does not show the new state.
     ///
-    /// `look`: number of a look that begins now; results of looks that began earlier are ignored from then on.
+    /// `look`: number of an inspect that begins now; results of inspects that began earlier are ignored from then on.
     mutating func take(_ event: ContainerEvent, look: Int) -> Bool {
         guard let state = view.container?.state.after(event, sawOutOfMemory: view.sawOutOfMemory) else { return false }
         view.container?.state = state
@@ -34,7 +34,7 @@ extension ServerRecord {
         return true
     }
 
-    /// Takes the result of an inspect; nil if there is no container.
+    /// Takes the result of an inspect; `found` is nil if there is no container.
     mutating func observe(_ found: Container?) {
         if found == nil, view.container != nil, operation.step == .none {
             view.hasLostContainer = true
@@ -57,7 +57,7 @@ extension ServerRecord {
         view.needsLook = false
     }
 
-    /// Infers the desired state from the first look, if the owner has never set one.
+    /// Infers the desired state from the first inspect of the container, if the owner has never set a desired state.
     private mutating func inferIntent() {
         guard intent.stored == nil, operation.step == .none else { return }
         if container?.state.phase.isUp == true {
@@ -100,7 +100,7 @@ extension ServerRecord {
         return kept.reason.map(ServerObservation.Readiness.lacking) ?? .ready
     }
 
-    /// Detects an end caused by the engine's shutdown; a server that should run is then marked to be restored.
+    /// Detects an end caused by the engine's shutdown; marks the server to be started again if it should run.
     private mutating func noteEngineRestart() {
         guard let restart = view.engineRestart else { return }
         view.engineRestart = nil
@@ -132,9 +132,9 @@ extension ServerRecord {
         return !run.isEndJudged && view.externalSignal == nil
     }
 
-    /// Records the readiness of a run; ignored if another run is under way by now.
+    /// Records the readiness of a run; does nothing if another run has begun since.
     ///
-    /// A lacking readiness is recorded only while the readiness is `awaited`.
+    /// `lacking` is recorded only while the recorded readiness is `awaited`.
     mutating func note(_ readiness: ServerObservation.Readiness, ofRun started: Date) {
         guard takes(readiness, ofRun: started) else { return }
         run.readiness = readiness

@@ -4,8 +4,8 @@ import OrcPlans
 
 /// Decides a server's state and its reason from the parts of its record.
 ///
-/// The parts form a ``ServerObservation``, which yields one input of the state machine, which returns the next state.
-/// ``ServerRegistry/update(_:_:)`` calls ``decideState()`` after every change.
+/// The parts are combined into a ``ServerObservation``, from which one input of the state machine is derived; the state
+/// machine returns the next state. ``ServerRegistry/update(_:_:)`` calls ``decideState()`` after every change.
 extension ServerRecord {
     mutating func decideState() {
         if let reason = view.unseenReason { return react(to: .isUnseen(reason)) }
@@ -41,7 +41,7 @@ extension ServerRecord {
 
     // The agent's own operations.
 
-    /// Begins to start or stop the server.
+    /// Records that the agent begins to start or stop the server.
     mutating func begin(
         _ step: ServerObservation.Step, cause: Cause, ending: ServerObservation.Ending? = nil
     ) {
@@ -59,7 +59,7 @@ extension ServerRecord {
         }
     }
 
-    /// Ends the operation that is under way, with or without success.
+    /// Records that the current operation has ended, with or without success.
     mutating func end(failure: String?) {
         operation.step = .none
         operation.activity = nil

@@ -11,7 +11,7 @@ import OrcStorage
 struct ServerRecord: Sendable {
     let id: ServerID
     let folder: ServerFolder
-    /// Nil for a container without a `config.json`, or with one that cannot be read.
+    /// The server's configuration; nil if its container has no `config.json` or that file cannot be read.
     var config: ServerConfig?
     var configReport: [StateReport.ConfigFile] = []
     var intent: Intent
@@ -21,7 +21,7 @@ struct ServerRecord: Sendable {
     /// The state and its reason, decided by ``decideState()``.
     var condition = ServerStatus(.unknown, "engine_unreachable")
     var published = Published()
-    /// Follow-up work of the last changes; taken by ``ServerRegistry``.
+    /// Work that the last changes require; taken and queued by ``ServerRegistry``.
     var effects: [ServerEffect] = []
 
     init(id: ServerID, folder: ServerFolder, config: ServerConfig?, desired: DesiredState) {
@@ -84,7 +84,9 @@ struct ServerRecord: Sendable {
         return report
     }
 
-    /// Returns the time reported before if `since` differs by less than 2 seconds, as events and inspects do.
+    /// Returns the time that was reported before if `since` differs from it by less than 2 seconds.
+    ///
+    /// The times that events and inspects give for one moment differ by that much.
     private func stableTime(_ since: Date?, _ state: String) -> Date? {
         guard let since, let before = published.state?.since, published.state?.containerState == state,
             abs(since.timeIntervalSince(before)) < 2

@@ -5,7 +5,7 @@ import OrcPlans
 import OrcStorage
 import Synchronization
 
-/// Records the owners' intents, and what the restart policy decides when a run ends.
+/// Records the owners' desired states, and the decisions of the restart policy when runs end.
 extension ServerRegistry {
     /// Applies the restart policy to the end of a server's last run, and stores the result before it returns.
     ///
@@ -22,7 +22,7 @@ extension ServerRegistry {
         return decision
     }
 
-    /// Applies the restart policy to a failed start, as its cause may be temporary; a retry becomes follow-up work.
+    /// Applies the restart policy to a failed start, whose cause may be temporary; queues a retry if one is decided.
     func failStart(of id: ServerID, now: Date) {
         var isRetried = false
         update(id) { server in
@@ -49,10 +49,10 @@ extension ServerRegistry {
         }
     }
 
-    /// Sets the owner's intent, and forgets earlier crashes.
+    /// Stores the owner's desired state, and forgets earlier crashes.
     ///
-    /// It is on the disk before this returns, written together with the operation that begins for it: if the agent died
-    /// between two writes, it would be unknown whether the operation had begun.
+    /// The desired state is on the disk before this method returns, written together with the operation that begins for
+    /// it: if the agent died between two separate writes, it would be unknown whether the operation had begun.
     func set(
         _ desired: DesiredState, beginning operation: StateStore.PendingOperation? = nil, for id: ServerID
     ) throws {
@@ -73,7 +73,7 @@ extension ServerRegistry {
         }
     }
 
-    /// Sets the history of a server's crashes; it is on the disk before this returns.
+    /// Stores the history of a server's crashes on the disk before this method returns.
     func set(_ history: RestartHistory, for id: ServerID) throws {
         try store.set(history, for: id)
         update(id) { $0.run.history = history }

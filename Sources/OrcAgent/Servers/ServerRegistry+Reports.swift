@@ -7,7 +7,7 @@ import OrcMetrics
 import OrcStorage
 import Synchronization
 
-/// Publishes the reports of servers, and clears those of removed ones.
+/// Publishes the reports of servers, and clears the reports of removed servers.
 extension ServerRegistry {
     func publish(_ id: ServerID, in state: inout State) {
         guard var server = state.servers[id] else { return }
@@ -32,7 +32,7 @@ extension ServerRegistry {
 
     // Removed servers.
 
-    /// Removes a server, and its reports from the broker.
+    /// Removes a server from the registry, and its reports from the broker.
     func remove(_ id: ServerID) {
         state.withLock { state in
             let server = state.servers.removeValue(forKey: id)
@@ -45,7 +45,7 @@ extension ServerRegistry {
         forgetGone()
     }
 
-    /// Deletes removed servers from the stored list of announced ones, once their reports are off the broker.
+    /// Deletes removed servers from the stored list of announced servers, once their reports are off the broker.
     func forgetGone() {
         guard reports.isCleared else { return }
         note("gone servers") {
@@ -64,14 +64,14 @@ extension ServerRegistry {
     /// The last published metrics of a server.
     struct Metrics {
         let report: MetricsReport
-        /// By ``MonotonicClock``.
+        /// Time when the usage was read, by ``MonotonicClock``.
         let readAt: Double
     }
 
     /// Returns the last published metrics; nil if there are none, or the server does not run.
     func metrics(of id: ServerID) -> MetricsReport? { state.withLock { $0.metrics[id]?.report } }
 
-    /// Publishes a server's metrics, unless the measured run is over.
+    /// Publishes a server's metrics, unless the measured run has ended.
     ///
     /// `expiry`: seconds after which the metrics are outdated.
     func publish(_ metrics: MetricsReport, of server: ServerRecord, expiry: UInt32) {

@@ -9,8 +9,8 @@ import Synchronization
 extension ServerRegistry {
     /// Returns the state report of a server, with its next scheduled start and stop.
     ///
-    /// Uses the last known reading of the schedules: the schedule table may be waiting for the disk, and a report must
-    /// not wait for that.
+    /// Uses the times that were last read from the schedule table: the table may be waiting for the disk, and a report
+    /// must not be delayed by that.
     func report(of server: ServerRecord) -> StateReport {
         var report = server.report
         report.nextStart = server.published.upcoming.outlook.start
@@ -27,7 +27,7 @@ extension ServerRegistry {
         }
     }
 
-    /// Publishes the schedules of a server, if it is known, and unless a newer reading has been published.
+    /// Publishes the schedules of a server that is known, unless a newer report of them has been published.
     func publish(_ schedules: ServerScheduleReport, of id: ServerID, number: Int) {
         state.withLock { state in
             guard let published = state.servers[id]?.published.schedules, number > published else { return }

@@ -16,7 +16,7 @@ final class ServerRegistry: Sendable {
     /// Work that follows a change of state and takes time.
     enum FollowUp: Sendable {
         case awaitReadiness(ServerID)
-        /// A run has ended; the end must be judged and announced.
+        /// A run has ended; the restart policy must be applied to the end, which must then be announced.
         case judgeEnd(ServerID, ServerEvent)
         /// A server must be started again, because the engine or the agent ended.
         case restore(ServerID)
@@ -53,7 +53,7 @@ final class ServerRegistry: Sendable {
         var isComplete = false
         var hasBeenReachable = false
 
-        /// Updates ``containers``; an id that belongs to another server meanwhile is left to that server.
+        /// Updates ``containers``; keeps the entry of an old id that belongs to another server meanwhile.
         mutating func setContainer(of server: ServerID, from old: String?, to new: String?) {
             guard old != new else { return }
             if let old, containers[old] == server { containers[old] = nil }
@@ -72,7 +72,7 @@ final class ServerRegistry: Sendable {
         (followUps, followUp) = AsyncStream.makeStream(bufferingPolicy: .unbounded)  // bounded by the number of changes
     }
 
-    /// True if all servers' folders could be read; if not, there may be servers besides the known ones.
+    /// True if the folders of all servers could be read; if false, there may be servers that are not in the registry.
     var isComplete: Bool { state.withLock { $0.isComplete } }
     func noteComplete() { state.withLock { $0.isComplete = true } }
 
@@ -185,12 +185,12 @@ final class ServerRegistry: Sendable {
         }
     }
 
-    /// Returns a number for a look (an inspect of a container) that begins now.
+    /// Returns a number for an inspect of a container that begins now; later inspects get higher numbers.
     func beginLook() -> Int { looks.add(1, ordering: .relaxed).newValue }
 
-    /// Records that a look failed, so that it is repeated.
+    /// Records that the inspect of a server's container failed, so that it is repeated.
     ///
-    /// `reason`: set if the engine answers, but not about this server.
+    /// `reason`: set if the engine answers, but not about this container.
     func failLook(_ id: ServerID, reason: String?) {
         update(id) { server in
             server.view.needsLook = true
@@ -198,7 +198,7 @@ final class ServerRegistry: Sendable {
         }
     }
 
-    /// Takes the result of a look, unless a later one has been taken already.
+    /// Takes the result of an inspect, unless the result of a later inspect has been taken already.
     func endLook(_ id: ServerID, number: Int, found container: Container?) {
         update(id) { server in
             guard number > server.view.lastLook else { return }
@@ -216,7 +216,7 @@ final class ServerRegistry: Sendable {
         update(id) { $0.intent.stored = $0.intent.desired }
     }
 
-    /// Stores the operation that is under way; nil if there is none.
+    /// Stores the operation that is in progress on a server; nil if there is none.
     func keep(_ step: StateStore.PendingOperation?, of id: ServerID) { note("step") { try store.set(step, for: id) } }
 
     /// Stores the readiness of a run.
@@ -224,7 +224,7 @@ final class ServerRegistry: Sendable {
         note("readiness") { try store.note(readiness, for: id) }
     }
 
-    /// Runs a write to the store and logs a failure, which must not prevent reports.
+    /// Runs a write to the store; a failure is only logged, so that reports are still published.
     ///
     /// `what`: description of the data for the log.
     func note(_ what: String, _ body: () throws -> Void) {
@@ -235,6 +235,6 @@ final class ServerRegistry: Sendable {
 }
 
 extension ServerEvent {
-    /// True for the event of a run's end.
+    /// True if the event announces the end of a run.
     fileprivate var isEnd: Bool { self == .stopped || self == .crashed || self == .failed }
 }

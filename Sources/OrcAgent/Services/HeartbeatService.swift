@@ -31,7 +31,7 @@ struct HeartbeatService: Service {
         }
     }
 
-    /// Completes removals of servers that the end of an earlier run of the agent interrupted.
+    /// Completes removals of servers that an earlier run of the agent left unfinished.
     private func removeLeftovers() async {
         do {
             try await BlockingWork.run { isOver in try ServerFolder.removeLeftovers(in: servers, until: isOver) }

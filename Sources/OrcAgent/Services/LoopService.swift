@@ -1,10 +1,3 @@
-import FoundationEssentials
-import Logging
-import OrcContract
-import OrcCore
-import OrcMQTT
-import OrcPlans
-import OrcStorage
 import ServiceLifecycle
 
 /// A loop that is cancelled at a graceful shutdown; `name` is for the log.

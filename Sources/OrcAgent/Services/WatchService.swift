@@ -14,7 +14,7 @@ struct WatchService: Service {
     let supervisor: ServerSupervisor
     let logger: Logger
 
-    /// Least time between two reads for one server: a game may write its files a thousand times a second.
+    /// Minimum time between two reads for one server: a game may write its files a thousand times a second.
     private static let interval = Duration.seconds(1)
 
     func run() async {

@@ -11,7 +11,7 @@ import Synchronization
 /// at the limit the server is stopped by a normal stop, which saves its world.
 final class DiskLimitWatcher: Sendable {
     private let registry: ServerRegistry
-    /// The last judgement of each server.
+    /// The result of the last comparison for each server.
     private let judged = Mutex<[ServerID: Judgement]>([:])
 
     private struct Judgement {
@@ -23,15 +23,15 @@ final class DiskLimitWatcher: Sendable {
 
     init(registry: ServerRegistry) { self.registry = registry }
 
-    /// Compares a folder's size with its limit, both in bytes: `full` from the limit on, `low` from 90 percent on.
+    /// Compares a folder's size in bytes with its limit: `full` from the limit on, `low` from 90 percent, else `fine`.
     static func level(_ bytes: Int, of limit: Int) -> Level {
         if bytes >= limit { return .full }
         return bytes >= limit / 10 * 9 ? .low : .fine
     }
 
-    /// Judges a measurement; warns the owner or stops the server if necessary.
+    /// Compares a measured folder size with the server's limit; warns the owner or stops the server if necessary.
     ///
-    /// A measurement older than the server's run is ignored, as the owner may have deleted files since.
+    /// A measurement older than the server's run is ignored, as the owner may have deleted files since then.
     func judge(_ server: ServerRecord, _ size: FolderSizeCache.Size) {
         guard let limit = server.options.resources.disk, let run = server.run.started, size.measuredAt > run else {
             return
@@ -52,6 +52,6 @@ final class DiskLimitWatcher: Sendable {
         }
     }
 
-    /// Forgets a removed server.
+    /// Removes the data of a removed server.
     func forget(_ server: ServerID) { judged.withLock { $0[server] = nil } }
 }

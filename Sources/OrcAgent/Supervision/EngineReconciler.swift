@@ -15,7 +15,7 @@ struct EngineReconciler: Sendable {
     let store: StateStore
     let logger: Logger
 
-    /// Delay of the inspect after an event that already implies the new state.
+    /// Delay of the inspect after an event that already shows the new state.
     private static let inspectDelay = Duration.milliseconds(300)
     /// INT, QUIT, KILL and TERM: signals that are meant to end a server.
     private static let endingSignals: Set<Int> = [2, 3, 9, 15]
@@ -90,7 +90,9 @@ struct EngineReconciler: Sendable {
         }
     }
 
-    /// Runs `body` as long as the engine answers pings; a hanging engine keeps its streams open without any data.
+    /// Runs `body` as long as the engine answers pings.
+    ///
+    /// The pings are needed because a hanging engine keeps its streams open without sending any data.
     private func whileAnswering(_ body: @escaping @Sendable () async throws -> Void) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await body() }
@@ -107,7 +109,7 @@ struct EngineReconciler: Sendable {
 
     private static let pingInterval = Duration.seconds(8)
 
-    /// Repeats failed looks every 2 seconds, and inspects everything each minute in case an event was missed.
+    /// Repeats failed inspects every 2 seconds, and inspects everything each minute in case an event was missed.
     private func lookAgain() async throws {
         for round in 1... {
             try await Task.sleep(for: .seconds(2))
@@ -118,7 +120,7 @@ struct EngineReconciler: Sendable {
         }
     }
 
-    /// Lists all containers and inspects those of servers concurrently, so that a hanging one does not delay others.
+    /// Lists all containers and inspects those of servers concurrently, so that a slow inspect does not delay others.
     func lookAtAll() async throws {
         // A container that is not in the list was missing when the list was requested, not when it arrived.
         let number = registry.beginLook()
@@ -149,7 +151,7 @@ struct EngineReconciler: Sendable {
         }
     }
 
-    /// Returns why the inspect of a single container failed; nil if the engine does not answer at all.
+    /// Returns the reason why the inspect of one container failed; nil if the engine does not answer at all.
     private static func unseenReason(_ error: any Error) -> String? {
         switch error {
         case EngineFailure.timeout: "inspect_timeout"
@@ -158,9 +160,9 @@ struct EngineReconciler: Sendable {
         }
     }
 
-    /// Inspects as ``look(at:listedAs:)`` does, but throws if the engine does not answer.
+    /// Inspects a server's container and takes the result; throws if the engine does not answer.
     ///
-    /// It continues if the calling command is cancelled, so that the command's effects are recorded.
+    /// The inspect continues if the calling command is cancelled, so that the command's effects are recorded.
     func find(_ id: ServerID, listedAs container: String? = nil) async throws {
         try await Task {
             let number = registry.beginLook()
@@ -168,7 +170,9 @@ struct EngineReconciler: Sendable {
         }.value
     }
 
-    /// Inspects by the known id, as the name may have changed, else by the name, as the container may be a new one.
+    /// Inspects a container by its known id, else by its name.
+    ///
+    /// The id comes first, as the name may have changed; the name is needed, as the container may be a new one.
     private func inspect(_ id: ServerID, listedAs container: String?) async throws -> Container? {
         for candidate in [container ?? registry[id]?.container?.id, ServerConfig.containerName(id)].compactMap(\.self) {
             do { return try await engine.inspect(candidate) } catch EngineFailure.notFound { continue }
@@ -176,7 +180,9 @@ struct EngineReconciler: Sendable {
         return nil
     }
 
-    /// Returns the server of a container, and adds it if it is unknown; nil if no server of this agent has it.
+    /// Returns the server of a container; nil if the container belongs to no server of this agent.
+    ///
+    /// A server that is not in the registry is added.
     private func adopt(_ container: ListedContainer) throws -> ServerID? {
         guard let id = Self.server(name: container.name, labels: container.labels) else { return nil }
         if registry[id] == nil {
@@ -207,7 +213,8 @@ struct EngineReconciler: Sendable {
 
     /// Records an event in the server's record.
     ///
-    /// Returns true if the container should be inspected too; an operation that is under way does that when it ends.
+    /// Returns true if the container should be inspected too. An inspect is not needed during an operation, which
+    /// inspects the container when it ends.
     private func note(_ event: ContainerEvent, of id: ServerID) -> Bool {
         var needsLook = true
         let number = registry.beginLook()
@@ -258,7 +265,7 @@ struct EngineReconciler: Sendable {
 }
 
 extension ContainerEvent.Kind {
-    /// True if the event implies the new state, so that the inspect can be delayed.
+    /// True if the event shows the new state, so that the inspect can be delayed.
     fileprivate var impliesState: Bool {
         switch self {
         case .died, .paused, .unpaused: true

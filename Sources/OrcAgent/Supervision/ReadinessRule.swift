@@ -3,20 +3,20 @@ import OrcContract
 import OrcCore
 import OrcPlans
 
-/// The criterion by which a server counts as ready for players; pure.
+/// The criterion by which a server counts as ready for players.
 struct ReadinessRule: Equatable {
     let way: Way
-    /// Seconds after which a server that is not ready counts as unready; nil without a time limit.
+    /// Seconds after which a server that has not become ready is reported as unready; nil for no time limit.
     let timeout: Int?
 
     enum Way: Equatable {
-        /// A line of the log matches.
+        /// A line of the log matches this pattern.
         case pattern(String)
         /// The container's own health check.
         case health
-        /// The word that PEON's images write into `config/state`.
+        /// The status word that PEON's images write into `config/state`.
         case stateFile
-        /// It has run for ``settling`` seconds.
+        /// The server has run for ``settling`` seconds.
         case settled
     }
 
@@ -25,7 +25,7 @@ struct ReadinessRule: Equatable {
     /// Seconds within which PEON's images write their state file for the first time.
     static let stateFileDelay: TimeInterval = 10
 
-    /// The plan's pattern has priority, then the health check, then the state file of PEON's images.
+    /// Chooses the criterion: the plan's pattern first, then the health check, then the state file of PEON's images.
     init(_ options: PlanOptions.Ready, hasHealthCheck: Bool, isPeons: Bool) {
         if let pattern = options.pattern {
             way = .pattern(pattern)

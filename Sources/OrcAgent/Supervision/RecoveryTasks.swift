@@ -33,7 +33,7 @@ struct RecoveryTasks: Sendable {
         }
     }
 
-    /// Repeats a failed task later if the engine did not answer; a task that a later command cancelled is dropped.
+    /// Repeats a failed task later if the engine did not answer; drops a task that a later command has cancelled.
     private func handleFailure(_ task: ServerJob.RecoveryTask, of server: ServerID, _ error: any Error) async {
         guard !ending.hasBegun else { return }
         let failure = ActionError(Task.isCancelled ? CancellationError() : error)
@@ -71,8 +71,8 @@ struct RecoveryTasks: Sendable {
 
     /// Completes a stop that an earlier run of the agent had begun.
     ///
-    /// It waits for the rest of the grace period without another request, as the game may be saving. Only if the server
-    /// still runs then it is asked to stop again, as the first request may never have been sent.
+    /// Waits for the rest of the grace period without asking the server to stop again, as the game may be saving. If
+    /// the server still runs after that, it is asked again, as the first request may never have been sent.
     private func finishStop(_ server: ServerID, _ job: ServerJob, _ step: StateStore.PendingOperation) async throws {
         guard let record = registry[server] else { return }
         let isLater = record.run.started.map { $0 > step.since } ?? false  // it was started again since
@@ -96,7 +96,7 @@ struct RecoveryTasks: Sendable {
         _ = try await lifecycle.bringDown(server, job, wanting: .stopped)
     }
 
-    /// Cleans up after an interrupted creation, unless the game has ever run: it may have a world then.
+    /// Cleans up after an interrupted creation, unless the game has run before: it may have saved a world then.
     private func discard(_ server: ServerID, inPlace: Bool) async throws {
         let started = registry[server]?.container?.state.startedAt
         guard started == nil else { return try store.set(nil, for: server) }

@@ -7,7 +7,7 @@ import OrcPlans
 import OrcStorage
 
 extension ServerSupervisor {
-    /// Waits until the present run is ready, and forgets earlier crashes when it has lasted long enough.
+    /// Waits until the present run is ready, and forgets earlier crashes once the run has lasted long enough.
     func awaitReadiness(_ id: ServerID) async {
         guard let run = registry[id]?.run.started, let rule = await rule(for: id) else { return }
         await withDiscardingTaskGroup { group in
@@ -17,7 +17,7 @@ extension ServerSupervisor {
         }
     }
 
-    /// Resumes these tasks for a run that was already under way when the agent started or the engine came back.
+    /// Resumes the waits for a run that was already in progress when the agent started or the engine came back.
     func lookAfter(_ id: ServerID, _ run: Date, _ readiness: ServerObservation.Readiness) async {
         let rule = readiness == .lacking(Self.timedOut) ? await rule(for: id) : nil
         await withDiscardingTaskGroup { group in
@@ -28,7 +28,7 @@ extension ServerSupervisor {
 
     private static let timedOut = "start_timeout"
 
-    /// Returns the server's rule; inspects, since a health check is visible only after the container's start.
+    /// Returns the server's readiness rule, after an inspect: a health check is visible only once the container runs.
     private func rule(for id: ServerID) async -> ReadinessRule? {
         guard let server = registry[id], let container = server.container else { return nil }
         // If the inspect fails, the known state is used.
@@ -78,7 +78,7 @@ extension ServerSupervisor {
         }
     }
 
-    /// Seconds before a log is read again whose stream has ended.
+    /// Seconds until a log whose stream has ended is read again.
     private static let logRetryDelay: TimeInterval = 1
     /// Ratio of the reader's pause to the time of matching: one game's log takes at most a tenth of a core.
     private static let pauseFactor = 9
@@ -105,7 +105,7 @@ extension ServerSupervisor {
         registry.update(id) { $0.note(readiness, ofRun: run) }
     }
 
-    /// Marks the run as ready if the state file of a PEON image reports that, and no other criterion applies.
+    /// Marks the run as ready if the state file of a PEON image says so and no other criterion applies.
     func noteStateFile(_ id: ServerID) {
         guard let server = registry[id], let run = server.run.started, server.run.readiness != .ready,
             let word = server.freshStateFile,
@@ -125,7 +125,7 @@ extension ServerSupervisor {
 }
 
 extension ServerRecord {
-    /// The word in the state file of a PEON image; nil if it was not written in this run.
+    /// The word in the state file of a PEON image; nil if the file was not written in this run.
     fileprivate var freshStateFile: String? {
         // An unreadable file counts as missing.
         guard let started = run.started, let file = (try? folder.stateFile()) ?? nil,

@@ -63,7 +63,7 @@ struct ServerSupervisor: Sendable {
 
     // The end of a run.
 
-    /// Applies the restart policy to the end of a run and announces the end; after a crash with the last log lines.
+    /// Applies the restart policy to the end of a run and announces the end; a crash with the last log lines.
     private func judgeEnd(of id: ServerID, _ event: ServerEvent) async {
         guard let server = registry[id] else { return }
         let decision: RestartPolicy.Decision
@@ -114,7 +114,7 @@ struct ServerSupervisor: Sendable {
         return data
     }
 
-    /// Waits until the next restart is due, even if its time changes meanwhile, and queues it.
+    /// Waits until the next restart is due, even if its time changes meanwhile, and queues the restart.
     private func retry(_ id: ServerID) async {
         while let date = registry[id]?.run.history.retryAt {
             guard await sleep(until: date) else { return }
@@ -128,7 +128,7 @@ struct ServerSupervisor: Sendable {
 
     // Recovery after an end of the engine or the agent.
 
-    /// Resumes operations and waits of all servers that were interrupted.
+    /// Resumes interrupted operations and waits of all servers.
     private func recover() {
         for server in registry.all {
             let id = server.id
@@ -147,7 +147,7 @@ struct ServerSupervisor: Sendable {
         }
     }
 
-    /// Queues the start of a server that must run again; a stored operation keeps this until it has been done.
+    /// Queues the start of a server that must run again; the start is a stored operation until it is done.
     private func restore(_ id: ServerID, at date: Date) async {
         registry.keep(StateStore.PendingOperation(.starting, since: Date()), of: id)
         guard await sleep(until: date), registry[id]?.operation.needsRestore == true else { return }
@@ -172,7 +172,7 @@ extension ServerRecord {
         }
     }
 
-    /// The unrequested end of the last run; nil if there is none.
+    /// The end of the last run if it was not requested; nil otherwise.
     ///
     /// An end by a signal of another client of the engine counts as requested, unless the signal is KILL.
     var unaskedEnd: RestartPolicy.End? {

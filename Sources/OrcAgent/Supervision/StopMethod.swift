@@ -3,7 +3,7 @@ import OrcCore
 import OrcEngine
 import OrcPlans
 
-/// The way in which a server is asked to stop, and its grace period; pure.
+/// The way in which a server is asked to stop, and its grace period.
 struct StopMethod: Equatable {
     let way: Way
     /// Seconds from the request until the server is killed.
@@ -13,7 +13,7 @@ struct StopMethod: Equatable {
         /// The engine's own stop: the image's stop signal, TERM by default, to the first process.
         case engine
         case signal(StopSignal)
-        /// A signal to all processes in the container but the first.
+        /// A signal to all processes in the container except the first.
         case signalAll(StopSignal)
         /// A line on the first process's standard input.
         case command(String)
@@ -22,7 +22,7 @@ struct StopMethod: Equatable {
     /// The properties of a container that determine how it can be stopped.
     struct Traits: Equatable {
         let isPeons: Bool
-        /// True if its standard input is open, which a console command needs.
+        /// True if the container's standard input is open, which a console command needs.
         let hasConsole: Bool
 
         init(isPeons: Bool, hasConsole: Bool) {

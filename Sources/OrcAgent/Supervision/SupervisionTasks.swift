@@ -2,7 +2,7 @@ import OrcContract
 import OrcCore
 import Synchronization
 
-/// At most one background task per server and kind; a new one cancels the old.
+/// Background tasks, at most one per server and kind; a new task cancels the old one.
 final class SupervisionTasks: Sendable {
     enum Kind: Hashable {
         /// Waits until a run is ready, and until it has lasted long enough.
@@ -25,7 +25,7 @@ final class SupervisionTasks: Sendable {
 
     var count: Int { state.withLock { $0.tasks.count } }
 
-    /// Starts a task; cancels the one of the same kind and server.
+    /// Starts a task; cancels the earlier task of the same kind and server.
     func begin(_ kind: Kind, _ server: ServerID, _ body: @escaping @Sendable () async -> Void) {
         let key = Key(kind: kind, server: server)
         state.withLock { state in

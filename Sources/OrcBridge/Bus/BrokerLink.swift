@@ -14,7 +14,7 @@ final class BrokerLink: Sendable {
     private let bus: MQTTConnection
     /// Name of this bridge in the reply topics, below `reply/`.
     private let client: String
-    /// The only host that is served; nil for all hosts.
+    /// The only host that this bridge serves; nil if the bridge serves all hosts.
     private let host: HostName?
     /// The bridge's own host, which may be one of several served hosts.
     let own: HostName
@@ -25,12 +25,12 @@ final class BrokerLink: Sendable {
 
     /// Time without a report after which the broker has presumably sent all retained messages.
     private static let quietTime: Duration = .milliseconds(500)
-    /// Maximum wait for such a pause.
+    /// Maximum time to wait for a pause of ``quietTime`` between two reports.
     private static let maxQuietWait: Duration = .seconds(10)
-    /// Seconds after which an agent whose reports are missing is asked again.
+    /// Seconds between two requests for missing reports to the same agent.
     private static let republishInterval: UInt32 = 60
 
-    /// `options`: the MQTT options; the client id is set here.
+    /// `options`: the MQTT configuration, whose client id this initializer replaces.
     init(
         _ options: MQTTConfiguration, host: HostName?, own: HostName, cache: ReportCache, known: KnownHosts,
         logger: Logger
@@ -59,7 +59,7 @@ final class BrokerLink: Sendable {
         (connections, connected) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
-    /// Value of `reply_to` in commands.
+    /// Value of the member `reply_to` in the commands of this bridge.
     var replyTo: String { client }
 
     func run() async {
@@ -103,7 +103,7 @@ final class BrokerLink: Sendable {
         (try? JSON.parse(message.payload)).flatMap { Reply($0) }  // any other payload is ignored
     }
 
-    /// Subscribes on a new connection, and determines which retained reports no longer exist.
+    /// Subscribes to all topics on a new connection, then removes the known reports that the broker no longer retains.
     private func subscribe(_ link: Int) async {
         do {
             try await subscribe(to: ParsedTopic.filters(host: host, client: client))
@@ -136,7 +136,8 @@ final class BrokerLink: Sendable {
 
     /// Waits until the broker has presumably sent all retained messages.
     ///
-    /// That is the case when no report has arrived for ``quietTime``; the wait is limited to ``maxQuietWait``.
+    /// The wait ends when no report has arrived for ``quietTime``, after ``maxQuietWait``, or when the connection is
+    /// lost.
     private func awaitRetained(_ link: Int) async throws {
         let end = ContinuousClock.now + Self.maxQuietWait
         while cache.stands(link), cache.silence < Self.quietTime, .now < end {
@@ -163,7 +164,7 @@ final class BrokerLink: Sendable {
 
     /// Asks agents to republish their reports if the broker has not sent them.
     ///
-    /// A node of a broker cluster may know only the messages that came through it.
+    /// In a broker cluster, a node may have only those retained messages that were published through this node.
     ///
     /// - Returns: True if any agent was asked.
     private func requestReports(_ hosts: Set<HostName>) -> Bool {
@@ -180,9 +181,10 @@ final class BrokerLink: Sendable {
         return !silent.isEmpty
     }
 
-    /// Repeats the request for a while to hosts that were on the bus before this bridge started and are silent since.
+    /// Asks silent hosts for their reports every ten seconds, for a limited time after the bridge's start.
     ///
-    /// In a broker cluster, a message may be lost just after a node has joined or left.
+    /// A host is silent if it was on the bus before the bridge started and has not reported since. The request is
+    /// repeated because a broker cluster may lose a message just after a node has joined or left.
     private func requestKnownHosts() async {
         while !known.isSettled() {
             do { try await Task.sleep(for: .seconds(10)) } catch { return }
@@ -194,7 +196,7 @@ final class BrokerLink: Sendable {
 
     /// Requests the reports of each online host whose server list is missing.
     ///
-    /// They are requested from the broker by exact topic, and then from the host's agent.
+    /// The reports are requested from the broker by exact topic, and then from the host's agent.
     private func requestNewHosts() async {
         var asked: [HostName: ContinuousClock.Instant] = [:]
         while true {
@@ -223,7 +225,7 @@ final class BrokerLink: Sendable {
         }
     }
 
-    /// Wakes the readers of the event stream every 15 seconds, so that they send a sign of life.
+    /// Wakes the readers of the event stream every 15 seconds, so that each sends a keep-alive comment to its client.
     private func wakeEventReaders() async {
         while true {
             do { try await Task.sleep(for: .seconds(15)) } catch { return }

@@ -7,15 +7,15 @@ struct BusCommandClient: Sendable {
     let cache: ReportCache
     let link: BrokerLink
 
-    /// State of a command when the call must be answered.
+    /// State of a command at the time when its HTTP call must be answered.
     enum Outcome {
-        /// The terminal reply of the agent, or the refusal of a command that was not sent.
+        /// The agent's terminal reply, or the bridge's own refusal if the command was not sent.
         case reply(Reply)
-        /// The command has no terminal reply yet; `isAccepted`: the agent has acknowledged it.
+        /// The command has no terminal reply yet; `isAccepted` is true if the agent has acknowledged the command.
         case pending(PendingReplies.Call, isAccepted: Bool)
     }
 
-    /// One command that a call requests.
+    /// A command that an HTTP call requests.
     struct Request {
         let host: HostName
         let target: Target
@@ -23,7 +23,7 @@ struct BusCommandClient: Sendable {
         let members: JSON.Object
         let id: String?
         let by: Principal
-        /// True if the call came by one of PEON's paths, whose arguments may select another action.
+        /// True if the call used one of PEON's paths, on which a stop time turns `start` and `stop` into `schedule`.
         var isPeons = false
 
         enum Target {
@@ -81,7 +81,7 @@ struct BusCommandClient: Sendable {
         }
     }
 
-    /// Seconds for which a command that was answered with 202 may still be delivered to an agent that reconnects.
+    /// Seconds for which a command may still reach a reconnecting agent after its HTTP call was answered with 202.
     private static let pendingTTL = 60
     /// Allowed difference in seconds between the clocks of two hosts.
     private static let clockSkew = 60

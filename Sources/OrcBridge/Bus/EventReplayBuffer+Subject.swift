@@ -2,7 +2,9 @@ import OrcContract
 import OrcCore
 
 extension EventReplayBuffer.Subject {
-    /// `path`: the part of the topic below `status/` or `event/`.
+    /// Creates the subject of a message.
+    ///
+    /// `path`: the part of the message's topic below `status/` or `event/`; `kind`: `report` or `event`.
     init(host: HostName, path: String, kind: String) {
         let levels = path.split(separator: "/")
         let isServers = levels.count >= 2 && levels[0] == "server"
@@ -14,7 +16,7 @@ extension EventReplayBuffer.Subject {
 }
 
 extension ServerID {
-    /// Parses `server/<sid>/state`; nil for any other path.
+    /// Creates the id of the server in a path `server/<sid>/state`; nil for any other path.
     init?(statePath: String) {
         let levels = statePath.split(separator: "/", omittingEmptySubsequences: false)
         guard levels.count == 3, levels[0] == "server", levels[2] == Topics.ServerReportKind.state.rawValue else {

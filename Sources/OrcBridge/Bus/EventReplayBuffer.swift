@@ -5,9 +5,10 @@ import Synchronization
 
 /// The numbered history of the event stream: recent reports and events, bounded in count and bytes.
 ///
-/// Metrics, which are sent completely every few seconds, do not displace other entries.
+/// Metrics do not displace other entries, since new metrics replace them completely every few seconds.
 ///
-/// Readers have no buffer, only the number of their next entry; a reader that falls behind the history is dropped.
+/// A reader has no buffer of its own, only the number of its next entry. If the history no longer contains that entry,
+/// the reader's stream ends.
 final class EventReplayBuffer: Sendable {
     private static let capacity = 1024
     private static let maxMetrics = 256
@@ -20,11 +21,11 @@ final class EventReplayBuffer: Sendable {
         let frame: ByteBuffer
     }
 
-    /// Subject of an entry, by which readers filter.
+    /// Host, server and kinds of an entry, by which readers filter the stream.
     struct Subject: Sendable {
         let host: HostName
         let server: ServerID?
-        /// `report` or `event`; for a report also the last level of its topic.
+        /// `report` or `event`; for a report also the last level of its topic, such as `state`.
         let kinds: [String]
         /// True for metrics, which the next message of the same kind soon replaces.
         var isFigure = false
@@ -32,13 +33,13 @@ final class EventReplayBuffer: Sendable {
 
     enum Batch {
         case entries([Entry], next: Int)
-        /// There was no new entry for a while.
+        /// No new entry arrived before ``stir()`` was called.
         case quiet
-        /// The reader has fallen behind, or the bridge is ending.
+        /// The stream must end, since the reader has fallen behind or the bridge is shutting down.
         case over
     }
 
-    /// Random prefix that distinguishes this bridge's numbers from those before a restart.
+    /// Random prefix of event ids, which distinguishes them from the ids before a restart of the bridge.
     let epoch = String(UInt32.random(in: .min ... .max), radix: 36)
 
     private let state = Mutex(State())
@@ -47,7 +48,7 @@ final class EventReplayBuffer: Sendable {
         /// Entries in ascending order of their numbers; the numbers of removed metrics are missing.
         var entries: [(number: Int, entry: Entry)] = []
         var metricsCount = 0
-        /// Number from which all entries except metrics are present.
+        /// Lowest number from which the history is complete, except for removed metrics.
         var first = 0
         var next = 0
         var bytes = 0
@@ -113,7 +114,9 @@ final class EventReplayBuffer: Sendable {
         ByteBuffer(string: "\(number.map { "id: \(epoch)-\($0)\n" } ?? "")event: \(event)\ndata: \(data.text())\n\n")
     }
 
-    /// Returns the number after the entry with this `Last-Event-ID`; nil if the history does not go back that far.
+    /// Returns the number after that of the entry with this `Last-Event-ID`; nil if the stream cannot resume there.
+    ///
+    /// The stream cannot resume if the history does not go back that far, or if the id is from before a restart.
     func resumption(after id: String) -> Int? {
         let parts = id.split(separator: "-", omittingEmptySubsequences: false)
         guard parts.count == 2, parts[0] == epoch, let number = Int(parts[1]) else { return nil }
@@ -122,7 +125,7 @@ final class EventReplayBuffer: Sendable {
         }
     }
 
-    /// Discards the history because messages may have been missed: no reader can resume before this point.
+    /// Discards the history, since messages may have been missed; readers cannot resume from an earlier entry.
     func breakOff() {
         let waiters = state.withLock { state in
             state.entries = []
@@ -135,10 +138,10 @@ final class EventReplayBuffer: Sendable {
         for waiter in waiters { waiter.resume() }
     }
 
-    /// Sign of life of the stream: only a comment, since some clients take a block with an id for an event.
+    /// Keep-alive of the stream: a comment without an id, since some clients treat every block with an id as an event.
     static let alive = ByteBuffer(string: ": alive\n\n")
 
-    /// Returns the entries from `number` on; waits until there is one, or until ``stir()`` is called.
+    /// Returns the entries from `number` on; if there are none, first waits for a new entry or a call of ``stir()``.
     func batch(from number: Int) async -> Batch {
         if let batch = read(from: number) { return batch }
         await wait(from: number)
@@ -175,7 +178,7 @@ final class EventReplayBuffer: Sendable {
         }
     }
 
-    /// Wakes every reader, so that it sends a sign of life.
+    /// Wakes every waiting reader, so that each sends a keep-alive.
     func stir() {
         for waiter in state.withLock({ $0.takeWaiters() }) { waiter.resume() }
     }

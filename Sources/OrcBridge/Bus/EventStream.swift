@@ -17,7 +17,9 @@ struct EventStream: Sendable {
         var hosts: Set<HostName> = []
         var servers: Set<ServerID> = []
         var kinds: Set<String> = []
-        /// True for a restricted key: of the entries without a server, it receives only the agents' online state.
+        /// True if the reader's key is restricted to some servers.
+        ///
+        /// Entries that belong to no server are withheld from such a reader, except the agents' online states.
         private var isScoped = false
 
         private static let known = Set(
@@ -26,7 +28,7 @@ struct EventStream: Sendable {
 
         /// Throws a ``Problem`` if a selected host or server is unknown.
         ///
-        /// Otherwise a typing error would result in a stream that stays empty.
+        /// Without this check, a mistyped name would result in a stream without entries.
         func check(on cache: ReportCache) throws {
             guard cache.isConfirmed else { return }
             if let host = hosts.first(where: { cache.presence(of: $0) == .unknown }) {
@@ -89,7 +91,7 @@ extension EventStream: AsyncSequence {
         private enum Position {
             case start
             case retained(ReportSnapshot)
-            /// Number of the next entry.
+            /// The reader receives new entries; the value is the number of the next entry.
             case replayBuffer(Int)
         }
 

@@ -4,8 +4,8 @@ import Synchronization
 
 /// The hosts that were recently on the bus, stored across restarts of the bridge.
 ///
-/// A node of a broker cluster does not send the reports that came through another node. Without this list, such a host
-/// would be unknown until its next heartbeat.
+/// A node of a broker cluster does not send retained reports that were published through another node. Without this
+/// list, a host that publishes through another node would be unknown until its next heartbeat.
 package final class KnownHosts: Sendable {
     /// Seconds after the start within which every present host has sent a message: two and a half heartbeats.
     private static let settleSeconds = 150
@@ -14,7 +14,7 @@ package final class KnownHosts: Sendable {
     private let known: Mutex<Set<HostName>>
     private let settleTime = ContinuousClock.now + .seconds(settleSeconds)
 
-    /// `text`: the text that was stored last; `write`: stores a new text.
+    /// `text`: the list as it was last stored, nil if there is none; `write`: a function that stores a new list.
     package init(_ text: String?, write: @escaping @Sendable (String) -> Void) {
         self.write = write
         known = Mutex(Set((text ?? "").split(separator: " ").compactMap { HostName(String($0)) }))
@@ -25,7 +25,7 @@ package final class KnownHosts: Sendable {
     /// True if enough time has passed for every present host to have sent a message.
     func isSettled(now: ContinuousClock.Instant = .now) -> Bool { now >= settleTime }
 
-    /// Records the hosts that are on the bus now; once settled, all other hosts are removed.
+    /// Records the hosts that are on the bus now; once ``isSettled(now:)`` is true, also removes all other hosts.
     ///
     /// `hosts`: all hosts that are on the bus now.
     func saw(_ hosts: Set<HostName>, now: ContinuousClock.Instant = .now) {

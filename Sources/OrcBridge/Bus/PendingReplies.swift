@@ -7,10 +7,10 @@ import Synchronization
 
 /// Commands that this bridge has sent, and their replies: for callers that wait, and for callers that ask later.
 ///
-/// The full reply is sent at QoS 0 and may be lost; its mirror is sent at QoS 1. If only the mirror arrives, it is the
-/// answer.
+/// An agent sends the full reply at QoS 0, so that this reply may be lost, and a copy without data, the mirror, at
+/// QoS 1. If only the mirror arrives, callers get the mirror.
 final class PendingReplies: Sendable {
-    /// Time for which an outcome is kept; agents keep an id for the same time.
+    /// Time for which a command's outcome is kept; agents remember the ids of commands for the same time.
     private static let retention: Duration = .seconds(900)
     private static let capacity = 4096
     /// Maximum size in bytes of all records, beyond which the records of answered commands are removed.
@@ -23,7 +23,9 @@ final class PendingReplies: Sendable {
     private static let recordBytes = 1024
     /// Time for which the full reply is awaited after the mirror has arrived.
     private static let fullReplyTimeout: Duration = .milliseconds(250)
-    /// Time for which a command is sent again after a reconnect; brokers keep an agent's MQTT session equally long.
+    /// Maximum age of an unanswered command that is sent again after a reconnect.
+    ///
+    /// Brokers keep an agent's MQTT session for the same time.
     private static let resendTime: Duration = .seconds(60)
 
     struct Record: Sendable {
@@ -48,7 +50,7 @@ final class PendingReplies: Sendable {
             recordBytes + call.payload.count + (packed?.text.count ?? 0) + (packedMirror?.text.count ?? 0)
         }
 
-        /// The terminal reply, or the newest reply before it.
+        /// The terminal reply; if none has arrived yet, the newest earlier reply.
         var reply: Reply? { isComplete || !isMirrorTerminal ? full ?? mirror : mirror }
         var isOver: Bool { isComplete || isMirrorTerminal }
         fileprivate var rank: (Int, Int) { (isOver ? isReading ? 0 : 1 : 2, number) }
@@ -59,7 +61,7 @@ final class PendingReplies: Sendable {
         }
     }
 
-    /// A reply stored as JSON text, which takes a tenth of the memory.
+    /// A reply stored as JSON text, which takes a tenth of the memory of a parsed reply.
     fileprivate struct PackedReply {
         let status: Reply.Status
         let text: [UInt8]
@@ -82,9 +84,9 @@ final class PendingReplies: Sendable {
     var sent: Int { state.withLock { $0.sent } }
     subscript(key: String) -> Record? { state.withLock { $0.records[key] } }
 
-    /// Sends a command, even if it is known already, since the agent runs an id only once.
+    /// Sends a command, even if it was sent before: an agent runs a command with the same id only once.
     ///
-    /// - Returns: True if it was sent; if not, no record of it is kept.
+    /// - Returns: True if the command was sent; otherwise no record of the command is kept.
     func send(_ call: Call, now: ContinuousClock.Instant = .now) -> Bool {
         let earlier = state.withLock { state in
             state.removeOld(now: now)
@@ -178,7 +180,8 @@ extension PendingReplies {
     private struct State {
         var records: [String: Record] = [:]
         var bytes = 0
-        /// Keys by host and id, since a full reply does not contain its command's topic.
+        /// Keys of the records by host and command id; a full reply does not contain the topic that its key begins
+        /// with.
         var byID: [String: Set<String>] = [:]
         /// Waiting tasks by key and ticket; each is resumed once, by the code that removes it.
         var waiters: [String: [Int: CheckedContinuation<Void, Never>]] = [:]

@@ -1,11 +1,11 @@
 import OrcContract
 import Synchronization
 
-/// State of the connection to the broker, which sends the retained reports on each connection.
+/// State of the connection to the broker, which sends all retained reports again on each new connection.
 extension ReportCache {
     /// Records a new connection to the broker.
     ///
-    /// The broker must repeat all known reports; events during the interruption were missed.
+    /// All known reports are unconfirmed until the broker sends them again. Events during the interruption were missed.
     ///
     /// - Returns: The connection's number.
     @discardableResult
@@ -36,10 +36,10 @@ extension ReportCache {
     /// Time since the last report arrived.
     var silence: Duration { state.withLock { .now - $0.lastHeard } }
 
-    /// Records that the broker has sent all retained reports, and removes the reports that it did not repeat.
+    /// Records that the broker has sent all retained reports, and removes known reports that were not among these.
     ///
-    /// If a host's agent report is missing too, the host's reports are kept and the host is offline: a broker that has
-    /// lost its store may receive them again.
+    /// If a host's agent report is not among them, all reports of the host are kept and the host counts as offline: the
+    /// broker may have lost its store, and the agent may publish the reports again.
     ///
     /// `link`: number of the connection on which the reports were sent.
     func confirm(_ link: Int) {

@@ -4,37 +4,38 @@ import OrcContract
 import OrcCore
 import Synchronization
 
-/// The last report of every retained topic, as the bus tells it.
+/// The last report of every retained topic, as received from the broker.
 ///
-/// Bounded, since whoever may publish could fill it: what is over is left out and counted.
+/// The size is bounded, since any client that may publish could fill the cache. Reports beyond the bounds are left out
+/// and counted.
 final class ReportCache: Sendable {
     private static let maxHosts = 4096
     private static let maxReports = 262_144
     private static let maxReportBytes = 1 << 20
-    /// Seconds without a heartbeat after which an agent is not there: two and a half of its intervals.
+    /// Seconds without a heartbeat after which an agent counts as offline: two and a half heartbeat intervals.
     private static let longestSilence: TimeInterval = 150
 
-    /// Kept as it goes out, and read when it is asked for: a tree takes many times as much.
+    /// A retained report, stored as JSON text and parsed on use: a parsed report takes many times as much memory.
     struct Report: Sendable, Equatable {
         let text: [UInt8]
 
         var bytes: ByteBuffer { ByteBuffer(bytes: text) }
         var json: JSON { (try? JSON.parse(text)) ?? .null }  // it has been read once
-        /// A strong ETag: the same bytes have the same on every bridge (FNV-1a, 64 bits).
+        /// Strong ETag of the report (FNV-1a, 64 bits): equal bytes have equal tags on every bridge.
         var tag: String { "\"\(String(text.fnv1a, radix: 16))\"" }
     }
 
-    /// What an agent says of itself.
+    /// The last report of a host's agent about itself.
     struct Agent {
         let report: AgentReport
-        /// The time of its last report.
+        /// Time of the agent's last report; earlier than its arrival if the broker had stored the report for a while.
         var heard: ContinuousClock.Instant
 
         var isOnline: Bool { report.state == .online }
         var session: Session { Session(instance: report.instance, number: report.session) }
     }
 
-    /// One run of an agent, and one connection of it.
+    /// One run of an agent (`instance`) and one of its connections to the broker (`number`).
     struct Session: Sendable, Equatable {
         let instance: String
         let number: Int
@@ -43,36 +44,36 @@ final class ReportCache: Sendable {
     struct Server: Sendable {
         let id: ServerID
         let state: StateReport
-        /// True if the agent can ask the container engine about it now.
+        /// True if the agent can currently query the container engine about this server.
         let isAvailable: Bool
     }
 
     enum Presence: Sendable, Equatable {
         case online
         case offline(reason: String?)
-        /// Nothing has been heard of such a host.
+        /// No agent of such a host has reported.
         case unknown
     }
 
     let replayBuffer: EventReplayBuffer
-    /// Bytes of all reports together.
+    /// Maximum size in bytes of all reports together.
     private let maxBytes: Int
     let state = Mutex(State())
 
     struct State {
         var hosts: [HostName: [String: Report]] = [:]
         var agents: [HostName: Agent] = [:]
-        /// The sids that a host's agent says that there are.
+        /// The sids in the last server list of each host's agent.
         var indexes: [HostName: Set<String>] = [:]
-        /// Of each host, counts the changes to what is listed of its servers.
+        /// Number of changes to each host's reports, except metrics.
         var versions: [HostName: Int] = [:]
         var count = 0
         var bytes = 0
         var leftOut = 0
         var isLinked = false
-        /// Counts the links.
+        /// Number of the latest connection to the broker; increases with each connection.
         var link = 0
-        /// Reports of the connection before that the broker has not repeated since.
+        /// Reports from earlier connections that the broker has not sent again on the current connection.
         var unconfirmed: Set<Name> = []
         var isConfirmed = false
         var lastHeard = ContinuousClock.now
@@ -98,7 +99,7 @@ final class ReportCache: Sendable {
 
     // What comes in.
 
-    /// Takes a retained report; an empty one is gone.
+    /// Stores a retained report; removes the stored report if the payload is empty or invalid.
     func take(_ host: HostName, path: String, payload: [UInt8]) {
         let json = payload.isEmpty ? nil : Self.read(payload)
         let report = json.map { Report(text: $0.bytes) }
@@ -139,9 +140,9 @@ final class ReportCache: Sendable {
         return json
     }
 
-    /// Takes over what decides about other reports.
+    /// Updates the host's agent or its server list if the report contains one of these.
     ///
-    /// `isRepeated`: whether it was known on the link before.
+    /// `isRepeated`: true if the report was already known from an earlier connection to the broker.
     private func note(_ json: JSON, _ host: HostName, _ path: String, isRepeated: Bool, in state: inout State) {
         switch path {
         case Topics.HostReportKind.agent.rawValue:
@@ -170,7 +171,9 @@ final class ReportCache: Sendable {
         tell(host, path, .null)
     }
 
-    /// Of a host whose agent is away, what it used a while ago says nothing; the broker lets it expire without a word.
+    /// Removes the metrics of a host whose agent is offline, since they are out of date.
+    ///
+    /// When retained metrics expire, the broker deletes them without notifying its clients.
     private func dropFigures(of host: HostName, in state: inout State) {
         for path in (state.hosts[host] ?? [:]).keys where Topics.isFigure(path) { remove(host, path, in: &state) }
     }
@@ -205,7 +208,7 @@ final class ReportCache: Sendable {
         }
     }
 
-    /// Which run and connection of a host's agent is on the bus; nil where none is.
+    /// Returns the current run and connection of a host's agent; nil if the agent is not online.
     func session(of host: HostName) -> Session? {
         guard presence(of: host) == .online else { return nil }
         return state.withLock { $0.agents[host]?.session }
@@ -218,8 +221,10 @@ final class ReportCache: Sendable {
         }
     }
 
-    /// Every server of a host that has a state, by game and camp; where the agent says which there are, these alone: what it has
-    /// forgotten may be retained for ever.
+    /// Returns every server of a host that has a state report, sorted by game and name.
+    ///
+    /// If the agent has published its server list, servers outside the list are left out: the reports of a server that
+    /// the agent has forgotten may be retained forever.
     func servers(of host: HostName) -> [Server] {
         state.withLock { state in
             let reports = state.hosts[host] ?? [:]
@@ -237,7 +242,7 @@ final class ReportCache: Sendable {
         return Server(id: server, state: state, isAvailable: availability?.state != .offline)
     }
 
-    /// What a running server uses, as it was said last; its agent takes it back when it is true no more.
+    /// Returns the last metrics of a server; nil if there are none, since agents clear metrics that no longer apply.
     func metrics(of server: ServerID, on host: HostName) -> MetricsReport? {
         report(host, "server/\(server.sid)/\(Topics.ServerReportKind.metrics.rawValue)").flatMap {
             MetricsReport($0.json)
@@ -261,13 +266,13 @@ final class ReportCache: Sendable {
 
     var size: Size { state.withLock { Size(reports: $0.count, bytes: $0.bytes, leftOut: $0.leftOut) } }
 
-    /// Every report that `isWanted`, as it is now.
+    /// Returns a snapshot of all current reports for which `isWanted` returns true.
     func snapshot(where isWanted: @escaping (EventReplayBuffer.Subject) -> Bool) -> ReportSnapshot {
         let (hosts, next) = state.withLock { ($0.hosts, replayBuffer.next) }
         return ReportSnapshot(of: hosts, next: next, replayBuffer: replayBuffer, where: isWanted)
     }
 
-    /// Something that happened, and is not retained.
+    /// Adds an event, which is not retained, to the event stream; ignores a payload that is not a JSON object.
     func happened(_ host: HostName, path: String, payload: [UInt8]) {
         guard payload.count <= Self.maxReportBytes, let json = try? JSON.parse(payload), json.object != nil else {
             return  // nobody's event

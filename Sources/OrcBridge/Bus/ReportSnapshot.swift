@@ -2,23 +2,24 @@ import NIOCore
 import OrcContract
 import OrcCore
 
-/// The reports that are retained at one moment, piece by piece, as frames of the event stream: `reset`, then every report.
+/// The reports retained at one moment, in pieces, as frames of the event stream: `reset`, then every report.
 ///
-/// The last word alone has a number: whoever is cut off in the middle begins anew.
+/// Only the last frame has a number, so that a reader whose connection is lost before that frame starts again from the
+/// first.
 struct ReportSnapshot {
-    /// Bytes after which a piece is handed out.
+    /// Minimum size of a piece in bytes; only the last piece may be smaller.
     private static let pieceBytes = 64 << 10
 
-    /// The number with which the stream goes on.
+    /// Number of the first entry that the stream sends after this snapshot.
     let next: Int
     private let replayBuffer: EventReplayBuffer
     private let isWanted: (EventReplayBuffer.Subject) -> Bool
-    /// Those that are still to come, the next one last.
+    /// Hosts whose reports are not yet returned, in reverse order: the next host is the last element.
     private var hosts: [(host: HostName, reports: [String: ReportCache.Report])]
-    /// Of the host whose turn it is, likewise.
+    /// Reports of the current host that are not yet returned, in reverse order.
     private var reports: [(path: String, report: ReportCache.Report)] = []
     private var host: HostName?
-    /// The word that goes out next, held until it is known whether it is the last; nil where all is told.
+    /// The next frame, held back until it is known if it is the last frame; nil if all frames have been returned.
     private var held: (event: String, data: JSON)? = ("reset", [:])
 
     init(
@@ -31,7 +32,7 @@ struct ReportSnapshot {
         self.hosts = hosts.map { ($0.key, $0.value) }.sorted { "\($0.host)" > "\($1.host)" }
     }
 
-    /// Nil where all is told.
+    /// Returns the next piece; nil if all frames have been returned.
     mutating func piece() -> ByteBuffer? {
         guard held != nil else { return nil }
         var piece = ByteBuffer()

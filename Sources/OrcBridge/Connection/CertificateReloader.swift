@@ -21,7 +21,7 @@ final class CertificateReloader: Sendable {
         let stamp: [Int]
     }
 
-    /// - Throws: An error if the files cannot be read, or do not belong together.
+    /// - Throws: An error if a file cannot be read, or the key does not belong to the certificate.
     init(chain: String, key: String, logger: Logger) throws {
         self.chain = chain
         self.key = key
@@ -49,10 +49,10 @@ final class CertificateReloader: Sendable {
 
     private var newest: Pair { current.withLock { $0 } }
 
-    /// Checks every two seconds whether the files have changed.
+    /// Checks every two seconds if the files have changed, and reloads them if so.
     ///
-    /// Files are not read during a handshake, since a failure would leave its error in the thread's error queue of the
-    /// TLS library.
+    /// Files are not read during a handshake, since a failed read would leave an error in the TLS library's error queue
+    /// of that thread.
     func run() async {
         while true {
             do { try await Task.sleep(for: Self.interval) } catch { return }

@@ -1,7 +1,9 @@
 import NIOCore
 import NIOHTTP1
 
-/// Sets `Connection: close`, in this spelling, on every request that ends its connection, also with HTTP/1.0.
+/// Sets the header `Connection: close`, in this spelling, on every request after which its connection is closed.
+///
+/// These include HTTP/1.0 requests, which may lack the header.
 final class CloseHeaderHandler: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart

@@ -3,8 +3,8 @@ import NIOHTTP1
 
 /// Refuses invalid HTTP and closes the connection, since no further input can be trusted.
 ///
-/// The refusal is sent after the responses to the earlier requests. The connection is closed a moment later, so that
-/// the refusal is not lost in a reset.
+/// The refusal is sent after the responses to the earlier requests. The connection is closed a moment later, so that a
+/// TCP reset does not discard the refusal.
 final class CloseOnErrorHandler: ChannelDuplexHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
@@ -17,7 +17,7 @@ final class CloseOnErrorHandler: ChannelDuplexHandler {
     /// True if the last request has been read completely.
     private var isWhole = true
     private var isAnswering = false
-    /// Error in the input; nil if there is none, or once it is refused.
+    /// Error in the input; nil if there is no error, or if the refusal has been sent.
     private var fault: String?
     /// True if no more input is accepted.
     private var isOver = false
@@ -79,7 +79,7 @@ final class CloseOnErrorHandler: ChannelDuplexHandler {
 
     /// Sends the refusal once all earlier requests are answered.
     ///
-    /// If the invalid request itself is answered or being answered, closes the connection without a refusal.
+    /// If a response to the invalid request itself has already begun, closes the connection without a refusal.
     private func answerFault(_ context: ChannelHandlerContext) {
         let own = isWhole ? 0 : 1
         guard let fault, open <= own else { return }

@@ -12,7 +12,7 @@ final class ConnectionLimiter: Sendable {
     private struct State {
         var count = 0
         var clients: [IPAddress: Int] = [:]
-        /// Connections without a valid key so far, by their number in the order of arrival.
+        /// Connections that have not presented a valid key yet, by number; numbers ascend in the order of arrival.
         var unauthenticated: [Int: any Channel] = [:]
         var numbers: [ObjectIdentifier: Int] = [:]
         var last = 0
@@ -43,13 +43,13 @@ final class ConnectionLimiter: Sendable {
 
     var count: Int { state.withLock { $0.count } }
 
-    /// Records that a connection has presented a valid key: it is no longer closed in favor of others.
+    /// Records that a connection has presented a valid key, so that it is not closed to make room for a new connection.
     func know(_ channel: any Channel) { state.withLock { $0.forget(channel) } }
 
     /// Returns true if a new connection is within the limits, and counts it until it is closed.
     ///
-    /// At the total limit, the oldest connection without a valid key is closed instead, so that thousands of idle
-    /// connections do not keep out a caller with a key.
+    /// At the total limit, the oldest connection without a valid key is closed to make room for the new one, so that
+    /// thousands of idle connections do not keep out a caller with a key.
     func admits(_ channel: any Channel) -> Bool {
         let client = channel.remoteAddress?.ipAddress.flatMap { IPAddress($0) }.flatMap {
             isExempt($0) ? nil : $0.network

@@ -4,8 +4,8 @@ import NIOHTTPTypes
 
 /// Answers requests from the bridge's own data on the event loop, which saves two task switches for each request.
 ///
-/// Other requests are forwarded to the connection's request loop. The order is kept: no request is answered here while
-/// one is in progress there.
+/// Other requests are forwarded to the connection's request loop. The order of responses is kept: while the request
+/// loop is handling a request, this handler answers none.
 final class FastPathHandler: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPRequestPart
     typealias InboundOut = HTTPRequestPart
@@ -13,9 +13,9 @@ final class FastPathHandler: ChannelDuplexHandler, RemovableChannelHandler {
     typealias OutboundOut = HTTPResponsePart
 
     private let handler: RequestHandler
-    /// Response to the request whose end has not arrived yet.
+    /// Response to the current request; it is sent when the end of the request arrives.
     private var answer: (head: HTTPResponse, body: ByteBuffer?)?
-    /// Number of requests that the request loop has not answered yet.
+    /// Number of forwarded requests that the request loop has not answered yet.
     private var underWay = 0
 
     init(_ handler: RequestHandler) { self.handler = handler }

@@ -17,7 +17,7 @@ enum HTTPDate {
         }
     }
 
-    /// `second`: seconds since 1970.
+    /// Formats a time, which is given in seconds since 1970.
     static func text(_ second: Int) -> String {
         var time = second
         var parts = tm()

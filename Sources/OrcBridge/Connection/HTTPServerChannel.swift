@@ -12,7 +12,7 @@ struct HTTPServerChannel: HTTPChannelHandler {
     typealias HTTP = NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>
 
     struct Value: ServerChildChannelValue {
-        /// Nil if the connection limit refuses it.
+        /// The connection's requests and responses; nil if the connection limit refuses the connection.
         let http: HTTP?
         let channel: any Channel
     }

@@ -4,31 +4,31 @@ import NIOHTTPTypes
 
 /// Closes a connection if a request is not complete in time, and after a response with `Connection: close`.
 ///
-/// The time is counted from the connection's start or from the previous response. The handler follows the decoder, so
-/// that bytes that form no request do not count as activity.
+/// The time is counted from the connection's start or from the previous response. The handler comes after the HTTP
+/// decoder, so that bytes that are not part of a request do not count as activity.
 final class RequestTimeoutHandler: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPRequestPart
     typealias InboundOut = HTTPRequestPart
     typealias OutboundIn = HTTPResponsePart
     typealias OutboundOut = HTTPResponsePart
 
-    /// Error for a truncated request, so that its first part is not taken for the whole.
+    /// Error that reports a truncated request, so that the received part is not taken for the whole request.
     private struct CutOff: Error {}
 
     private let timeout: TimeAmount
-    /// Requests that have begun and are not answered.
+    /// Number of requests that have begun and are not answered yet.
     private var open = 0
     private var isWhole = true
-    /// Time by which a request must be complete; nil while one is being answered.
+    /// Time by which the next request must be complete; nil while a complete request is being answered.
     private var deadline: NIODeadline?
     /// True if the current response has `Connection: close`.
     private var willEnd = false
     private var isEnding = false
     /// Timer of the connection, which checks the deadline when it fires; a request needs no timer of its own.
     private var timer: Scheduled<Void>?
-    /// Delay of the close after the last response.
+    /// Time between the last response and the close of the connection.
     ///
-    /// Input is read and discarded meanwhile, so that the response is not lost in a reset.
+    /// During this time, input is read and discarded, so that a TCP reset does not discard the response.
     private static let closeDelay: TimeAmount = .seconds(1)
 
     init(_ timeout: TimeAmount) { self.timeout = timeout }

@@ -16,7 +16,7 @@ struct ConsoleSocket: Sendable {
     let commands: BusCommandClient
     let logger: Logger
 
-    /// Seconds for which the agent is asked to publish output; the request is repeated after half of that.
+    /// Seconds for which the agent is asked to publish output; the request is repeated after half of that time.
     private static let lease = 60
     private static let tail = 100
 
@@ -99,7 +99,7 @@ struct ConsoleSocket: Sendable {
         return reply
     }
 
-    /// Sends a message of the bridge itself.
+    /// Sends the client a message from the bridge itself, as opposed to console output.
     private func notify(_ text: String, _ outbound: SharedWriter) async throws {
         try await outbound.send("[orc] \(text)")
     }

@@ -6,7 +6,7 @@ import Synchronization
 final class ConsoleSocketSubscribers: Sendable {
     struct Lines: Sendable {
         let lines: [String]
-        /// Number of lines that are missing before these: omitted by the agent, or not read in time by the listener.
+        /// Number of lines missing before ``lines``: the agent omitted them, or the listener did not read them in time.
         let dropped: Int
     }
 
@@ -25,7 +25,7 @@ final class ConsoleSocketSubscribers: Sendable {
 
     private let state = Mutex<(listeners: [Place: [Int: Listener]], next: Int)>(([:], 0))
 
-    /// Runs `body` with the output of a server from now on.
+    /// Runs `body` with a stream of a server's console output, which begins with the call.
     func listen<Result>(
         to server: ServerID, of host: HostName, _ body: (AsyncStream<Lines>) async throws -> Result
     ) async rethrows -> Result {

@@ -52,7 +52,7 @@ enum DocsPage {
         return html + "<table>\(answers.joined())</table></details>"
     }
 
-    /// Returns the response that a `$ref` refers to; any other value unchanged.
+    /// Returns the response that `answer` refers to by a `$ref`; returns any other value unchanged.
     private static func resolved(_ answer: JSON) -> JSON {
         guard let name = answer["$ref"]?.string?.split(separator: "/").last else { return answer }
         return OpenAPI.document["components"]?["responses"]?[String(name)] ?? answer

@@ -9,7 +9,7 @@ extension PrometheusPage {
         let metrics: MetricsReport?
     }
 
-    /// `hosts`: those whose agents are there.
+    /// Adds the metrics of the servers of `hosts`, whose agents must be online.
     func addServers(_ hosts: [HostName], _ text: inout PrometheusText) {
         let all = hosts.flatMap { host in
             cache.servers(of: host).map { server in

@@ -3,9 +3,10 @@ import HTTPTypes
 import OrcContract
 import OrcCore
 
-/// `/metrics`: what the bridge counts, and what the hosts on the bus report, for Prometheus.
+/// The page `/metrics` for Prometheus: the bridge's own metrics, and the metrics that the hosts on the bus report.
 ///
-/// What is not known now has no line: a host whose agent is away, a server that the engine does not tell of.
+/// A metric whose value is currently unknown is left out, for example if a host's agent is offline or cannot query the
+/// container engine about a server.
 struct PrometheusPage: Sendable {
     let cache: ReportCache
     let link: BrokerLink
@@ -130,7 +131,8 @@ struct PrometheusPage: Sendable {
             })
     }
 
-    /// The folders that the contract knows, each once, whatever a report holds.
+    /// Adds the disk metrics of the folders in `HostUsage.Disk.folders`, each once; ignores other folders in the
+    /// reports.
     private func addDisks(
         _ reports: [(labels: PrometheusText.Labels, report: HostReport)], _ text: inout PrometheusText
     ) {

@@ -3,7 +3,7 @@ import OrcCore
 
 /// Prometheus' text format 0.0.4 (prometheus.io/docs/instrumenting/exposition_formats).
 struct PrometheusText {
-    /// Labels, as text between the braces.
+    /// Labels of a sample, as the text between its braces.
     struct Labels {
         private(set) var text = ""
 
@@ -47,7 +47,7 @@ struct PrometheusText {
         add(name, help, [sample], kind: kind)
     }
 
-    /// Adds a metric family; omits samples that are not finite, and a family without samples.
+    /// Adds a metric family; omits samples whose value is not finite, and omits the family if no samples are left.
     mutating func add(_ name: String, _ help: String, _ samples: [Sample], kind: Kind = .gauge) {
         let samples = samples.filter { $0.value.isFinite }
         guard !samples.isEmpty else { return }

@@ -12,7 +12,7 @@ extension PeonAPI {
         let host: HostName
     }
 
-    /// Returns the HTTP method of an action on PEON's paths; nil if they lack the action.
+    /// Returns the HTTP method of an action on PEON's paths; nil if PEON has no path for the action.
     static func method(_ action: ServerAction) -> HTTPRequest.Method? {
         switch action.spec.peon?.method {
         case .get?: .get
@@ -22,9 +22,9 @@ extension PeonAPI {
         }
     }
 
-    /// Returns the action for a word in the path.
+    /// Returns the action that the path names; nil if there is no such action.
     ///
-    /// PEON's bot sends `info`; PEON's `skip` only read the server's state.
+    /// A PUT of `info`, which PEON's bot sends, or of `skip`, which in PEON only reads the server's state, is a `get`.
     static func action(_ word: String, _ method: HTTPRequest.Method) -> ServerAction? {
         if method == .put, word == "info" || word == "skip" { return .get }
         return ServerAction(rawValue: word)
@@ -114,7 +114,7 @@ extension PeonAPI {
         }
     }
 
-    /// Returns the server's current state: from the reply if it contains one, else from the last report.
+    /// Returns the server's current state: from the reply if the reply contains a state, else from the last report.
     private func answer(_ server: ServerID, _ host: HostName, _ reply: Reply) -> BridgeResponse {
         if let state = StateReport(reply.data) {
             return .peon(ReportCache.Server(id: server, state: state, isAvailable: true).peonObject)
@@ -154,7 +154,7 @@ extension PeonAPI {
         }
     }
 
-    /// True if the body asks for the removal of the files; PEON's clients also send "True" and "False".
+    /// True if the body requests the removal of the server's files; PEON's clients also send "True" and "False".
     private static func purges(_ body: JSON.Object) throws -> Bool {
         guard let value = body.given("eradicate") else { return false }
         guard let flag = value.flag ?? value.string.flatMap({ JSON.string($0.lowercased()).flag }) else {

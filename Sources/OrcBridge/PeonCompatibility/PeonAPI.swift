@@ -5,7 +5,7 @@ import OrcContract
 import OrcCore
 import Synchronization
 
-/// PEON's own REST contract, so that its bot, its web UI and scripts work as they are.
+/// PEON's own REST API, so that PEON's bot, its web UI and users' scripts work without changes.
 struct PeonAPI: Sendable {
     let cache: ReportCache
     let commands: BusCommandClient
@@ -18,7 +18,7 @@ struct PeonAPI: Sendable {
         self.settings = settings
     }
 
-    /// The bridge's own host, unless `?host=` says another.
+    /// Returns the host that `?host=` names; without this parameter, the bridge's own host.
     func host(_ query: Query) throws -> HostName {
         try query["host"].map(commands.host) ?? settings.host
     }
@@ -42,7 +42,9 @@ struct PeonAPI: Sendable {
         return BridgeResponse(.ok, headers: [.contentType: "application/json"], bytes)
     }
 
-    /// The index comes after the states: without it the agent has only just begun to report.
+    /// Checks that the host's agent is online and has published its server list.
+    ///
+    /// An agent publishes the list after its servers' states, so the states are incomplete while the list is missing.
     func requireReports(of host: HostName) throws {
         try commands.requireAgent(of: host)
         guard cache.report(host, .servers) != nil else {
@@ -96,7 +98,7 @@ struct PeonAPI: Sendable {
         }
     }
 
-    /// What is to happen later; PEON has no such path.
+    /// Returns the schedules of the host's agent; PEON itself has no such path.
     func schedules(_ call: TopicAPI.Call, _ host: HostName) async throws -> BridgeResponse {
         let arguments = try TopicAPI.arguments(call.query, of: .agent(.schedules))
         switch try await perform(.agent(.schedules), arguments, call, host) {
@@ -124,7 +126,7 @@ struct PeonAPI: Sendable {
 
     // Failures.
 
-    /// `error` is what the bot looks for, `detail` what the web UI shows.
+    /// Returns an error response; PEON's bot reads its member `error`, and PEON's web UI shows `detail`.
     private static func failure(
         _ status: HTTPResponse.Status, _ reason: String, code: String, before: JSON.Object = [:],
         more: JSON.Object = [:]
@@ -141,7 +143,9 @@ struct PeonAPI: Sendable {
         return answer
     }
 
-    /// Fit to stand behind the status of an answer: PEON's bot, as many programs, shows nothing else of a failure.
+    /// Returns a reason as at most 200 printable ASCII characters, for the status line of a response.
+    ///
+    /// PEON's bot, like many programs, shows only the status line of a failed call.
     private static func plain(_ reason: String) -> String {
         let plain = reason.unicodeScalars.map { (0x20...0x7E).contains($0.value) ? Character($0) : "?" }
         return String(plain).prefix(bytes: 200)
@@ -171,7 +175,7 @@ struct PeonAPI: Sendable {
     }
 }
 
-/// The list of servers as it was last written, for as long as nothing is reported anew.
+/// Cache of each host's server list as response text, which is valid until a report of the host changes.
 private final class ListCache: Sendable {
     private let state = Mutex<[HostName: (version: Int, bytes: ByteBuffer)]>([:])
 
@@ -184,12 +188,14 @@ private final class ListCache: Sendable {
 }
 
 extension ReportCache.Server {
-    /// Whether PEON would have listed it: it has a container, or had one.
+    /// True if PEON would list the server, which is the case if the server has or had a container.
     var isListed: Bool {
         state.containerState != nil || state.activity != nil || state.state != .stopped || isDestroyed
     }
 
-    /// Whether only its files are left: PEON forgot such a server, which could then be neither seen nor made again.
+    /// True if only the server's files are left.
+    ///
+    /// PEON forgets such a server, which can then be neither listed nor created again.
     private var isDestroyed: Bool { state.reason == "destroyed" }
 
     private var containerState: String {
@@ -198,7 +204,7 @@ extension ReportCache.Server {
         return state.containerState ?? (state.state == .missing ? "missing" : "created")
     }
 
-    /// The server as PEON's clients know it, with this agent's own words after theirs.
+    /// The server in PEON's JSON format, followed by members that only this agent has.
     var peonObject: JSON {
         let word = containerState
         let isUp = word == "running" || word == "paused"
@@ -214,7 +220,7 @@ extension ReportCache.Server {
         ]
     }
 
-    /// The epoch second of the next scheduled stop.
+    /// Time of the next scheduled stop in seconds since 1970; null if there is none.
     private var nextStop: JSON {
         .optional(state.nextStop.flatMap { Int(exactly: $0.timeIntervalSince1970.rounded(.down)) })
     }

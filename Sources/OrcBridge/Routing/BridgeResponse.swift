@@ -8,7 +8,8 @@ struct BridgeResponse: Sendable {
     var status: HTTPResponse.Status
     var headers: HTTPFields
     var body: Body
-    /// True to close the connection afterwards, since further input is too large or cannot be trusted.
+    /// True if the connection must be closed after this response, since further input is too large or cannot be
+    /// trusted.
     var isLast = false
 
     enum Body: Sendable {
@@ -34,7 +35,7 @@ struct BridgeResponse: Sendable {
         BridgeResponse(status, headers: [.contentType: "application/json"], ByteBuffer(bytes: json.bytes))
     }
 
-    /// Returns JSON in PEON's format: blanks after commas and colons, ASCII, a line end.
+    /// Returns JSON in PEON's format: ASCII only, with spaces after commas and colons, and with a line end.
     static func peon(_ json: JSON, _ status: HTTPResponse.Status = .ok) -> BridgeResponse {
         BridgeResponse(
             status, headers: [.contentType: "application/json"], ByteBuffer(string: json.text(.spaced) + "\n"))
@@ -50,7 +51,7 @@ struct BridgeResponse: Sendable {
 /// Error of a call that the bridge itself reports, as opposed to an error in an agent's reply.
 struct Problem: Error {
     let code: Code
-    /// Human-readable text.
+    /// Human-readable reason for the error.
     let reason: String
     var headers: HTTPFields = [:]
 
@@ -97,7 +98,7 @@ struct Problem: Error {
 
     var status: HTTPResponse.Status { HTTPResponse.Status(code: code.status) }
 
-    /// Response in the format of the bus paths.
+    /// The error as a response in the format of the bus paths.
     var answer: BridgeResponse {
         var answer = BridgeResponse.json(["v": 1, "code": .string(code.rawValue), "error": .string(reason)], status)
         answer.headers.append(contentsOf: headers)

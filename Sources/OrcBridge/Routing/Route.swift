@@ -8,11 +8,13 @@ struct Route: Sendable {
     let pattern: String
     let family: Family
     let access: Access
-    /// True if a key with this scope may call it; the scope of a command is checked when the command has been read.
+    /// Returns true if a key with this scope may call the path; for a command, the scope is checked after reading the
+    /// body.
     let isInScope: @Sendable (AccessScope, RouteParameters) -> Bool
-    /// The accepted methods except HEAD and OPTIONS; they may depend on the action in the path.
+    /// Returns the operations of all accepted methods except HEAD and OPTIONS; they may depend on the action in the
+    /// path.
     let operations: @Sendable (RouteParameters) -> [Operation]
-    /// False for a stream, which does not answer HEAD.
+    /// True if the path also accepts HEAD; false for streams.
     let answersHead: Bool
     private let levels: [Level]
 
@@ -23,13 +25,13 @@ struct Route: Sendable {
         /// No key is needed.
         case open
         case key
-        /// A key or a ticket, since `EventSource` and `WebSocket` of a web page cannot set headers.
+        /// A key or a ticket is needed: a web page's `EventSource` and `WebSocket` cannot set the header for a key.
         case keyOrTicket
     }
 
     struct Operation: Sendable {
         let method: HTTPRequest.Method
-        /// The required role, or a higher one.
+        /// The lowest role that may call the operation.
         let role: Role
         /// Answers from the bridge's own data; returns nil if an agent must be asked.
         let answer: (@Sendable (RequestHandler, RouteCall) throws -> BridgeResponse?)?
@@ -94,11 +96,11 @@ struct Route: Sendable {
     }
 }
 
-/// The named levels of one path.
+/// The values of a path's named levels.
 struct RouteParameters: Sendable, Equatable {
     private var values: [String: String] = [:]
 
-    /// Empty if the pattern has no such name.
+    /// The value of the level called `name`; empty if the pattern has no such name.
     subscript(name: String) -> String {
         get { values[name] ?? "" }
         set { values[name] = newValue }

@@ -113,7 +113,7 @@ extension RouteTable {
         return scope.allows(verb, on: server)
     }
 
-    /// True for the reports of the scope's servers, and for the agent's online state.
+    /// Returns true if the path is a report of a server in the scope, or the agent's online state.
     @Sendable private static func isReportInScope(_ scope: AccessScope, _ parameters: RouteParameters) -> Bool {
         let levels = parameters["path"].split(separator: "/")
         if levels == ["agent"] { return true }

@@ -37,7 +37,7 @@ enum RouteTable {
 
     /// Returns the route of a path; nil if there is none.
     ///
-    /// An empty level, a truncated escape and an escaped slash match nothing.
+    /// A path with an empty level, a truncated percent escape or an escaped slash matches no route.
     static func match(_ path: String) -> Match? {
         guard path.hasPrefix("/") else { return nil }
         var levels: [String] = []

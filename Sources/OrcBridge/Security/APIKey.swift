@@ -29,7 +29,7 @@ package struct APIKey: Sendable, Equatable {
     /// Returns a new random key in clear text.
     package static func draw() -> String { "orc_" + secret() }
 
-    /// Returns 256 random bits as URL-safe Base64; this much entropy needs no slow hash.
+    /// Returns 256 random bits as URL-safe Base64; with this much entropy, a fast hash protects the key well enough.
     static func secret() -> String {
         var random = SystemRandomNumberGenerator()
         let bytes = (0..<32).map { _ in UInt8.random(in: .min ... .max, using: &random) }
@@ -37,7 +37,7 @@ package struct APIKey: Sendable, Equatable {
         return text.replacing("+", with: "-").replacing("/", with: "_").replacing("=", with: "")
     }
 
-    /// Returns the SHA-256 of a key; empty if it cannot be computed, which matches no key.
+    /// Returns the SHA-256 of a key; an empty array, which matches no key, if the digest cannot be computed.
     package static func digest(of key: String) -> [UInt8] { SHA.digest(of: Array(key.utf8), .sha256) }
 
     /// True if a key in clear text is too long to be guessed: 32 bytes or more.
@@ -45,7 +45,7 @@ package struct APIKey: Sendable, Equatable {
 
     func counts(at date: Date) -> Bool { expires.map { $0 > date } ?? true }
 
-    /// Compares the digests in constant time.
+    /// Returns true if this key has the digest `other`; the comparison takes constant time.
     func matches(_ other: [UInt8]) -> Bool {
         digest.count == 32 && other.count == 32 && CRYPTO_memcmp(digest, other, 32) == 0
     }
@@ -53,10 +53,10 @@ package struct APIKey: Sendable, Equatable {
 
 /// The accepted keys: PEON's `API_KEY` and the stored keys.
 final class APIKeys: Sendable {
-    /// Name of the key in PEON's `API_KEY`, which has the role admin.
+    /// Name of the key that is set by PEON's `API_KEY`; this key has the role admin.
     static let peonName = "API_KEY"
     private static let reloadInterval: Duration = .seconds(1)
-    /// Minimum time between two reloads that unknown keys cause.
+    /// Minimum time between two reloads of the stored keys that are caused by unknown keys.
     private static let minReloadInterval: Duration = .milliseconds(100)
 
     private let fixed: [APIKey]
@@ -65,7 +65,7 @@ final class APIKeys: Sendable {
     private let stored = Mutex<[APIKey]>([])
     private let lastReload = Mutex<ContinuousClock.Instant?>(nil)
 
-    /// `load`: reads the stored keys.
+    /// `apiKey`: PEON's key, nil if there is none; `load`: a function that reads the stored keys.
     init(apiKey: String?, logger: Logger, load: @escaping @Sendable () throws -> [APIKey]) {
         fixed = apiKey.flatMap { $0.isEmpty ? nil : [APIKey(name: Self.peonName, role: .admin, key: $0)] } ?? []
         self.load = load
@@ -94,7 +94,7 @@ final class APIKeys: Sendable {
 
     /// Returns the valid entry of `key`; nil if there is none.
     ///
-    /// An unknown key may have been created a moment ago, so the stored keys are reloaded, but not for each guess.
+    /// An unknown strong key may have just been created, so the stored keys are reloaded, but at most every 100 ms.
     func owner(of key: String) -> APIKey? {
         guard !key.isEmpty else { return nil }
         let digest = APIKey.digest(of: key)

@@ -3,7 +3,8 @@ import OrcContract
 import OrcCore
 import Synchronization
 
-/// Single-use tickets: each authorizes one connection, within a minute, as the key that requested it.
+/// Single-use tickets: within a minute, a ticket authorizes one connection with the rights of the key that requested
+/// it.
 ///
 /// A ticket may be part of a URL. A key must not, since URLs get into logs and browser histories.
 final class AccessTickets: Sendable {
@@ -45,7 +46,7 @@ final class AccessTickets: Sendable {
         return secret
     }
 
-    /// Returns the key of a ticket and removes the ticket; nil if it is unknown, used or expired.
+    /// Returns the key of a ticket and removes the ticket; nil if the ticket is unknown, used or expired.
     func redeem(_ secret: String, now: ContinuousClock.Instant = .now) -> APIKey? {
         let digest = APIKey.digest(of: secret)
         return open.withLock { open in

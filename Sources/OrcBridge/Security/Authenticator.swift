@@ -8,7 +8,8 @@ import OrcCore
 enum OwnField {
     static let apiKey = HTTPField.Name("X-Api-Key")
     static let forwardedFor = HTTPField.Name("X-Forwarded-For")
-    /// Reason phrase for the status line of a response; the field itself is never sent (``HTTPVersionHandler``).
+    /// Carries the reason phrase for a response's status line; ``HTTPVersionHandler`` removes this field before
+    /// sending.
     static let reason = HTTPField.Name("X-Orc-Reason")
     static let idempotencyKey = HTTPField.Name("Idempotency-Key")
     static let lastEventID = HTTPField.Name("Last-Event-ID")
@@ -89,7 +90,9 @@ struct Authenticator: Sendable {
         throw Problem(.unauthorized, "the key is wrong", headers: Self.challenge)
     }
 
-    /// Returns the caller without a delay; nil on a failure, which is counted by the ``caller(_:_:)`` that follows.
+    /// Returns the caller without waiting; nil if authentication fails.
+    ///
+    /// A failure is not counted here, but by ``caller(_:_:)``, which must be called next.
     func callerAtOnce(_ fields: HTTPFields, _ channel: any Channel) -> Principal? {
         let key = Self.key(fields)
         guard refusal(of: key, fields, channel) == nil else { return nil }
@@ -100,10 +103,10 @@ struct Authenticator: Sendable {
     private static let challenge: HTTPFields = [.wwwAuthenticate: "Bearer"]
     private static let noKey = Problem(.unauthorized, "a key is needed", headers: challenge)
 
-    /// Returns how long a client stays locked out; nil if it is not locked out, or presents a strong valid key.
+    /// Returns how long a client stays locked out; nil if the client is not locked out, or presents a strong valid key.
     ///
-    /// Another program at the same address, such as an old bot or a visitor of a proxy, must not lock out a caller with
-    /// a key.
+    /// A caller with a valid key must not be locked out by another program at the same address, such as an old bot or
+    /// another user of the same proxy.
     private func refusal(of key: String?, _ fields: HTTPFields, _ channel: any Channel) -> Duration? {
         // Usually no wrong key is on record, and the client's address is not needed.
         guard !lockOut.isEmpty, let client = client(channel, fields), let wait = lockOut.remaining(client) else {

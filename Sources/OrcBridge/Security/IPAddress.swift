@@ -1,6 +1,6 @@
 import Glibc
 
-/// An IPv4 or IPv6 address; IPv4 as its mapped form `::ffff:a.b.c.d` (RFC 4291, 2.5.5.2).
+/// An IPv4 or IPv6 address; an IPv4 address is stored in its mapped form `::ffff:a.b.c.d` (RFC 4291, 2.5.5.2).
 package struct IPAddress: Sendable, Hashable, CustomStringConvertible {
     let high: UInt64
     let low: UInt64
@@ -48,7 +48,7 @@ package struct IPAddress: Sendable, Hashable, CustomStringConvertible {
     /// The part that identifies one owner: an IPv4 address, or an IPv6 network of 64 bits.
     var network: IPAddress { isV4 ? self : IPAddress(high: high, low: 0) }
 
-    /// Returns the first `length` of the 128 bits; the others are cleared.
+    /// Returns the address with its first `length` bits unchanged, and the others of its 128 bits set to 0.
     func prefix(_ length: Int) -> IPAddress {
         IPAddress(
             high: length >= 64 ? high : length == 0 ? 0 : high & (~0 << UInt64(64 - length)),

@@ -44,7 +44,7 @@ final class LockOut: Sendable {
         }
     }
 
-    /// Records a wrong key.
+    /// Records a wrong key from `address`, and returns how the client must be answered.
     func fail(_ address: IPAddress, now: ContinuousClock.Instant = .now) -> Verdict {
         records.withLock { records in
             let source = address.network
@@ -78,7 +78,7 @@ final class LockOut: Sendable {
 
     /// Forgets the least recently active client, preferably one that is not locked out.
     ///
-    /// A client must not end its lock-out by calls from thousands of other addresses.
+    /// Otherwise a client could end its lock-out by calls from thousands of other addresses.
     private static func forgetOne(_ records: inout [IPAddress: Record], now: ContinuousClock.Instant) {
         func isLocked(_ record: Record) -> Bool { record.lockedUntil.map { $0 > now } ?? false }
         let oldest = records.min {

@@ -4,17 +4,17 @@ import NIOCore
 import OrcContract
 import OrcCore
 
-/// The bus over HTTP: a path is a topic.
+/// Access to the bus over HTTP, where each path corresponds to a topic.
 struct TopicAPI: Sendable {
     let cache: ReportCache
     let commands: BusCommandClient
 
-    /// The longest that a call may wait for its reply, in seconds.
+    /// Maximum time in seconds that a call may wait for the reply to its command.
     static let longestWait = 60
     static let standardWait = 10
     private static let mostNames = 64
 
-    /// One call about a command.
+    /// The parts of an HTTP call that requests a command.
     struct Call {
         let fields: HTTPFields
         let query: Query
@@ -38,7 +38,7 @@ struct TopicAPI: Sendable {
         return .json(["v": 1, "hosts": .array(hosts)])
     }
 
-    /// The retained report of a topic; a server may stand in it as sid or uid.
+    /// Returns the retained report of a topic, in which a server may be given by its sid or its uid.
     func status(_ host: HostName, _ path: String, ifNoneMatch: String?) throws -> BridgeResponse {
         guard cache.isLinked else { throw Problem.noBroker }
         guard let report = cache.report(host, Self.exact(path)) else {
@@ -60,7 +60,7 @@ struct TopicAPI: Sendable {
 
     // Commands.
 
-    /// The terminal reply where it comes in time, else 202 and where to ask.
+    /// Sends a command and returns its terminal reply; if none arrives in time, returns 202 and the result's path.
     func command(_ target: BusCommandClient.Request.Target, on host: HostName, _ call: Call) async throws
         -> BridgeResponse
     {
@@ -81,7 +81,7 @@ struct TopicAPI: Sendable {
         }
     }
 
-    /// As ``command(_:on:_:)`` for what only reads, with its arguments in the query.
+    /// Sends a command that only reads, like ``command(_:on:_:)``, but takes its arguments from the query.
     func question(_ target: BusCommandClient.Request.Target, on host: HostName, _ call: Call) async throws
         -> BridgeResponse
     {
@@ -91,7 +91,7 @@ struct TopicAPI: Sendable {
         return try await command(target, on: host, asked)
     }
 
-    /// The arguments of an action that stand in a query.
+    /// Returns the arguments of an action that are given in a query.
     static func arguments(_ query: Query, of action: Action) throws -> JSON.Object {
         guard query.names.count <= mostNames else {
             throw Problem(.badRequest, "a query may have \(mostNames) names")
@@ -113,7 +113,7 @@ struct TopicAPI: Sendable {
         }
     }
 
-    /// What has become of a command that this bridge sent.
+    /// Returns the outcome of a command that this bridge has sent.
     func result(_ host: String, command: String, id: String, _ query: Query) async throws -> BridgeResponse {
         guard let host = HostName(host) else { throw Problem(.notFound, "no host \(host.prefix(64)) is on the bus") }
         let key = PendingReplies.key(mirror: Topics(host: host).result(path: Self.exact(command)), id: id)
@@ -143,7 +143,7 @@ struct TopicAPI: Sendable {
         return answer
     }
 
-    /// The key as it is, or in the quotes of a structured field (RFC 9651).
+    /// Returns the value of the Idempotency-Key header, without the quotes of a structured field (RFC 9651).
     static func idempotencyKey(_ fields: HTTPFields) throws -> String? {
         guard var key = fields[OwnField.idempotencyKey] else { return nil }
         if key.count >= 2, key.hasPrefix("\""), key.hasSuffix("\"") { key = String(key.dropFirst().dropLast()) }

@@ -5,9 +5,9 @@ import NIOWebSocket
 
 /// Turns a connection into a WebSocket if an upgrade request, the first or a later one, is answered with 101.
 ///
-/// The handshake is that of RFC 6455, 4.2.2. A request for another protocol, an invalid upgrade request, and one that
-/// arrives before all earlier requests are answered are handled as plain requests. The decoder reads nothing after any
-/// upgrade request (swift-nio 2.101), so a refused one is the last request of its connection.
+/// The handshake is that of RFC 6455, 4.2.2. An upgrade request is handled as a plain request if it asks for another
+/// protocol, is invalid, or arrives before all earlier requests are answered. The decoder reads nothing after any
+/// upgrade request (swift-nio 2.101), so a refused upgrade request is the last request of its connection.
 final class WebSocketUpgradeHandler: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
@@ -23,7 +23,9 @@ final class WebSocketUpgradeHandler: ChannelDuplexHandler, RemovableChannelHandl
     private var isLast = false
     private var isOver = false
 
-    /// `codec`: the HTTP encoder and decoder, the decoder last, since it forwards the bytes that it has read ahead.
+    /// `codec`: the HTTP encoder and then the HTTP decoder.
+    ///
+    /// The decoder is removed last, since on its removal it forwards the bytes that it has read ahead.
     init(codec: [any RemovableChannelHandler]) { self.codec = codec }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {

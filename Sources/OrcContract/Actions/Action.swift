@@ -1,20 +1,20 @@
 package import OrcCore
 
-/// What can be asked of one server: the last level of `cmd/server/<sid>/<action>`.
+/// The actions on one server: the last level of the topic `cmd/server/<sid>/<action>`.
 package enum ServerAction: String, Sendable, CaseIterable {
     case create, start, stop, restart, kill, power, pause, unpause, description, destroy, eradicate, get, stats, logs,
         console
     case schedule, unschedule, cancel
 }
 
-/// What can be asked of the agent: the last level of `cmd/agent/<action>`.
+/// The actions on the agent: the last level of the topic `cmd/agent/<action>`.
 package enum AgentAction: String, Sendable, CaseIterable {
     case ping, info, list, plans, plan, republish
     case schedule, unschedule, cancel, schedules, history
     case updatePlans = "update_plans"
 }
 
-/// Any action of the catalogue.
+/// Any action of the catalogue: on a server or on the agent.
 package enum Action: Sendable, Hashable, CaseIterable {
     case server(ServerAction)
     case agent(AgentAction)
@@ -37,68 +37,71 @@ package enum Action: Sendable, Hashable, CaseIterable {
         }
     }
 
-    /// Whether it makes, ends or calls off schedules; no schedule may.
+    /// True if the action creates, deletes or cancels schedules; such an action cannot be a step of a schedule.
     package var isScheduling: Bool { spec.effect == .arranges }
 }
 
-/// One row of the catalogue: all that topics, payload checks, queues, schedules, PEON's paths, the command line and the
-/// documents know of an action.
+/// The properties of one action: one row of the action catalogue.
+///
+/// Topics, payload checks, queues, schedules, PEON's paths, the command line and the documents are all derived from it.
 package struct ActionSpec: Sendable {
     package let summary: String
     package let role: Role
     package let effect: Effect
     package let arguments: [ActionArgument]
-    /// What stands for arguments whose names only the server's plan knows; nil where others are passed over.
+    /// Description of arguments whose names depend on the server's plan; nil if the action ignores unknown arguments.
     package let otherArguments: String?
-    /// Arguments of a call that would work.
+    /// Valid arguments, as an example.
     package let example: JSON.Object
-    /// What it does to the server's run; nil if nothing, or if its arguments say it (``ServerAction/resolved(_:)``).
+    /// Effect on the server's run; nil if none, or if the arguments decide it (``ServerAction/resolved(_:)``).
     package let run: RunChange?
-    /// True if it removes the server.
+    /// True if the action removes the server.
     package let isRemoval: Bool
-    /// What breaks it off.
+    /// The later commands that interrupt this action.
     package let yieldsTo: Interruption
-    /// True if taking it twice does no harm, whatever has become of the server meanwhile.
+    /// True if executing the action twice does no harm, whatever has happened to the server between the two.
     package let isRepeatable: Bool
-    /// True if a second one within seconds, without an id of its own, belongs to the first: a button pressed twice.
+    /// True if a repetition within seconds counts as the same command, such as a button pressed twice.
+    ///
+    /// A repetition with an id of its own is a new command, unless the id only identifies the replies.
     package let isDebounced: Bool
-    /// What a time for the server's one scheduled stop means among its arguments.
+    /// The treatment of arguments that set the time of the server's scheduled stop.
     package let stopTime: StopTime
-    /// Its place in PEON's contract; nil for the agent's actions.
+    /// The form of the call in PEON's REST API; nil for the agent's actions.
     package let peon: PeonCall?
-    /// The data of a reply that reports success; nil if there is none.
+    /// Kind of data in a reply that reports success; nil if the reply has no data.
     package let answer: ActionAnswer?
 
     package enum RunChange: Sendable { case begins, renews, ends }
 
     package enum Interruption: Sendable {
         case nothing
-        /// Commands that end the server: this one would bring it up.
+        /// Interrupted by commands that end the server's run, because this action would start the server.
         case endings
-        /// A kill alone: a game that saves is given its time.
+        /// Interrupted only by a kill, so that a game has time to save.
         case kill
     }
 
     package enum StopTime: Sendable {
         case taken
-        /// It may stand there, and does nothing: PEON's clients send it along.
+        /// The argument is accepted without effect, because PEON's clients always send it.
         case ignored
         case refused
     }
 
-    /// How PEON's clients call it, and what they expect as the answer.
+    /// The kind of a call in PEON's REST API; it decides the HTTP method and the response.
     package enum PeonCall: Sendable {
-        /// The server, or where it is not to be started yet, a word that it was made.
+        /// Responds with the new server, or only with a message that it was created if it is not to be started yet.
         case creation
-        /// The server as it was last reported.
+        /// Responds with the server's last reported state.
         case state
-        /// The server with the engine's own figures.
+        /// Responds with the server and the container engine's own usage data.
         case stats
-        /// The last lines that it printed.
+        /// Responds with the last lines that the server printed.
         case logs
-        /// A word that it was removed.
+        /// Responds with a message that the server was removed.
         case removal
-        /// The server.
+        /// Responds with the changed server.
         case change
 
         package enum Method: String, Sendable { case get, put, delete }
@@ -113,18 +116,18 @@ package struct ActionSpec: Sendable {
     }
 
     package enum Effect: Sendable {
-        /// Changes nothing, and is answered from what is known: repeating it does no harm.
+        /// Changes nothing and is answered from data that the agent already has; repeating the action does no harm.
         case reads
-        /// Changes nothing, but has to ask the engine: carried out beside all others.
+        /// Changes nothing but needs a query, such as to the container engine; executed concurrently with all others.
         case asks
-        /// Changes something, after what was asked of the server before.
+        /// Changes something; executed after the server's earlier commands.
         case changes
-        /// Changes what is to happen later: carried out at once, in the order of arrival.
+        /// Changes what will happen later; executed at once, in the order of arrival.
         case arranges
-        /// As `changes`, and what runs before it on the server is broken off at a safe point.
+        /// Like `changes`, but the command that is running on the server is interrupted at a safe point.
         case supersedes
 
-        /// Whether repeating it does no harm.
+        /// True if repeating the action does no harm.
         package var isHarmless: Bool {
             switch self {
             case .reads, .asks: true
@@ -155,7 +158,7 @@ package struct ActionSpec: Sendable {
         self.answer = answer
     }
 
-    /// What is wrong with `arguments`, by name; nil where the action can be tried.
+    /// Returns the error in `arguments`, beginning with the argument's name; nil if they are valid.
     package func complaint(about arguments: JSON.Object) -> String? {
         ActionArgument.complaint(about: arguments, self.arguments)
     }

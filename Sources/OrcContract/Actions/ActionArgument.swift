@@ -10,9 +10,9 @@ package struct ActionArgument: Sendable {
     package enum Kind: Sendable, Equatable {
         /// Text of at most `maxBytes` UTF-8 bytes, without a NUL.
         case text(maxBytes: Int)
-        /// Like `text`, without control characters, as console input must stay one line.
+        /// Like `text`, but without control characters, because console input must stay on one line.
         case line(maxBytes: Int)
-        /// A JSON Boolean, or one of the forms that PEON's clients send: 0, 1, "true", "false", "yes", "no".
+        /// A JSON Boolean, or another form that PEON's clients send: 0, 1, "true", "false", "yes" or "no".
         case flag
         /// An image name that ``ImageReference`` accepts.
         case image
@@ -52,7 +52,9 @@ package struct ActionArgument: Sendable {
         }
     }
 
-    /// Returns the first error in `given`, beginning with the argument's name; nil if all `known` arguments are valid.
+    /// Returns the first error in the arguments `given`, beginning with the argument's name; nil if there is none.
+    ///
+    /// Only arguments in `known` are checked.
     static func complaint(about given: JSON.Object, _ known: [ActionArgument]) -> String? {
         for argument in known {
             switch given[argument.name] {
@@ -65,7 +67,7 @@ package struct ActionArgument: Sendable {
         return nil
     }
 
-    /// Returns the error in `value`, as text that follows the argument's name; nil if it is valid.
+    /// Returns the error in `value`, as text that follows the argument's name; nil if `value` is valid.
     func complaint(about value: JSON) -> String? {
         switch kind {
         case .line(let maxBytes):
@@ -103,7 +105,7 @@ package struct ActionArgument: Sendable {
 }
 
 extension JSON {
-    /// The value as a Boolean, also from the forms that PEON's clients send; nil if it is none of them.
+    /// The value as a Boolean, if it is one or has a form that PEON's clients send for one; nil otherwise.
     package var flag: Bool? {
         switch self {
         case .bool(let value): value

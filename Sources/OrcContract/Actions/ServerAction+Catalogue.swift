@@ -132,7 +132,7 @@ extension ServerAction {
             arguments: stopping, example: ["grace": 60], run: .ends, isRemoval: true, peon: .removal)
     }
 
-    /// Arguments that override the plan's way to stop the server.
+    /// Arguments that override how the plan stops the server.
     private static var stopping: [ActionArgument] {
         [
             ActionArgument(
@@ -147,14 +147,14 @@ extension ServerAction {
     }
 }
 
-/// The words of the `power` action.
+/// The values of the argument of the action `power`.
 package enum PowerWord: String, Sendable, CaseIterable {
     case on = "ON"
     case off = "OFF"
     case start, stop, restart
 }
 
-/// The signals with which a game server may be asked to stop.
+/// The signals that may be sent to ask a game server to stop.
 package enum StopSignal: String, Sendable, CaseIterable {
     case int = "INT"
     case term = "TERM"

@@ -1,7 +1,7 @@
 package import OrcCore
 
 extension ActionArgument {
-    /// PEON's arguments for the scheduled stop of a server.
+    /// PEON's arguments that set the time of a server's scheduled stop.
     package static let session = [
         ActionArgument(
             "interval", .interval,
@@ -44,7 +44,7 @@ extension ActionArgument {
 }
 
 extension ServerAction {
-    /// Returns the action that `power` stands for with these arguments; any other action is returned unchanged.
+    /// Returns the action that a `power` command with these arguments means; other actions are returned unchanged.
     package func resolved(_ arguments: JSON.Object) -> ServerAction {
         guard self == .power else { return self }
         return switch arguments["state"]?.string.flatMap(PowerWord.init) {

@@ -8,29 +8,29 @@ extension Command {
         return ["interval", "epoch_time"].contains { arguments.given($0) != nil }
     }
 
-    /// Time of the scheduled stop, from PEON's `epoch_time`, else `interval`; nil if neither is given or it is invalid.
+    /// Time of the scheduled stop, from PEON's argument `epoch_time`, else from `interval`; nil if missing or invalid.
     package var sessionEnd: Date? {
         guard hasSession else { return nil }
         if let time = arguments.given("epoch_time") { return TimeArgument.date(time) }
         return arguments["interval"].flatMap { TimeArgument.date(after: $0, from: receivedAt) }
     }
 
-    /// The step of the scheduled stop, with the command's other arguments.
+    /// The schedule step that stops the server later, with the command's other arguments.
     package var laterStop: Schedule.Step {
         let how = arguments.members.filter { !["interval", "epoch_time"].contains($0.key) }
         return Schedule.Step(
             action: .server(.stop), arguments: JSON.Object(how.map { ($0.key, $0.value) }), offset: nil)
     }
 
-    /// The schedule that the command creates; nil if it creates none, or an invalid one.
+    /// The schedule that the command creates; nil if the command creates none, or if the schedule is invalid.
     ///
-    /// A cron line without a time zone is read in UTC, as the host's time zone is not known here.
+    /// A cron line without a time zone is read in UTC, because the host's time zone is not known here.
     package var schedule: Schedule? {
         // The error is lost here, as `scheduleComplaint` reports it when the command is parsed.
         (try? scheduleDraft(id: arguments["schedule"]?.string ?? "", zone: "UTC")).flatMap(\.self).map(Schedule.init)
     }
 
-    /// Returns the schedule that the command creates; nil if it creates none.
+    /// Returns the schedule that the command creates; nil if the command creates none.
     ///
     /// - Throws: the error if the schedule is invalid.
     package func scheduleDraft(id: String, zone: String) throws(InvalidArgument) -> ScheduleDraft? {

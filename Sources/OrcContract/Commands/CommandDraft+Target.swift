@@ -1,8 +1,8 @@
 import OrcCore
 
-/// The target of a command.
+/// Finding the target of a command.
 extension CommandDraft {
-    /// Rejects arguments that do the work of another verb, as brokers grant each verb separately.
+    /// Rejects arguments with the effect of another verb, because brokers grant clients each verb separately.
     func refuseOtherVerbs(_ target: Command.Target, _ arguments: JSON.Object) throws(CommandRejection) {
         guard case .server(_, let action) = target else { return }
         if action == .destroy, let word = arguments.given("eradicate"), word.flag != false {

@@ -1,7 +1,7 @@
 package import FoundationEssentials
 import OrcCore
 
-/// A message under `cmd/` that is not checked yet.
+/// A message received under `cmd/` that has not been checked yet.
 package struct CommandMessage: Sendable {
     package var topic: String
     package var payload: [UInt8]
@@ -10,7 +10,7 @@ package struct CommandMessage: Sendable {
     package var correlation: [UInt8]?
     package var by: String?
     package var from: String?
-    /// The replies that the client wants: `last` for only the terminal one.
+    /// The replies that the client wants: `last` if it wants only the terminal reply.
     package var replies: String?
 
     package init(topic: String, payload: [UInt8]) {
@@ -20,7 +20,7 @@ package struct CommandMessage: Sendable {
 }
 
 extension CommandMessage {
-    /// The message in the journal's form; nil if its payload is not UTF-8 and therefore not a command.
+    /// The message as text for the journal; nil if its payload is not UTF-8: such a message is no command.
     package var journalText: String? {
         guard let text = String(validating: payload, as: UTF8.self) else { return nil }
         let json: JSON = [
@@ -31,7 +31,7 @@ extension CommandMessage {
         return json.text()
     }
 
-    /// Parses a message from the journal; nil if it is invalid.
+    /// Parses the text of a message in the journal; nil if the text is invalid.
     package init?(journalText: String) {
         guard let json = try? JSON.parse(journalText), let topic = json["topic"]?.string,  // nil if it is not JSON
             let payload = json["payload"]?.string
@@ -45,7 +45,7 @@ extension CommandMessage {
     }
 }
 
-/// The reason why a command is rejected, with the known destination of the error reply.
+/// The reason why a command is rejected, and where to send the error reply.
 package struct CommandRejection: Error, Sendable {
     package let code: Reply.Code
     package let reason: String
@@ -58,7 +58,7 @@ package struct CommandRejection: Error, Sendable {
         package let by: String?
         package let place: String?
 
-        /// Truncates both to 64 bytes and drops unprintable characters.
+        /// Truncates both values to 64 bytes and drops unprintable characters.
         package init(by: String? = nil, place: String? = nil) {
             self.by = by.map(Self.plain)
             self.place = place.map(Self.plain)
@@ -68,7 +68,9 @@ package struct CommandRejection: Error, Sendable {
     }
 }
 
-/// Parses commands; pure, and the only place that decides whether a message is a command.
+/// Parses commands, without side effects.
+///
+/// Only this type decides whether a message is a command.
 package struct CommandParser: Sendable {
     package let topics: Topics
 
@@ -76,7 +78,7 @@ package struct CommandParser: Sendable {
     package static let maxDepth = 8
     package static let maxMembers = 512
     package static let maxIDBytes = 64
-    /// Longest topic of a command; a longer one is ignored, as the topic of its reply would not fit.
+    /// Maximum length of a command's topic in bytes; longer topics are ignored, as the reply's topic would be too long.
     package static let maxTopicBytes = 1024
     package static let maxCorrelationBytes = 4096
 
@@ -84,7 +86,7 @@ package struct CommandParser: Sendable {
 
     /// Parses and checks a message.
     ///
-    /// - Returns: nil if the message is not a command: an empty payload, or a topic that is not this host's.
+    /// - Returns: nil if the message is not a command: its payload is empty, or its topic belongs to another host.
     package func read(_ message: CommandMessage, now: Date) throws(CommandRejection) -> Command? {
         guard message.topic.utf8.count <= Self.maxTopicBytes, let mirror = topics.result(ofCommand: message.topic),
             let address = topics.address(ofCommand: message.topic),
@@ -141,8 +143,8 @@ package struct CommandParser: Sendable {
 
     /// Returns an id made from MQTT v5 correlation data; nil if the data is empty.
     ///
-    /// Short printable data is used as text, other data in hexadecimal; of data longer than ``maxIDBytes``, the first
-    /// ``maxIDBytes`` bytes and a hash of all bytes (FNV-1a, 64 bits).
+    /// Short printable data is used as text, other data in hexadecimal. If the data is longer than ``maxIDBytes``, its
+    /// first ``maxIDBytes`` bytes are used, followed by a hash of all bytes (FNV-1a, 64 bits).
     private static func id(correlation: [UInt8]) -> String? {
         guard !correlation.isEmpty else { return nil }
         if correlation.count <= maxIDBytes, correlation.allSatisfy({ (0x21...0x7E).contains($0) }) {
@@ -154,7 +156,7 @@ package struct CommandParser: Sendable {
     }
 }
 
-/// The known parts of a command that is being parsed.
+/// A command that is being parsed, with the parts known so far.
 struct CommandDraft {
     var route: ReplyRoute
     var id: String?
@@ -176,7 +178,7 @@ struct CommandDraft {
         route.topic = responseTopic
     }
 
-    /// Returns the payload's members: none for the bare word `PRESS`, the argument `state` for a bare power word.
+    /// Returns the payload's members; none for the bare word `PRESS`, and `state` for a bare power word such as `ON`.
     func members(of payload: [UInt8], address: Topics.Address) throws(CommandRejection) -> JSON.Object {
         guard payload.count <= CommandParser.maxBytes else {
             throw refusal(.tooLarge, "more than \(CommandParser.maxBytes) bytes")
@@ -202,7 +204,7 @@ struct CommandDraft {
         }
     }
 
-    /// Takes the id and the reply topic from a rejected payload, as far as it can be parsed.
+    /// Sets the id and the reply topic from a payload that was rejected, as far as the payload can be parsed.
     mutating func adoptLeniently(_ payload: [UInt8], topics: Topics) {
         let members = JSON.leadingMembers(
             of: payload, maxDepth: CommandParser.maxDepth, maxMembers: CommandParser.maxMembers)
@@ -243,7 +245,7 @@ struct CommandDraft {
         adoptReplies(members)
     }
 
-    /// Returns `ts + ttl`; nil if one of them is missing.
+    /// Returns the time `ts` plus `ttl`; nil if one of the two is missing.
     func deadline(_ members: JSON.Object) throws(CommandRejection) -> Date? {
         guard let ttl = members["ttl"], ttl != .null else { return nil }
         guard let seconds = ttl.double, seconds.isFinite, seconds >= 0 else {
@@ -256,7 +258,7 @@ struct CommandDraft {
         return sent.addingTimeInterval(seconds)
     }
 
-    /// Returns the arguments: the members at the top level, as in PEON's bodies, overridden by those of `args`.
+    /// Returns the arguments: the top-level members, as in PEON's request bodies, overridden by the members of `args`.
     func arguments(_ members: JSON.Object) throws(CommandRejection) -> JSON.Object {
         var arguments = JSON.Object(
             members.members.filter { !Self.envelope.contains($0.key) }.map { ($0.key, $0.value) })

@@ -26,7 +26,7 @@ package enum AgentEvent: String, Sendable, CaseIterable {
     case storeDamaged = "store_damaged"
     /// A resource of the host is low; `data` names it.
     case warning
-    /// A warning has ended.
+    /// A resource of the host that was low is sufficient again.
     case warningOver = "warning_over"
 }
 
@@ -37,7 +37,7 @@ package enum SchedulerEvent: String, Sendable, CaseIterable {
     /// The first step is executed.
     case started
     case done, failed
-    /// The schedule was due, but nothing was to be done; `data` holds the reason.
+    /// The schedule was due, but no step was executed; `data` holds the reason.
     case skipped
     /// The schedule was due while the agent could not run it.
     case missed
@@ -47,7 +47,7 @@ package enum SchedulerEvent: String, Sendable, CaseIterable {
 package enum Cause: Sendable, Equatable {
     case command(id: String?)
     case schedule(id: String)
-    /// The restart policy, or a request from before the engine or the agent ended.
+    /// The restart policy, or a request that was made before the engine or the agent was restarted.
     case policy
     /// The server itself, as the container engine reports.
     case engine
@@ -79,7 +79,7 @@ package enum Cause: Sendable, Equatable {
     }
 }
 
-/// A message of `event/…`: one occurrence, never retained.
+/// A message under `event/` that reports one occurrence; never retained.
 package struct EventReport: Sendable {
     package let type: String
     package let id: String
@@ -121,7 +121,7 @@ package struct EventReport: Sendable {
         ]
     }
 
-    /// Nil if the JSON is not an event.
+    /// Parses an event; nil if the JSON is not one.
     package init?(_ json: JSON) {
         guard let type = json["event_type"]?.string, let id = json["id"]?.string,
             let cause = json["cause"]?.string.flatMap(Cause.init(text:)), let at = json["ts"].flatMap(Timestamp.date)

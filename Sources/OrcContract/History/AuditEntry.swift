@@ -1,41 +1,41 @@
 package import FoundationEssentials
 package import OrcCore
 
-/// One entry of the audit log: the client, the action and the outcome.
+/// One entry of the audit log: who requested which action, and the outcome.
 package struct AuditEntry: Sendable, Equatable {
     package enum Origin: String, Sendable, CaseIterable {
-        /// A command received over MQTT, also from the REST bridge.
+        /// A command received over MQTT, including commands from the REST bridge.
         case bus
         case schedule
-        /// Another client of the container engine.
+        /// Another client of the container engine, outside the agent.
         case external
     }
 
-    /// Number of the entry; 0 if it is not stored yet.
+    /// Number of the entry; 0 if the entry is not stored yet.
     package var number = 0
     package var at: Date
     package var origin: Origin
-    /// Name of the API key, name stated by the client, or id of the schedule; nil if none is known.
+    /// Name of the API key, name stated by the client, or id of the schedule; nil if no name is known.
     package var who: String?
-    /// Origin as stated by the client: an address or a program.
+    /// Where the command came from, as stated by the client: an address or a program.
     package var place: String?
     /// The command's id.
     package var command: String?
     /// The server's uid.
     package var server: String?
     package var action: String
-    /// JSON text with secrets redacted; truncated if it is long.
+    /// The arguments as JSON text with secrets redacted; truncated if the text is long.
     package var arguments = "{}"
-    /// `ok`, or the error code.
+    /// `ok`, or the error code of the reply.
     package var outcome: String
     package var changed: Bool?
     package var error: String?
     /// Duration in milliseconds.
     package var took: Int?
 
-    /// True if the command changed something, or failed while it was being carried out.
+    /// True if the command changed something, or failed during execution.
     ///
-    /// Other entries (queries, commands that changed nothing, rejected commands) are deleted sooner.
+    /// Other entries (queries, rejected commands, commands that changed nothing) are deleted sooner.
     package var isChange: Bool {
         guard origin == .bus else { return true }
         switch Reply.Code(rawValue: outcome) {
@@ -78,7 +78,7 @@ package struct AuditFilter: Sendable, Equatable {
     package var outcome: String?
     package var since: Date?
     package var until: Date?
-    /// Only entries with a lower number than this.
+    /// Selects only entries with a lower number than this.
     package var before: Int?
     package var limit = 50
 

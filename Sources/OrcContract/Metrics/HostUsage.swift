@@ -1,31 +1,31 @@
 package import FoundationEssentials
 
-/// What is used of the whole machine at a moment; nil is what the kernel does not tell.
+/// The resource usage of the whole host at one moment; a value is nil if the kernel does not report it.
 package struct HostUsage: Sendable, Equatable {
-    /// Seconds by a clock that nobody sets.
+    /// Time of the reading, in seconds of a monotonic clock.
     package var readAt: Double
     package var cpus: Int?
-    /// Since the machine started, all cores together, in any unit.
+    /// Busy CPU time of all cores since the host started, in the same unit as `cpuTotal`.
     package var cpuBusy: Double?
     package var cpuTotal: Double?
-    /// Processes that run or wait, averaged over 1, 5 and 15 minutes.
+    /// Average number of processes that run or wait, over the last 1, 5 and 15 minutes.
     package var load: [Double]?
     package var memoryTotalBytes: Int?
-    /// What could be had without swapping.
+    /// Memory that can be allocated without swapping, in bytes.
     package var memoryAvailableBytes: Int?
     package var swapTotalBytes: Int?
     package var swapFreeBytes: Int?
-    /// Nil where the kernel does not measure it (PSI).
+    /// Pressure stall information (PSI); nil if the kernel does not measure it.
     package var pressure: Pressure?
     package var disks: [Disk] = []
-    /// Bytes received by the host's hardware interfaces (no bridges, no pairs) since its start.
+    /// Bytes received since the host started, on its hardware interfaces (no bridges or virtual ones).
     package var networkReceivedBytes: Int?
     package var networkSentBytes: Int?
     package var uptime: Double?
-    /// By the machine's own clock.
+    /// Time at which the host started, by its own clock.
     package var startedAt: Date?
 
-    /// The part of the last ten seconds in which something had to wait for a resource, in percent.
+    /// The percentage of the last ten seconds in which some process had to wait for a resource.
     package struct Pressure: Sendable, Equatable {
         package var cpu: Double?
         package var memory: Double?
@@ -38,14 +38,14 @@ package struct HostUsage: Sendable, Equatable {
         }
     }
 
-    /// The file system that a folder lies on.
+    /// The file system that contains a folder.
     package struct Disk: Sendable, Equatable {
         package static let folders = ["servers", "backups"]
 
-        /// One of ``folders``.
+        /// Name of the folder: one of ``folders``.
         package internal(set) var folder: String
         package internal(set) var totalBytes: Int
-        /// What one who is not root can still write.
+        /// Bytes that a user other than root can still write.
         package internal(set) var availableBytes: Int
 
         package init(folder: String, totalBytes: Int, availableBytes: Int) {
@@ -66,7 +66,7 @@ package struct HostUsage: Sendable, Equatable {
         return Double(memoryTotalBytes - memoryAvailableBytes) / Double(memoryTotalBytes) * 100
     }
 
-    /// 100 is all cores busy.
+    /// Returns the CPU usage since an earlier reading, in percent; 100 if all cores are busy.
     package func cpuPercent(since earlier: HostUsage) -> Double? {
         guard let cpuBusy, let cpuTotal, let busyBefore = earlier.cpuBusy, let totalBefore = earlier.cpuTotal,
             cpuTotal > totalBefore, cpuBusy >= busyBefore

@@ -1,14 +1,14 @@
-/// What can be wrong with the machine, each by one figure that has passed its limit.
+/// The warnings about the host's resources; each is raised when one value passes its limit.
 package enum HostWarning: String, Sendable, CaseIterable {
     /// The file system of the servers' folders is nearly full.
     case serversDisk = "servers_disk"
     case backupsDisk = "backups_disk"
     /// Little memory is left.
     case memory
-    /// Processes wait for memory much of the time.
+    /// Processes wait for memory during much of the time.
     case memoryPressure = "memory_pressure"
 
-    /// The figure that it goes by, in percent; nil where it is not known.
+    /// Returns the value that decides on this warning, in percent; nil if it is not known.
     package func percent(_ usage: HostUsage) -> Double? {
         switch self {
         case .serversDisk: usage.disks.first { $0.folder == "servers" }?.usedPercent
@@ -19,7 +19,7 @@ package enum HostWarning: String, Sendable, CaseIterable {
     }
 }
 
-/// Where each figure is too high, in percent; nil for one that nobody wants to hear of.
+/// The limits above which warnings are raised, in percent; nil for a warning that is switched off.
 package struct HostLimits: Sendable, Equatable {
     package var disk: Double?
     package var memory: Double?
@@ -40,11 +40,11 @@ package struct HostLimits: Sendable, Equatable {
     }
 }
 
-/// The warnings that stand, and what begins and ends with each new reading.
+/// Tracks which warnings are active, and reports which ones begin and end with each reading of the usage.
 package struct HostWatch: Sendable {
     package private(set) var standing: Set<HostWarning> = []
 
-    /// Of a limit, the part below which a figure must fall before its warning is over: one that wavers warns once.
+    /// A warning ends when its value is below this fraction of the limit, so that a wavering value warns only once.
     private static let relief = 0.95
 
     package struct Change: Sendable, Equatable {
@@ -56,7 +56,7 @@ package struct HostWatch: Sendable {
 
     package init() {}
 
-    /// Takes a reading; a figure that is not known changes nothing.
+    /// Updates the warnings from new usage data and returns the changes; a warning with an unknown value is unchanged.
     package mutating func take(_ usage: HostUsage, limits: HostLimits) -> [Change] {
         HostWarning.allCases.compactMap { warning in
             guard let limit = limits.limit(warning), let percent = warning.percent(usage) else { return nil }

@@ -1,28 +1,28 @@
-/// What one container has used of the machine by a moment: counters since it started, and levels of that moment.
+/// The resource usage of one container at one moment: counters since the container's start, and present values.
 ///
-/// Nil is what the source does not tell.
+/// A value is nil if the source does not report it.
 package struct ResourceUsage: Sendable, Equatable {
     package var source: Source
-    /// What tells this run of the container from others: counters begin anew with each.
+    /// Identifies the container's run; the counters restart from 0 with each run.
     package var run: String
-    /// When it was read: seconds by a clock that nobody sets.
+    /// Time of the reading, in seconds of a monotonic clock.
     package var readAt: Double
-    /// When it was counted, in seconds by the source's own clock, where it says so.
+    /// Time at which the source counted, in seconds of the source's clock; nil if the source does not report it.
     package var countedAt: Double?
-    /// Seconds of one core.
+    /// CPU time used, in seconds of one core.
     package var cpuSeconds: Double?
-    /// Without what the kernel could drop at once: files that were read and are in no use.
+    /// Memory in use, without the inactive file cache that the kernel can drop at once.
     package var memoryBytes: Int?
-    /// What it may have; the machine's memory where nothing less is set.
+    /// Memory limit; the host's memory if no lower limit is set.
     package var memoryLimitBytes: Int?
     package var networkReceivedBytes: Int?
     package var networkSentBytes: Int?
     package var diskReadBytes: Int?
     package var diskWrittenBytes: Int?
-    /// Processes and threads.
+    /// Number of processes and threads.
     package var processes: Int?
 
-    /// Who counted; the counters of one are not those of the other.
+    /// The source of the values; counters from different sources cannot be compared.
     package enum Source: Sendable, Equatable { case kernel, engine }
 
     package init(source: Source, run: String, readAt: Double) {
@@ -31,14 +31,14 @@ package struct ResourceUsage: Sendable, Equatable {
         self.readAt = readAt
     }
 
-    /// Of `memory` bytes in use those that are not just cache, as `docker stats` counts them.
+    /// Returns the `used` bytes of memory without the inactive file cache, as `docker stats` does.
     package static func memory(_ used: Int?, inactiveFile: Int?) -> Int? {
         guard let used else { return nil }
         guard let inactiveFile, inactiveFile < used else { return used }
         return used - inactiveFile
     }
 
-    /// The part of its limit that is in use, in percent.
+    /// The used part of the memory limit, in percent.
     package var memoryPercent: Double? {
         guard let memoryBytes, let memoryLimitBytes, memoryLimitBytes > 0 else { return nil }
         return Double(memoryBytes) / Double(memoryLimitBytes) * 100
@@ -46,13 +46,13 @@ package struct ResourceUsage: Sendable, Equatable {
 }
 
 extension ResourceUsage {
-    /// How fast the counters grew between two readings.
+    /// The average growth of the counters between two readings.
     package struct Rates: Sendable, Equatable {
-        /// Seconds between the readings.
+        /// Seconds between the two readings.
         package var elapsed: Double
-        /// 100 is one core.
+        /// CPU usage in percent; 100 is one core.
         package var cpuPercent: Double?
-        /// Bytes per second, all of these.
+        /// Bytes per second, as in the next three properties.
         package var networkReceived: Double?
         package var networkSent: Double?
         package var diskRead: Double?
@@ -71,13 +71,13 @@ extension ResourceUsage {
         }
     }
 
-    /// Seconds between two readings below which nothing can be told of a speed.
+    /// Minimum number of seconds between two readings from which rates are computed.
     private static let leastElapsed = 0.05
 
-    /// The speeds since an earlier reading; nil where the two cannot be compared: another run, another source, or a clock
-    /// that was set in between.
+    /// Returns the rates since an earlier reading; nil if the two readings cannot be compared.
     ///
-    /// A counter that went back says nothing of its speed.
+    /// They cannot be compared if their runs or sources differ, or if a clock was set between them. A counter that
+    /// decreased has a rate of nil.
     package func rates(since earlier: ResourceUsage) -> Rates? {
         guard source == earlier.source, run == earlier.run, let elapsed = elapsed(since: earlier) else { return nil }
         func rate(_ now: Int?, _ before: Int?) -> Double? {
@@ -96,7 +96,9 @@ extension ResourceUsage {
             diskWritten: rate(diskWrittenBytes, earlier.diskWrittenBytes))
     }
 
-    /// By the source's clock, which knows best when it counted, unless it disagrees with the one that nobody sets.
+    /// Returns the seconds between two readings, by the source's clock or, if it is missing, by the monotonic clock.
+    ///
+    /// Nil if the two clocks disagree by more than 2 seconds, or if the readings are too close together.
     private func elapsed(since earlier: ResourceUsage) -> Double? {
         let read = readAt - earlier.readAt
         guard read >= Self.leastElapsed else { return nil }

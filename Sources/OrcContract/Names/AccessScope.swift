@@ -2,9 +2,11 @@ import OrcCore
 
 /// The servers and verbs to which a key of the REST bridge is restricted.
 package struct AccessScope: Sendable, Equatable {
-    /// The allowed servers; empty for all.
+    /// The allowed servers; all if the set is empty.
     package let servers: Set<ServerID>
-    /// The allowed verbs, empty for all that the key's role allows; `get` is always allowed.
+    /// The allowed verbs; all that the key's role allows if the set is empty.
+    ///
+    /// `get` is always allowed.
     package let verbs: Set<ServerAction>
 
     package static let everything = AccessScope(servers: [], verbs: [])
@@ -14,7 +16,7 @@ package struct AccessScope: Sendable, Equatable {
         self.verbs = verbs
     }
 
-    /// True if only the role restricts the key.
+    /// True if the key has no restriction other than its role.
     package var isEverything: Bool { servers.isEmpty && verbs.isEmpty }
 
     package func allows(_ server: ServerID) -> Bool { servers.isEmpty || servers.contains(server) }
@@ -23,7 +25,7 @@ package struct AccessScope: Sendable, Equatable {
 
     private func allows(_ verb: ServerAction) -> Bool { verb == .get || verbs.isEmpty || verbs.contains(verb) }
 
-    /// Returns the reason why a command is outside the scope; nil if it is inside.
+    /// Returns the reason why the key may not send a command; nil if it may.
     ///
     /// A schedule requires the verbs of all its steps.
     package func complaint(about command: Command) -> String? {
@@ -44,7 +46,7 @@ package struct AccessScope: Sendable, Equatable {
 }
 
 extension Command {
-    /// The verbs that the command requires besides its own.
+    /// The verbs that the command requires in addition to that of its own action.
     fileprivate var otherVerbs: [ServerAction] {
         let steps = (schedule?.steps ?? []).compactMap { step -> ServerAction? in
             if case .server(let action) = step.action { action } else { nil }

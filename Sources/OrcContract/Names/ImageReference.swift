@@ -1,14 +1,14 @@
 /// The name of a container image: `[registry[:port]/]path[:tag][@digest]`.
 ///
-/// It is parsed by the rules of the distribution project (github.com/distribution/reference, `reference.go`,
+/// Names are parsed by the rules of the distribution project (github.com/distribution/reference, `reference.go`,
 /// "Grammar").
 ///
-/// It becomes part of a URL of the engine's API, so anything else is rejected.
+/// The name becomes part of a URL of the engine's API, so any other text is rejected.
 package struct ImageReference: Sendable, Equatable {
-    /// Registry and path, as given.
+    /// The image's registry and path, as given, without tag and digest.
     package let name: String
     package let tag: String?
-    /// The digest, such as `sha256:…`.
+    /// The image's digest, such as `sha256:…`; nil if none was given.
     package let digest: String?
 
     /// The grammar as one ECMA-262 pattern, for the generated documents.
@@ -18,7 +18,7 @@ package struct ImageReference: Sendable, Equatable {
 
     package static let maxBytes = 255
 
-    /// Nil if `text` is not a valid image name.
+    /// Parses an image name; nil if `text` is not a valid one.
     package init?(_ text: String) {
         guard text.utf8.count <= Self.maxBytes else { return nil }
         let halves = text.split(separator: "@", maxSplits: 1, omittingEmptySubsequences: false)
@@ -43,13 +43,13 @@ package struct ImageReference: Sendable, Equatable {
         self.name = String(name)
     }
 
-    /// The registry of the image, as `docker login` names it; nil for Docker Hub.
+    /// The image's registry, in the form that `docker login` uses; nil for Docker Hub.
     package var registry: String? {
         guard let slash = name.firstIndex(of: "/"), Self.looksLikeRegistry(name[..<slash]) else { return nil }
         return String(name[..<slash])
     }
 
-    /// True if the first part of a name is a registry: `localhost`, or a part with a dot, a port or a capital letter.
+    /// True if the first part of an image name is a registry: `localhost`, or has a dot, a port or a capital letter.
     private static func looksLikeRegistry(_ part: Substring) -> Bool {
         part == "localhost" || part.contains(".") || part.contains(":") || part.contains(where: \.isUppercase)
     }
@@ -63,7 +63,7 @@ package struct ImageReference: Sendable, Equatable {
         return parts.allSatisfy(isPathComponent)
     }
 
-    /// True for a host name or an IPv6 address in brackets, with or without a port.
+    /// True if `text` is a host name or an IPv6 address in brackets, with or without a port.
     private static func isRegistry(_ text: Substring) -> Bool {
         var host = text
         if let colon = text.lastIndex(of: ":"), !text.hasSuffix("]") {
@@ -80,7 +80,7 @@ package struct ImageReference: Sendable, Equatable {
         }
     }
 
-    /// True for lower-case letters and digits, separated by one dot, one or two underscores, or dashes.
+    /// True if `text` is lower-case letters and digits, separated by one dot, one or two underscores, or dashes.
     private static func isPathComponent(_ text: Substring) -> Bool {
         var separator: [UInt8] = []
         var hasStarted = false

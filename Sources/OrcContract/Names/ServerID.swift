@@ -10,7 +10,7 @@ package struct ServerID: Sendable, Hashable, Comparable, CustomStringConvertible
     /// Maximum length of a uid in bytes: the limit of a file name on Linux.
     package static let maxBytes = 255
 
-    /// Nil if one of the two is no folder name, the game has a dot, or the uid is longer than ``maxBytes``.
+    /// Nil if the game or the name is not a folder name, the game has a dot, or the uid is longer than ``maxBytes``.
     ///
     /// A folder name is not empty, not hidden, and has no slash and no control character.
     package init?(game: String, name: String) {
@@ -21,13 +21,13 @@ package struct ServerID: Sendable, Hashable, Comparable, CustomStringConvertible
         self.name = name
     }
 
-    /// Parses `valheim.alpha`; the first dot separates the game from the name.
+    /// Parses a uid such as `valheim.alpha`; the first dot separates the game from the name.
     package init?(uid: some StringProtocol) {
         guard let dot = uid.utf8.firstIndex(of: UInt8(ascii: ".")) else { return nil }
         self.init(game: String(uid[..<dot]), name: String(uid[uid.utf8.index(after: dot)...]))
     }
 
-    /// Parses `valheim-alpha`; nil if ``sid`` would spell it differently.
+    /// Parses a sid such as `valheim-alpha`; nil if `sid` differs from the one spelling that ``sid`` gives this server.
     package init?(sid: some StringProtocol) {
         guard let dash = sid.utf8.firstIndex(of: UInt8(ascii: "-")),
             let game = HexEscape.decoded(sid[..<dash], mark: "_"),
@@ -38,7 +38,7 @@ package struct ServerID: Sendable, Hashable, Comparable, CustomStringConvertible
         self = id
     }
 
-    /// Parses either form, as commands may contain both; only a uid has a dot.
+    /// Parses a uid or a sid, as commands may contain both; text with a dot is a uid.
     package init?(_ text: some StringProtocol) {
         if text.utf8.contains(UInt8(ascii: ".")) { self.init(uid: text) } else { self.init(sid: text) }
     }
@@ -46,7 +46,9 @@ package struct ServerID: Sendable, Hashable, Comparable, CustomStringConvertible
     package var uid: String { "\(game).\(name)" }
     package var description: String { uid }
 
-    /// One topic level, reversible and unique: the game keeps `[A-Za-z0-9]`, the name also `-`, the rest is `_hh`.
+    /// The identity as one topic level, reversible and unique, such as `valheim-alpha`.
+    ///
+    /// The game keeps `[A-Za-z0-9]`, the name also `-`; every other byte is written as `_hh` in hexadecimal.
     package var sid: String {
         Self.escape(game, keepsDash: false) + "-" + Self.escape(name, keepsDash: true)
     }

@@ -1,5 +1,5 @@
 extension Reply.Code {
-    /// The HTTP status of the code; the only place that maps one to the other.
+    /// The HTTP status for this error code; codes are mapped to statuses only here.
     package var httpStatus: Int {
         switch self {
         case .badJSON, .badArguments, .retained, .badReplyTopic: 400
@@ -17,7 +17,7 @@ extension Reply.Code {
 }
 
 extension Reply {
-    /// 200 for `ok`, 202 for `accepted` and `progress`, otherwise the status of the code.
+    /// The HTTP status: 200 for `ok`, 202 for `accepted` and `progress`, otherwise that of the error code.
     package var httpStatus: Int {
         switch status {
         case .ok: 200

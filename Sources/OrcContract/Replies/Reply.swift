@@ -11,7 +11,7 @@ package struct Reply: Sendable {
     package var error: String?
     package var changed: Bool?
     package var isDuplicate = false
-    /// Sequence number of the host's replies; a gap shows that a reply was lost.
+    /// Sequence number among all replies of the host; a gap shows a client that a reply was lost.
     package var seq = 0
     package var data: JSON = .null
     /// Milliseconds since the command was received.
@@ -84,14 +84,14 @@ package struct Reply: Sendable {
         ]
     }
 
-    /// A copy with `duplicate` true, for a client that sent the command again.
+    /// A copy marked as a duplicate, for a client that sent the command again.
     package var repeated: Reply {
         var reply = self
         reply.isDuplicate = true
         return reply
     }
 
-    /// A copy without the data that only the sender may read, for the mirror under `result/`.
+    /// A copy without ``data``, which only the command's sender may read; this copy is published under `result/`.
     package var withoutPrivateData: Reply {
         var reply = self
         reply.data = .null
@@ -100,7 +100,7 @@ package struct Reply: Sendable {
 }
 
 extension Reply {
-    /// Parses a reply, for clients and the journal; nil if the JSON is not a reply.
+    /// Parses a reply; nil if the JSON is not one.
     package init?(_ json: JSON) {
         guard let action = json["action"]?.string, let status = json["status"]?.string.flatMap(Status.init),
             let at = json["ts"].flatMap(Timestamp.date)

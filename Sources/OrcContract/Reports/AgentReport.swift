@@ -1,7 +1,7 @@
 package import FoundationEssentials
 package import OrcCore
 
-/// `status/agent`: whether the agent is online, and which run of it; also its last will.
+/// The report `status/agent`: whether the agent is online, and the id of its present run; also the MQTT last will.
 package struct AgentReport: Equatable, MessageCoding {
     package enum OnlineState: String, Sendable, CaseIterable { case online, offline }
     package enum Reason: String, Sendable, CaseIterable { case lost, stopped, conflict }
@@ -42,14 +42,14 @@ package struct AgentReport: Equatable, MessageCoding {
         return AgentReport(state: .offline, reason: nil, instance: "", session: 0, started: zero, at: zero)
     }
 
-    /// Parses a payload; nil if it is not this report.
+    /// Parses a payload; nil if the payload is not such a report.
     package init?(_ payload: [UInt8]) {
         guard let json = try? JSON.parse(payload) else { return nil }  // nil is the result
         self.init(json)
     }
 }
 
-/// `status/info`: versions and capabilities of the agent.
+/// The report `status/info`: versions and capabilities of the agent.
 package struct InfoReport: Equatable, MessageCoding {
     package var orc: String
     package var engine: String?
@@ -97,17 +97,17 @@ package struct InfoReport: Equatable, MessageCoding {
     }
 }
 
-/// Limits of the contract that more than one target keeps.
+/// Limits of the contract that are used by more than one Swift target.
 package enum Limits {
-    /// The most commands that wait for one server.
+    /// Maximum number of commands that wait for one server.
     package static let queueDepth = 16
-    /// The most questions to the container engine at once.
+    /// Maximum number of simultaneous queries to the container engine.
     package static let questions = 64
     /// Seconds between two heartbeats of the agent.
     package static let heartbeat = 60
 }
 
-/// `status/servers`: the index of servers, the one exact topic from which a client finds all others.
+/// The report `status/servers`: the index of servers; from this fixed topic a client finds all other topics.
 package struct ServersReport: Equatable, MessageCoding {
     package private(set) var servers: [ServerID]
 
@@ -136,7 +136,7 @@ extension ValueCoding where Value == ServerID {
     }
 }
 
-/// `status/plans`: the plans from which servers can be created.
+/// The report `status/plans`: the plans from which servers can be created.
 package struct PlansReport: Equatable, MessageCoding {
     package private(set) var plans: [Entry]
 
@@ -152,7 +152,7 @@ package struct PlansReport: Equatable, MessageCoding {
         package private(set) var game: String
         package private(set) var title: String
         package private(set) var version: String?
-        /// True if `plans.json` names it.
+        /// True if `plans.json` contains the plan.
         package private(set) var isListed: Bool
         /// The plan's origin according to `plans.json`.
         package private(set) var url: String?

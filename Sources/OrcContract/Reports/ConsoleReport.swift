@@ -1,7 +1,7 @@
 package import FoundationEssentials
 package import OrcCore
 
-/// `console/server/<sid>`: lines that a server printed, while a client follows them.
+/// The message `console/server/<sid>`: lines that a server printed, published while a client follows them.
 package struct ConsoleReport: Equatable, MessageCoding {
     package private(set) var lines: [String]
     package private(set) var dropped: Int

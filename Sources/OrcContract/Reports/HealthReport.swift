@@ -1,14 +1,14 @@
 package import OrcCore
 
-/// `status/health`: the agent's own resource usage and its MQTT counters.
+/// The report `status/health`: the agent's own resource usage and its MQTT counters.
 package struct HealthReport: Equatable, MessageCoding {
     package var residentBytes: Int?
-    /// Of one core, in percent since the last report.
+    /// The agent's CPU usage since the previous report, in percent; 100 is one core.
     package var cpuPercent: Double?
-    /// Seconds of one core since the agent started.
+    /// The agent's CPU time since its start, in seconds of one core.
     package var cpuSeconds: Double?
     package var isEngineReachable: Bool
-    /// The reason why the agent's database is in memory alone; nil if it is on the disk.
+    /// The reason why the agent's database is kept only in memory; nil if the database is on the disk.
     package var storeFailure: String?
     package var bus: MQTTCounters
 
@@ -55,19 +55,19 @@ package struct HealthReport: Equatable, MessageCoding {
 /// Counters of the MQTT connection since the agent's start.
 package struct MQTTCounters: Equatable, MessageCoding {
     package var published = 0
-    /// Messages that were given up: while the broker was away, or refused by it.
+    /// Messages that were dropped because the broker was unreachable or refused them.
     package var dropped = 0
     package var reconnects = 0
     package var retainedRefused = 0
     package var duplicates = 0
     package var expired = 0
-    /// Messages that wait for the broker now.
+    /// Messages that are waiting to be sent to the broker now.
     package var queued = 0
-    /// Publishes and subscriptions that the broker did not allow.
+    /// Publishes and subscriptions that the broker rejected.
     package var denied = 0
-    /// Topics and filters that the broker did not allow when they were tried last.
+    /// Topics and filters that the broker rejected at the last attempt.
     package var refused = 0
-    /// Messages that were shortened, or left out, as the broker takes none so large.
+    /// Messages that were shortened or left out because they were too large for the broker.
     package var truncated = 0
 
     package init() {}

@@ -1,12 +1,12 @@
 package import FoundationEssentials
 package import OrcCore
 
-/// `status/host`: the resource usage of the host itself.
+/// The report `status/host`: the resource usage of the host itself.
 package struct HostReport: Equatable, MessageCoding {
     package private(set) var cpus: Int?
-    /// 100 is all cores busy.
+    /// CPU usage since the previous reading, in percent; 100 if all cores are busy.
     package private(set) var cpuPercent: Double?
-    /// Processes that run or wait, over 1, 5 and 15 minutes.
+    /// Average number of processes that run or wait, over the last 1, 5 and 15 minutes.
     package private(set) var load: [Double]?
     package private(set) var memoryBytes: Int?
     package private(set) var memoryTotalBytes: Int?
@@ -17,13 +17,13 @@ package struct HostReport: Equatable, MessageCoding {
     package private(set) var disks: [HostUsage.Disk] = []
     package private(set) var networkReceivedBytes: Int?
     package private(set) var networkSentBytes: Int?
-    /// Bytes per second, as is the next.
+    /// Bytes received per second; `networkSentRate` has the same unit.
     package private(set) var networkReceivedRate: Double?
     package private(set) var networkSentRate: Double?
     package private(set) var uptime: Double?
     package private(set) var startedAt: Date?
     package private(set) var warnings: [HostWarning] = []
-    /// Seconds since the previous reading.
+    /// Seconds since the previous reading; nil for the first reading.
     package private(set) var interval: Double?
     package private(set) var at: Date
 

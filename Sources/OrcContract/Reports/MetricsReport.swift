@@ -1,12 +1,12 @@
 package import FoundationEssentials
 package import OrcCore
 
-/// `status/server/<sid>/metrics`: the resource usage of a server, while it runs.
+/// The report `status/server/<sid>/metrics`: the resource usage of a server while it runs.
 package struct MetricsReport: Equatable, MessageCoding {
     package var usage: ResourceUsage
-    /// Nil with the first reading of a run.
+    /// Usage per second since the previous reading; nil for the first reading of a run.
     package var rates: ResourceUsage.Rates?
-    /// Bytes of the server's folder on the disk.
+    /// Bytes that the server's folder takes on the disk.
     package var folderBytes: Int?
     package var players: Int?
     package var at: Date
@@ -53,7 +53,9 @@ package struct MetricsReport: Equatable, MessageCoding {
         Member("ts", \.at, .time, "The time of the reading."),
     ]
 
-    /// A member of the rates; `interval_s`, which is read after it, decides whether there are any.
+    /// Returns a report member that is stored in ``rates``.
+    ///
+    /// The member `interval_s`, which is read after these members, decides whether the report has rates.
     private static func rate(
         _ key: String, _ path: any WritableKeyPath<ResourceUsage.Rates, Double?> & Sendable, decimals: Int = 0,
         _ summary: String
@@ -77,7 +79,7 @@ package struct MetricsReport: Equatable, MessageCoding {
 }
 
 extension JSON {
-    /// Returns `value` rounded to so many decimals; null if it is nil or not finite.
+    /// Returns `value` rounded to `decimals` decimal places; null if `value` is nil or not finite.
     package static func rounded(_ value: Double?, decimals: Int) -> JSON {
         guard let value, value.isFinite else { return .null }
         let scale = (0..<decimals).reduce(1.0) { scale, _ in scale * 10 }

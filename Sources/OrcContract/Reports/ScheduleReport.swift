@@ -1,21 +1,21 @@
 package import FoundationEssentials
 package import OrcCore
 
-/// A schedule with its next run and its last.
+/// A schedule with its next run and its last run.
 package struct ScheduleReport: Sendable {
     package let schedule: Schedule
-    /// Nil if it is disabled, or there is no further run.
+    /// The next run; nil if the schedule is disabled or has no further run.
     package var next: Schedule.Occurrence?
-    /// The offset from UTC at that time in the schedule's zone, in seconds.
+    /// Offset of the schedule's time zone from UTC at the next run, in seconds.
     package var offset: Int?
     package var last: ScheduleRun?
     package var isRunning = false
-    /// The reason why it cannot run.
+    /// The reason why the schedule cannot run; nil if it can.
     package var problem: String?
 
     package init(_ schedule: Schedule) { self.schedule = schedule }
 
-    /// The schedule as an entry of a report: without the steps' arguments, which may be private.
+    /// The schedule as an entry of a report, without the arguments of its steps, which may be private.
     package var entry: ScheduleEntry {
         var entry = ScheduleEntry()
         switch schedule.timing {
@@ -48,7 +48,7 @@ package struct ScheduleReport: Sendable {
         return entry
     }
 
-    /// The entry with the schedule's steps.
+    /// The schedule's report entry as JSON, with its steps and their arguments.
     package var jsonWithSteps: JSON {
         guard var json = entry.json.object else { return .null }
         json["steps"] = .array(schedule.steps.map(\.json))
@@ -60,7 +60,7 @@ package struct ScheduleReport: Sendable {
         return Timestamp.text(next.at, offset: offset)
     }
 
-    /// `every Friday at 18:00, Europe/Berlin`.
+    /// The schedule's times in words: `every Friday at 18:00, Europe/Berlin`.
     private var words: String {
         switch schedule.timing {
         case .once(let date): "once, \(Timestamp.text(date, offset: offset ?? 0))"
@@ -68,7 +68,7 @@ package struct ScheduleReport: Sendable {
         }
     }
 
-    /// The next run, as `status/scheduler` has it.
+    /// The next run as an entry of the report `status/scheduler`.
     package var upcoming: SchedulerReport.Upcoming {
         SchedulerReport.Upcoming(
             id: schedule.id, server: schedule.scope.server?.sid, game: schedule.scope.game, actions: schedule.actions,
@@ -84,7 +84,7 @@ package struct ScheduleRun: Equatable, MessageCoding {
     package private(set) var fired: Date
     package private(set) var ended: Date
     package private(set) var outcome: Outcome
-    /// The reason why it was not done.
+    /// The reason why the run was not done; nil if it was.
     package private(set) var reason: String?
 
     package init(due: Date, fired: Date, ended: Date, outcome: Outcome, reason: String?) {
@@ -110,7 +110,7 @@ package struct ScheduleRun: Equatable, MessageCoding {
 }
 
 extension Schedule {
-    /// The names of its actions, in order.
+    /// The names of the schedule's actions, in the order of its steps.
     package var actions: [String] { steps.map(\.action.name) }
 
     package func has(_ sought: StepKind) -> Bool {
@@ -124,7 +124,7 @@ extension Schedule {
         }
     }
 
-    /// What `next_start` and `next_stop` of a state report look for.
+    /// The kinds of steps for which a state report gives the next time, as `next_start` and `next_stop`.
     package enum StepKind: Sendable { case start, stop }
 }
 
@@ -134,7 +134,9 @@ extension Schedule.Scope {
 }
 
 extension Timestamp {
-    /// By the clock on the wall: `2026-10-25T02:30:00+02:00`; `offset` in seconds east of Greenwich.
+    /// Returns a local time with its UTC offset, such as `2026-10-25T02:30:00+02:00`.
+    ///
+    /// `offset`: seconds east of Greenwich.
     package static func text(_ date: Date, offset: Int) -> String {
         func padded(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
         let local = Int(date.timeIntervalSince1970.rounded(.down)) + offset

@@ -1,9 +1,9 @@
 package import FoundationEssentials
 package import OrcCore
 
-/// `status/scheduler`: the last run of any schedule, and the next runs.
+/// The report `status/scheduler`: the last run of any schedule, and the next runs.
 package struct SchedulerReport: Equatable, MessageCoding {
-    /// Entries of `next`.
+    /// Maximum number of entries in `next`.
     package static let most = 20
 
     package private(set) var zone: String
@@ -30,7 +30,7 @@ package struct SchedulerReport: Equatable, MessageCoding {
         SchedulerReport(zone: "", total: 0, last: nil, next: [])
     }
 
-    /// A run that is to come.
+    /// A run in the future.
     package struct Upcoming: Equatable, MessageCoding {
         package var id: String
         package var server: String?
@@ -53,7 +53,7 @@ package struct SchedulerReport: Equatable, MessageCoding {
         package static func blank(for json: JSON) -> Upcoming? { Upcoming(id: "", actions: []) }
     }
 
-    /// The run that ended last.
+    /// The run that ended most recently.
     package struct Last: Equatable, MessageCoding {
         package var id: String
         package var server: String?

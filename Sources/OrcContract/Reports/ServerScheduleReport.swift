@@ -1,9 +1,9 @@
 package import FoundationEssentials
 package import OrcCore
 
-/// `status/server/<sid>/schedule`: a server's schedules, the soonest first.
+/// The report `status/server/<sid>/schedule`: a server's schedules, ordered by their next run.
 package struct ServerScheduleReport: Equatable, MessageCoding {
-    /// Entries of one report; the action `schedules` returns all.
+    /// Maximum number of entries in one report; the action `schedules` returns all schedules.
     package static let most = 20
 
     package private(set) var schedules: [ScheduleEntry]
@@ -26,7 +26,7 @@ package struct ServerScheduleReport: Equatable, MessageCoding {
 /// One schedule in a report.
 package struct ScheduleEntry: Equatable, MessageCoding {
     package var id = ""
-    /// The server's sid.
+    /// The sid of the schedule's server; nil if the schedule is not for a single server.
     package var server: String?
     package var game: String?
     package var actions: [String] = []
@@ -36,7 +36,7 @@ package struct ScheduleEntry: Equatable, MessageCoding {
     package var at: Date?
     package var isEnabled = true
     package var missed = "skip"
-    /// Seconds, as is the jitter.
+    /// Seconds after the due time within which a missed run is still executed; the jitter is in seconds too.
     package var window: Int?
     package var jitter = 0
     package var isOnlyIfRunning = false

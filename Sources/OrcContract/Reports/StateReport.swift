@@ -1,7 +1,7 @@
 package import FoundationEssentials
 package import OrcCore
 
-/// `status/server/<sid>/state`: the state of one server.
+/// The report `status/server/<sid>/state`: the state of one server.
 package struct StateReport: Equatable, MessageCoding {
     package var server: ServerID
     package var state: ServerState
@@ -24,11 +24,11 @@ package struct StateReport: Equatable, MessageCoding {
     package var ports: [Port] = []
     /// The address at which players connect, `host:port`.
     package var address: String?
-    /// File name to content of the server's `config` folder, secrets masked.
+    /// The files of the server's `config` folder, each with its name and content; secrets are redacted.
     package var config: [ConfigFile] = []
     package var players: Int?
     package var maxPlayers: Int?
-    /// Counts this server's reports.
+    /// Sequence number among this server's reports.
     package var seq = 0
     /// The time of the report.
     package var at = Date(timeIntervalSince1970: 0)
@@ -106,7 +106,9 @@ package struct StateReport: Equatable, MessageCoding {
         Member("ts", \.at, .time, "The time of the report."),
     ]
 
-    /// The report as it goes out; reports that differ in number and time alone are equal to the registry.
+    /// Returns the report as JSON to be published, with its sequence number and time.
+    ///
+    /// The registry ignores these two when it compares reports.
     package func json(seq: Int, at date: Date) -> JSON {
         var report = self
         report.seq = seq
@@ -114,7 +116,7 @@ package struct StateReport: Equatable, MessageCoding {
         return report.json
     }
 
-    /// Parses the report of a server that its topic names; the members that name it are ignored.
+    /// Parses a report on `server`, which is known from the topic; the JSON's own names of the server are ignored.
     package init?(_ json: JSON, of server: ServerID) {
         self.init(json, blank: StateReport(server: server, state: .unknown, desired: .stopped))
     }
@@ -142,7 +144,7 @@ extension ValueCoding where Value == [StateReport.ConfigFile] {
     }
 }
 
-/// `status/server/<sid>/availability`: offline while the container engine cannot be asked.
+/// The report `status/server/<sid>/availability`: offline while the container engine does not answer.
 package struct AvailabilityReport: Equatable, MessageCoding {
     package private(set) var state: AgentReport.OnlineState
 

@@ -4,27 +4,27 @@ package import OrcCore
 extension Schedule {
     /// One time at which a schedule is due.
     package struct Occurrence: Sendable, Equatable {
-        /// The time from the owner or the cron line, without jitter.
+        /// The time at which the owner or the cron line set the run, without jitter.
         package let due: Date
-        /// The time with jitter added.
+        /// The time `due` with jitter added.
         package let at: Date
-        /// Time of the first step, which may be a warning before ``at``.
+        /// Time of the first step; earlier than ``at`` if that step is a warning before the due time.
         package let start: Date
     }
 
-    /// The decision on a schedule at the present time.
+    /// What to do with a schedule now.
     package enum DueDecision: Sendable, Equatable {
         case never
         case wait(Occurrence)
-        /// Run this occurrence; `after`: the first of the missed ones before it, nil if there are none.
+        /// Run this occurrence; `after` is the first of the occurrences missed before it, nil if none was missed.
         case run(Occurrence, after: Occurrence?)
-        /// Only report the first occurrence that was missed.
+        /// Report this occurrence, the first that was missed, without running anything.
         case missed(Occurrence)
     }
 
-    /// Returns the first occurrence after `date`; pure.
+    /// Returns the first occurrence after `date`.
     ///
-    /// `zone`: the time zone of the cron line; nil if it cannot be read.
+    /// `zone`: the time zone of the cron line; nil if the zone cannot be read.
     package func occurrence(after date: Date, zone: TimeZoneRules?) -> Occurrence? {
         switch timing {
         case .once(let due): return due > date ? occurrence(at: due) : nil
@@ -35,23 +35,25 @@ extension Schedule {
         }
     }
 
-    /// Returns the occurrence that is due at `due`.
+    /// Returns the occurrence whose time without jitter is `due`.
     package func occurrence(at due: Date) -> Occurrence {
         let at = due.addingTimeInterval(delay(of: due))
         return Occurrence(
             due: due, at: at, start: at.addingTimeInterval(Double(min(steps.compactMap(\.offset).min() ?? 0, 0))))
     }
 
-    /// Returns the jitter in seconds, always the same for the same schedule and due time.
+    /// Returns the jitter in seconds; the same schedule and due time always give the same value.
     private func delay(of due: Date) -> TimeInterval {
         guard jitter > 0 else { return 0 }
         let seed = "\(id) \(Int(due.timeIntervalSince1970))".utf8.fnv1a
         return Double(seed % UInt64(jitter * 1000 + 1)) / 1000
     }
 
-    /// Decides what to do now, if every occurrence up to `handled` has been handled; pure.
+    /// Decides what to do with the schedule at the time `now`.
     ///
-    /// `calledOff`: the owner has cancelled every occurrence up to this time.
+    /// `handled`: time up to which every occurrence has been handled.
+    ///
+    /// `calledOff`: time up to which the owner has cancelled every occurrence; nil if none is cancelled.
     package func verdict(
         handled: Date, calledOff: Date? = nil, now: Date, zone: TimeZoneRules?
     ) -> DueDecision {
@@ -72,9 +74,10 @@ extension Schedule {
         return .run(last, after: last.due > first.due ? first : nil)
     }
 
-    /// Returns the last occurrence after `start` and up to `end`.
+    /// Returns the last occurrence between `start`, excluded, and `end`, included.
     ///
-    /// Callers keep the two at most the window and the jitter apart, so that there are not many.
+    /// Callers must keep `start` and `end` close together (at most the window for missed runs plus the jitter), because
+    /// every occurrence between them is computed.
     private func last(from start: Date, to end: Date, _ zone: TimeZoneRules?) -> Occurrence? {
         var last: Occurrence?
         while let next = occurrence(after: last?.due ?? start, zone: zone), next.at <= end { last = next }
@@ -84,7 +87,7 @@ extension Schedule {
     /// True if the schedule is due only once.
     package var isOnce: Bool { if case .once = timing { true } else { false } }
 
-    /// Returns the time of `step` in `occurrence`, with jitter; nil if it follows the step before without a wait.
+    /// Returns the time of `step` in `occurrence`, with jitter; nil if the step directly follows the one before.
     package func date(of step: Step, in occurrence: Occurrence) -> Date? {
         step.offset.map { occurrence.at.addingTimeInterval(Double($0)) }
     }

@@ -1,9 +1,9 @@
 package import FoundationEssentials
 package import OrcCore
 
-/// Actions that are executed later, once or repeatedly.
+/// A list of actions that are executed later, once or repeatedly.
 ///
-/// An immutable class and not a structure, as tables hold ten thousand of them.
+/// This is an immutable class and not a structure because tables hold ten thousand schedules.
 package final class Schedule: Sendable {
     package let id: String
     package let scope: Scope
@@ -11,17 +11,17 @@ package final class Schedule: Sendable {
     package let steps: [Step]
     package let isEnabled: Bool
     package let missed: MissedRunPolicy
-    /// Longest delay that is added to a run, in seconds.
+    /// Maximum delay that is added to the time of a run, in seconds.
     package let jitter: Int
     package let note: String?
     package let onlyIf: Conditions
-    /// True if the remaining steps are executed after one has failed.
+    /// True if the remaining steps are executed after a step has failed.
     package let continuesOnFailure: Bool
-    /// The creator's name, as stated by the client.
+    /// Name of the schedule's creator, as stated by the client.
     package let by: String?
     package let created: Date
 
-    /// The subject of a schedule: one server, all servers of a game, or the agent.
+    /// The target of a schedule: one server, all servers of a game, or the agent.
     package enum Scope: Sendable, Hashable {
         case server(ServerID)
         /// All servers of a game that exist when the schedule is due.
@@ -37,9 +37,13 @@ package final class Schedule: Sendable {
     package struct Step: Sendable, Equatable {
         package let action: Action
         package let arguments: JSON.Object
-        /// Seconds after the due time, negative if before it; nil if it follows as soon as the step before is done.
+        /// Seconds from the due time to the step, negative if the step is earlier.
+        ///
+        /// Nil if the step is executed as soon as the step before is done.
         package let offset: Int?
-        /// True if the step only warns players: it is skipped if it would be late, and its failure stops nothing.
+        /// True if the step only warns players.
+        ///
+        /// A warning is skipped if it would be late, and its failure does not stop the run.
         package let isWarning: Bool
 
         package init(action: Action, arguments: JSON.Object, offset: Int?, isWarning: Bool = false) {
@@ -50,10 +54,10 @@ package final class Schedule: Sendable {
         }
     }
 
-    /// The policy for an occurrence that passed while the agent could not run it.
+    /// What to do with an occurrence that passed while the agent could not run it.
     package enum MissedRunPolicy: Sendable, Equatable {
         case skip
-        /// Runs once, if the missed time is at most this many seconds ago.
+        /// Runs once, if the missed time is at most this many seconds in the past.
         case runOnce(within: Int)
     }
 
@@ -70,10 +74,10 @@ package final class Schedule: Sendable {
         package static let warnings = 10
         /// Longest time between a step and the due time, before or after it, in seconds.
         package static let offset = 86_400
-        /// Longest window of ``MissedRunPolicy/runOnce(within:)``, in seconds.
+        /// Maximum number of seconds in ``MissedRunPolicy/runOnce(within:)``.
         package static let window = 7 * 86_400
         package static let jitter = 86_400
-        /// Seconds by which a due time may have passed and still count as on time.
+        /// Seconds after the due time within which a run still counts as on time.
         package static let lateness: TimeInterval = 60
     }
 
@@ -95,15 +99,15 @@ package final class Schedule: Sendable {
     /// The role required to create the schedule: the highest role of its actions.
     package var role: Role { steps.map(\.action.spec.role).max() ?? .operator }
 
-    /// Returns the id of a server's scheduled stop, which PEON's `interval` and `epoch_time` set.
+    /// Returns the id of the schedule for a server's scheduled stop, whose time PEON's `interval` and `epoch_time` set.
     ///
-    /// It has a dot, so that no client can give it to another schedule.
+    /// The id has a dot, so that no client can give the same id to another schedule.
     package static func sessionID(of server: ServerID) -> String { "stop.\(server.uid)" }
 
     package static func allowsID(_ id: String) -> Bool { Topics.allowsClient(id) }
 }
 
-/// The members of a ``Schedule`` that is being built.
+/// The values from which a ``Schedule`` is built.
 package struct ScheduleDraft {
     package let id: String
     package let scope: Schedule.Scope
@@ -128,7 +132,7 @@ package struct ScheduleDraft {
         self.created = created
     }
 
-    /// Returns the draft of a server's scheduled stop, which `interval` and `epoch_time` set.
+    /// Returns the draft of the schedule for a server's scheduled stop, whose time `interval` or `epoch_time` set.
     package static func session(of server: ServerID, endingAt date: Date, by: String?, at created: Date) -> Self {
         let stop = Schedule.Step(action: .server(.stop), arguments: [:], offset: nil)
         var draft = Self(

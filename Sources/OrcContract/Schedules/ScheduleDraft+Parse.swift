@@ -2,7 +2,7 @@ package import FoundationEssentials
 package import OrcCore
 
 extension ScheduleDraft {
-    /// The values, besides its arguments, from which a schedule is parsed.
+    /// The values that are needed, in addition to the arguments, to parse a schedule.
     package struct Context {
         package let id: String
         package let scope: Schedule.Scope
@@ -94,7 +94,7 @@ extension ScheduleDraft {
 }
 
 extension ScheduleDraft {
-    /// Parses a stored ``Schedule/definition``; a time that has passed meanwhile is accepted.
+    /// Parses the ``Schedule/definition`` of a stored schedule; a time that has passed since then is accepted.
     ///
     /// - Throws: the error if the definition is invalid.
     package init(stored: JSON.Object, id: String, scope: Schedule.Scope) throws(InvalidArgument) {
@@ -108,7 +108,7 @@ extension ScheduleDraft {
 }
 
 extension Schedule {
-    /// The form in the store: arguments from which the schedule can be parsed again.
+    /// The schedule's stored form: arguments from which the schedule can be parsed again.
     package var definition: JSON.Object {
         var definition: JSON.Object = [:]
         switch timing {
@@ -143,7 +143,7 @@ private struct StepReader {
 
     init(_ scope: Schedule.Scope) { self.scope = scope }
 
-    /// Returns the warnings of `warn`, then the steps of `steps` or the one step of `action`.
+    /// Returns the warnings in `warn`, followed by the steps in `steps` or the single step in `action`.
     func steps(_ arguments: JSON.Object) throws(InvalidArgument) -> [Schedule.Step] {
         var steps = try warnings(arguments["warn"])
         let given = arguments.given("steps")
@@ -169,7 +169,7 @@ private struct StepReader {
         return anchored(steps)
     }
 
-    /// Sets the offset of the first step after those before the due time to 0 if it has none.
+    /// Returns the steps with offset 0 for the first step after those before the due time, if that step has no offset.
     private func anchored(_ steps: [Schedule.Step]) -> [Schedule.Step] {
         guard let last = steps.lastIndex(where: { $0.offset ?? 0 < 0 }), last + 1 < steps.count,
             steps[last + 1].offset == nil
@@ -208,7 +208,9 @@ private struct StepReader {
         }
     }
 
-    /// Returns an offset in seconds, from `-15m`, `10m` or a number of minutes.
+    /// Returns an offset in seconds, parsed from text such as `-15m` or `10m`, or from a number of minutes.
+    ///
+    /// `place`: beginning of the error message, which names the argument.
     private func offset(_ value: JSON?, _ place: String) throws(InvalidArgument) -> Int? {
         guard let value, !value.isNull else { return nil }
         let text = value.string ?? value.int.map(String.init) ?? ""
@@ -222,7 +224,7 @@ private struct StepReader {
         return isBefore ? -seconds : seconds
     }
 
-    /// Returns the steps of `warn`: console lines before the due time, the earliest first.
+    /// Returns the warnings in `warn`: console lines sent before the due time, earliest first.
     private func warnings(_ value: JSON?) throws(InvalidArgument) -> [Schedule.Step] {
         guard let value, !value.isNull else { return [] }
         guard let command = value["command"]?.string, let before = value["before"]?.array,
@@ -255,7 +257,7 @@ private struct StepReader {
 }
 
 extension Schedule.Step {
-    /// A copy as the store's first version meant it: every console line before the due time was a warning.
+    /// A copy for schedules stored by the first version, in which every console line before the due time was a warning.
     fileprivate var asWarningBefore: Schedule.Step {
         let isWarning = action == .server(.console) && offset ?? 0 < 0
         return Schedule.Step(action: action, arguments: arguments, offset: offset, isWarning: isWarning)

@@ -1,6 +1,6 @@
 package import OrcCore
 
-/// The type of a value in a message, with its JSON Schema (draft 2020-12).
+/// The type of a value in a message, which can be written as a JSON Schema (draft 2020-12).
 package indirect enum JSONSchema: Sendable, Equatable {
     case string
     /// A string of at most `maxLength` characters that matches `pattern` (ECMA-262).
@@ -47,7 +47,7 @@ package indirect enum JSONSchema: Sendable, Equatable {
     }
 }
 
-/// One member of a report or reply: always present, null if its value is not known.
+/// One member of a report or reply; the member is always present, and null if its value is not known.
 package struct Field: Sendable, Equatable {
     package let name: String
     package let schema: JSONSchema
@@ -65,7 +65,7 @@ package struct Field: Sendable, Equatable {
         return .object(object)
     }
 
-    /// Returns the schema of an object in which all `fields` are required.
+    /// Returns the schema of an object that must have all `fields`.
     package static func objectSchema(_ fields: [Field]) -> JSON {
         [
             "type": "object",

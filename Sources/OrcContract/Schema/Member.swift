@@ -1,16 +1,16 @@
 package import FoundationEssentials
 package import OrcCore
 
-/// One member of a message of type `Message`: its key, its schema, and how it is written and read.
+/// One member of messages of type `Message`: its key, its schema, and how its value is written and read.
 ///
-/// A message's list of members is the only place where its keys are spelt.
+/// A message's keys are spelt only in its list of members.
 package struct Member<Message>: Sendable {
     package let field: Field
     let write: @Sendable (Message) -> JSON
-    /// Returns false if a value that must be there cannot be read.
+    /// Reads the value into the message; returns false if a required value is missing or invalid.
     let read: @Sendable (JSON?, inout Message) -> Bool
 
-    /// A member that is computed from others, or written by hand.
+    /// Creates a member with custom functions, such as one whose value is computed from others.
     package init(
         _ key: String, _ schema: JSONSchema, _ summary: String, write: @escaping @Sendable (Message) -> JSON,
         read: @escaping @Sendable (JSON?, inout Message) -> Bool = { _, _ in true }
@@ -20,7 +20,7 @@ package struct Member<Message>: Sendable {
         self.read = read
     }
 
-    /// A member that can be null: null and an unreadable value are read as nil.
+    /// Creates a member that may be null; null, a missing value and an unreadable value are read as nil.
     package init<Value>(
         _ key: String, _ path: any WritableKeyPath<Message, Value?> & Sendable, _ coding: ValueCoding<Value>,
         _ summary: String
@@ -34,8 +34,9 @@ package struct Member<Message>: Sendable {
             })
     }
 
-    /// A member that is always written; a reader keeps its default if it is missing or cannot be read, as in the reports of
-    /// another version.
+    /// Creates a member that is always written.
+    ///
+    /// If the value is missing or unreadable, as in the reports of another version, the reader keeps its default.
     package init<Value>(
         _ key: String, _ path: any WritableKeyPath<Message, Value> & Sendable, _ coding: ValueCoding<Value>,
         _ summary: String
@@ -48,7 +49,7 @@ package struct Member<Message>: Sendable {
             })
     }
 
-    /// A member without which the message cannot be read.
+    /// Creates a required member: if its value is missing or unreadable, the whole message is.
     package init<Value>(
         required key: String, _ path: any WritableKeyPath<Message, Value> & Sendable, _ coding: ValueCoding<Value>,
         _ summary: String
@@ -69,7 +70,7 @@ package struct Member<Message>: Sendable {
     }
 }
 
-/// How one kind of value is written to JSON and read from it.
+/// How values of one type are written to JSON and read from JSON.
 package struct ValueCoding<Value>: Sendable {
     let schema: JSONSchema
     let write: @Sendable (Value) -> JSON
@@ -113,7 +114,7 @@ extension ValueCoding where Value == Date {
 }
 
 extension ValueCoding where Value: RawRepresentable & CaseIterable & Sendable, Value.RawValue == String {
-    /// One of an enum's words.
+    /// The coding of an enum whose cases are written as their raw text.
     package static var word: ValueCoding {
         ValueCoding(
             .oneOf(Value.allCases.map(\.rawValue)), write: { .string($0.rawValue) },
@@ -122,7 +123,7 @@ extension ValueCoding where Value: RawRepresentable & CaseIterable & Sendable, V
 }
 
 extension ValueCoding {
-    /// A list; elements that cannot be read are left out.
+    /// The coding of a list; elements that cannot be read are left out.
     package static func list<Element>(_ element: ValueCoding<Element>) -> ValueCoding where Value == [Element] {
         ValueCoding(
             .array(element.schema), write: { .array($0.map(element.write)) },
@@ -131,18 +132,18 @@ extension ValueCoding {
 }
 
 extension ValueCoding where Value: MessageCoding {
-    /// An object with members of its own.
+    /// The coding of an object that has a list of members of its own.
     package static var members: ValueCoding {
         ValueCoding(.members(Value.fields), write: \.json, read: { Value($0) })
     }
 }
 
-/// A message that is written to JSON and read from it by one list of members.
+/// A message that is written to JSON, and read from JSON, by one list of members.
 package protocol MessageCoding: Sendable {
-    /// In the order in which they are written.
+    /// The message's members, in the order in which they are written.
     static var members: [Member<Self>] { get }
 
-    /// A message whose required members have not been read yet; nil if the JSON cannot be this message.
+    /// Returns a message with placeholder values, before its members are read; nil if the JSON cannot be this message.
     static func blank(for json: JSON) -> Self?
 }
 
@@ -151,10 +152,14 @@ extension MessageCoding {
 
     package var json: JSON { .object(JSON.Object(unique: Self.members.map { ($0.field.name, $0.write(self)) })) }
 
-    /// Nil if the JSON is not this message; members that a later version adds are ignored.
+    /// Parses a message; nil if the JSON is not one.
+    ///
+    /// Members added by a later version are ignored.
     package init?(_ json: JSON) { self.init(json, blank: Self.blank(for: json)) }
 
-    /// As ``init(_:)``, with the values that are known otherwise, such as from the topic.
+    /// Parses a message into `blank`, which holds values that are known from elsewhere, such as from the topic.
+    ///
+    /// Nil if `blank` is nil, or if the JSON is not such a message.
     init?(_ json: JSON, blank: Self?) {
         guard let values = json.object?.members, var message = blank else { return nil }
         // Writers keep the order of the list: each member is looked for behind the one before it first.

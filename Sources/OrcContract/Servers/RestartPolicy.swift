@@ -1,10 +1,10 @@
 package import FoundationEssentials
 package import OrcCore
 
-/// Decides whether and when a server that ended without a request is restarted; pure.
+/// Decides whether and when to restart a server whose run ended without a request; has no side effects.
 package struct RestartPolicy: Sendable, Equatable {
     package var mode = Mode.onFailure
-    /// Seconds before the first restart; doubled for each further one.
+    /// Seconds before the first restart; the wait is doubled for each further restart.
     package var delay: Double = 5
     /// Longest wait before a restart, in seconds.
     package var longestDelay: Double = 300
@@ -12,7 +12,7 @@ package struct RestartPolicy: Sendable, Equatable {
     package var limit = 5
     /// Length of the period in which restarts are counted, in seconds.
     package var window: Double = 600
-    /// Seconds that a run must last for earlier crashes to be forgotten.
+    /// Minimum duration of a run, in seconds, after which earlier crashes are forgotten.
     package var goodRun: Double = 600
 
     package enum Mode: String, Sendable, CaseIterable {
@@ -24,7 +24,7 @@ package struct RestartPolicy: Sendable, Equatable {
 
     package init() {}
 
-    /// The end of a run that was not requested from the agent.
+    /// The end of a run that the agent did not request.
     package struct End: Sendable, Equatable {
         package let isFailure: Bool
         /// Duration of the run, in seconds.
@@ -65,7 +65,7 @@ package struct RestartPolicy: Sendable, Equatable {
         return (.restart(at: date), history)
     }
 
-    /// Returns the seconds to wait before a restart that follows `restarts` others.
+    /// Returns the seconds to wait before the next restart, if there were `restarts` restarts before.
     private func wait(before restarts: Int) -> Double {
         var wait = delay
         for _ in 0..<restarts where wait < longestDelay { wait *= 2 }
@@ -73,21 +73,23 @@ package struct RestartPolicy: Sendable, Equatable {
     }
 }
 
-/// The history of a server's crashes; it is stored, so that it survives the end of the agent.
+/// The history of a server's crashes, which is stored so that a restart of the agent does not lose it.
 package struct RestartHistory: Sendable, Equatable {
-    /// Number of restarts since the last good run, including the pending one.
+    /// Number of restarts since the last run that was long enough, including a pending restart.
     package var restarts = 0
-    /// Times at which the policy decided on the restarts within its window.
+    /// Times at which the policy decided to restart the server, within the policy's window.
     package var times: [Date] = []
     package var hasGivenUp = false
     package var retryAt: Date?
-    /// Time of the end that was judged last; ``verdict`` is the result.
+    /// Time of the last run end that the agent has classified; the result is ``verdict``.
     package var judgedEnd: Date?
     package var verdict: ServerInput.RunEnd?
 
     package init() {}
 
-    /// A copy that keeps only the end that was judged last, for a request of the owner or after a good run.
+    /// A copy without past crashes, for use after a request of the owner or a long enough run.
+    ///
+    /// It keeps the last classified end of a run.
     package var forgiven: RestartHistory {
         var history = RestartHistory()
         history.judgedEnd = judgedEnd

@@ -3,7 +3,7 @@ package enum ServerState: String, Sendable, CaseIterable {
     case stopped, starting, running, unready, stopping, paused, crashed, failed, missing, unknown
 }
 
-/// Work under way on a server, reported beside its state.
+/// Work in progress on a server, reported in addition to its state.
 package enum Activity: String, Sendable, CaseIterable {
     case creating, pulling, updating
     case backingUp = "backing_up"

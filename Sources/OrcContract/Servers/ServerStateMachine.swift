@@ -1,4 +1,4 @@
-/// The state of a server, and the reason for it.
+/// The state of a server, with the reason for the state.
 package struct ServerStatus: Sendable, Equatable {
     package var state: ServerState
     package var reason: String?
@@ -11,30 +11,34 @@ package struct ServerStatus: Sendable, Equatable {
 
 /// Input of the state machine: an observation of the server, or an operation that the agent begins.
 package enum ServerInput: Sendable, Equatable {
-    /// The agent begins to start the server.
+    /// The agent is starting the server.
     case starts
     /// The agent failed to start the server.
     case startFails(String)
     /// The agent asks the server to stop.
     case stops
-    /// The container runs and is not ready for players yet; `isNew` if the readiness of this run is not checked yet.
+    /// The container runs, but is not ready for players yet.
+    ///
+    /// `isNew`: true if the check of whether this run is ready has not begun.
     case comesUp(isNew: Bool)
     case isReady
-    /// The container runs but is not usable: it took too long to become ready, or its health check fails.
+    /// The container runs but is not usable, because it took too long to become ready or its health check fails.
     case isUnready(String)
     case isPaused
-    /// A run has ended; `isNew` if this end has not been judged yet.
+    /// A run has ended.
+    ///
+    /// `isNew`: true if this end has not been classified yet.
     case ended(RunEnd, isNew: Bool)
-    /// There is no run to judge: the server was never started, or is destroyed.
+    /// There is no run to classify: the server was never started, or is destroyed.
     case isIdle(String)
-    /// The server should have a container and has none.
+    /// The server should have a container, but has none.
     case isGone
     /// The container engine does not report a known state.
     case isUnseen(String)
 
-    /// The judgement of a run's end.
+    /// The classification of a run's end.
     package enum RunEnd: Sendable, Equatable {
-        /// The run ended as requested, or by a clean exit of its own.
+        /// The run ended as requested, or exited cleanly without a request.
         case stopped(String?)
         case crashed(String)
         /// The container failed to start, or is dead.
@@ -42,18 +46,18 @@ package enum ServerInput: Sendable, Equatable {
     }
 }
 
-/// Follow-up work of a state change.
+/// An action that the agent must take after a change of state.
 package enum ServerEffect: Sendable, Equatable {
     case announce(ServerEvent)
-    /// Check when this run is ready for players.
+    /// Start checking whether this run is ready for players.
     case awaitReadiness
     /// Let the restart policy decide whether the server is restarted.
     case considerRestart
 }
 
-/// The state machine of a server; pure, and the only place that decides a change of state.
+/// The state machine of a server, without side effects; changes of state are decided only here.
 ///
-/// The states in the documents (`topics/states.md`) are generated from it.
+/// The document `topics/states.md` is generated from this type.
 package enum ServerStateMachine {
     package static func next(_ now: ServerStatus, _ input: ServerInput) -> (
         condition: ServerStatus, effects: [ServerEffect]
@@ -92,7 +96,9 @@ package enum ServerStateMachine {
         }
     }
 
-    /// Returns the announcement of a change; none after `unknown`, as the change did not happen now.
+    /// Returns the event to announce for a change of state.
+    ///
+    /// It is empty after `unknown`, because the change may have happened at any time before.
     private static func arrival(from old: ServerState, to new: ServerState) -> [ServerEffect] {
         guard old != new, old != .unknown else { return [] }
         switch new {
@@ -109,7 +115,7 @@ package enum ServerStateMachine {
 }
 
 extension ServerState {
-    /// True if the server's processes exist, as far as is known.
+    /// True if the server's processes exist, as far as the agent knows.
     package var isUp: Bool {
         switch self {
         case .starting, .running, .unready, .stopping, .paused: true

@@ -1,16 +1,16 @@
-/// A parsed topic of any host, for clients that subscribe to more than one.
+/// A parsed topic of any host, for clients that subscribe to several hosts.
 package enum ParsedTopic: Sendable, Hashable {
-    /// A retained report, by its path below `status/`.
+    /// A retained report, with the part of the topic below `status/`.
     case status(HostName, String)
-    /// An event, by its path below `event/`.
+    /// An event, with the part of the topic below `event/`.
     case event(HostName, String)
     case console(HostName, ServerID)
-    /// The mirror of a reply, by the command's path below `cmd/`.
+    /// The copy of a reply under `result/`, with the part of the command's topic below `cmd/`.
     case result(HostName, String)
-    /// A full reply to the client with this name.
+    /// A complete reply, sent to the client with this name.
     case reply(HostName, client: String)
 
-    /// Nil if `topic` is none of these.
+    /// Parses a topic; nil if `topic` is none of these kinds.
     package init?(_ topic: some StringProtocol) {
         let levels = topic.split(separator: "/", maxSplits: 3, omittingEmptySubsequences: false)
         guard levels.count == 4, levels[0] == "peon", let host = HostName(String(levels[1])), !levels[3].isEmpty else {
@@ -31,7 +31,9 @@ package enum ParsedTopic: Sendable, Hashable {
         }
     }
 
-    /// Returns the topic filters for a client of `host` (nil for every host) whose replies are sent to `client`.
+    /// Returns the topic filters to which a client must subscribe.
+    ///
+    /// `host`: the host to follow; nil for every host. `client`: the name to which the client's replies are sent.
     package static func filters(host: HostName?, client: String) -> [String] {
         let root = "peon/\(host.map { "\($0)" } ?? "+")"
         return ["reply/\(client)", "result/#", "status/#", "event/#", "console/#"].map { "\(root)/\($0)" }
@@ -39,13 +41,13 @@ package enum ParsedTopic: Sendable, Hashable {
 }
 
 extension Topics {
-    /// The exact topics of a host's own reports, for brokers that send retained messages to exact filters only.
+    /// The exact topics of the host's own reports, for brokers that send retained messages only to exact filters.
     package var exactStatus: [String] { HostReportKind.allCases.map(status) }
 
     /// Returns the exact topics of a server's reports.
     package func exactStatus(of server: ServerID) -> [String] { ServerReportKind.allCases.map { status(server, $0) } }
 
-    /// Returns a report's topic for its path below `status/`.
+    /// Returns the topic of the report with this path below `status/`.
     package func status(path: String) -> String { "peon/\(host)/status/\(path)" }
 
     /// True if the report with this path below `status/` holds metrics that are published every few seconds.
@@ -53,13 +55,13 @@ extension Topics {
         path == HostReportKind.host.rawValue || path.hasSuffix("/\(ServerReportKind.metrics.rawValue)")
     }
 
-    /// Returns an event's topic for its path below `event/`.
+    /// Returns the topic of the event with this path below `event/`.
     package func event(path: String) -> String { "peon/\(host)/event/\(path)" }
 
-    /// Returns a mirror's topic for the command's path below `cmd/`.
+    /// Returns the topic, under `result/`, of the replies to the command with this path below `cmd/`.
     package func result(path: String) -> String { "peon/\(host)/result/\(path)" }
 
-    /// Returns a command's path below `cmd/`.
+    /// Returns the part of a command's topic below `cmd/`.
     package static func commandPath(_ topic: String) -> String {
         topic.split(separator: "/").dropFirst(3).joined(separator: "/")
     }

@@ -1,6 +1,6 @@
 import OrcCore
 
-/// The topics of one host; the only place that spells topics.
+/// The topics of one host; topics are spelt only here.
 package struct Topics: Sendable, Hashable {
     package let host: HostName
 
@@ -20,7 +20,7 @@ package struct Topics: Sendable, Hashable {
         "\(root)/status/server/\(server.sid)/\(report.rawValue)"
     }
     package func event(_ server: ServerID) -> String { "\(root)/event/server/\(server.sid)" }
-    /// Returns the topic of a server's output, which is published while a client follows it.
+    /// Returns the topic on which a server's output is published while a client follows it.
     package func console(_ server: ServerID) -> String { "\(root)/console/server/\(server.sid)" }
     package var agentEvent: String { "\(root)/event/agent" }
     package var schedulerEvent: String { "\(root)/event/scheduler" }
@@ -31,7 +31,9 @@ package struct Topics: Sendable, Hashable {
     package func command(_ action: AgentAction) -> String { "\(root)/cmd/agent/\(action.rawValue)" }
     package func reply(to client: String) -> String { "\(root)/reply/\(client)" }
 
-    /// Returns the topic that mirrors every reply to the command `topic`; nil if it is not a command of this host.
+    /// Returns the topic under `result/` on which every reply to the command `topic` is also published.
+    ///
+    /// Nil if `topic` is not a command of this host.
     package func result(ofCommand topic: String) -> String? {
         guard let path = path(below: "cmd/", in: topic) else { return nil }
         return "\(root)/result/\(path)"
@@ -40,7 +42,7 @@ package struct Topics: Sendable, Hashable {
     package var allCommands: String { "\(root)/cmd/#" }
     package var allStatus: String { "\(root)/status/#" }
 
-    /// True if a reply may go to `topic`: one exact name below `reply/`, of at most 256 bytes.
+    /// True if a reply may be sent to `topic`: an exact topic below `reply/`, of at most 256 bytes.
     ///
     /// DESIGN: a client must not be able to make the agent forge a report.
     package func allowsReply(to topic: String) -> Bool {
@@ -48,7 +50,9 @@ package struct Topics: Sendable, Hashable {
         return !path.unicodeScalars.contains { $0 == "+" || $0 == "#" || $0.value < 0x20 || $0.value == 0x7F }
     }
 
-    /// Returns the reply topic for a JSON `reply_to`: a client's name of 1 to 4 levels or a whole topic; else nil.
+    /// Returns the reply topic for the text of a JSON `reply_to`: a client's name of 1 to 4 levels, or a whole topic.
+    ///
+    /// Nil if the text is neither.
     package func replyTopic(for text: String) -> String? {
         let path = path(below: "reply/", in: text).map { "\($0)" } ?? text
         let levels = path.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
@@ -56,13 +60,13 @@ package struct Topics: Sendable, Hashable {
         return reply(to: path)
     }
 
-    /// True if `name` is a client's name as in a JSON `reply_to`: `[A-Za-z0-9_-]{1,64}`.
+    /// True if `name` is one valid level of a client's name in a JSON `reply_to`: `[A-Za-z0-9_-]{1,64}`.
     package static func allowsClient(_ name: String) -> Bool {
         (1...64).contains(name.utf8.count)
             && name.utf8.allSatisfy { $0.isAlphanumeric || "_-".utf8.contains($0) }
     }
 
-    /// Returns the server and the kind of report of a retained topic; nil if it is not a server's report.
+    /// Returns the server and the kind of report for the topic of a server's report; nil for any other topic.
     package func serverReport(in topic: String) -> (server: ServerID, report: ServerReportKind)? {
         guard let path = path(below: "status/server/", in: topic) else { return nil }
         let levels = path.split(separator: "/", omittingEmptySubsequences: false)
@@ -79,14 +83,14 @@ package struct Topics: Sendable, Hashable {
 }
 
 extension Topics {
-    /// The target and the action in a command's topic.
+    /// The target and the action that a command's topic names.
     package enum Address: Sendable, Equatable {
         case server(level: String, ServerAction)
         case agent(AgentAction)
         case unknownAction(String)
     }
 
-    /// Parses a topic below `cmd/`; nil if it is not a command of this host.
+    /// Parses a topic below `cmd/`; nil if the topic is not a command of this host.
     package func address(ofCommand topic: String) -> Address? {
         guard let path = path(below: "cmd/", in: topic) else { return nil }
         let levels = path.split(separator: "/", omittingEmptySubsequences: false).map(String.init)

@@ -3,7 +3,7 @@ import Synchronization
 
 /// A sleep that ends when its time is over, when ``ring()`` is called, or when its task is cancelled.
 ///
-/// It holds no memory afterwards; a cancelled `Task.sleep` keeps three kilobytes until its original end.
+/// Unlike a cancelled `Task.sleep`, which keeps three kilobytes until its original end, it holds no memory afterwards.
 package final class AsyncSignal: Sendable {
     private let state = Mutex(State())
 
@@ -15,7 +15,7 @@ package final class AsyncSignal: Sendable {
 
     package init() {}
 
-    /// Waits for `duration` by the monotonic clock, or without a limit if it is nil.
+    /// Waits for `duration` by the monotonic clock, or without a time limit if `duration` is nil.
     package func wait(_ duration: Duration?) async {
         await withTaskCancellationHandler {
             await withCheckedContinuation { sleeper in
@@ -35,7 +35,7 @@ package final class AsyncSignal: Sendable {
         }
     }
 
-    /// Ends the current wait, or the next one if no task is waiting.
+    /// Ends the current wait; if no task is waiting, the next wait ends at once.
     package func ring() {
         state.withLock { state in
             state.isRung = true

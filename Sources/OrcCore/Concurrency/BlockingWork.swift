@@ -1,12 +1,12 @@
 import Dispatch
 
-/// Runs work that blocks on disks on its own threads.
+/// Runs work that blocks on the disk on separate threads.
 ///
-/// The agent's other tasks share only as many threads as the host has cores.
+/// The agent's other tasks share one thread per core of the host, so blocking work must not occupy these threads.
 package enum BlockingWork {
     private static let queue = DispatchQueue(label: "orc.blocking", qos: .utility, attributes: .concurrent)
 
-    /// Runs `body` as ``run(_:)`` does; its argument `isOver` returns true once the task has been cancelled.
+    /// Runs `body` on a separate thread; its argument `isOver` returns true once the calling task has been cancelled.
     package static func run<Result: Sendable>(
         _ body: @escaping @Sendable (_ isOver: @escaping @Sendable () -> Bool) throws -> Result
     ) async throws -> Result {

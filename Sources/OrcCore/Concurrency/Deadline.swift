@@ -1,6 +1,6 @@
 /// A limit on how long some work may take.
 package enum Deadline {
-    /// Runs `body`, cancels it after `limit`, and throws `error` then.
+    /// Runs `body`; if it takes longer than `limit`, cancels `body` and throws `error`.
     package static func run<Result: Sendable>(
         _ limit: Duration, orThrow error: any Error, _ body: @escaping @Sendable () async throws -> Result
     ) async throws -> Result {

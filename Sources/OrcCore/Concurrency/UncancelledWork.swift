@@ -1,4 +1,4 @@
-/// Runs work that must not stop half-way: it continues when the task that awaits it is cancelled.
+/// Runs work that must not stop half-way: the work continues even if the task that awaits it is cancelled.
 package enum UncancelledWork {
     package static func run<Result: Sendable>(
         _ body: @escaping @Sendable () async throws -> Result

@@ -1,4 +1,4 @@
-/// An error about bytes that cannot be parsed as JSON.
+/// The reason why bytes cannot be parsed as JSON.
 package enum JSONError: Error, Equatable, CustomStringConvertible {
     case malformed(offset: Int)
     case tooDeep(limit: Int)
@@ -10,9 +10,9 @@ package enum JSONError: Error, Equatable, CustomStringConvertible {
         }
     }
 
-    /// Returns `description` with line and column instead of the byte offset, for files that people write.
+    /// Returns the error message with line and column instead of the byte offset, for files that people write.
     ///
-    /// `bytes`: the parsed bytes; the column counts characters of the line, as editors do.
+    /// `bytes`: the parsed bytes. The column counts characters of the line, as editors do.
     package func description(in bytes: [UInt8]) -> String {
         guard case .malformed(let offset) = self else { return description }
         let before = bytes.prefix(offset)
@@ -24,19 +24,19 @@ package enum JSONError: Error, Equatable, CustomStringConvertible {
 }
 
 extension JSON {
-    /// Parses one JSON document (RFC 8259) of valid UTF-8.
+    /// Parses one JSON document (RFC 8259), which must be valid UTF-8.
     ///
     /// `bytes`: the whole document; a leading UTF-8 byte order mark is skipped.
     ///
-    /// `maxDepth`: the maximum number of arrays and objects open at once.
+    /// `maxDepth`: maximum number of nested arrays and objects.
     package static func parse(_ bytes: [UInt8], maxDepth: Int = 32) throws(JSONError) -> JSON {
         var parser = JSONParser(bytes: bytes, maxDepth: maxDepth)
         return try parser.document()
     }
 
-    /// Returns the members of an object up to the first that cannot be parsed.
+    /// Returns the members of an object that come before the first error.
     ///
-    /// For input that is truncated, or that is not JSON further on.
+    /// This is for input that is truncated or contains invalid JSON.
     package static func leadingMembers(of bytes: [UInt8], maxDepth: Int, maxMembers: Int) -> JSON.Object {
         var parser = JSONParser(bytes: bytes, maxDepth: maxDepth)
         return parser.leadingMembers(most: maxMembers)
@@ -99,7 +99,7 @@ private struct JSONParser {
         return JSON.Object(unique: members)
     }
 
-    /// Reads at most `most` members.
+    /// Reads the members of an object, at most `most`, until the first error.
     mutating func leadingMembers(most: Int) -> JSON.Object {
         var members = JSON.Object()
         skipBlanks()
@@ -138,7 +138,7 @@ private struct JSONParser {
         while let byte = next, byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 { position += 1 }
     }
 
-    /// Skips blanks, and then `character` if it is next; false if it is not.
+    /// Skips white space, then skips `character` if it comes next; returns false if it does not.
     mutating func take(_ character: Unicode.Scalar) -> Bool {
         skipBlanks()
         guard next == UInt8(ascii: character) else { return false }

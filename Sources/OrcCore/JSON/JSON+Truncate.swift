@@ -1,10 +1,10 @@
 extension JSON.Object {
-    /// Shortens the object so that its text has at most `bytes` bytes.
+    /// Returns the object shortened so that its text has at most `bytes` bytes.
     ///
-    /// The largest members are cut first, those of `data` before the object's own; `truncated` is set next to a cut
-    /// member.
+    /// The largest members are cut first: those inside the member `data`, then those of the object itself. An object in
+    /// which a member was cut gets the member `truncated` with the value true.
     ///
-    /// - Returns: nil if the text is too long even with everything cut.
+    /// - Returns: nil if the text is too long even after everything has been cut.
     package func fitting(bytes: Int) -> JSON.Object? {
         var object = self
         while JSON.object(object).bytes.count > bytes {
@@ -13,7 +13,9 @@ extension JSON.Object {
         return object
     }
 
-    /// Cuts the largest member; in a member named in `keeping` the largest inner one, until nothing there can be cut.
+    /// Cuts the largest member, and returns false if nothing could be cut.
+    ///
+    /// In the members named in `keeping`, inner members are cut first, until nothing inside can be cut.
     private mutating func cutLargest(keeping: Set<String>) -> Bool {
         for name in keeping {
             if case .object(var inner)? = self[name], inner.cutLargest(keeping: []) {
@@ -30,7 +32,7 @@ extension JSON.Object {
 }
 
 extension JSON {
-    /// The value, shortened; nil if that would save nothing.
+    /// A shortened copy of the value; nil if shortening would save nothing.
     fileprivate var cut: JSON? {
         switch self {
         case .null, .bool, .number: nil

@@ -1,13 +1,13 @@
 extension JSON {
     /// The layout of a value's text.
     package enum Layout: Sendable {
-        /// One line without blanks.
+        /// One line without white space.
         case compact
-        /// Four blanks per level, non-ASCII as `\uXXXX`.
+        /// Several lines, indented by four spaces per level; non-ASCII characters are written as `\uXXXX`.
         ///
         /// This is the format of Python's `json.dumps(indent=4)` and of PEON's files.
         case pretty
-        /// One line with a blank after each comma and colon, non-ASCII as `\uXXXX`.
+        /// One line with a space after each comma and colon; non-ASCII characters are written as `\uXXXX`.
         ///
         /// This is the format of Python's `json.dumps` and of PEON's REST responses.
         case spaced

@@ -5,26 +5,28 @@
 package enum JSON: Sendable, Equatable {
     case null
     case bool(Bool)
-    /// A number as its literal (RFC 8259, section 6), so that `2456` stays `2456` and `1.10` stays `1.10`.
+    /// A number as its literal text (RFC 8259, section 6), so that `1.10` is not rewritten as `1.1`.
     case number(String)
     case string(String)
     case array([JSON])
     case object(Object)
 
-    /// The members of a JSON object in their order; each key occurs once.
+    /// The members of a JSON object in their original order; each key occurs once.
     package struct Object: Sendable, Equatable {
         package private(set) var members: [(key: String, value: JSON)] = []
 
         package init() {}
 
-        /// Creates an object from members whose keys are known to differ.
+        /// Creates an object from members; the caller guarantees that their keys differ.
         package init(unique members: [(key: String, value: JSON)]) { self.members = members }
 
         package init(_ members: some Sequence<(String, JSON)>) {
             for (key, value) in members { self[key] = value }
         }
 
-        /// The value under `key`; assigning to a new key appends it, assigning nil removes it.
+        /// The value under `key`; nil if there is none.
+        ///
+        /// Assigning to a new key appends a member; assigning nil removes the member.
         package subscript(key: String) -> JSON? {
             get { members.first { $0.key == key }?.value }
             set {
@@ -38,13 +40,13 @@ package enum JSON: Sendable, Equatable {
             }
         }
 
-        /// Returns the value under `key`; nil if there is none or it is null.
+        /// Returns the value under `key`; nil if the key is missing or its value is null.
         package func given(_ key: String) -> JSON? {
             guard let value = self[key], !value.isNull else { return nil }
             return value
         }
 
-        /// Copies every member of `other`; a member with the same key is replaced.
+        /// Copies every member of `other` into this object, replacing members with the same key.
         package mutating func merge(_ other: Object) { for (key, value) in other.members { self[key] = value } }
 
         package var keys: [String] { members.map(\.key) }
@@ -61,7 +63,7 @@ extension JSON {
     package var bool: Bool? { if case .bool(let value) = self { value } else { nil } }
     package var array: [JSON]? { if case .array(let value) = self { value } else { nil } }
     package var object: Object? { if case .object(let value) = self { value } else { nil } }
-    /// The value as a whole number, in any notation (`5`, `5.0`, `5e0`); nil if it is not one.
+    /// The value as a whole number, in any notation (`5`, `5.0`, `5e0`); nil if the value is not a whole number.
     package var int: Int? {
         guard case .number(let text) = self else { return nil }
         return Int(text) ?? Double(text).flatMap { Int(exactly: $0) }
@@ -69,7 +71,7 @@ extension JSON {
     package var double: Double? { if case .number(let text) = self { Double(text) } else { nil } }
     package var isNull: Bool { self == .null }
 
-    /// The member under `key`; nil if this is not an object or has no such member.
+    /// The member under `key`; nil if this value is not an object or has no such member.
     package subscript(key: String) -> JSON? { object?[key] }
 
     /// Returns `value` as JSON; null if it is nil.

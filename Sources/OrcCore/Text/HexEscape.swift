@@ -1,6 +1,6 @@
-/// Bytes written as a mark and two hexadecimal digits: `%2F` in a URL, `_2e` in a sid.
+/// Escapes that write a byte as a mark and two hexadecimal digits, such as `%2F` in a URL or `_2e` in a sid.
 package enum HexEscape {
-    /// Decodes `escaped`; nil if an escape is cut short or invalid, or if the bytes are not UTF-8.
+    /// Decodes `escaped`; nil if an escape is incomplete or invalid, or if the decoded bytes are not UTF-8.
     package static func decoded(_ escaped: some StringProtocol, mark: Unicode.Scalar) -> String? {
         var bytes: [UInt8] = []
         var rest = Array(escaped.utf8)[...]
@@ -19,14 +19,14 @@ package enum HexEscape {
         return String(validating: bytes, as: UTF8.self)
     }
 
-    /// Encodes `text` as one level of a URL's path; only RFC 3986's unreserved characters stay unescaped.
+    /// Encodes `text` as one level of a URL's path; all but RFC 3986's unreserved characters are escaped.
     package static func pathLevel(_ text: String) -> String {
         encoded(text, mark: "%", uppercase: true) { $0.isAlphanumeric || "-_.~".utf8.contains($0) }
     }
 
-    /// Escapes each byte of `text` for which `keeps` returns false.
+    /// Escapes the bytes of `text`, except those for which `keeps` returns true.
     ///
-    /// `keeps`: true for bytes that stay unescaped, which must be ASCII.
+    /// `keeps`: must return true only for ASCII bytes.
     package static func encoded(
         _ text: String, mark: String, uppercase: Bool = false, keeps: (UInt8) -> Bool
     ) -> String {

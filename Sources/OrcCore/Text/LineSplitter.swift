@@ -1,6 +1,6 @@
 /// Splits bytes into lines of bounded length.
 package struct LineSplitter {
-    /// Maximum number of bytes kept of a line.
+    /// Maximum number of bytes kept of one line.
     package static let longest = 8192
 
     private var line: [UInt8] = []
@@ -8,9 +8,9 @@ package struct LineSplitter {
 
     package init() {}
 
-    /// Returns the lines that end in `bytes`, without their line ends; a longer line is cut and marked with ` […]`.
+    /// Returns the lines that end within `bytes`, without line ends; a line that is too long is cut, and marked ` […]`.
     ///
-    /// `withRest`: true to also return the beginning of the line that has not ended yet.
+    /// `withRest`: true to also return the beginning of the last line, if that line has not ended yet.
     package mutating func lines(in bytes: ArraySlice<UInt8>, withRest: Bool = false) -> [String] {
         var lines: [String] = []
         var rest = bytes
@@ -26,7 +26,7 @@ package struct LineSplitter {
         return lines
     }
 
-    /// The beginning of a line that has not ended yet; nil if there is none.
+    /// The beginning of the last line, which has not ended yet; nil if there is no such line.
     package var rest: String? { line.isEmpty ? nil : text }
 
     private mutating func append(_ bytes: ArraySlice<UInt8>) {
@@ -41,7 +41,7 @@ package struct LineSplitter {
         return String(decoding: end, as: UTF8.self)
     }
 
-    /// The line without an incomplete scalar at its end (RFC 3629, section 3).
+    /// The bytes of the line, without a Unicode scalar at the end of which bytes are missing (RFC 3629, section 3).
     private var wholeScalars: ArraySlice<UInt8> {
         guard let start = line.lastIndex(where: { $0 & 0xC0 != 0x80 }) else { return line[...] }
         let width = (~line[start]).leadingZeroBitCount

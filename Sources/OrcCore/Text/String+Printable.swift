@@ -1,7 +1,7 @@
 extension String {
-    /// Returns the longest prefix of whole scalars of at most `bytes` bytes of UTF-8.
+    /// Returns the longest prefix that has at most `bytes` bytes of UTF-8.
     ///
-    /// It cuts between scalars because a `Character` may have any number of bytes.
+    /// The text is cut between Unicode scalars and not between `Character`s, which may have any number of bytes.
     package func prefix(bytes: Int) -> String {
         guard utf8.count > bytes else { return self }
         var kept = String.UnicodeScalarView()
@@ -17,7 +17,7 @@ extension String {
     /// The text without characters that a terminal or a reader may interpret, such as escape sequences and line ends.
     package var printable: String { String(String.UnicodeScalarView(unicodeScalars.filter(\.isPrintable))) }
 
-    /// The same as ``printable``, but with tabs and line ends kept.
+    /// The text as in ``printable``, but with tabs and line ends kept.
     package var printableLines: String {
         var kept = String.UnicodeScalarView()
         var isAfterReturn = false
@@ -31,7 +31,7 @@ extension String {
 }
 
 extension Unicode.Scalar {
-    /// True if it is not a control or format character and does not end a line (Unicode, chapter 4.5).
+    /// True if the scalar is not a control or format character and does not end a line (Unicode, chapter 4.5).
     package var isPrintable: Bool {
         if isASCII { return value >= 0x20 && value != 0x7F }
         switch properties.generalCategory {

@@ -1,8 +1,9 @@
-/// Suggests the known word that was probably meant by an unknown one.
+/// Suggests the known word that a user probably meant by an unknown word.
 package enum Suggestion {
-    /// Returns the nearest of `words`, the first if several are equally near.
+    /// Returns the element of `words` that is nearest to `word`, the first one if several are equally near.
     ///
-    /// Nil if the distance is more than `most`, or more than a third of the word's letters (one is always allowed).
+    /// Nil if the distance is more than `most`, or more than a third of the known word's letters. A distance of
+    /// 1 is allowed however short the known word is.
     package static func nearest(to word: String, of words: some Sequence<String>, most: Int = .max) -> String? {
         let given = Array(word.lowercased().unicodeScalars.prefix(64))
         var best: (word: String, distance: Int)?
@@ -17,16 +18,17 @@ package enum Suggestion {
         return best?.word
     }
 
-    /// Returns the message `word is not known`, with the word that was probably meant.
+    /// Returns the message `word is not known`, followed by the known word that was probably meant.
     package static func complaint(about word: String, of words: some Sequence<String>) -> String {
         let shown = word.prefix(bytes: 64).printable
         guard let nearest = nearest(to: word, of: words) else { return "\(shown) is not known" }
         return "\(shown) is not known: did you mean \(nearest)?"
     }
 
-    /// The number of insertions, deletions, substitutions and swaps of neighbours that turn `from` into `to`.
+    /// Returns the number of edits that turn `from` into `to`.
     ///
-    /// This is Damerau's distance in its restricted form.
+    /// An edit inserts, deletes or replaces a character, or swaps two neighbours. This is Damerau's distance in its
+    /// restricted form.
     private static func distance(_ from: [Unicode.Scalar], _ to: [Unicode.Scalar]) -> Int {
         var beforeLast: [Int] = []
         var last = Array(0...to.count)

@@ -1,16 +1,18 @@
 /// A day of the Gregorian calendar, identified by the number of days since 1970-01-01.
 ///
-/// The conversions are Howard Hinnant's `days_from_civil` and `civil_from_days`
+/// Dates are converted by Howard Hinnant's `days_from_civil` and `civil_from_days`
 /// (howardhinnant.github.io/date_algorithms.html).
 package struct CivilDay: Sendable, Hashable {
     package let number: Int
 
     package init(number: Int) { self.number = number }
 
-    /// The day that contains a local time; `local`: seconds since 1970-01-01 00:00 by the local clock.
+    /// The day that contains a local time.
+    ///
+    /// `local`: seconds since 1970-01-01 00:00 by the local clock.
     package init(local: Int) { number = local.floored(by: 86_400) }
 
-    /// `month`: 1 to 12; `day`: from 1.
+    /// The day with this date; `month` is 1 to 12, and `day` counts from 1.
     package init(year: Int, month: Int, day: Int) {
         let year = month <= 2 ? year - 1 : year
         let era = year.floored(by: 400)
@@ -33,7 +35,7 @@ package struct CivilDay: Sendable, Hashable {
         )
     }
 
-    /// The day of the week, 0 for Sunday, as in cron.
+    /// The day of the week: 0 for Sunday, 6 for Saturday, as in cron.
     package var weekday: Int { (number + 4) - (number + 4).floored(by: 7) * 7 }
 
     /// The day's first second, in seconds since 1970-01-01 00:00 by the local clock.
@@ -43,7 +45,7 @@ package struct CivilDay: Sendable, Hashable {
         year.isMultiple(of: 4) && (!year.isMultiple(of: 100) || year.isMultiple(of: 400))
     }
 
-    /// `month`: 1 to 12.
+    /// Returns the number of days in a month; `month` is 1 to 12.
     package static func length(ofMonth month: Int, _ year: Int) -> Int {
         switch month {
         case 4, 6, 9, 11: 30
@@ -54,7 +56,7 @@ package struct CivilDay: Sendable, Hashable {
 }
 
 extension Int {
-    /// Returns the quotient, rounded down also if `self` is negative.
+    /// Returns the quotient rounded down, also if `self` is negative.
     package func floored(by divisor: Int) -> Int {
         let (quotient, remainder) = quotientAndRemainder(dividingBy: divisor)
         return remainder < 0 ? quotient - 1 : quotient

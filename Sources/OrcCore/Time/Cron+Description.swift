@@ -1,5 +1,5 @@
 extension Cron {
-    /// The schedule in words: `every Friday at 18:00`.
+    /// The schedule in words, such as `every Friday at 18:00`.
     package var words: String {
         let days = dayWords
         guard let times else { return "\(days) at the times of \(text)" }
@@ -12,9 +12,9 @@ extension Cron {
     // Times.
 
     private enum Times {
-        /// Fixed times of day, in words: `18:00 and 20:00`.
+        /// Fixed times of day, in words, such as `18:00 and 20:00`.
         case clock(String)
-        /// `every 15 minutes`.
+        /// A repetition, in words, such as `every 15 minutes`.
         case pace(String)
     }
 
@@ -105,7 +105,7 @@ extension Cron {
         }
     }
 
-    /// Returns the constant step between `numbers`, if they start at 0 and cover `range`; nil otherwise.
+    /// Returns the constant distance between `numbers`, if they start at 0 and extend over `range`; nil otherwise.
     private static func step(_ numbers: [Int], _ range: Int) -> Int? {
         guard numbers.count > 1, numbers[0] == 0 else { return nil }
         let step = numbers[1]

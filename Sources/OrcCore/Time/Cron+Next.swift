@@ -1,17 +1,18 @@
 extension Cron {
-    /// Number of days to search, 41 years; a line that is not due in that time is never due.
+    /// Number of days that are searched: 41 years.
     ///
-    /// The longest gap is that of 29 February on a given weekday: 28 years, or 40 across a year such as 2100 that is no
-    /// leap year.
+    /// A schedule that is not due in that time is never due. The longest gap is that of 29 February on a given
+    /// weekday: 28 years, or 40 across a year such as 2100, which is not a leap year.
     private static let horizon = 41 * 366
 
     /// Returns the first instant after `instant` at which the schedule is due, in seconds since 1970 in UTC.
     ///
-    /// A time in an hour that the clocks skip is due at the next valid time; one in an hour that occurs twice is due at
-    /// its first occurrence. So each time is due once on each day that exists. A schedule for every hour follows
-    /// elapsed time instead: it is due in both occurrences of an hour, and not in a skipped hour.
+    /// When the clocks are put forward, a time in the skipped hour is due at the next valid time. When the clocks are
+    /// put back, a time in the repeated hour is due only at its first occurrence. So each time is due once on each day
+    /// that exists. A schedule for every hour follows elapsed time instead: it is due in both occurrences of an hour,
+    /// and not in a skipped hour.
     ///
-    /// - Returns: nil if it is never due.
+    /// - Returns: nil if the schedule is never due.
     package func next(after instant: Int, in zone: TimeZoneRules) -> Int? {
         // A time skipped on the day before may be due on this day.
         let first = CivilDay(local: instant + zone.offset(at: instant)).number - 1
@@ -70,7 +71,9 @@ extension Cron {
         }
     }
 
-    /// Returns the schedule's first time of day later than `seconds`, both in seconds after midnight; nil if none.
+    /// Returns the first time of day later than `seconds` at which the schedule is due; nil if there is none.
+    ///
+    /// Both times are in seconds after midnight.
     private func time(after seconds: Int) -> Int? {
         for hour in max(seconds.floored(by: 3600), 0)..<max(24, seconds.floored(by: 3600)) where hours.has(hour) {
             let least = (seconds - hour * 3600).floored(by: 60) + 1

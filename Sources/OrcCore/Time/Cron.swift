@@ -1,15 +1,15 @@
 /// A recurring schedule in the five fields of cron (crontab(5) of Debian's cron).
 ///
-/// A day matches if day-of-month and day-of-week both match; if neither field begins with a star, one match is enough.
+/// If day-of-month or day-of-week begins with a star, a day must match both fields; otherwise one match is enough.
 package struct Cron: Sendable, Equatable {
-    /// The expression as it was given.
+    /// The expression, exactly as it was given.
     package let text: String
-    /// A bit set with one bit per value, as in the fields below.
+    /// A bit set with one bit per matching minute; the next fields have the same form.
     let minutes: UInt64
     let hours: UInt64
     let days: UInt64
     let months: UInt64
-    /// Bit 0 is Sunday.
+    /// A bit set with one bit per matching weekday; bit 0 is Sunday.
     let weekdays: UInt64
     let isDayFree: Bool
     let isWeekdayFree: Bool
@@ -23,7 +23,7 @@ package struct Cron: Sendable, Equatable {
 
     /// Parses five fields, or a nickname such as `@daily`.
     ///
-    /// - Throws: a message for people about the error in `text`.
+    /// - Throws: a message, for people, about the error in `text`.
     package init(_ text: String) throws(InvalidArgument) {
         guard text.utf8.count <= Self.maxBytes else { throw InvalidArgument("must be at most \(Self.maxBytes) bytes") }
         self.text = text
@@ -52,11 +52,11 @@ package struct Cron: Sendable, Equatable {
         return isDayFree || isWeekdayFree ? isDay && isWeekday : isDay || isWeekday
     }
 
-    /// True if it matches every hour; the schedule then follows elapsed time, otherwise the local clock.
+    /// True if the schedule matches every hour; it then follows elapsed time, otherwise the local clock.
     var isEveryHour: Bool { hours == 0xFF_FFFF }
 }
 
-/// An error about a given value, as words for people that follow the value's name.
+/// An error in an argument; its text is for people and is shown after the argument's name.
 package struct InvalidArgument: Error, Sendable, Equatable, CustomStringConvertible {
     package let description: String
     package init(_ description: String) { self.description = description }
@@ -65,15 +65,15 @@ package struct InvalidArgument: Error, Sendable, Equatable, CustomStringConverti
 extension UInt64 {
     func has(_ bit: Int) -> Bool { self >> UInt64(bit) & 1 == 1 }
 
-    /// The numbers of the bits that are set, ascending.
+    /// The positions of the bits that are set, ascending.
     var numbers: [Int] { (0..<64).filter(has) }
 }
 
-/// One of the five fields.
+/// One of the five fields of a cron expression.
 struct CronField {
     let name: String
     let range: ClosedRange<Int>
-    /// Names of the values in lower case, from the first value of `range` on.
+    /// Lower-case names of the values, beginning with the first value of `range`; empty if there are no names.
     let names: [String]
 
     static let minute = CronField(name: "minute", range: 0...59, names: [])
@@ -93,7 +93,9 @@ struct CronField {
         return bits
     }
 
-    /// Parses `*`, `5` or `1-5`, each optionally with `/step`; a single value with a step extends to the last value.
+    /// Parses `*`, `5` or `1-5`, each optionally with `/step`.
+    ///
+    /// A single value with a step, such as `5/10`, extends to the field's last value.
     private func values(_ item: Substring) throws(InvalidArgument) -> StrideThrough<Int> {
         let parts = item.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         let ends = parts[0].split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false)

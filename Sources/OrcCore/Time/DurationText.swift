@@ -1,6 +1,6 @@
 /// Durations as people write them: `90s`, `15m`, `2h`, `1d`, `1h30m`; a bare number is minutes, as in PEON.
 package enum DurationText {
-    /// Pattern of the texts that a client may send; the parser also accepts some longer texts.
+    /// Pattern of the texts that a client may send; the parser also accepts some texts that are longer.
     package static let pattern =
         "^("
         + [
@@ -8,12 +8,12 @@ package enum DurationText {
             "[0-9]{1,5}[hH]([0-9]{1,4}[mM])?([0-9]{1,5}[sS])?", "[0-9]{1,6}[mM]([0-9]{1,5}[sS])?", "[0-9]{1,7}[sS]",
             "[0-9]{1,6}",
         ].joined(separator: "|") + ")$"
-    /// Maximum duration in seconds: more than fifty years, and longer than any that matches ``pattern``.
+    /// Maximum duration in seconds: more than fifty years, and longer than any text that matches ``pattern``.
     package static let longest = 20_000 * 86_400
 
-    /// Reads a duration from a number of minutes or from a text.
+    /// Parses a duration, given as a number of minutes or as a text.
     ///
-    /// - Returns: seconds; nil if it is not a duration, or is longer than ``longest``.
+    /// - Returns: seconds; nil if the value is not a duration, or the duration is longer than ``longest``.
     package static func seconds(_ value: JSON) -> Int? {
         if let minutes = value.int { return bounded(minutes, 60) }
         return value.string.flatMap(seconds)
@@ -46,7 +46,7 @@ package enum DurationText {
         return !isTooLarge && (0...longest).contains(product) ? product : nil
     }
 
-    /// Returns the shortest text of a duration in seconds: `1h30m`.
+    /// Returns the shortest text for a duration in seconds, such as `1h30m`.
     package static func text(_ seconds: Int) -> String {
         var rest = seconds
         var text = ""
@@ -57,7 +57,7 @@ package enum DurationText {
         return text.isEmpty ? "0s" : text
     }
 
-    /// Returns the two largest units of a duration in seconds: `3d4h`, `4h12m`, `5m0s`, `7s`.
+    /// Returns a duration in seconds as text with its two largest units, such as `3d4h`, `4h12m`, `5m0s` or `7s`.
     package static func brief(_ seconds: Int) -> String {
         let largest = units.firstIndex { seconds >= $0.1 } ?? units.count - 1
         var rest = seconds
@@ -69,7 +69,7 @@ package enum DurationText {
         return text
     }
 
-    /// Returns a duration in seconds in words: `15 minutes`, `1 hour 30 minutes`.
+    /// Returns a duration in seconds as words, such as `15 minutes` or `1 hour 30 minutes`.
     package static func words(_ seconds: Int) -> String {
         var rest = seconds
         var words: [String] = []

@@ -1,6 +1,6 @@
 import Glibc
 
-/// A clock that cannot be set (clock_gettime(2), CLOCK_MONOTONIC).
+/// A clock that is not affected by setting the time (clock_gettime(2), CLOCK_MONOTONIC).
 package enum MonotonicClock {
     package static var seconds: Double {
         var time = timespec()

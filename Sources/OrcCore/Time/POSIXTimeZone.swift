@@ -1,23 +1,23 @@
-/// The rule of a time zone for all years after its table.
+/// The rule for a time zone's offsets in all years after those in the zone's table.
 ///
-/// It is the footer of a TZif file (RFC 9636, section 3.3), in the format of the environment variable TZ (POSIX, Base
-/// Definitions, 8.3).
+/// The rule is the footer of a TZif file (RFC 9636, section 3.3), in the format of the environment variable TZ (POSIX,
+/// Base Definitions, 8.3).
 struct POSIXTimeZone: Sendable, Equatable {
-    /// Seconds east of Greenwich.
+    /// The standard offset, in seconds east of Greenwich.
     let standard: Int
     let summer: Summer?
 
-    /// The summer time of each year.
+    /// The yearly summer time.
     struct Summer: Sendable, Equatable {
         let offset: Int
         let start: Change
         let end: Change
     }
 
-    /// A yearly change of the clocks.
+    /// The date and time of a yearly change of the clocks.
     struct Change: Sendable, Equatable {
         let day: Day
-        /// Seconds after midnight by the clock before the change, from -167 to 167 hours.
+        /// Time of the change in seconds after midnight, by the clock before the change; from -167 to 167 hours.
         let time: Int
     }
 
@@ -44,7 +44,9 @@ struct POSIXTimeZone: Sendable, Equatable {
         }
     }
 
-    /// Returns the offset in seconds east of Greenwich; `instant`: seconds since 1970 in UTC.
+    /// Returns the offset at an instant, in seconds east of Greenwich.
+    ///
+    /// `instant`: seconds since 1970 in UTC.
     func offset(at instant: Int) -> Int {
         guard let summer else { return standard }
         let year = CivilDay(local: instant + standard).parts.year
@@ -56,7 +58,7 @@ struct POSIXTimeZone: Sendable, Equatable {
 }
 
 extension POSIXTimeZone {
-    /// Parses a rule such as `CET-1CEST,M3.5.0,M10.5.0/3`; nil if `text` is not one.
+    /// Parses a rule such as `CET-1CEST,M3.5.0,M10.5.0/3`; nil if `text` is not a rule.
     init?(_ text: some StringProtocol) {
         var reader = POSIXTimeZoneParser(rest: Substring(text))
         guard reader.skipName(), let standard = reader.offset() else { return nil }
@@ -84,7 +86,9 @@ private struct POSIXTimeZoneParser {
         return true
     }
 
-    /// Skips a zone's abbreviation: at least three letters, or any characters in angle brackets.
+    /// Skips a zone's abbreviation, which is at least three letters, or any characters in angle brackets.
+    ///
+    /// Returns false if there is none.
     mutating func skipName() -> Bool {
         if skip("<") {
             guard let end = rest.firstIndex(of: ">") else { return false }
@@ -103,7 +107,7 @@ private struct POSIXTimeZoneParser {
         return number
     }
 
-    /// Parses `[+|-]hh[:mm[:ss]]` and returns seconds.
+    /// Parses `[+|-]hh[:mm[:ss]]` and returns the seconds; nil if the text is not of this form.
     private mutating func time() -> Int? {
         let sign = skip("-") ? -1 : 1
         if sign > 0 { _ = skip("+") }
@@ -115,7 +119,7 @@ private struct POSIXTimeZoneParser {
         return sign * seconds
     }
 
-    /// Parses an offset; POSIX counts westwards, so the sign is reversed.
+    /// Parses an offset and returns seconds east of Greenwich; the sign is reversed, as POSIX counts westwards.
     mutating func offset() -> Int? { time().flatMap { abs($0) <= 26 * 3600 ? -$0 : nil } }
 
     mutating func change() -> POSIXTimeZone.Change? {

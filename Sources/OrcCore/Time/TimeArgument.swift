@@ -2,7 +2,9 @@ package import FoundationEssentials
 
 /// Parses points in time given as arguments.
 package enum TimeArgument {
-    /// Parses RFC 3339, or seconds since 1970 as a number or as digits; nil if invalid or not from 1970 to 2191.
+    /// Parses an RFC 3339 time, or seconds since 1970 as a number or a text of digits.
+    ///
+    /// Nil if the value is invalid, or if the time is before 1970 or after ``latest``.
     package static func date(_ value: JSON) -> Date? {
         if let text = value.string, text.utf8.count > maxBytes { return nil }
         let number = value.string.flatMap { text in
@@ -15,7 +17,7 @@ package enum TimeArgument {
 
     package static func isSensible(_ date: Date) -> Bool { (0...Double(latest)).contains(date.timeIntervalSince1970) }
 
-    /// True if the day exists in its month; the date parser turns 30 February into 2 March.
+    /// True if the day exists in its month; checked because the date parser turns 30 February into 2 March.
     private static func hasDay(_ text: String) -> Bool {
         let parts = text.prefix(10).split(separator: "-").map { Int($0) ?? 0 }
         return parts.count == 3 && (1...12).contains(parts[1])
@@ -23,7 +25,7 @@ package enum TimeArgument {
     }
 
     package static let maxBytes = 40
-    /// The latest time in seconds since 1970, in the year 2191.
+    /// The latest accepted time, in the year 2191, in seconds since 1970.
     package static let latest = 6_999_999_999
     /// Pattern of the texts that a client may send; the parser also checks that the day exists in its month.
     package static let pattern =

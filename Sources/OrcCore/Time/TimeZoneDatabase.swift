@@ -11,7 +11,7 @@ package final class TimeZoneDatabase: Sendable {
 
     package init(folder: String = TimeZoneDatabase.standardFolder) { self.folder = folder }
 
-    /// Returns the rules of the zone `name`, read from its file once.
+    /// Returns the rules of the time zone `name`; its file is read only once.
     ///
     /// - Throws: if there is no zone of that name, or its file cannot be read.
     package func rules(_ name: String) throws(TimeZoneError) -> TimeZoneRules {
@@ -27,9 +27,11 @@ package final class TimeZoneDatabase: Sendable {
         return rules
     }
 
-    /// Returns the host's own zone: the one named by TZ, else the one of `/etc/localtime`, else UTC.
+    /// Returns the name of the host's own time zone.
     ///
-    /// `variable`: the environment's TZ, which may hold something other than a zone's name.
+    /// This is the zone named by the variable TZ, else the zone of `/etc/localtime`, else UTC.
+    ///
+    /// `variable`: the value of TZ in the environment, which may also be something other than a zone's name.
     package static func machineZone(_ variable: String?) -> String {
         let given = variable.map { $0.hasPrefix(":") ? String($0.dropFirst()) : $0 }
         // A TZ that cannot be read as a zone's name is ignored.

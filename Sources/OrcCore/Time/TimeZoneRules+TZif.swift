@@ -1,4 +1,4 @@
-/// An error about a time zone that cannot be used.
+/// The reason why a time zone cannot be used.
 package enum TimeZoneError: Error, Sendable, Equatable, CustomStringConvertible {
     case unknown(String)
     case damaged(String, String)
@@ -84,14 +84,14 @@ private struct TZifHeader {
         (times, types, characters) = (counts[3], counts[4], counts[5])
     }
 
-    /// Returns the bytes of the data block after this header, with times of `timeBytes` bytes each.
+    /// Returns the size in bytes of the data block after this header; each time takes `timeBytes` bytes.
     func size(timeBytes: Int) -> Int {
         times * (timeBytes + 1) + types * 6 + characters + leaps * (timeBytes + 4) + standardMarks + utcMarks
     }
 }
 
 extension ArraySlice<UInt8> {
-    /// Reads a big-endian number; with eight bytes the first bit is the sign.
+    /// Reads a big-endian integer of `bytes` bytes; an integer of eight bytes is signed.
     fileprivate func integer(at position: Int, bytes: Int) -> Int {
         dropFirst(position).prefix(bytes).reduce(0) { $0 << 8 | Int($1) }
     }

@@ -1,6 +1,6 @@
 package import FoundationEssentials
 
-/// RFC 3339 in UTC with milliseconds, the format of all times in MQTT messages.
+/// Times in RFC 3339, in UTC with milliseconds: the format of all times in MQTT messages.
 package enum Timestamp {
     package static func text(_ date: Date) -> String {
         // The formatter cuts decimals off: a time that was parsed must be written with the same millisecond again.
@@ -11,9 +11,9 @@ package enum Timestamp {
 
     package static func json(_ date: Date?) -> JSON { date.map { .string(text($0)) } ?? .null }
 
-    /// Parses RFC 3339 with any zone and any number of decimals, or seconds since 1970 as a number.
+    /// Parses an RFC 3339 time with any offset and any number of decimals, or seconds since 1970 as a number.
     ///
-    /// Nil outside the years 1 to 9999, which neither the format nor the calendar covers.
+    /// Nil if the time is outside the years 1 to 9999, which are the limits of RFC 3339 and of the calendar.
     package static func date(_ value: JSON) -> Date? {
         if let seconds = value.double { return inCalendar(Date(timeIntervalSince1970: seconds)) }
         return value.string.flatMap(date)

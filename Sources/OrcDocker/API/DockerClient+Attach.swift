@@ -5,15 +5,15 @@ import Synchronization
 extension DockerClient {
     /// Writes to the standard input of a container's first process.
     ///
-    /// One connection is kept open while the container runs, because Podman closes the input for good when the first
-    /// connection ends.
+    /// The connection is kept open while the container runs, because Podman closes the process's input for good when
+    /// the first connection ends.
     package func write(_ bytes: [UInt8], toInputOf container: String) async throws {
         if let open = state.withLock({ $0.inputs[container] }), await open.takes(bytes) { return }
         let input = try await openInput(of: container)
         guard await input.takes(bytes) else { throw DockerError.unreachable("the console closed") }
     }
 
-    /// Opens a connection that the engine turns into a raw one (Engine API, "Attach to a container").
+    /// Opens a connection that the engine turns from HTTP into a raw byte stream (Engine API, "Attach to a container").
     private func openInput(of container: String) async throws -> ContainerInput {
         if apiVersion == nil { _ = try await negotiate() }
         let request = DockerRequest(.POST, "containers", container, "attach", query: [("stream", "1"), ("stdin", "1")])
@@ -40,13 +40,15 @@ extension DockerClient {
     }
 }
 
-/// A container's standard input, held open.
+/// An open connection to a container's standard input.
 final class ContainerInput: Sendable {
     private let channel: any Channel
 
     init(channel: any Channel) { self.channel = channel }
 
-    /// - Returns: false if the connection is closed and has accepted none of the bytes.
+    /// Writes bytes to the container's standard input.
+    ///
+    /// - Returns: false if the connection is closed, so that the bytes were not written.
     func takes(_ bytes: [UInt8]) async -> Bool {
         guard channel.isActive else { return false }
         do {
@@ -58,9 +60,9 @@ final class ContainerInput: Sendable {
     }
 }
 
-/// Reads the engine's response to the request for a raw connection.
+/// Reads the engine's response to the request to upgrade a connection to a raw byte stream.
 ///
-/// Data after it is ignored, because only the input is attached.
+/// Data after the response is ignored, because only the container's input is attached, not its output.
 private final class InputHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 

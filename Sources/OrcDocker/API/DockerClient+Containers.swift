@@ -12,13 +12,15 @@ extension DockerClient {
         try await decoded([ContainerSummary].self, DockerRequest(.GET, "containers", "json", query: [("all", "1")]))
     }
 
-    /// Inspects a container; `container`: its id or name, here and below.
+    /// Returns the engine's description of a container; `container`: id or name, as in the methods below.
     package func inspect(_ container: String) async throws -> ContainerInspect {
         var request = DockerRequest(.GET, "containers", container, "json")
         request.deadline = .seconds(10)
         return try await decoded(ContainerInspect.self, request)
     }
 
+    /// Creates a container, without starting it.
+    ///
     /// - Returns: the new container's id.
     package func create(_ creation: ContainerCreateRequest, name: String) async throws -> String {
         let body = Array(try JSONEncoder().encode(creation))
@@ -27,14 +29,16 @@ extension DockerClient {
         return try await decoded(Created.self, request).id
     }
 
-    /// Starts the container; does nothing if it already runs.
+    /// Starts the container; does nothing if it is already running.
     package func start(_ container: String) async throws {
         var request = DockerRequest(.POST, "containers", container, "start")
         request.deadline = .seconds(120)
         try await call(request)
     }
 
-    /// Sends the container's stop signal, waits `grace` seconds, then kills; does nothing if it is already stopped.
+    /// Sends the container's stop signal, and kills the container if it still runs after `grace` seconds.
+    ///
+    /// Does nothing if the container is already stopped.
     package func stop(_ container: String, grace: Int) async throws {
         var request = DockerRequest(.POST, "containers", container, "stop", query: [("t", String(grace))])
         request.deadline = .seconds(Int64(grace) + 30)
@@ -58,14 +62,14 @@ extension DockerClient {
         try await call(DockerRequest(.POST, "containers", container, "rename", query: [("name", name)]))
     }
 
-    /// Removes the container with its anonymous volumes; the engine refuses to remove a running one.
+    /// Removes the container with its anonymous volumes; throws if the container is running.
     package func remove(_ container: String) async throws {
         var request = DockerRequest(.DELETE, "containers", container, query: [("v", "1")])
         request.deadline = .seconds(120)
         try await call(request)
     }
 
-    /// Waits until the container does not run, for at most `seconds`; returns true if it ended within that time.
+    /// Waits at most `seconds` for the container to end; returns false if the container is still running then.
     package func wait(_ container: String, seconds: Int) async throws -> Bool {
         var request = DockerRequest(.POST, "containers", container, "wait", query: [("condition", "not-running")])
         request.deadline = .seconds(Int64(seconds))
@@ -77,7 +81,7 @@ extension DockerClient {
         }
     }
 
-    /// Runs a command in the container without waiting for its end.
+    /// Starts a command in the running container, and does not wait for the command to end.
     package func execute(_ command: [String], as user: String = "0", in container: String) async throws {
         struct Creation: Encodable {
             let User: String

@@ -2,9 +2,9 @@ import NIOCore
 import NIOHTTP1
 
 extension DockerClient {
-    /// Returns the kinds of this agent's calls that the engine, or a proxy in front of it, forbids.
+    /// Returns the API calls of this agent that are forbidden by the engine or by a proxy in front of the engine.
     ///
-    /// Each is tried with a name that does not exist, or with an invalid body, so that none changes anything.
+    /// Each call is tried with a name that does not exist or with an invalid body, so that nothing is changed.
     package func denials() async throws -> [String] {
         if apiVersion == nil { _ = try await negotiate() }
         let none = "orc-check-of-rights"

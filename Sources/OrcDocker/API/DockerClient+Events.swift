@@ -2,12 +2,12 @@ import FoundationEssentials
 import NIOCore
 import NIOHTTP1
 
-/// An event of a container.
+/// An event of a container, as reported by the engine.
 package struct DockerEvent: Decodable, Sendable {
     /// The kind of event, such as `start`, `die` or `health_status: healthy`.
     package let action: String
     package let actor: Actor
-    /// Time in nanoseconds since 1970, by the engine's clock.
+    /// Time of the event in nanoseconds since 1970, by the clock of the engine's host.
     package let timeNano: Int
 
     package struct Actor: Decodable, Sendable {
@@ -28,7 +28,7 @@ package struct DockerEvent: Decodable, Sendable {
 
     package var name: String? { actor.attributes?["name"] }
 
-    /// The event with Docker's name for its kind; nil for a kind that is not watched.
+    /// The event with its kind named as in Docker; nil if events of this kind are ignored.
     fileprivate var inDockersWords: DockerEvent? {
         let word = DockerClient.podmansWords[action] ?? action
         guard DockerClient.watched.contains(where: { word == $0 || word.hasPrefix("\($0):") }) else { return nil }
@@ -37,19 +37,20 @@ package struct DockerEvent: Decodable, Sendable {
 }
 
 extension DockerClient {
-    /// Kinds of events that change a container's state; others (attach, exec, top) are ignored.
+    /// Kinds of events that change a container's state; other kinds (such as attach, exec, top) are ignored.
     fileprivate static let watched: Set<String> = [
         "create", "start", "kill", "die", "oom", "pause", "unpause", "rename", "destroy", "health_status", "update",
     ]
-    /// Podman 4's names for kinds that Docker names differently.
+    /// Translation of event kinds from the names that Podman 4 uses to Docker's names.
     fileprivate static let podmansWords = ["died": "die", "remove": "destroy"]
 
-    /// Follows the events of containers until the stream ends, which throws an error.
+    /// Passes the events of all containers to `each` until the stream of events ends; then throws an error.
     ///
-    /// `opened`: called when the stream is open, before its first event. A list taken then includes all earlier
-    /// changes; later changes arrive as events.
+    /// `opened`: called when the stream is open, before its first event. A list of containers requested in `opened`
+    /// includes all earlier changes; later changes arrive as events.
     ///
-    /// `each`: called on the thread that reads, because in a burst each change of thread costs milliseconds.
+    /// `each`: called on the thread that reads the stream, because in a burst of events each thread switch costs
+    /// milliseconds.
     package func events(opened: () async throws -> Void, each: (DockerEvent) async throws -> Void) async throws {
         // Filters by type only: Podman names some events differently, and ignores a filter with Docker's names.
         struct Filters: Encodable { let type = ["container"] }

@@ -2,12 +2,12 @@ import FoundationEssentials
 import NIOCore
 import NIOHTTP1
 
-/// An image as returned by inspecting it.
+/// The engine's description of an image: the response to inspecting the image.
 package struct ImageInspect: Decodable, Sendable {
     package let id: String
     package let config: Config?
 
-    /// True if it is one of PEON's images, which all set this variable.
+    /// True if this is one of PEON's images, which all set the environment variable `CONTAINER_TYPE`.
     package var isPeons: Bool { config?.environment?.contains { $0.hasPrefix("CONTAINER_TYPE=") } ?? false }
 
     package struct Config: Decodable, Sendable {
@@ -24,7 +24,7 @@ package struct ImageInspect: Decodable, Sendable {
     }
 }
 
-/// One line of a pull's progress.
+/// One line of the progress that the engine reports while it pulls an image.
 package struct PullLine: Decodable, Sendable {
     package let status: String?
     package let id: String?
@@ -43,7 +43,7 @@ package struct PullLine: Decodable, Sendable {
 }
 
 extension DockerClient {
-    /// - Returns: nil if the engine has no such image.
+    /// Returns the engine's description of an image; nil if the engine has no image of that name.
     package func image(_ name: String) async throws -> ImageInspect? {
         do {
             return try await decoded(ImageInspect.self, DockerRequest(.GET, "images", name, "json"))
@@ -54,11 +54,11 @@ extension DockerClient {
 
     /// Pulls an image.
     ///
-    /// A pull that fails half-way has status 200 and reports the failure in its last line.
+    /// A pull that fails after it has begun has the HTTP status 200 and reports the failure in its last line.
     ///
     /// `reference`: `name`, `name:tag` or `name@digest`; without a tag `latest`.
     ///
-    /// `silence`: seconds without a line after which the pull is given up.
+    /// `silence`: seconds without a progress line after which the pull is aborted.
     ///
     /// `login`: credentials for the image's registry, in the engine's format of `X-Registry-Auth`.
     package func pull(
@@ -77,7 +77,9 @@ extension DockerClient {
         }
     }
 
-    /// Splits a reference; without a tag the engine would pull every tag of the name.
+    /// Splits an image reference into name and tag (or digest); the tag is `latest` if the reference has none.
+    ///
+    /// The engine pulls every tag of the name if the request has no tag.
     static func split(_ reference: String) -> (name: String, tag: String) {
         if let at = reference.firstIndex(of: "@") {
             return (String(reference[..<at]), String(reference[reference.index(after: at)...]))

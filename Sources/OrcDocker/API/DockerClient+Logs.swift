@@ -4,11 +4,11 @@ import NIOHTTP1
 import OrcCore
 
 extension DockerClient {
-    /// Returns the last lines of a container's log, oldest first, at most 1 MiB of them.
+    /// Returns the last `count` lines of a container's log, oldest first, but at most the last 1 MiB.
     ///
-    /// `since`: only lines printed from then on are returned.
+    /// `since`: time from which lines are returned; nil for all.
     ///
-    /// `deadline`: seconds.
+    /// `deadline`: maximum seconds for the call.
     package func lastLines(
         of container: String, count: Int, since: Date? = nil, deadline: Int = 10
     ) async throws -> [String] {
@@ -31,11 +31,12 @@ extension DockerClient {
         return lines.suffix(count)
     }
 
-    /// Passes a container's output (stdout and stderr) to `each` as it comes; ends when the container does.
+    /// Passes a container's output (stdout and stderr) to `each` as it arrives; returns when the container ends.
     ///
-    /// The engine reads its own log for this, so a slow reader delays nothing, least of all the game.
+    /// `since`: time from which output is returned. The engine reads the output from its log file, so that a slow
+    /// reader does not delay the container.
     ///
-    /// `isStamped`: true to get each line with its time in front (``TimestampedLines``).
+    /// `isStamped`: true to get each line with its time at the beginning (see ``TimestampedLines``).
     package func followLog(
         of container: String, since: Date, isStamped: Bool = false, each: (ArraySlice<UInt8>) async throws -> Void
     ) async throws {
@@ -51,7 +52,7 @@ extension DockerClient {
     }
 
     private static let mostLogBytes = 1 << 20
-    /// Number of extra lines to request, because the engine counts each 16 KiB part of a long line as a line.
+    /// Number of additional lines to request, because the engine counts each 16 KiB part of a long line as one line.
     private static let spareParts = 64
 
     private static func logRequest(_ container: String, tail: String, since: Date?) -> DockerRequest {
@@ -66,14 +67,14 @@ extension DockerClient {
     }
 }
 
-/// Removes the engine's frame headers from a log.
+/// Removes the engine's frame headers from the stream of a container's log.
 ///
-/// A header of eight bytes precedes each piece, and its first byte identifies the output. The log of a container with
-/// a terminal has no headers (Engine API, "Attach to a container", stream format).
+/// Each frame begins with a header of eight bytes, of which the first identifies stdout or stderr. The log of a
+/// container with a terminal has no headers (Engine API, "Attach to a container", stream format).
 struct LogFrameDecoder {
     private var buffer = ByteBuffer()
     private var isFramed: Bool?
-    /// Bytes of the current frame that have not been received yet.
+    /// Number of bytes of the current frame that have not been read yet.
     private var left = 0
 
     mutating func read(_ bytes: ByteBuffer, each: (ArraySlice<UInt8>) -> Void) {

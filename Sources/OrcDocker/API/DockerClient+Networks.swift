@@ -16,7 +16,8 @@ extension DockerClient {
 
     /// Creates a bridge network.
     ///
-    /// `subnet`: such as `10.1.2.0/28`; if nil, the engine uses one of its own address pools.
+    /// `subnet`: the network's addresses, such as `10.1.2.0/28`; if nil, the engine chooses them from its address
+    /// pools.
     package func createNetwork(_ name: String, labels: [String: String], subnet: String? = nil) async throws {
         let plan = subnet.map { NetworkCreation.AddressPlan(Config: [.init(Subnet: $0)]) }
         let body = Array(try JSONEncoder().encode(NetworkCreation(Name: name, Labels: labels, IPAM: plan)))
@@ -28,9 +29,12 @@ extension DockerClient {
         enum CodingKeys: String, CodingKey { case labels = "Labels" }
     }
 
-    /// Returns the creation time of the engine's default network; nil if it has none (by configuration, or on Podman).
+    /// Returns the creation time of the engine's default network `bridge`, as text.
     ///
-    /// The engine recreates this network each time that it starts with no container running.
+    /// Nil if there is no such network, or if a proxy in front of the engine forbids the call.
+    ///
+    /// The engine recreates this network each time that it starts with no container running. Podman has no
+    /// network of that name; Docker can be configured to have none.
     package func defaultNetworkMade() async throws -> String? {
         struct Made: Decodable {
             let created: String
@@ -43,7 +47,7 @@ extension DockerClient {
         }
     }
 
-    /// Returns the subnets of all networks, such as `172.17.0.0/16`.
+    /// Returns the subnets of all the engine's networks, such as `172.17.0.0/16`.
     package func subnets() async throws -> [String] {
         struct Network: Decodable {
             let ipam: AddressPlan?
@@ -61,7 +65,7 @@ extension DockerClient {
             .flatMap { $0.ipam?.config ?? [] }.compactMap(\.subnet)
     }
 
-    /// Returns the labels of a network; nil if there is none of that name.
+    /// Returns the labels of the network of that name; nil if there is no such network.
     package func networkLabels(_ name: String) async throws -> [String: String]? {
         do {
             return try await decoded(NetworkDetail.self, DockerRequest(.GET, "networks", name)).labels ?? [:]

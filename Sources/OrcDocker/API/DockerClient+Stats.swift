@@ -3,15 +3,15 @@ import NIOCore
 import NIOHTTP1
 
 extension DockerClient {
-    /// Returns a container's usage so far; the engine answers at its next reading, within about a second.
+    /// Returns a container's usage counters; the engine answers at its next measurement, within about a second.
     ///
-    /// The result is a single reading: to calculate rates the caller needs an earlier one of its own. An engine that
-    /// supports no single reading (before API 1.41) takes two, which lasts a second longer.
+    /// The result is a single measurement: to calculate rates, the caller must keep the result of an earlier call. An
+    /// engine before API 1.41 always makes two measurements, which takes a second longer.
     package func stats(of container: String) async throws -> ContainerStats {
         try await decoded(ContainerStats.self, Self.statsRequest(container, isSingle: true))
     }
 
-    /// Returns the engine's own document of two readings, a second apart, as JSON text.
+    /// Returns the engine's unchanged JSON document with two measurements of a container, made a second apart.
     package func statsDocument(of container: String) async throws -> [UInt8] {
         let response = try await call(Self.statsRequest(container, isSingle: false))
         return Array(response.body.readableBytesView)

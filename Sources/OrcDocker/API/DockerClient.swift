@@ -3,9 +3,10 @@ import NIOCore
 import NIOHTTP1
 import Synchronization
 
-/// A client of the container engine's HTTP API, with the API's own types (Docker Engine API 1.40 and later).
+/// A client of the container engine's HTTP API (Docker Engine API 1.40 and later), with types as in that API.
 ///
-/// Calls share a small pool of connections; every call has a deadline; each stream has a connection of its own.
+/// Calls share a small pool of connections, and every call has a deadline. Each streamed response has its own
+/// connection.
 package final class DockerClient: Sendable {
     package let endpoint: DockerEndpoint
 
@@ -17,14 +18,14 @@ package final class DockerClient: Sendable {
 
     struct State {
         var idle: [PooledConnection] = []
-        /// Open standard inputs by container.
+        /// Open connections to the standard inputs of containers, by container id or name.
         var inputs: [String: ContainerInput] = [:]
         var version: String?
     }
 
     package init(_ endpoint: DockerEndpoint) { self.endpoint = endpoint }
 
-    /// The API version in use; nil before ``negotiate()``.
+    /// The API version in use; nil until ``negotiate()`` has succeeded.
     package var apiVersion: String? { state.withLock { $0.version } }
 
     /// The engine's version information.
@@ -40,7 +41,9 @@ package final class DockerClient: Sendable {
         }
     }
 
-    /// Agrees on an API version with the engine that currently answers.
+    /// Chooses the latest API version that the engine and this client support.
+    ///
+    /// - Returns: the engine's version information.
     package func negotiate() async throws -> Version {
         var request = DockerRequest(.GET, "version")
         request.deadline = .seconds(5)
@@ -74,7 +77,7 @@ package final class DockerClient: Sendable {
         try decode(type, try await call(request), of: request)
     }
 
-    /// Passes each line of a streamed response to `each`.
+    /// Sends a request and passes each line of the streamed response to `each`.
     func lines(
         _ request: DockerRequest, idle: TimeAmount?, isUrgent: Bool = false, opened: () async throws -> Void = {},
         each: (ByteBuffer) async throws -> Void
@@ -84,7 +87,7 @@ package final class DockerClient: Sendable {
             request, at: endpoint, version: apiVersion, idle: idle, isUrgent: isUrgent, opened: opened, each: each)
     }
 
-    /// Passes each piece of a streamed response to `each`.
+    /// Sends a request and passes the streamed response to `each` in pieces, as they arrive.
     func chunks(
         _ request: DockerRequest, idle: TimeAmount?, each: (ByteBuffer) async throws -> Void
     ) async throws {
@@ -161,7 +164,7 @@ private struct DockerMessage: Decodable {
 }
 
 extension ByteBuffer {
-    /// The engine's message in a refusal; nil if the body is not the engine's.
+    /// The message in the body of a refusal by the engine; nil if the body is not in the engine's format.
     var engineMessage: String? {
         if let refusal = try? JSONDecoder().decode(DockerMessage.self, from: Data(readableBytesView)) {  // else as text
             return refusal.message

@@ -1,14 +1,14 @@
-/// An error of a call to the engine.
+/// An error of an API call to the container engine.
 package enum DockerError: Error, Sendable, CustomStringConvertible {
-    /// No connection, or one that ended before the response.
+    /// The connection could not be opened, or ended before the response was complete.
     case unreachable(String)
-    /// The engine refused the call: the HTTP status and its message.
+    /// The engine, or a proxy in front of it, refused the call: the HTTP status (400 or above) and the message.
     case refused(status: Int, message: String)
     case timeout(call: String, seconds: Int)
-    /// A stream began successfully and then reported a failure, as a pull does for a bad layer.
+    /// A streamed response began successfully and then reported a failure, such as a pull with a damaged layer.
     case failed(String)
     case unreadable(call: String)
-    /// The engine supports no API version that is known here.
+    /// The engine and this client support no common API version: the ranges of the engine and of the client.
     case unsupported(engine: String, range: String)
 
     package var description: String {

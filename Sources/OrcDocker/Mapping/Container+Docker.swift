@@ -40,7 +40,9 @@ extension ListedContainer {
 }
 
 extension ContainerInspect.Config {
-    /// User and group ids; nil for root, which may write everywhere, and for a user given by name.
+    /// User and group ids of the first process; nil if the user is root or is given by name.
+    ///
+    /// Root may write everywhere, so its ids are not needed.
     fileprivate var number: (id: UInt32, group: UInt32)? {
         let parts = (user ?? "").split(separator: ":").map { UInt32($0) }
         guard let first = parts.first, let user = first, user != 0 else { return nil }
@@ -49,7 +51,7 @@ extension ContainerInspect.Config {
 }
 
 extension ContainerInspect.HostConfig {
-    /// Published ports, sorted by keys such as `2456/udp`.
+    /// Published host ports, sorted by their container ports in the form `2456/udp`.
     fileprivate var ports: [HostPort] {
         (portBindings ?? [:]).sorted { $0.key < $1.key }.flatMap { key, bindings in
             (bindings ?? []).compactMap { binding in

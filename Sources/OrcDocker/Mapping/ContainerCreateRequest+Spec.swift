@@ -1,9 +1,9 @@
 import OrcEngine
 
 extension ContainerCreateRequest {
-    /// Translates a specification into the engine's request.
+    /// Translates the agent's specification of a container into a request to the engine.
     ///
-    /// `memory`: memory limit in bytes, used if the specification has none.
+    /// `memory`: memory limit in bytes, used if the specification has no memory limit.
     init(_ spec: ContainerSpec, imageID: String, isPeons: Bool, memory: Int? = nil) {
         self.init(
             image: spec.image, hostname: spec.hostname, user: spec.security.user,

@@ -2,7 +2,7 @@ import FoundationEssentials
 import OrcEngine
 
 extension ContainerEvent {
-    /// Translates an event; nil for a kind that does not concern a container's state.
+    /// Translates an event of the engine; nil for a kind of event that does not concern a container's state.
     init?(_ event: DockerEvent) {
         guard let kind = Kind(event) else { return nil }
         self.init(
@@ -31,6 +31,8 @@ extension ContainerEvent.Kind {
 }
 
 extension DockerEvent {
-    /// The time by the engine's clock, rounded up to a millisecond; the engine's other times are truncated to one.
+    /// Time of the event by the engine's clock, rounded up to a millisecond.
+    ///
+    /// The other times from the engine are truncated to a millisecond.
     fileprivate var date: Date { Date(timeIntervalSince1970: (Double(timeNano) / 1e6).rounded(.up) / 1e3) }
 }

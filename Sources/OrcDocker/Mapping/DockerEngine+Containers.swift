@@ -20,10 +20,10 @@ extension DockerEngine {
         try await translated { try await client.kill(container, signal: signal.rawValue) }
     }
 
-    /// Sends a signal by `kill(-1)`, which reaches all processes of the container but its first and itself (kill(2)).
+    /// Sends a signal to all processes of the container except the first, by `kill(-1)` in a shell (kill(2)).
     ///
-    /// The shell text is constant. Root without its capabilities can signal only its own processes; then the command
-    /// runs as the game's own user.
+    /// The shell itself does not receive the signal. The shell's script is constant apart from the signal's name. If
+    /// root in the container lacks the capability to signal other users' processes, the shell runs as the game's user.
     package func signalAll(_ signal: StopSignal, in container: Container) async throws {
         try await translated {
             try await client.execute(

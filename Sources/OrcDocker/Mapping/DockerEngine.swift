@@ -4,9 +4,10 @@ package import OrcContract
 import OrcCore
 package import OrcEngine
 
-/// The agent's container engine, implemented by Docker or by Podman's Docker interface.
+/// The agent's container engine, implemented with Docker, or with Podman's Docker-compatible API.
 ///
-/// All that is specific to Docker stays here: its documents, its error messages, how its restarts are detected.
+/// Contains everything that is specific to Docker: its JSON documents, its error messages, how its restarts are
+/// detected.
 package struct DockerEngine: ContainerEngine {
     package let client: DockerClient
     let logger: Logger
@@ -29,10 +30,10 @@ package struct DockerEngine: ContainerEngine {
         }
     }
 
-    /// Identifies the engine's run by the creation time of its default network.
+    /// Identifies the current run of the engine's daemon by the creation time of the default network.
     ///
-    /// Docker recreates that network whenever it starts with no container running. Without such a network the host's
-    /// boot id is used, which does not change when only the engine restarts; `isCertain` is then false.
+    /// Docker recreates that network whenever it starts with no container running. If there is no such network, the
+    /// host's boot id is used, which does not change when only the engine restarts; `isCertain` is false then.
     package func instance() async throws -> EngineInstance {
         try await translated {
             if let made = try await client.defaultNetworkMade() { return EngineInstance(id: made, isCertain: true) }
@@ -95,7 +96,7 @@ package struct DockerEngine: ContainerEngine {
         }
     }
 
-    /// Runs `call` and translates Docker's errors into the agent's own.
+    /// Runs `call`, and translates a ``DockerError`` into the agent's own type of error.
     func translated<Result>(_ call: () async throws -> Result) async throws -> Result {
         do { return try await call() } catch let error as DockerError { throw EngineFailure(error) }
     }

@@ -1,16 +1,16 @@
 import FoundationEssentials
 import OrcCore
 
-/// Parses the times in Docker's documents: RFC 3339 with nanoseconds, in any zone.
+/// Parses the times in Docker's JSON documents: RFC 3339 with nanoseconds, in any time zone.
 enum DockerTime {
-    /// Returns the time truncated to a millisecond; nil for Docker's zero time.
+    /// Returns the time truncated to a millisecond; nil for Docker's zero time, which is in the year 1.
     static func date(_ text: String) -> Date? {
         guard !isZero(text) else { return nil }
         guard let dot = text.firstIndex(of: "."), text.hasSuffix("Z") else { return Timestamp.date(text) }
         return Timestamp.date(text[..<dot] + "." + text[text.index(after: dot)...].dropLast().prefix(3) + "Z")
     }
 
-    /// Returns seconds since 2001 with all decimals; nil for Docker's zero time.
+    /// Returns the seconds since 2001, with all decimals; nil for Docker's zero time, which is in the year 1.
     static func seconds(_ text: String) -> Double? {
         isZero(text) ? nil : Timestamp.date(text)?.timeIntervalSinceReferenceDate
     }

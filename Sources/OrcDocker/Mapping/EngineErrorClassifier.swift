@@ -14,9 +14,10 @@ extension EngineFailure {
     }
 }
 
-/// Classifies Docker's refusals.
+/// Classifies the errors that Docker or Podman returns.
 ///
-/// Docker gives no codes beyond the HTTP status, so the message decides (Docker 20.10 to 28, Podman 4).
+/// Docker returns no error codes beyond the HTTP status, so the text of the message is examined (Docker 20.10 to 28,
+/// Podman 4).
 enum EngineErrorClassifier {
     static func failure(status: Int, message: String) -> EngineFailure {
         // These may come from a proxy of the engine's socket, whose page may contain any text.
@@ -34,7 +35,7 @@ enum EngineErrorClassifier {
         }
     }
 
-    /// Returns why a container did not start, from the error in its state; nil if there is no error.
+    /// Returns why a container did not start; `message`: the error in the container's state; nil if there is no error.
     static func startFailure(_ message: String?) -> StartFailure? {
         guard let words = message?.lowercased(), !words.isEmpty else { return nil }
         if isPortInUse(words) { return .portInUse }
@@ -44,7 +45,7 @@ enum EngineErrorClassifier {
         return .other
     }
 
-    /// Classifies a refusal to create a network; nil if it does not concern addresses.
+    /// Classifies an error of creating a network; nil if the error does not concern the network's addresses.
     static func networkFailure(_ error: DockerError) -> EngineFailure? {
         guard case .refused(_, let message) = error else { return nil }
         let words = message.lowercased()
@@ -60,12 +61,12 @@ enum EngineErrorClassifier {
 
     // The functions below expect lower-case text.
 
-    /// True if leftovers of a start that the engine did not finish block every later start (moby 39630).
+    /// True if an unfinished start left something behind in the engine that blocks every later start (moby 39630).
     private static func isStuck(_ words: String) -> Bool {
         words.hasPrefix("task ") && words.hasSuffix("already exists") || words.contains("container with id exists")
     }
 
-    /// True if the image lacks the program or cannot execute it: the plan must be corrected, not the agent.
+    /// True if the program to start is missing from the image or not executable, which is an error in the plan.
     private static func lacksProgram(_ words: String) -> Bool {
         words.contains("exec: ")
             && ["no such file or directory", "not found", "permission denied"].contains { words.contains($0) }
@@ -73,7 +74,7 @@ enum EngineErrorClassifier {
 
     private static func lacksAddress(_ words: String) -> Bool { words.contains("cannot assign requested address") }
 
-    /// True if the engine or its container runtime rejects the request as invalid.
+    /// True if the engine or its container runtime (such as runc) rejects the request as invalid.
     private static func isInvalidRequest(_ words: String) -> Bool {
         [
             "runtime create failed", "invalid", "unable to find user", "must be in range", "unknown capability",

@@ -4,20 +4,20 @@ import OrcContract
 import OrcCore
 import Subprocess
 
-/// Credentials that `docker login` stored for the agent's user (docker's `config.json`).
+/// Reads the credentials for an image's registry that `docker login` stored for the agent's user (`config.json`).
 ///
-/// They are used only for the registry of the image.
+/// The credentials are used only for that registry.
 struct RegistryLogin {
     let image: String
     let logger: Logger
     var environment = ProcessInfo.processInfo.environment
     var helperTimeout = Duration.seconds(10)
 
-    /// Key of Docker's own registry in the file.
+    /// The key under which `config.json` stores the credentials for Docker Hub.
     private static let docker = "https://index.docker.io/v1/"
     private static let maxBytes = 1 << 20
 
-    /// Returns the value of `X-Registry-Auth`; nil if there is no login.
+    /// Returns the value of the header `X-Registry-Auth`; nil if no credentials are stored for the image's registry.
     func header() async -> String? {
         guard let reference = ImageReference(image), let config = config() else { return nil }
         let names = reference.registry.map { [$0, "https://\($0)", "http://\($0)"] } ?? [Self.docker, "docker.io"]
@@ -41,7 +41,7 @@ struct RegistryLogin {
         return try? JSON.parse(Array(data))
     }
 
-    /// Parses an entry of `auths`: `user:password` in Base64, or a token.
+    /// Parses an entry of `auths` in `config.json`: `user:password` in Base64, or an identity token.
     private static func login(_ entry: JSON, _ name: String) -> JSON.Object? {
         if let token = entry["identitytoken"]?.string, !token.isEmpty {
             return ["identitytoken": .string(token), "serveraddress": .string(name)]
@@ -58,7 +58,9 @@ struct RegistryLogin {
         ]
     }
 
-    /// Runs a credential helper, as Docker does (github.com/docker/docker-credential-helpers).
+    /// Gets credentials from a credential helper program (github.com/docker/docker-credential-helpers).
+    ///
+    /// `helper`: the suffix of the program `docker-credential-…`; `name`: the registry.
     private func ask(_ helper: String, for name: String) async -> JSON.Object? {
         guard helper.utf8.allSatisfy({ $0.isAlphanumeric || "._-".utf8.contains($0) }) else { return nil }
         do {
@@ -78,7 +80,7 @@ struct RegistryLogin {
         }
     }
 
-    /// Returns the login in URL-safe Base64, as the engine expects it.
+    /// Returns the credentials as JSON in URL-safe Base64, as the engine expects them.
     private static func header(_ login: JSON.Object) -> String {
         Data(JSON.object(login).bytes).base64EncodedString().replacing("+", with: "-").replacing("/", with: "_")
     }

@@ -3,7 +3,7 @@ import OrcContract
 import OrcCore
 
 extension ResourceUsage {
-    /// Reads the usage from the engine's document; nil if the container did not run.
+    /// Creates the usage from the engine's statistics document; nil if the container was not running.
     init?(_ stats: ContainerStats, run: String, readAt: Double) {
         guard let counted = DockerTime.seconds(stats.read), let cpu = stats.cpu, cpu.usage.total > 0 else {
             return nil
@@ -24,7 +24,9 @@ extension ResourceUsage {
         processes = stats.processes?.current.map(Int.init(clamping:))
     }
 
-    /// Returns the earlier of the two readings in a document; it contains only the CPU usage.
+    /// Returns the earlier of the two measurements in the engine's document, with the CPU usage only.
+    ///
+    /// Nil if the document has no earlier measurement.
     static func earlier(in stats: ContainerStats, run: String, readAt: Double) -> ResourceUsage? {
         guard let now = DockerTime.seconds(stats.read),
             let counted = stats.preread.flatMap(DockerTime.seconds), let cpu = stats.earlierCPU,

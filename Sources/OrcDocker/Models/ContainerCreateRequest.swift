@@ -7,7 +7,7 @@ package struct ContainerCreateRequest: Encodable, Sendable {
     package var labels: [String: String]
     package var exposedPorts: [String: Empty]
     package var isStdinOpen = true
-    /// False, because a container that closes its stdin at the first detach loses its console.
+    /// True to close the container's stdin when the first client detaches; false here, to keep the console usable.
     package var isStdinOnce = false
     package var hostConfig: HostConfig
     package var networking: Networking
@@ -26,14 +26,14 @@ package struct ContainerCreateRequest: Encodable, Sendable {
         package var droppedCapabilities: [String] = []
         package var addedCapabilities: [String] = []
         package var securityOptions: [String] = []
-        /// True if the root file system is read-only.
+        /// True if the container's root file system is read-only.
         package var isReadOnly = false
-        /// In-memory file systems: mount options by path.
+        /// In-memory file systems (tmpfs): mount options by path in the container.
         package var temporary: [String: String] = [:]
         package var log = Log()
 
         package struct Binding: Encodable, Sendable {
-            /// The host's address; nil for all of them.
+            /// The host's IP address on which the port is published; nil for all addresses.
             package let hostAddress: String?
             package let hostPort: String
 
@@ -48,7 +48,7 @@ package struct ContainerCreateRequest: Encodable, Sendable {
             }
         }
 
-        /// The engine's JSON log with a bounded size, so that verbose games do not fill the disk.
+        /// Log settings: the engine's JSON log files with a limited size, so that verbose games do not fill the disk.
         package struct Log: Encodable, Sendable {
             let type = "json-file"
             let config = ["max-size": "10m", "max-file": "3"]

@@ -1,7 +1,7 @@
-/// A container in the engine's list.
+/// A container in the engine's list of containers.
 package struct ContainerSummary: Decodable, Sendable {
     package let id: String
-    /// Names, each with a leading slash.
+    /// The container's names, each with a leading slash.
     package let names: [String]?
     package let labels: [String: String]?
     package let state: String
@@ -10,7 +10,7 @@ package struct ContainerSummary: Decodable, Sendable {
     package struct Port: Decodable, Sendable {
         package let publicPort: Int?
         package let type: String
-        /// The host's address on which the port is published.
+        /// The host's IP address on which the port is published.
         package let address: String?
 
         enum CodingKeys: String, CodingKey {
@@ -31,10 +31,10 @@ package struct ContainerSummary: Decodable, Sendable {
     package var name: String? { names?.first.map { String($0.drop { $0 == "/" }) } }
 }
 
-/// A container as returned by inspecting it: only the fields used here.
+/// The engine's description of a container: the response to inspecting the container, only the fields used here.
 package struct ContainerInspect: Decodable, Sendable {
     package let id: String
-    /// The name with a leading slash.
+    /// The container's name, with a leading slash.
     package let name: String
     package let image: String
     package var state: State
@@ -51,7 +51,7 @@ package struct ContainerInspect: Decodable, Sendable {
         package var startedAt: String
         package var finishedAt: String
         package let health: Health?
-        /// Number of the first process on the engine's host; 0 if the container does not run.
+        /// Process ID, on the engine's host, of the container's first process; 0 if the container is not running.
         package var processID: Int?
 
         package struct Health: Decodable, Sendable, Equatable {
@@ -74,7 +74,7 @@ package struct ContainerInspect: Decodable, Sendable {
             processID = try values.decodeIfPresent(Int.self, forKey: .processID)
         }
 
-        /// Docker's names for states that Podman names differently (libpod/define/containerstate.go).
+        /// Translation of container states from Podman's names to Docker's (libpod/define/containerstate.go).
         private static let podmansWords = [
             "stopped": "exited", "stopping": "running", "configured": "created", "initialized": "created",
         ]
@@ -96,7 +96,9 @@ package struct ContainerInspect: Decodable, Sendable {
         package let environment: [String]?
         package let labels: [String: String]?
         package let isStdinOpen: Bool?
-        /// The user of the first process; empty if the image sets it, or if neither does.
+        /// The user of the first process, as set for the container.
+        ///
+        /// Empty if the user is set by the image, or is not set at all.
         package let user: String?
 
         enum CodingKeys: String, CodingKey {
@@ -109,7 +111,7 @@ package struct ContainerInspect: Decodable, Sendable {
     }
 
     package struct HostConfig: Decodable, Sendable {
-        /// Published host ports by container ports such as `2456/udp`.
+        /// Published host ports, by container port in the form `2456/udp`.
         package let portBindings: [String: [Binding]?]?
 
         package struct Binding: Decodable, Sendable {
@@ -117,7 +119,7 @@ package struct ContainerInspect: Decodable, Sendable {
             enum CodingKeys: String, CodingKey { case hostPort = "HostPort" }
         }
 
-        /// `host`, `container:<id>`, `none`, or a network's name.
+        /// The container's network: `host`, `container:<id>`, `none`, or the name of a network.
         package let networkMode: String?
 
         let droppedCapabilities: [String]?
@@ -125,7 +127,7 @@ package struct ContainerInspect: Decodable, Sendable {
 
         /// True if root in the container may signal other users' processes.
         ///
-        /// Capabilities are named as in Docker (`KILL`) or as in Podman (`CAP_KILL`).
+        /// The capability is named `KILL` by Docker and `CAP_KILL` by Podman.
         package var letsRootSignal: Bool {
             func names(_ list: [String]?, _ words: Set<String>) -> Bool {
                 (list ?? []).contains { words.contains($0.uppercased()) }
@@ -134,7 +136,7 @@ package struct ContainerInspect: Decodable, Sendable {
                 || !names(droppedCapabilities, ["KILL", "CAP_KILL", "ALL"])
         }
 
-        /// The engine's own policy for restarting the container.
+        /// The policy by which the engine itself restarts the container.
         package let restartPolicy: RestartPolicy?
 
         package struct RestartPolicy: Decodable, Sendable {

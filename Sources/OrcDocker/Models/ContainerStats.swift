@@ -1,27 +1,27 @@
-/// A container's counters from the engine, for cgroup v1, cgroup v2 and Podman: only the fields used here.
+/// A container's usage counters in the engine's format, from cgroup v1, cgroup v2 or Podman: only the fields used here.
 ///
-/// Fields missing from the document, as for a stopped container, are nil.
+/// Fields that the document lacks, as for a stopped container, are nil.
 package struct ContainerStats: Decodable, Sendable {
-    /// Time of the reading by the engine's clock; the engine's zero time if there was none.
+    /// Time of the measurement by the engine's clock; Docker's zero time (year 1) if nothing was measured.
     package let read: String
     package let preread: String?
     package let cpu: CPU?
-    /// CPU usage at the reading before; all zero if there was none.
+    /// CPU usage at the previous measurement; all zero if there was no previous measurement.
     package let earlierCPU: CPU?
     package let memory: Memory?
-    /// Network usage by interface; nil if the container has no network of its own.
+    /// Network usage by interface name; nil if the container has no network of its own.
     package let networks: [String: Network]?
     package let block: Block?
     package let processes: Processes?
 
     package struct CPU: Decodable, Sendable {
         package let usage: Usage
-        /// CPU time of all the host's cores, in nanoseconds.
+        /// Total CPU time of all cores of the host, in nanoseconds.
         package let system: UInt64?
         package let online: Int?
 
         package struct Usage: Decodable, Sendable {
-            /// CPU time of the container, in nanoseconds.
+            /// CPU time that the container has used, in nanoseconds.
             package let total: UInt64
             enum CodingKeys: String, CodingKey { case total = "total_usage" }
         }
@@ -39,9 +39,9 @@ package struct ContainerStats: Decodable, Sendable {
         package let details: Details?
 
         package struct Details: Decodable, Sendable {
-            /// With cgroup v1: of the group and all groups below it.
+            /// Only with cgroup v1: bytes of inactive cached files of the group and all groups below it.
             let totalInactiveFile: UInt64?
-            /// With cgroup v2.
+            /// Bytes of inactive cached files; the field that is used with cgroup v2.
             let inactiveFile: UInt64?
 
             enum CodingKeys: String, CodingKey {
@@ -73,7 +73,7 @@ package struct ContainerStats: Decodable, Sendable {
         package let bytes: [Entry]?
 
         package struct Entry: Decodable, Sendable {
-            /// One of Read, Write, Sync, Async, Total with cgroup v1; read, write with v2.
+            /// Name of the counted operation: Read, Write, Sync, Async or Total with cgroup v1; read or write with v2.
             package let operation: String
             package let value: UInt64
 
@@ -85,7 +85,7 @@ package struct ContainerStats: Decodable, Sendable {
 
         enum CodingKeys: String, CodingKey { case bytes = "io_service_bytes_recursive" }
 
-        /// Returns the bytes of one operation over all devices; nil if nothing is counted.
+        /// Returns the total bytes of one operation, read or write, on all devices; nil if there are no counters.
         package func sum(of operation: String) -> UInt64? {
             bytes.map { entries in
                 entries.filter { $0.operation.lowercased() == operation }

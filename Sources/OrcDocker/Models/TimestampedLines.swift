@@ -1,14 +1,14 @@
 package import FoundationEssentials
 import OrcCore
 
-/// Removes the times that the engine puts before lines, and skips lines already read from an earlier stream.
+/// Removes the times that the engine puts before log lines, and skips lines already read from an earlier stream.
 package struct TimestampedLines {
-    /// Time of the last line read, from which another stream continues after this one was interrupted.
+    /// Time of the last line read; if this stream is interrupted, another stream continues from this time.
     package private(set) var last: Date
 
     private var cutter = LineSplitter()
     private var lastStamp: Substring?
-    /// True while lines may arrive that were read before.
+    /// True while the stream may still repeat lines that were read from an earlier stream.
     private var mayRepeat = true
 
     /// `last`: the time of the last line read from an earlier stream.
@@ -33,7 +33,9 @@ package struct TimestampedLines {
         return String(parts[1])
     }
 
-    /// Parses RFC 3339 with a fraction, or without one if it is zero (Engine API, "Get container logs", `timestamps`).
+    /// Parses a time in RFC 3339, with or without a fraction of a second; nil if the text is not a time.
+    ///
+    /// The engine omits a fraction of zero (Engine API, "Get container logs", `timestamps`).
     private static func date(_ stamp: Substring) -> Date? {
         let text = String(stamp)
         return (try? Date(text, strategy: Date.ISO8601FormatStyle(includingFractionalSeconds: true)))

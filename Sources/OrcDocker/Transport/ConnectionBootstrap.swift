@@ -6,10 +6,10 @@ import NIOSSL
 
 /// Opens HTTP/1.1 connections to the engine.
 enum ConnectionBootstrap {
-    /// Maximum bytes of a response that is read at once.
+    /// Maximum bytes of the body of a response that is collected in memory, not streamed.
     static let maxBody = 32 << 20
 
-    /// Connects, and sets up the pipeline from the socket to the handlers of `configure`.
+    /// Connects to the engine; `configure` adds the handlers that follow TLS in the channel's pipeline.
     static func open<Output: Sendable>(
         _ endpoint: DockerEndpoint, on group: MultiThreadedEventLoopGroup = .singleton,
         configure: @escaping @Sendable (any Channel) throws -> Output
@@ -45,7 +45,7 @@ enum ConnectionBootstrap {
 }
 
 extension DockerEndpoint {
-    /// True if the host is an IP address: TLS cannot request a certificate by address (RFC 6066).
+    /// True if the host is an IP address, which TLS does not allow as a server name (SNI, RFC 6066).
     fileprivate var isNumeric: Bool {
         guard case .tcp(let host, _, _) = self else { return false }
         return (try? SocketAddress(ipAddress: host, port: 0)) != nil  // an error means a name

@@ -4,7 +4,7 @@ package enum DockerEndpoint: Sendable, Equatable, CustomStringConvertible {
     case tcp(host: String, port: Int, tls: TLSFiles?)
 
     package struct TLSFiles: Sendable, Equatable {
-        /// A folder with `ca.pem`, `cert.pem` and `key.pem`, like Docker's own DOCKER_CERT_PATH.
+        /// Path of a folder with `ca.pem`, `cert.pem` and `key.pem`, like Docker's own DOCKER_CERT_PATH.
         package let folder: String
 
         package init(folder: String) { self.folder = folder }
@@ -14,7 +14,7 @@ package enum DockerEndpoint: Sendable, Equatable, CustomStringConvertible {
 
     /// Parses `unix:///path`, a bare absolute path, or `tcp://host:port`; nil for anything else.
     ///
-    /// `tlsFolder`: the folder of TLS files; if it is given, a tcp endpoint is accessed by TLS.
+    /// `tlsFolder`: path of the folder with the TLS files; if given, a `tcp` endpoint is accessed by TLS.
     package init?(_ text: String, tlsFolder: String? = nil) {
         if text.hasPrefix("unix:///") {
             self = .unix(path: String(text.dropFirst("unix://".count)))

@@ -1,16 +1,16 @@
 import NIOCore
 import NIOHTTP1
 
-/// One call of the engine's HTTP API.
+/// A request to the engine's HTTP API.
 struct DockerRequest: Sendable {
     let method: HTTPMethod
-    /// Path segments below the version, not yet escaped.
+    /// Segments of the URL's path after the API version, not yet percent-encoded.
     let path: [String]
     var query: [(name: String, value: String)] = []
     var body: [UInt8]?
-    /// Headers in addition to those that every call has.
+    /// HTTP headers in addition to those that every request has.
     var headers: [(name: String, value: String)] = []
-    /// Time limit for the response's head, or for the whole response if it is read at once.
+    /// Time limit for the whole response, or only for its head if the response is streamed.
     var deadline: TimeAmount = .seconds(30)
 
     init(_ method: HTTPMethod, _ path: String..., query: [(name: String, value: String)] = [], body: [UInt8]? = nil) {
@@ -20,7 +20,7 @@ struct DockerRequest: Sendable {
         self.body = body
     }
 
-    /// Name of the call in errors.
+    /// Name of the call in error messages: the method and the path.
     var name: String { "\(method.rawValue) /\(path.joined(separator: "/"))" }
 
     func target(version: String?) -> String {
@@ -38,15 +38,15 @@ struct DockerRequest: Sendable {
         return HTTPRequestHead(version: .http1_1, method: method, uri: target(version: version), headers: headers)
     }
 
-    /// Returns the error for a refusal of this call by the engine, or by a proxy in front of it.
+    /// Returns the error for a refusal of this request by the engine or by a proxy in front of the engine.
     ///
-    /// A proxy's page is not used as a message.
+    /// The body is used as the error's message only if it is in the engine's format, unlike the HTML page of a proxy.
     func refusal(status: Int, _ body: ByteBuffer) -> DockerError {
         if let words = body.engineMessage { return .refused(status: status, message: words) }
         return .refused(status: status, message: "\(name): refused with \(status)")
     }
 
-    /// Escapes all but the unreserved characters (RFC 3986, section 2.3).
+    /// Percent-encodes all characters except the unreserved ones (RFC 3986, section 2.3).
     private static func escaped(_ text: String) -> String {
         var escaped = ""
         for byte in text.utf8 {
@@ -62,7 +62,7 @@ struct DockerRequest: Sendable {
     }
 }
 
-/// A response that was read to its end.
+/// A complete response of the engine.
 struct DockerResponse: Sendable {
     let status: Int
     let body: ByteBuffer

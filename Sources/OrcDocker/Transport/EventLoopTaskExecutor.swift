@@ -1,6 +1,6 @@
 import NIOCore
 
-/// Runs a task on the thread of its connection's event loop, which avoids a change of thread for each piece received.
+/// Runs a task on the thread of a connection's event loop, which avoids a thread switch for each piece received.
 final class EventLoopTaskExecutor: TaskExecutor {
     private let loop: any EventLoop
 

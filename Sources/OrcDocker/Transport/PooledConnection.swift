@@ -1,7 +1,7 @@
 import NIOCore
 import NIOHTTP1
 
-/// One pooled connection: sends a request and reads its response to the end, one at a time.
+/// A pooled connection to the engine, which handles one request at a time and reads each response completely.
 final class PooledConnection: Sendable {
     private let channel: any Channel
     private let exchange: NIOLoopBound<ExchangeHandler>
@@ -28,7 +28,10 @@ final class PooledConnection: Sendable {
 
     func close() { channel.close(promise: nil) }
 
-    /// - Throws: ``DockerError/unreachable(_:)`` if the connection ends first, ``DockerError/timeout(call:seconds:)``.
+    /// Sends a request and returns the complete response.
+    ///
+    /// - Throws: ``DockerError/unreachable(_:)`` if the connection ends before the response is complete,
+    ///   ``DockerError/timeout(call:seconds:)`` if the request's deadline passes.
     func call(_ request: DockerRequest, version: String?) async throws -> DockerResponse {
         let promise = channel.eventLoop.makePromise(of: DockerResponse.self)
         let head = request.head(version: version, host: host)
@@ -41,7 +44,7 @@ final class PooledConnection: Sendable {
     }
 }
 
-/// Collects the response to the one pending request.
+/// Collects the parts of the response to the pending request.
 private final class ExchangeHandler: ChannelInboundHandler {
     typealias InboundIn = HTTPClientResponsePart
     typealias OutboundOut = HTTPClientRequestPart

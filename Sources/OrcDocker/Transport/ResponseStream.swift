@@ -2,21 +2,23 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 
-/// Reads a response as it comes.
+/// Reads streamed responses, and passes on their parts as they arrive.
 enum ResponseStream {
-    /// Maximum bytes of one line.
+    /// Maximum bytes of one line of a response.
     static let maxLine = 1 << 20
-    /// One thread that runs for as long as the program does.
+    /// The separate thread for urgent streams, which runs until the program ends.
     private static let urgent = MultiThreadedEventLoopGroup(numberOfThreads: 1)
 
     typealias Parts = NIOAsyncChannel<HTTPClientResponsePart, HTTPClientRequestPart>
 
-    /// Sends a request on a connection of its own and passes each line of the response's body to `each`.
+    /// Sends a request on a separate connection and passes each line of the response's body to `each`.
     ///
-    /// `idle`: the maximum silence of the stream; nil for no limit.
+    /// `idle`: maximum time without data after which the stream is ended with an error; nil for no limit.
     ///
-    /// `isUrgent`: true to call `each` on the thread that reads, which is sooner. That thread is a separate one,
-    /// because `each` may wait.
+    /// `isUrgent`: true to call `each` on the thread that reads the connection, which avoids the delay of a thread
+    /// switch. That thread is separate from those of other connections, because `each` may wait.
+    ///
+    /// `opened`: called when the engine has accepted the request, before the body is read.
     static func lines(
         _ request: DockerRequest, at endpoint: DockerEndpoint, version: String?, idle: TimeAmount?, isUrgent: Bool,
         opened: () async throws -> Void = {}, each: (ByteBuffer) async throws -> Void
@@ -33,9 +35,9 @@ enum ResponseStream {
         if rest.readableBytes > 0 { try await each(rest) }
     }
 
-    /// Does the same as ``lines(_:at:version:idle:isUrgent:opened:each:)``, but passes on each piece as it comes.
+    /// Works as ``lines(_:at:version:idle:isUrgent:opened:each:)``, but passes each piece of the body on as it arrives.
     ///
-    /// The next piece is read after `each` returns.
+    /// The next piece is passed on after `each` returns.
     static func chunks(
         _ request: DockerRequest, at endpoint: DockerEndpoint, version: String?, idle: TimeAmount?,
         isUrgent: Bool = false, opened: () async throws -> Void, each: (ByteBuffer) async throws -> Void
@@ -91,7 +93,7 @@ enum ResponseStream {
 }
 
 extension ByteBuffer {
-    /// Removes and returns the bytes up to the next line feed, which is dropped.
+    /// Removes and returns the bytes before the next line feed, and drops the line feed; nil if there is none.
     fileprivate mutating func readLine() -> ByteBuffer? {
         guard let end = readableBytesView.firstIndex(of: UInt8(ascii: "\n")) else { return nil }
         let line = readSlice(length: end - readerIndex)
@@ -101,9 +103,9 @@ extension ByteBuffer {
     }
 }
 
-/// Ends a connection that is silent for too long.
+/// Closes a connection on which no data has arrived for too long.
 ///
-/// The limit always applies before the response's head, and after it unless the stream is endless.
+/// The limit applies until the response's head has arrived; after that, only if the stream is not endless.
 private final class ReadTimeoutHandler: ChannelInboundHandler {
     typealias InboundIn = HTTPClientResponsePart
     typealias InboundOut = HTTPClientResponsePart

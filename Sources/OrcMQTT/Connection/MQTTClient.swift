@@ -32,17 +32,19 @@ package struct MQTTClient: Sendable {
         }
     }
 
-    /// Address of the connected broker, for people.
+    /// Host and port of the connected broker, as text to be shown to users.
     package var place: String { bus.state.withLock { $0.place } }
 
     package func subscribe(_ filters: [String]) async throws { try await bus.subscribe(filters) }
 
-    /// - Returns: true if it has been sent.
+    /// Publishes a message; a message that cannot be sent now is dropped.
+    ///
+    /// - Returns: true if the message has been sent.
     package func publish(_ publication: OutgoingMessage) -> Bool {
         if case .sent = bus.publish(publication) { true } else { false }
     }
 
-    /// True if the broker has refused a subscription, or a publication (which only MQTT 5 reports).
+    /// True if the broker has refused a subscription or a publication; refused publications are known only with MQTT 5.
     package var hasBeenDenied: Bool { bus.counters.denied > 0 }
 
     /// Incoming messages; the sequence ends when the connection is lost.
@@ -54,7 +56,7 @@ package struct MQTTClient: Sendable {
 }
 
 extension MQTTConnection {
-    /// Waits for the first connection.
+    /// Waits until the broker has accepted the first connection, for at most `deadline`.
     fileprivate func awaitConnection(deadline: Duration) async throws {
         let end = ContinuousClock.now + deadline
         while !isConnected {

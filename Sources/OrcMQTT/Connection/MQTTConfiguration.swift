@@ -4,38 +4,38 @@ import OrcCore
 /// Settings of the connection to the broker.
 package struct MQTTConfiguration: Sendable {
     package var broker: BrokerURL
-    /// Other brokers, each tried if the one before does not accept a connection.
+    /// Alternative brokers, tried in order if ``broker`` does not accept a connection.
     package var otherBrokers: [BrokerURL] = []
     package var tls = TLSFiles()
     package var version = VersionChoice.auto
     package var clientID: String
-    /// Returns the last will, called before each connection with the number of connections attempted so far, from 1.
+    /// Returns the last will for a connection attempt; the argument is the number of the attempt, from 1.
     package var will: (@Sendable (Int) -> OutgoingMessage)?
     /// Seconds for which an MQTT 5 broker keeps the session; 0 if the session ends with the connection.
     package var sessionExpiry: UInt32 = 0
-    /// Maximum number of bytes kept of an incoming message's payload.
+    /// Maximum bytes of an incoming message's payload that are kept; the rest is dropped.
     ///
     /// An MQTT 5 broker is asked not to send packets of more than ``maxPacket`` bytes.
     package var keptPayload = 8 << 20
     static let maxPacket: UInt32 = 8 << 20
-    /// Awaited before the first connection, if the broker is started together with this client.
+    /// Awaited before the first connection; set if the broker is started together with this client.
     package var brokerIsUp: (@Sendable () async -> Void)?
     /// Keepalive interval in seconds.
     package var keepalive: Int32 = 30
-    /// Seconds within which a broker must accept a connection.
+    /// Maximum seconds to wait for the broker to accept a connection (CONNACK).
     static let connackPatience: Double = 5
-    /// Seconds without an acknowledgement, while some are outstanding, after which the connection counts as lost.
+    /// The connection is given up if messages are unacknowledged and none is acknowledged for this many seconds.
     static let ackPatience: Double = 30
 
     package enum VersionChoice: String, Sendable, CaseIterable {
-        /// MQTT 5, or 3.1.1 if the broker refuses it or drops the connection before its CONNACK.
+        /// MQTT 5; then 3.1.1 if the broker refuses MQTT 5 or repeatedly drops the connection before its CONNACK.
         case auto
         case v5 = "5"
         case v311 = "3.1.1"
     }
 
     package struct TLSFiles: Sendable {
-        /// A PEM file of certificate authorities; nil for the system's own.
+        /// Path of a PEM file with the trusted certificate authorities; nil for the system's authorities.
         package var authorities: String?
         package var certificate: String?
         package var key: String?
@@ -53,9 +53,10 @@ package struct MQTTConfiguration: Sendable {
     }
 }
 
-/// `mqtt://user:password@host:1883` or `mqtts://…:8883`; user and password percent-encoded.
+/// URL of a broker: `mqtt://user:password@host:1883`, or `mqtts://user:password@host:8883` for TLS.
 ///
-/// The scheme names of other clients are accepted too: `tcp` for the first, `ssl` and `tls` for the second.
+/// User and password are percent-encoded. The scheme names of other clients are accepted too: `tcp` for `mqtt`, `ssl`
+/// and `tls` for `mqtts`.
 package struct BrokerURL: Sendable, Equatable {
     package var usesTLS: Bool
     package var host: String
@@ -63,7 +64,7 @@ package struct BrokerURL: Sendable, Equatable {
     package var user: String?
     package var password: String?
 
-    /// Host and port for people, without credentials.
+    /// Host and port, without credentials, as text to be shown to users.
     package var place: String { "\(host):\(port)\(usesTLS ? " (TLS)" : "")" }
 
     package init?(_ text: String) {
@@ -90,7 +91,7 @@ package struct BrokerURL: Sendable, Equatable {
         self.port = port
     }
 
-    /// Splits `host`, `host:port`, `[::1]` and `[::1]:port`.
+    /// Parses an address of the form `host`, `host:port`, `[::1]` or `[::1]:port` into host and port.
     private static func address(_ text: Substring, defaultPort: Int32) -> (String, Int32)? {
         var host = text
         var port = defaultPort

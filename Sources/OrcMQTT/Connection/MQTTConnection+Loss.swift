@@ -3,7 +3,7 @@ import OrcContract
 import OrcCore
 import Synchronization
 
-/// Refused publications, and connections that are lost or not accepted.
+/// Handling of refused publications, lost connections, and connections that the broker does not accept.
 extension MQTTConnection {
     /// The client id, which distinguishes the clients of this program in the log.
     var client: Logger.MetadataValue { "\(options.clientID)" }
@@ -59,7 +59,7 @@ extension MQTTConnection {
         tell(.disconnected(reason: reason))
     }
 
-    /// Logs that a connection ended before the broker accepted it, unless a reason has been logged already.
+    /// Logs that a connection ended before the broker accepted it, if no other reason has been logged for that attempt.
     func refused(_ reason: String, isPassing: Bool) {
         let hasSaidWhy = state.withLock { state in
             defer { state.isRefused = false }
@@ -72,9 +72,9 @@ extension MQTTConnection {
         }
     }
 
-    /// Logs why there is no connection, once for each reason since the last connection.
+    /// Logs why there is no connection to the broker; a warning is repeated only after the next connection.
     ///
-    /// `isPassing`: true if the next attempt, with an older version of MQTT, may be accepted.
+    /// `isPassing`: true if the next attempt, perhaps with an older version of MQTT, may succeed; logged as info then.
     func failed(_ reason: String, isPassing: Bool = false) {
         let isNews = state.withLock { state in
             state.toldFailures.count < 32

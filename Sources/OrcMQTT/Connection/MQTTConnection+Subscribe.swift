@@ -3,14 +3,15 @@ import OrcCore
 import Synchronization
 
 extension MQTTConnection {
-    /// Seconds within which a broker must acknowledge a subscription.
+    /// Maximum seconds to wait for the broker's acknowledgement of a subscription.
     private static let patience = 10
-    /// Number of connections in a row that end during a subscription, after which QoS 0 is requested.
+    /// Number of consecutive connections lost while subscribing after which subscriptions request QoS 0.
     ///
-    /// RabbitMQ hangs up if the queue of this client is on a node that is gone, and has another queue for QoS 0.
+    /// RabbitMQ closes the connection if this client's QoS 1 queue was on a cluster node that is gone. For QoS 0
+    /// RabbitMQ uses a separate queue.
     private static let mostCutOff = 2
 
-    /// Subscribes and waits for the SUBACK.
+    /// Subscribes to the topic filters, one after another, and waits for the broker to acknowledge each (SUBACK).
     ///
     /// - Throws: ``MQTTError/denied(_:)`` if the broker refuses one of the filters.
     package func subscribe(_ filters: [String]) async throws {

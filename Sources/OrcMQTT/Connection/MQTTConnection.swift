@@ -6,14 +6,14 @@ import Synchronization
 
 /// The connection to the broker: publishes while connected, subscribes, and passes on events.
 package final class MQTTConnection: Sendable {
-    /// Events in order.
+    /// Events of this connection, in the order in which they occurred.
     ///
-    /// At most ``bufferedEvents`` are buffered; beyond that the newest messages are dropped and counted.
+    /// At most ``bufferedEvents`` events are buffered; while the buffer is full, new messages are dropped and counted.
     package let events: AsyncStream<MQTTEvent>
 
     private static let bufferedEvents = 4096
     private static let busy = 200
-    /// Maximum number of messages in flight; the library itself has no bound.
+    /// Maximum number of messages in flight; libmosquitto itself sets no limit.
     private static let mostInFlight = 10_000
 
     let options: MQTTConfiguration
@@ -25,44 +25,46 @@ package final class MQTTConnection: Sendable {
         var client: Mosquitto?
         var loop: MQTTEventLoop?
         var isConnected = false
-        /// Address of the broker that is connected or being tried.
+        /// Host and port, for users, of the broker that is connected or that is being tried.
         var place = ""
         var isStopping = false
         var connections = 0
-        /// Seconds to wait before the next connection; applies once.
+        /// Minimum seconds to wait before the next connection only; then reset to 0.
         var stayAway: Double = 0
-        /// Reasons for a missing connection that have been logged since the last connection.
+        /// Reasons of failed connection attempts that have been logged as warnings since the last connection.
         var toldFailures: Set<String> = []
-        /// True if the broker has refused the current attempt with a reason, which is logged.
+        /// True if the broker has refused the current connection attempt with a reason code, which has been logged.
         var isRefused = false
         var counters = MQTTCounters()
-        /// Number of publications not acknowledged yet, or not written yet if they are never acknowledged.
+        /// Number of publications in flight: QoS 1 until they are acknowledged, QoS 0 until they are written.
         var inFlight = 0
         var acknowledgements = Acknowledgements()
         var limit = PacketSizeLimit()
         var needsFreshClient = false
-        /// Number of connections in a row that ended with a subscription unanswered.
+        /// Number of consecutive connections that were lost while a subscription awaited its SUBACK.
         var cutOff = 0
-        /// Topics for which a message has been logged as too large or not allowed.
+        /// Topics about which a warning has been logged: message too large, or publication denied.
         var told: Set<String> = []
-        /// Topics and filters that the broker denied at the last attempt; at most a thousand.
+        /// Topics and filters whose last publication or subscription the broker denied; at most 1000 are recorded.
         private var refused: Set<String> = []
         var observer: (@Sendable (MQTTEvent) -> Void)?
-        /// The continuation that ``run()`` awaits.
+        /// Continuation that ``run()`` awaits; resumed when the event loop has ended.
         var done: CheckedContinuation<Void, Never>?
-        /// Continuations of subscriptions by packet number; each is resumed once, under the lock that stores it.
+        /// Continuations that await a SUBACK, by the SUBSCRIBE's packet number.
+        ///
+        /// Each continuation is resumed exactly once, under the lock that protects this dictionary.
         var waiting: [Int32: CheckedContinuation<[Int32], any Error>] = [:]
-        /// SUBACKs that arrived before their continuation was stored.
+        /// Result codes of SUBACKs that arrived before their continuation was stored, by packet number.
         var early: [Int32: [Int32]] = [:]
 
-        /// Records that the broker denied a publication to a topic, or a subscription.
+        /// Records that the broker denied a publication or subscription; `topic`: the topic or topic filter.
         mutating func noteDenial(of topic: String) {
             counters.denied += 1
             if refused.count < 1000 { refused.insert(topic) }
             counters.refused = refused.count
         }
 
-        /// Records that the broker allowed a publication to a topic, or a subscription.
+        /// Records that the broker allowed a publication or subscription; `topic`: the topic or topic filter.
         mutating func notePermission(of topic: String) {
             if !refused.isEmpty, refused.remove(topic) != nil { counters.refused = refused.count }
         }
@@ -74,19 +76,19 @@ package final class MQTTConnection: Sendable {
         (events, continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(Self.bufferedEvents))
     }
 
-    /// Passes events to `observer`, in order, instead of ``events``.
+    /// Passes events to `observer`, in order, instead of to ``events``.
     ///
-    /// It is called on the thread that reads from the broker, before a message is acknowledged, and must not block. Set
-    /// it before ``run()``.
+    /// `observer` is called on the thread that reads from the broker, before a message is acknowledged, and must not
+    /// block. Call this method before ``run()``.
     package func observe(_ observer: @escaping @Sendable (MQTTEvent) -> Void) {
         state.withLock { $0.observer = observer }
     }
 
     package var counters: MQTTCounters { state.withLock { $0.counters } }
     package var isConnected: Bool { state.withLock { $0.isConnected } }
-    /// True if so many messages are in flight that optional ones should be delayed or left out.
+    /// True if so many messages are in flight that optional messages should be delayed or omitted.
     package var isBusy: Bool { state.withLock { $0.inFlight > Self.busy } }
-    /// Maximum packet size in bytes that the broker accepts; nil without a limit.
+    /// Maximum packet size in bytes that the broker accepts; nil if no limit is known.
     package var packetLimit: Int? { state.withLock { $0.limit.bytes(now: monotonicSeconds()) } }
     package var version: ProtocolVersion? { state.withLock { $0.client?.version } }
 
@@ -95,13 +97,13 @@ package final class MQTTConnection: Sendable {
     /// The outcome of publishing a message.
     package enum PublishResult: Sendable {
         case sent
-        /// Not connected, or too many messages are in flight; a later attempt may succeed.
+        /// Not sent, because there is no connection or too many messages are in flight; a later attempt may succeed.
         case later
-        /// The message can never be sent.
+        /// Not sent, and no later attempt can succeed, for example because the message is too large.
         case never
     }
 
-    /// Sends a message if connected; it is not queued otherwise.
+    /// Sends a message if there is a connection; a message that cannot be sent now is not queued.
     @discardableResult
     package func publish(_ publication: OutgoingMessage) -> PublishResult {
         let (client, loop, limit) = state.withLock { state in
@@ -162,7 +164,7 @@ package final class MQTTConnection: Sendable {
         return fitted
     }
 
-    /// Waits until the broker has received all publications, for at most two seconds.
+    /// Waits until no publication is in flight or the connection is lost, for at most two seconds.
     package func flush() async {
         let end = ContinuousClock.now + .seconds(2)
         while state.withLock({ $0.isConnected && $0.inFlight > 0 }), ContinuousClock.now < end {
@@ -199,7 +201,7 @@ package final class MQTTConnection: Sendable {
         continuation.finish()
     }
 
-    /// Makes ``run()`` return, once.
+    /// Makes ``run()`` return; further calls have no effect.
     private func finish() {
         let done = state.withLock { state in
             defer { state.done = nil }
@@ -208,7 +210,7 @@ package final class MQTTConnection: Sendable {
         done?.resume()
     }
 
-    /// Ends the connection, and delays the next one by `seconds`.
+    /// Disconnects, and waits at least `seconds` before connecting again.
     package func stayAway(seconds: Double) {
         let (client, loop) = state.withLock { state in
             state.stayAway = seconds

@@ -3,9 +3,9 @@ package enum MQTTError: Error, CustomStringConvertible {
     case notConnected
     case denied(String)
     case noAnswer(seconds: Int)
-    /// The agent is offline according to its last status report or its last will.
+    /// The agent is offline, according to its retained status (its own last report, or its last will).
     case noAgent(host: String, reason: String?)
-    /// The agent has received the command and has not completed it yet.
+    /// The agent has received the command but did not complete it within `seconds`.
     case underWay(seconds: Int)
 
     package var description: String {

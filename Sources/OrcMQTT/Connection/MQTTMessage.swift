@@ -1,8 +1,8 @@
-/// A message received from the broker; all its bytes are copied.
+/// A message received from the broker, as a copy that is independent of the library's memory.
 package struct MQTTMessage: Sendable {
     package let topic: String
     package let payload: [UInt8]
-    /// True if the broker had stored the message; with MQTT 5 also on its first, live delivery.
+    /// True if the broker had stored this message; with MQTT 5 also true for the live delivery of a retained message.
     package let isRetained: Bool
     package let responseTopic: String?
     package let correlation: [UInt8]?
@@ -15,12 +15,14 @@ package struct OutgoingMessage: Sendable, Equatable {
     package var payload: [UInt8]
     package var qos: QoS
     package var isRetained = false
-    /// Seconds after which the broker drops it (MQTT 5; with 3.1.1 a message with an expiry is not retained).
+    /// Seconds after which an MQTT 5 broker deletes the message; nil for no expiry.
+    ///
+    /// MQTT 3.1.1 has no expiry, so a message with an expiry is sent without the retain flag.
     package var expiry: UInt32?
     package var responseTopic: String?
     package var correlation: [UInt8]?
 
-    /// QoS of service; 2 is never used, as brokers downgrade it.
+    /// Quality of service, 0 or 1; QoS 2 is never used, because brokers downgrade it.
     package enum QoS: Int32, Sendable { case atMostOnce, atLeastOnce }
 
     /// Upper bound of the whole packet's size in bytes.
@@ -37,12 +39,12 @@ package struct OutgoingMessage: Sendable, Equatable {
     }
 }
 
-/// An event on the connection to the broker.
+/// An event of the connection to the broker.
 package enum MQTTEvent: Sendable {
     /// The broker has accepted the connection.
     case connected(ProtocolVersion)
     case disconnected(reason: String)
-    /// The broker accepts no message as large as one that was sent on this topic; a shorter one may be accepted.
+    /// The broker refused a message on this topic as too large; a shorter message may be accepted.
     case tooLarge(topic: String)
     case message(MQTTMessage)
 }

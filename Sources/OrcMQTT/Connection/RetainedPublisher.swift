@@ -2,13 +2,13 @@ import OrcContract
 import OrcCore
 import Synchronization
 
-/// Publishes the newest report of every retained topic, and events.
+/// Publishes reports, of which the broker retains the newest on each topic, and events, which are not retained.
 ///
-/// While the connection is closed it keeps only the newest report of each topic, and at most ``maxEvents`` events; the
-/// oldest events are dropped first.
+/// While the connection is closed, the publisher keeps only the newest report of each topic and the newest
+/// ``maxEvents`` events, to be sent later.
 package final class RetainedPublisher: Sendable {
     private static let maxEvents = 1000
-    /// Number of reports after which sending all of them on a new connection pauses, so that the broker is not flooded.
+    /// Number of reports sent without a pause after connecting, so that the broker is not flooded.
     private static let burst = 200
 
     private let bus: MQTTConnection
@@ -19,22 +19,22 @@ package final class RetainedPublisher: Sendable {
         /// Number of times that the connection was closed.
         var closings = 0
         var newest: [String: OutgoingMessage] = [:]
-        /// Times at which reports with an expiry were set.
+        /// Times at which reports with an expiry were set, by topic.
         var setAt: [String: ContinuousClock.Instant] = [:]
-        /// Topics whose newest report has not been sent to the broker.
+        /// Topics whose newest report must still be sent to the broker.
         var unsent: Set<String> = []
-        /// Topics whose retained report the broker must delete.
+        /// Topics whose deletion must still be sent to the broker.
         var cleared: Set<String> = []
         var events: [OutgoingMessage] = []
-        /// True if events are sent at once; false until the waiting ones have been sent.
+        /// True if events may be sent; false after connecting until all reports have been sent.
         var areEventsOpen = false
     }
 
     package init(bus: MQTTConnection) { self.bus = bus }
 
-    /// Sets the newest report of its topic, and sends it if the connection is open.
+    /// Stores a report as the newest of its topic, and sends the report if the connection is open.
     ///
-    /// A report equal to the last one is not published again.
+    /// A report equal to the last report on its topic is not published again.
     package func set(_ report: OutgoingMessage) {
         state.withLock { state in
             guard state.newest[report.topic] != report else { return }
@@ -45,7 +45,7 @@ package final class RetainedPublisher: Sendable {
         }
     }
 
-    /// Deletes the report that the broker retains under `topic`.
+    /// Deletes the report that the broker retains under `topic`, now or as soon as the connection is open.
     package func clear(_ topic: String) {
         state.withLock { state in
             state.newest[topic] = nil
@@ -59,9 +59,9 @@ package final class RetainedPublisher: Sendable {
     /// True if all deletions have been sent to the broker.
     package var isCleared: Bool { state.withLock { $0.cleared.isEmpty } }
 
-    /// Sends an event, which is never retained, after those that wait already.
+    /// Sends an event at once if possible and if no earlier event is queued; otherwise queues the event.
     ///
-    /// - Returns: true if it has been sent.
+    /// - Returns: true if the event has been sent already.
     @discardableResult
     package func emit(_ event: OutgoingMessage) -> Bool {
         state.withLock { state in
@@ -82,12 +82,13 @@ package final class RetainedPublisher: Sendable {
         }
     }
 
-    /// Number of times that the connection has been closed, for ``open(after:)``.
+    /// Number of times that the connection has been closed; to be passed to ``open(after:)``.
     package var closings: Int { state.withLock { $0.closings } }
 
-    /// Sends all known reports and then the waiting events; from now on reports and events are sent at once.
+    /// Sends all known reports and then the queued events; from then on, new reports and events are sent at once.
     ///
-    /// `closings`: the value of ``closings`` when the connection was made; does nothing if it has been lost since.
+    /// `closings`: the value of ``closings`` when the connection was made; if it has changed, the connection has been
+    /// lost since, and nothing is sent.
     package func open(after closings: Int) async throws {
         let topics = state.withLock { state -> [String] in
             guard state.closings == closings else { return [] }
@@ -106,7 +107,7 @@ package final class RetainedPublisher: Sendable {
         }
     }
 
-    /// Keeps reports and events from now on, until ``open(after:)`` is called.
+    /// Stops sending: keeps new reports and events until ``open(after:)`` is called.
     package func close() {
         state.withLock { state in
             state.isOpen = false
@@ -115,15 +116,15 @@ package final class RetainedPublisher: Sendable {
         }
     }
 
-    /// Sends messages that could not be sent before; must be called regularly.
+    /// Sends deletions, reports and events that could not be sent before; must be called regularly.
     package func flush() { state.withLock { flush(&$0) } }
 
-    /// Sends a report again at the next ``flush()``, because the broker did not accept it as it was.
+    /// Sends the newest report on `topic` again at the next ``flush()``, because the broker refused the last one.
     package func resend(_ topic: String) {
         state.withLock { state in if state.newest[topic] != nil { state.unsent.insert(topic) } }
     }
 
-    /// Sends every report again, as if it were new.
+    /// Sends the newest report of every topic again if the connection is open.
     package func republish() {
         state.withLock { state in
             guard state.isOpen else { return }

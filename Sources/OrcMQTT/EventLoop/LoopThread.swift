@@ -1,6 +1,6 @@
 import Glibc
 
-/// A separate thread for a loop that blocks.
+/// Starts separate threads for loops that block.
 enum LoopThread {
     static func start(_ body: @escaping @Sendable () -> Void) {
         let box = unsafe Unmanaged.passRetained(Body(run: body))

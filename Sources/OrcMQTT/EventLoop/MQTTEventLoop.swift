@@ -2,42 +2,45 @@ import CMosquitto
 import Glibc
 import Synchronization
 
-/// Drives the library on one thread: connects, reads, writes pending output, and reconnects after every loss.
+/// Drives libmosquitto on one thread: connects, reads, writes pending output, and reconnects after every disconnection.
 ///
-/// The library's own thread would end for good on a server's DISCONNECT, on an MQTT 5 refusal, and with file
-/// descriptors of 1024 and above.
+/// The library's own thread is not used, because it ends for good when the broker sends a DISCONNECT or refuses an MQTT
+/// 5 connection, and when the socket's file descriptor is 1024 or above.
 final class MQTTEventLoop: Sendable {
     private let options: MQTTConfiguration
     private let observer: Observer
     private let wakeup: Int32
-    /// Lock held during library calls that may close the socket; its value is the reason of a failure.
+    /// Lock held during library calls that may close the socket.
     ///
-    /// Only the loop's thread blocks on it.
+    /// The value is the reason why the last write failed; nil if none failed. Only the loop's thread waits for this
+    /// lock; other threads only try to take it.
     private let socket = Mutex<String?>(nil)
     private let thread = Atomic<pthread_t>(0)
-    /// Seconds after which a connection counts as stable.
+    /// Seconds after which an accepted connection counts as stable and resets the waits between attempts.
     private static let lasting: Double = 2
 
     struct Observer: Sendable {
         let isStopping: @Sendable () -> Bool
-        /// Called before a client connects; nil if none could be created.
+        /// Called with each new library client before it connects.
+        ///
+        /// Called with nil if no client could be created, and when the loop ends.
         let adopt: @Sendable (Mosquitto?) -> Void
-        /// Called with the broker that is tried next.
+        /// Called with a broker before each attempt to connect to that broker.
         let tries: @Sendable (BrokerURL) -> Void
         let callbacks: @Sendable (ProtocolVersion) -> MosquittoCallbacks
-        /// True if outstanding acknowledgements do not arrive.
+        /// Returns true if the broker has stopped acknowledging messages.
         let isStuck: @Sendable () -> Bool
         let failed: @Sendable (String) -> Void
         let lost: @Sendable (String) -> Void
-        /// Called when a connection ended before it was accepted.
+        /// Called with the reason when a connection ended before the broker accepted it.
         ///
         /// `isPassing`: true if the next attempt goes to the same broker, perhaps with another version of MQTT.
         let refused: @Sendable (String, _ isPassing: Bool) -> Void
-        /// True if the current connection has received its CONNACK.
+        /// Returns true if the broker has accepted the current connection (CONNACK).
         let isConnected: @Sendable () -> Bool
-        /// True, once, if the next connection needs a client without the state of the last one.
+        /// Returns true if the next connection needs a new library client, without old state; resets the request.
         let takeFreshClient: @Sendable () -> Bool
-        /// Returns, once, the seconds to wait before the next connection.
+        /// Returns the minimum seconds to wait before the next connection, and resets them to 0.
         let takeStayAway: @Sendable () -> Double
     }
 
@@ -49,7 +52,7 @@ final class MQTTEventLoop: Sendable {
 
     deinit { close(wakeup) }
 
-    /// Wakes the loop so that it looks for something to write.
+    /// Wakes the loop's thread so that it checks for output to write.
     ///
     /// May be called from any thread.
     func wake() {
@@ -57,10 +60,10 @@ final class MQTTEventLoop: Sendable {
         unsafe _ = write(wakeup, &one, 8)  // a full counter means that it is awake already
     }
 
-    /// Writes queued output on the calling thread, which avoids a change of thread.
+    /// Writes queued output on the calling thread, which avoids a thread switch.
     ///
-    /// Wakes the loop's thread instead if the library is in use or the broker accepts no more. May be called from any
-    /// thread, also within a callback.
+    /// If another thread is using the library, or the socket cannot take all output now, wakes the loop's thread to
+    /// write it instead. May be called from any thread, also within a callback.
     func send(_ client: Mosquitto) {
         // In a callback the loop's thread holds the lock; it writes as soon as the callback has returned.
         guard thread.load(ordering: .relaxed) != pthread_self() else { return wake() }
@@ -73,7 +76,7 @@ final class MQTTEventLoop: Sendable {
         if isSent != true { wake() }
     }
 
-    /// Connects again and again until `isStopping` returns true; blocks.
+    /// Blocks: connects, serves the connection and reconnects until `isStopping` returns true.
     func run() {
         thread.store(pthread_self(), ordering: .relaxed)
         var choice = VersionChooser(options.version)
@@ -124,7 +127,8 @@ final class MQTTEventLoop: Sendable {
 
     /// Reads and writes until the connection ends.
     ///
-    /// - Returns: whether the broker had accepted it, why it ended, and whether it was given up here.
+    /// - Returns: `wasAccepted`: true if the broker accepted the connection; `why`: the reason of its end; `isOver`:
+    ///   true if this loop gave the connection up because the broker did not respond.
     private func serve(_ client: Mosquitto) -> (wasAccepted: Bool, why: String, isOver: Bool) {
         let begun = monotonicSeconds()
         var lastMisc = begun
@@ -151,7 +155,7 @@ final class MQTTEventLoop: Sendable {
         return (wasAccepted, failure ?? (code == 0 ? "closed" : reason(code)), false)
     }
 
-    /// Gives up a connection that is open but unusable.
+    /// Shuts down a connection that is open but unresponsive.
     private func giveUp(_ client: Mosquitto) {
         // The library cannot close the socket and keep the messages; its next connect closes the socket.
         if client.socket >= 0 { shutdown(client.socket, Int32(SHUT_RDWR)) }
@@ -179,7 +183,7 @@ final class MQTTEventLoop: Sendable {
         unsafe _ = read(wakeup, &count, 8)
     }
 
-    /// Waits `seconds`, or until the loop must stop.
+    /// Blocks for `seconds`, or less if the loop must stop.
     private func pause(_ seconds: Double) {
         let end = monotonicSeconds() + seconds
         while !observer.isStopping(), monotonicSeconds() < end {
@@ -194,7 +198,7 @@ final class MQTTEventLoop: Sendable {
     }
 }
 
-/// Returns the seconds of a monotonic clock.
+/// Returns the current time of the monotonic clock in seconds.
 func monotonicSeconds() -> Double {
     var now = timespec()
     unsafe clock_gettime(CLOCK_MONOTONIC, &now)
@@ -205,14 +209,14 @@ func monotonicSeconds() -> Double {
 struct VersionChooser {
     private let choice: MQTTConfiguration.VersionChoice
     private var lossesBeforeConnack = 0
-    /// True if the next connection uses 3.1.1.
+    /// True if the next connection uses MQTT 3.1.1.
     private var triesOlder = false
-    /// Time at which 5 is tried again: an hour after 3.1.1 was accepted and 5 was not.
+    /// Time at which MQTT 5 is tried again: an hour after the broker accepted 3.1.1 but not 5; nil in other cases.
     private var olderUntil: Double?
 
     init(_ choice: MQTTConfiguration.VersionChoice) { self.choice = choice }
 
-    /// True if the next connection goes to the same broker, with the other version or once more with the same.
+    /// True if the next connection should go to the same broker, with the other MQTT version or again with the same.
     var triesAgain: Bool { choice == .auto && (triesOlder || lossesBeforeConnack == 1) }
 
     mutating func version(now: Double) -> ProtocolVersion {
@@ -228,7 +232,7 @@ struct VersionChooser {
         }
     }
 
-    /// Records the end of a connection; `accepted`: true if it had received its CONNACK.
+    /// Records the end of a connection; `accepted`: true if the broker had accepted the connection (CONNACK).
     mutating func ended(accepted: Bool, now: Double) {
         guard choice == .auto else { return }
         if accepted {

@@ -1,22 +1,27 @@
 import CMosquitto
 import Glibc
 
-/// Callbacks of libmosquitto, called on the thread that drives its loop; `published` also on a thread that writes.
+/// Callbacks of libmosquitto, called on the event loop's thread; `published` also on any thread that writes output.
 struct MosquittoCallbacks: Sendable {
-    /// Called for a CONNACK: its code, 0 for success, and the maximum packet size in bytes, nil if none is announced.
+    /// Called for a CONNACK.
+    ///
+    /// `code`: the result, 0 for success; `maxPacket`: the broker's maximum packet size in bytes, nil if none is
+    /// announced.
     let connected: @Sendable (_ code: Int32, _ maxPacket: Int?) -> Void
-    /// Maximum number of bytes copied of a payload.
+    /// Maximum bytes of an incoming payload that are copied.
     let keptPayload: Int
     let message: @Sendable (MQTTMessage) -> Void
-    /// Called for a SUBACK: the granted QoS levels, or error codes of 0x80 and above.
-    let subscribed: @Sendable (_ packet: Int32, _ granted: [Int32]) -> Void
-    /// Called when a message is acknowledged, or when it is written if it is never acknowledged.
+    /// Called for a SUBACK.
     ///
-    /// `packet`: its packet's number; `code`: a PUBACK's reason code, 0 with MQTT 3.1.1.
+    /// `packet`: the SUBSCRIBE's packet number; `granted`: the granted QoS levels, or error codes of 0x80 and above.
+    let subscribed: @Sendable (_ packet: Int32, _ granted: [Int32]) -> Void
+    /// Called when a QoS 1 message is acknowledged, or when a QoS 0 message has been written.
+    ///
+    /// `packet`: the message's packet number; `code`: the PUBACK's reason code, always 0 with MQTT 3.1.1.
     let published: @Sendable (_ packet: Int32, _ code: Int32) -> Void
 }
 
-/// One client of libmosquitto 2.0; no other file calls the library.
+/// A client of libmosquitto 2.0; no other file calls the library.
 ///
 /// The library locks its own state after `mosquitto_threaded_set` (mosquitto.h, "threaded_set"), so `publish`,
 /// `subscribe` and `disconnect` may be called from any thread; all other calls come from one thread at a time
@@ -34,9 +39,9 @@ final class Mosquitto: @unchecked Sendable {
     /// Result of `mosquitto_lib_init`, which is not thread-safe; a static let is initialized once.
     private static let library: Int32 = mosquitto_lib_init()
 
-    /// Creates a client; nil if the library cannot create or configure it.
+    /// Creates a client of the library; nil if creating or configuring the client fails.
     ///
-    /// `usesTLS`: true if the brokers that it will connect to use TLS.
+    /// `usesTLS`: true if the client will connect to brokers by TLS.
     init?(options: MQTTConfiguration, version: ProtocolVersion, usesTLS: Bool, callbacks: MosquittoCallbacks) {
         guard Self.library == rc(MOSQ_ERR_SUCCESS) else { return nil }
         let box = unsafe Unmanaged.passRetained(CallbackBox(callbacks))
@@ -126,7 +131,9 @@ final class Mosquitto: @unchecked Sendable {
         return result
     }
 
-    /// - Returns: the packet's number, and the library's error or 0.
+    /// Passes a message to the library, which writes it later.
+    ///
+    /// - Returns: the message's packet number, and the library's error code, or 0 for success.
     func publish(_ publication: OutgoingMessage) -> (packet: Int32, result: Int32) {
         let properties = PropertyList()
         if version == .v5 {
@@ -144,7 +151,9 @@ final class Mosquitto: @unchecked Sendable {
         return (packet, result)
     }
 
-    /// - Returns: the packet's number, or the library's error.
+    /// Passes a subscription to the library, which writes it later.
+    ///
+    /// - Returns: the SUBSCRIBE's packet number, and the library's error code, or 0 for success.
     func subscribe(_ filter: String, qos: OutgoingMessage.QoS) -> (packet: Int32, result: Int32) {
         var packet: Int32 = 0
         let options = MQTT_SUB_OPT_NO_LOCAL.rawValue | MQTT_SUB_OPT_RETAIN_AS_PUBLISHED.rawValue
@@ -160,10 +169,10 @@ final class Mosquitto: @unchecked Sendable {
 
     func read() -> Int32 { unsafe mosquitto_loop_read(client, 1) }
     func write() -> Int32 { unsafe mosquitto_loop_write(client, 1) }
-    /// Handles pings and time-outs; must be called about once a second.
+    /// Sends keepalive pings and handles time-outs; must be called about once a second.
     func keepAlive() -> Int32 { unsafe mosquitto_loop_misc(client) }
 
-    /// Error code of a call that needs a connection when there is none.
+    /// Error code that the library returns if a call needs a connection and there is none.
     static let notConnected = Int32(MOSQ_ERR_NO_CONN.rawValue)
 
     static func text(ofError code: Int32) -> String {
@@ -171,12 +180,12 @@ final class Mosquitto: @unchecked Sendable {
         return unsafe String(cString: text)
     }
 
-    /// True if a CONNACK's code means that the broker does not support MQTT 5.
+    /// True if the code of a refusing CONNACK means that the broker does not support MQTT 5.
     ///
-    /// An older broker answers an MQTT 5 client with a code of 3.1.1.
+    /// An older broker answers an MQTT 5 client with a code defined by MQTT 3.1.1.
     static func isUnknownVersion(reason code: Int32) -> Bool { code == 0x84 || code == 1 }
 
-    /// Returns the meaning of a refusing CONNACK, in the same words for either version.
+    /// Returns the meaning of a refusing CONNACK's code, in the same words for MQTT 3.1.1 and MQTT 5.
     static func text(ofReason code: Int32, version: ProtocolVersion) -> String {
         switch (version, code) {
         case (.v5, 0x86), (.v5, 0x87), (.v311, 4), (.v311, 5): return "it does not take this user and password"
@@ -203,7 +212,7 @@ private func observer(of box: UnsafeMutableRawPointer?) -> MosquittoCallbacks? {
 
 private func rc(_ code: mosq_err_t) -> Int32 { Int32(code.rawValue) }
 
-/// An MQTT 5 property list; the library copies it unless it takes ownership.
+/// An MQTT 5 property list, freed on deinit unless the library has taken ownership of the list.
 @safe
 private final class PropertyList {
     private(set) var list: OpaquePointer?
@@ -224,7 +233,7 @@ private final class PropertyList {
 }
 
 extension MQTTMessage {
-    /// Copies the data, which is valid only during the callback; nil if the topic is not UTF-8.
+    /// Copies a received message, whose memory is valid only during the callback; nil if its topic is not UTF-8.
     fileprivate init?(_ message: mosquitto_message, _ properties: OpaquePointer?, keptPayload: Int) {
         guard let name = unsafe message.topic, let topic = unsafe String(validatingCString: name) else { return nil }
         self.topic = topic
@@ -261,7 +270,7 @@ private func readUserProperties(_ properties: OpaquePointer?) -> [String: String
     return found
 }
 
-/// Copies and frees a string that the library allocated.
+/// Returns a copy of a string that the library allocated, and frees the original.
 private func takeString(_ text: UnsafeMutablePointer<CChar>?) -> String? {
     guard let text = unsafe text else { return nil }
     defer { unsafe free(text) }

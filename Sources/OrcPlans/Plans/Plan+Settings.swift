@@ -2,15 +2,15 @@ import OrcContract
 package import OrcCore
 
 extension Plan {
-    /// The setting for the game's Steam id; if the plan gives it, the owner cannot change it.
+    /// The setting for the game's Steam id; if the plan sets its value, the owner cannot change the value.
     private static let steamID = "STEAM_ID"
     /// Settings that an owner may give with any plan: the time zone, which the C library of every game uses.
     private static let always: Set<String> = ["TZ"]
 
     /// Returns the plan's environment and port numbers with the owner's settings applied.
     ///
-    /// Throws if a setting is missing whose value in `environment` is null, or if a given one is neither in
-    /// `environment` nor a port's name.
+    /// A setting whose value in the plan's `environment` is null is required. Throws if a required setting is missing,
+    /// or if `settings` has a name that is neither in `environment` nor the name of a port.
     package func applying(_ settings: JSON.Object) throws(PlanError) -> (environment: JSON.Object, ports: [String: Int])
     {
         let portNames = Set(portGroups.joined().map(\.name))
@@ -50,10 +50,10 @@ extension Plan {
         return number
     }
 
-    /// The settings in the form of PEON's REST API: the empty ones first, as "", then the others as text, then the
-    /// description.
+    /// The settings in the form of PEON's REST API.
     ///
-    /// A STEAM_ID that the plan gives is left out.
+    /// Settings without a value come first, as "", then the others as text, then the description. STEAM_ID is left out
+    /// if the plan sets its value.
     package var settingsReport: JSON {
         var report = JSON.Object()
         for (name, value) in environment.members where value.isFalsy { report[name] = "" }
@@ -66,7 +66,7 @@ extension Plan {
 }
 
 extension JSON {
-    /// The value in the form of a container's environment; nil if it has no such form.
+    /// The JSON value as text for a container's environment variable; nil if the value has no such text.
     package var environmentText: String? {
         switch self {
         case .string(let text): text

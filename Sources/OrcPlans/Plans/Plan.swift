@@ -3,13 +3,13 @@ package import OrcCore
 
 /// The recipe of a game (`plan.json`), or one server's copy of it with the owner's settings (`config.json`).
 package struct Plan: Sendable {
-    /// The whole document, its keys in their order.
+    /// The whole document, with its keys in their original order.
     package let document: JSON.Object
     package let game: String
     package let version: String?
     package let description: String
     package let image: String
-    /// Alternatives: a server takes the first group whose ports are all free.
+    /// Alternative groups of ports: a server uses the first group whose ports are all free.
     package let portGroups: [[PlanPort]]
     package let environment: JSON.Object
     package let volumes: [Mapping]
@@ -44,7 +44,9 @@ package struct Plan: Sendable {
         files = try Self.mappings(object["files"], what: "files", file: file)
     }
 
-    /// Returns an object, which may be missing; PHP, which writes many plans, encodes an empty object as an empty list.
+    /// Returns the object in `value`; an empty object if `value` is missing, null or an empty list.
+    ///
+    /// PHP, with which many plans are written, encodes an empty object as an empty list.
     private static func object(_ value: JSON?, what: String, file: String) throws(PlanError) -> JSON.Object {
         guard let value, !value.isNull, value != [] else { return [:] }
         guard let object = value.object else { throw .malformed(file: file, what: "\(what) is not an object") }
@@ -65,7 +67,9 @@ package struct Plan: Sendable {
         return mappings
     }
 
-    /// True if the engine's form `source:target:mode` can hold the path: it cannot escape a colon.
+    /// True if a path has no control characters and no colon.
+    ///
+    /// The container engine's form of a mount, `source:target:mode`, has no escape for a colon.
     private static func isPlain(_ path: String) -> Bool {
         path.unicodeScalars.allSatisfy { $0 != ":" && $0.value >= 0x20 }
     }

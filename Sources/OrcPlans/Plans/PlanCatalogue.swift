@@ -30,9 +30,10 @@ package struct PlanCatalogue: Sendable {
         return try DirectoryHandle(path: path).folder(game)
     }
 
-    /// Returns every plan that is listed or has a folder, sorted by title.
+    /// Returns every plan that is listed in `plans.json` or has a folder, sorted by title.
     ///
-    /// A plan that cannot be read is named in `complaints`; it is in the result only if it is listed.
+    /// A plan that cannot be read is named in `complaints`; `entries` contains such a plan only if `plans.json` lists
+    /// it.
     package func list() throws -> (entries: [PlansReport.Entry], complaints: [any Error]) {
         guard DirectoryHandle.exists(path) else { return ([], []) }
         let root = try DirectoryHandle(path: path)

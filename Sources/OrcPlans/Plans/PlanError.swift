@@ -10,9 +10,9 @@ package enum PlanError: Error, Equatable, CustomStringConvertible {
     case badSetting(name: String, reason: String)
     case exists(ServerID)
     case unknownServer(ServerID)
-    /// The game could replace a path of the server's folder that the plan mounts.
+    /// The plan mounts a path in the server's folder that the game could replace.
     case unsafeMount(source: String, reason: String)
-    /// A configuration that other users can write asks for more than the plan grants.
+    /// A configuration that other users can write requests more rights than the plan grants.
     case excess(file: String, what: [String])
 
     package var description: String {

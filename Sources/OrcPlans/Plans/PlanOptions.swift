@@ -12,25 +12,28 @@ package struct PlanOptions: Sendable, Equatable {
     package var restart = RestartPolicy()
     /// True if a server with the desired state running is started again after a restart of the engine or of the host.
     package var autostarts = true
-    /// One message for each unknown key; a plan with one is rejected, a server already created from it still runs.
+    /// One message for each unknown key in the `orc` object.
+    ///
+    /// A plan with an unknown key is rejected, but servers that were already created from the plan still run.
     package var unknown: [String] = []
 
-    /// The way to stop the game; a nil member is chosen from the image.
+    /// The way to stop the game; if a member is nil, its value is chosen according to the image.
     package struct StopOptions: Sendable, Equatable {
         package var command: String?
         package var signal: StopSignal?
         package var signalsAll: Bool?
-        /// Seconds before the server is killed.
+        /// Seconds that the game may take to stop before its server is killed.
         package var grace: Int?
 
         package init() {}
     }
 
-    /// The condition for players to be able to join.
+    /// The condition under which a server counts as ready for players.
     package struct Ready: Sendable, Equatable {
         /// A regular expression (PCRE2) that matches a log line of a server that is ready.
         package var pattern: String?
-        /// Seconds after which a server that is not ready counts as unready.
+        /// Seconds that a server may take to become ready; after this time, a server that is not ready counts as
+        /// unready.
         package var timeout: Int?
 
         package init() {}
@@ -53,7 +56,7 @@ package struct PlanOptions: Sendable, Equatable {
         unknown = Self.words.flatMap { place, words in reader.unknown(in: value, place, words) }.sorted()
     }
 
-    /// The known keys of the object and of its inner objects.
+    /// The known keys of the `orc` object, which has the empty name here, and of its inner objects.
     private static let words: [String: Set<String>] = [
         "": ["stop", "resources", "security", "ports", "ready", "restart", "autostart"],
         "stop": ["command", "signal", "all", "grace"],

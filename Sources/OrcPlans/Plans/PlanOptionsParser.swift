@@ -46,7 +46,7 @@ struct PlanOptionsParser {
         ready.timeout = try whole(value?["timeout"], "orc.ready.timeout", 1...86400)
     }
 
-    /// Parses `restart`: an object, or only the policy's word.
+    /// Parses `restart`: an object, or only the name of the policy.
     func restart(_ value: JSON?, into policy: inout RestartPolicy) throws(PlanError) {
         let word = value?.string == nil ? value?["policy"] : value
         policy.mode =
@@ -77,7 +77,7 @@ struct PlanOptionsParser {
 
     /// Returns one message for each member that is not in `words`.
     ///
-    /// `place`: the inner object's key; empty for the whole object.
+    /// `value`: the `orc` object; `place`: the key of its inner object to check, or empty for the `orc` object itself.
     func unknown(in value: JSON, _ place: String, _ words: Set<String>) -> [String] {
         let members = (place.isEmpty ? value : value[place])?.object?.keys ?? []
         let path = place.isEmpty ? "orc" : "orc.\(place)"
@@ -122,7 +122,7 @@ struct PlanOptionsParser {
         return words
     }
 
-    /// Bytes of memory that the engine gives a container at least (Docker and Podman alike).
+    /// Minimum memory of a container in bytes that the engine accepts (Docker and Podman alike).
     private static let leastMemory = 6 << 20
     private static let leastTemporary = 1 << 20
     private static let leastDisk = 1 << 20

@@ -7,7 +7,7 @@ package import OrcEngine
 package struct PlanPort: Sendable, Equatable {
     package let name: String
     package var number: Int
-    /// The plan's word for the protocol: `tcp` and `udp` stand for themselves, every other word for both.
+    /// The protocol as written in the plan: `tcp`, `udp`, or any other word, which stands for both protocols.
     package let word: String
     /// The host's address at which the port is published; nil for all addresses.
     package var address: String?
@@ -16,7 +16,7 @@ package struct PlanPort: Sendable, Equatable {
         TransportProtocol(rawValue: word).map { [$0] } ?? TransportProtocol.allCases
     }
 
-    /// The meaning of a plan's port groups: one of them is chosen, or all are used.
+    /// The meaning of a plan's port groups: one group is chosen, or all groups are used together.
     package enum PortGroupMode: String, Sendable { case alternatives, together }
 
     /// Parses `ports`: a list of groups, or the one group of a `config.json`.
@@ -66,10 +66,11 @@ package struct PlanPort: Sendable, Equatable {
         return inet_pton(AF_INET, text, &address) == 1 || inet_pton(AF_INET6, text, &address) == 1
     }
 
-    /// Returns true if the groups are the ports of one server and not alternatives.
+    /// Returns true if the groups together are the ports of one server, and not alternatives.
     ///
-    /// These are three or more groups of one port each, with the same name and consecutive numbers: Valheim's plan has
-    /// 2456, 2457 and 2458 in this form.
+    /// This is the case for three or more groups that contain one port each, with the same name and consecutive
+    /// numbers:
+    /// Valheim's plan lists 2456, 2457 and 2458 in this form.
     private static func isOneServersRun(_ groups: [[PlanPort]]) -> Bool {
         let singles = groups.compactMap { $0.count == 1 ? $0[0] : nil }
         guard singles.count == groups.count, singles.count >= 3 else { return false }
@@ -78,7 +79,8 @@ package struct PlanPort: Sendable, Equatable {
 
     /// Merges all groups into one.
     ///
-    /// A repeated name gets the group's number as a suffix, so that the first port keeps its variable.
+    /// If several ports have the same name, the first port keeps the name, and so its variable. The name of each later
+    /// port gets the number of its group as a suffix.
     private static func joined(_ groups: [[PlanPort]]) -> [PlanPort] {
         var joined: [PlanPort] = []
         for (index, group) in groups.enumerated() {

@@ -91,7 +91,7 @@ struct NamedWord {
             && Self.takesSecret(self.text, value, place)
     }
 
-    /// Returns true if the word is a console command with a secret after it: the words are separated by blanks alone.
+    /// Returns true if the word is part of a console command and a secret follows, separated only by spaces.
     private static func takesSecret(_ name: String, _ value: Substring, _ place: Place) -> Bool {
         let isSet = place.number == 2 && setters.contains(place.first)
         if ["machine", "default"].contains(place.first), SecretNames.isPassword(name) { return !value.isEmpty }
@@ -109,7 +109,7 @@ struct NamedWord {
 
     /// The position of a word in a console command.
     private struct Place {
-        /// The position, from 1; 0 before the first word.
+        /// Number of the word in the command, from 1; 0 before the first word.
         var number = 0
         /// The command's first word, in lower case.
         var first = ""

@@ -1,6 +1,7 @@
 /// Redacts the credentials in addresses: users' passwords in URLs and connection strings, webhook secrets.
 enum SecretAddresses {
-    /// The parts of webhook addresses before the secret; a client that knows the whole address can post to the webhook.
+    /// The parts of webhook addresses that precede the secret; anyone who knows the whole address can post to the
+    /// webhook.
     private static let hooks = [
         "/webhooks/", "/webhook/", "hooks.slack.com/services/", "hooks.slack.com/workflows/",
         "hooks.slack.com/triggers/",
@@ -9,7 +10,7 @@ enum SecretAddresses {
 
     /// Returns `line` without the passwords of its addresses and without the secret parts of webhook addresses.
     ///
-    /// A user part without a colon is redacted as a whole.
+    /// If the user part of an address has no colon, the whole user part is redacted.
     static func masked(_ line: String) -> String {
         let line = connection(line)
         guard line.contains("//") else { return self.hook(line[...]) }

@@ -1,24 +1,27 @@
-/// Redacts the text after the names of secrets in a file's lines: settings, INI, YAML, JSON, XML, a command line.
+/// Redacts the values of secrets in the lines of a file: settings, INI, YAML, JSON, XML or a command line.
 ///
 /// Lines must be given in order, since a value may be on the lines below its name. If the end of a secret is ambiguous,
-/// more is redacted.
+/// the longer text is redacted.
 struct SecretLineRedactor {
-    /// The lines below a secret's name that are part of its value.
+    /// The lines below a secret's name that belong to the secret's value.
     private enum Rest {
-        /// Lines that are indented further; if the name's line has no value, also a list at the same indentation, or
-        /// one quoted text or one bracketed value.
+        /// The lines that are indented more than the name's line.
+        ///
+        /// `isEmpty`: true if the name's line has no value. Then a list at the same indentation, one quoted text or one
+        /// bracketed value belongs to the value too.
         case indented(by: Int, isEmpty: Bool)
         case upTo(String)
-        /// Lines until this many brackets are closed.
+        /// The lines until this many open brackets are closed.
         case brackets(Int)
         case oneLine
     }
 
     private var rest: Rest?
-    /// True if the next `value` belongs to a secret: `<property name="ServerPassword" value="…"/>`.
+    /// True if the next `value` attribute or member is a secret, as after `name` in
+    /// `<property name="ServerPassword" value="…"/>`.
     private var isEntryOpen = false
 
-    /// Returns `line` without its secrets; if it names a secret, all text after the name is redacted.
+    /// Returns `line` without its secrets; if the line names a secret, all text after the name is redacted.
     mutating func masked(_ line: Substring) -> String {
         let indent = line.prefix { $0 == " " || $0 == "\t" }.count
         if rest != nil, let masked = maskedRest(line, indent) { return masked }
@@ -38,7 +41,7 @@ struct SecretLineRedactor {
 
     // Lines below a name.
 
-    /// Returns the redacted line, or nil if it does not belong to the secret above it.
+    /// Returns the redacted line; nil if the line does not belong to the value of a secret named above.
     private mutating func maskedRest(_ line: Substring, _ indent: Int) -> String? {
         let text = line.dropFirst(indent)
         let masked = String(line.prefix(indent)) + SecretRedactor.mask
@@ -79,7 +82,7 @@ struct SecretLineRedactor {
 
     // Values on the name's line.
 
-    /// Returns the line with the value redacted, or nil if the value is no secret.
+    /// Returns the line with the value of `word` redacted; nil if the value is not a secret.
     private mutating func maskedValue(of word: NamedWord, in line: Substring, _ indent: Int) -> String? {
         let value = word.value
         let start = value.drop { $0 == "\"" || $0 == "'" }
@@ -116,8 +119,9 @@ struct SecretLineRedactor {
         return String(line[..<start.startIndex]) + SecretRedactor.mask
     }
 
-    /// Returns true if the value starts on the next line: this one has none, or only a bracket, a YAML block sign,
-    /// anchor or tag.
+    /// Returns true if the value starts on the next line.
+    ///
+    /// This is the case if `value` is empty or only a bracket, or a YAML block sign, anchor or tag.
     private static func isOpening(_ value: Substring) -> Bool {
         let text = value.filter { !$0.isWhitespace }
         guard let first = text.first else { return true }
@@ -128,10 +132,10 @@ struct SecretLineRedactor {
         return isOneWord && text.dropFirst().allSatisfy { $0.isLetter || $0.isNumber || "!_-:/".contains($0) }
     }
 
-    /// Returns true for an empty quoted text.
+    /// Returns true if `value`, which consists of quotes, is an empty quoted text.
     private static func isNothing(_ value: Substring) -> Bool { value.count == 2 }
 
-    /// Returns true for a value such as yes or no, and for an empty one: neither is a secret.
+    /// Returns true if the value is a switch, such as yes or no, or is empty; such values are not secrets.
     private static func isFlag(_ value: Substring) -> Bool {
         let isQuoted = value.first == "\"" || value.first == "'"
         let inner = isQuoted ? value.dropFirst() : value
@@ -166,7 +170,7 @@ struct SecretLineRedactor {
         return word.isCommand
     }
 
-    /// Records whether the line names a secret whose value is in a `value` that follows.
+    /// Records if the line names a secret whose value is in a `value` attribute or member that follows.
     private mutating func noteEntries(_ words: [NamedWord]) {
         let entries = words.filter(\.isEntry)
         guard !entries.isEmpty else { return }

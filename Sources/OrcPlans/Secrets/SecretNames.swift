@@ -1,6 +1,9 @@
 /// Decides which setting names are names of secrets.
 package enum SecretNames {
-    /// True for `ADMIN_PASSWORD`, `sv_password`, `serverPass`, `rcon.pw`, not for `password_length`, `key_binding`, `monkey`.
+    /// Returns true if a setting with this name holds a secret: `ADMIN_PASSWORD`, `sv_password`, `serverPass`,
+    /// `rcon.pw`.
+    ///
+    /// Names such as `password_length`, `key_binding` and `monkey` are not names of secrets.
     package static func isSecret(_ name: String) -> Bool {
         let words = words(of: name)
         guard let first = words.first, let last = words.last, !amounts.contains(first), !neutral.contains(last) else {
@@ -11,7 +14,7 @@ package enum SecretNames {
             || isBrief(last, behind: words.dropLast().last)
     }
 
-    /// True for a common word, which may also be part of a sentence.
+    /// Returns true if the name is a common word, such as `secret`, that may also be part of an ordinary sentence.
     static func isPlain(_ name: String) -> Bool {
         let word = name.lowercased()
         return brief.contains(word) || plain.contains(word)
@@ -19,13 +22,13 @@ package enum SecretNames {
 
     static func isPassword(_ name: String) -> Bool { passwords.contains(name.lowercased()) }
 
-    /// True for a value that is no secret, such as `true`: a setting with a secret's name may only be a switch.
+    /// Returns true if a setting's value is a switch, such as `true`, and so no secret, even if the name is a secret's.
     static func isFlag(_ text: some StringProtocol) -> Bool { flags.contains(text.lowercased()) }
 
     /// Splits a name into lower-case words.
     ///
-    /// A word ends before any character that is no letter and no digit, and before a capital after a small letter or a
-    /// digit. Numbers at the end are dropped.
+    /// A word ends before any character that is neither a letter nor a digit, and before a capital letter that follows
+    /// a lower-case letter or a digit. Numbers at the end are dropped.
     private static func words(of name: String) -> [Substring] {
         var parted = ""
         var wasSmall = false
@@ -39,10 +42,10 @@ package enum SecretNames {
         return words
     }
 
-    /// True if the word contains a text that no harmless word contains.
+    /// Returns true if the word contains a text such as `password`, which occurs only in names of secrets.
     private static func isSure(_ word: Substring) -> Bool { sure.contains { word.contains($0) } }
 
-    /// True if the last word of a name is a brief one, and the word before it does not give it another meaning.
+    /// Returns true if `word` is a short word for a secret, and the word before does not give it another meaning.
     private static func isBrief(_ word: Substring, behind before: Substring?) -> Bool {
         guard isBrief(word) else { return false }
         guard let before, brief.contains(String(word)) else { return true }
@@ -50,7 +53,7 @@ package enum SecretNames {
         return owners.contains(before) && !(word == "key" && players.contains(before))
     }
 
-    /// True for a brief word, alone or after an owner's word.
+    /// Returns true if the word is a short word for a secret, alone or joined to its owner: `pass`, `serverpass`.
     private static func isBrief(_ word: Substring) -> Bool {
         let word = word.last?.isNumber == true ? word.prefix { !$0.isNumber } : word
         return brief.contains { ending in
@@ -73,7 +76,7 @@ package enum SecretNames {
         "secret", "secrets", "token", "tokens", "credential", "credentials", "authorization", "webhook", "webhooks",
         "passwords", "keys", "senha",
     ])
-    /// Short words for secrets, which also end many harmless words such as Turkey and Compass.
+    /// Short words for secrets; many harmless words, such as Turkey and Compass, end with one of these words.
     private static let brief: Set<String> = ["pw", "pwd", "pass", "key", "bearer", "psk", "pin", "otp", "cookie"]
     private static let owners: Set<Substring> = [
         "server", "sv", "admin", "rcon", "join", "game", "user", "player", "db", "database", "api", "auth", "license",
@@ -84,13 +87,13 @@ package enum SecretNames {
         "imap", "pop", "ldap", "proxy", "http", "https", "socks", "irc", "discord", "service", "cluster", "samba",
         "smb", "privateclient", "priv", "ref", "mod", "vip", "guest", "tv", "team", "owner", "match",
     ]
-    /// Words that before `key` mean a key of a keyboard or of a map.
+    /// Words that, if they precede `key`, show that a key of a keyboard or of a map is meant.
     private static let players: Set<Substring> = ["game", "player", "world", "user", "console", "team", "map", "join"]
-    /// Words that before `pass` mean no password, such as a season pass.
+    /// Words that, if they precede `pass`, show that no password is meant, such as a season pass.
     private static let passes: Set<Substring> = ["season", "battle", "render", "boarding", "high", "low", "band"]
-    /// First words of names that are amounts.
+    /// First words of the names of amounts, which are not secrets.
     private static let amounts: Set<Substring> = ["max", "min", "num", "total"]
-    /// Last words of names that describe a secret and do not hold it.
+    /// Last words of the names of settings that only describe a secret, such as `password_length`.
     private static let neutral: Set<Substring> = [
         "length", "count", "size", "limit", "enabled", "required", "mode", "policy", "attempts", "timeout", "minutes",
         "seconds", "expiry", "prompt", "room", "message", "username", "events", "chance",

@@ -41,7 +41,7 @@ package struct SecretRedactor: Sendable {
         values.reduce(text) { text, value in Self.masking(value, in: text) }
     }
 
-    /// Redacts `value` where it is a whole word; inside a longer word it is part of another value.
+    /// Redacts `value` if it is a whole word; inside a longer word, the same text is part of another value.
     private static func masking(_ value: String, in text: String) -> String {
         guard text.utf8.count >= value.utf8.count else { return text }
         var masked = ""

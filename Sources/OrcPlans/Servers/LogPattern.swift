@@ -11,17 +11,17 @@ package final class LogPattern: Sendable {
     private nonisolated(unsafe) let code: OpaquePointer
     private nonisolated(unsafe) let bounds: OpaquePointer
 
-    /// Bytes of a line that are matched, from its start, where messages of readiness are.
+    /// Number of bytes at the start of a line that are matched; messages that a server is ready fit into these.
     package static let longest = 1024
     /// Maximum length of a pattern in bytes.
     private static let longestPattern = 1024
-    /// Maximum number of calls of the library's inner function for one line: some milliseconds.
+    /// Maximum number of calls of PCRE2's internal match function for one line, which take a few milliseconds.
     private static let mostSteps: UInt32 = 100_000
     private static let mostDepth: UInt32 = 1000
     /// Maximum heap memory of a match in KiB.
     private static let mostHeap: UInt32 = 512
 
-    /// Compiles `text`; nil if it is no regular expression, or too long.
+    /// Compiles `text`; nil if the text is not a regular expression, or is too long.
     package init?(_ text: String) {
         var failure: Int32 = 0
         var place = 0
@@ -46,7 +46,7 @@ package final class LogPattern: Sendable {
         pcre2_code_free_8(code)
     }
 
-    /// Returns true if `line` matches, which is given without its line end; colors and carriage returns are ignored.
+    /// Returns true if `line`, given without its line end, matches; color codes and carriage returns are ignored.
     package func matches(_ line: String) -> Bool {
         guard let match = pcre2_match_data_create_8(1, nil) else { return false }
         defer { pcre2_match_data_free_8(match) }

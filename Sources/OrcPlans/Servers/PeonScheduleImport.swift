@@ -12,8 +12,8 @@ package enum PeonScheduleImport {
     ///
     /// `servers`: the folder of all servers, `<root>/servers`.
     ///
-    /// - Returns: the stop of each server, of several the last, as PEON shows it; and a message for each unreadable
-    /// entry.
+    /// - Returns: the scheduled stop of each server, and a message for each unreadable entry. If a server has several
+    /// stops, the last is returned, which is also the stop that PEON shows.
     package static func read(
         in servers: String
     ) throws -> (stops: [(server: ServerID, date: Date)], complaints: [String]) {

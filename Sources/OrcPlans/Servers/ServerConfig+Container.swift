@@ -3,18 +3,18 @@ import OrcCore
 package import OrcEngine
 
 extension ServerConfig {
-    /// The location of a server's folder, and the values of the host that its container gets.
+    /// The location of a server's folder, and the host's values that are passed to the server's container.
     package struct Place: Sendable {
         /// Path of the server's folder on the engine's host.
         package let folder: String
         /// The agent's name on the bus.
         package let host: HostName
-        /// The container's PUBLIC_IP variable.
+        /// Value of the container's PUBLIC_IP variable; nil to leave the variable to the plan.
         package let publicIP: String?
-        /// Time zone of the agent's schedules, which the game's clock uses too; nil for the image's own.
+        /// Time zone of the agent's schedules, which the game's clock uses too; nil for the image's own time zone.
         package let zone: String?
 
-        /// The user of the server's files, `uid:gid`; nil if the server has none of its own.
+        /// The user of the server's files, `uid:gid`; nil if the server has no user of its own.
         package let user: String?
 
         package init(
@@ -30,8 +30,8 @@ extension ServerConfig {
 
     /// Returns the specification of this server's container.
     ///
-    /// `hasFile`: returns true if a path below the server's folder exists. An entry of the plan's `files` in that
-    /// folder is mounted only if it does.
+    /// `hasFile`: returns true if a path below the server's folder exists. An entry of the plan's `files` whose source
+    /// is in that folder is mounted only if the source exists.
     package func container(at place: Place, hasFile: (String) -> Bool) -> ContainerSpec {
         let name = Self.containerName(server)
         var spec = ContainerSpec(
@@ -45,14 +45,16 @@ extension ServerConfig {
         return spec
     }
 
-    /// Mount targets of more than one of the plan's volumes: the last volume is mounted, as with Compose.
+    /// Mount targets that several of the plan's volumes have; the last of these volumes is mounted, as with Compose.
     package var contestedTargets: [String] {
         var seen: Set<String> = []
         return plan.volumes.map(\.target).filter { !seen.insert($0).inserted }
     }
 
-    /// Returns the ports, under their names in capitals, then the environment; the last value of a repeated name is
-    /// used.
+    /// Returns the container's environment variables: the ports, with their names in capitals, then the plan's
+    /// variables.
+    ///
+    /// If a name is repeated, its last value is used.
     private func variables(_ place: Place) -> [ContainerSpec.Variable] {
         var values = JSON.Object()
         for port in plan.portGroups.first ?? [] { values[port.name.uppercased()] = .string(String(port.number)) }
@@ -76,7 +78,7 @@ extension ServerConfig {
         return mounts
     }
 
-    /// Returns Compose's labels, so that `docker compose -p <game>_<name>` finds the server, and Orc's own.
+    /// Returns Orc's own labels, and Compose's labels, by which `docker compose -p <game>_<name>` finds the server.
     private func labels(_ place: Place, fingerprint: String) -> [ContainerSpec.Variable] {
         [
             ("com.docker.compose.config-hash", fingerprint),

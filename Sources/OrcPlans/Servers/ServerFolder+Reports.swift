@@ -12,7 +12,7 @@ extension ServerFolder {
 
     /// Returns the files of the server's `config` folder, name to trimmed text, with secrets redacted.
     ///
-    /// Files that are not text are left out, and everything beyond the bounds.
+    /// Files that are not text and everything beyond the bounds are left out.
     package func configReport(secrets: SecretRedactor) throws -> [StateReport.ConfigFile] {
         guard let folder = try configFolder() else { return [] }
         var report: [StateReport.ConfigFile] = []
@@ -32,7 +32,7 @@ extension ServerFolder {
         return report
     }
 
-    /// Returns the bytes as text, without a character that is cut off at the end; nil if they are no text.
+    /// Returns the bytes as text, without an incomplete character at the end; nil if the bytes are not text.
     private static func text(_ bytes: [UInt8]) -> String? {
         for cut in 0...(bytes.count == maxReadBytes ? 3 : 0) {
             if let text = String(validating: bytes.dropLast(cut), as: UTF8.self) { return text }
@@ -40,8 +40,9 @@ extension ServerFolder {
         return nil
     }
 
-    /// Returns the state that PEON's images write into `config/state`, and the file's modification time; nil without
-    /// such a file.
+    /// Returns the state that PEON's images write into `config/state`, and the modification time of that file.
+    ///
+    /// Returns nil if there is no such file.
     package func stateFile() throws -> (word: String, at: Date)? {
         guard let folder = try configFolder(), let modified = folder.modified("state"),
             let bytes = try folder.read("state", limit: 256)

@@ -41,7 +41,7 @@ extension ServerFolder {
         }
     }
 
-    /// Returns true if a regular file exists at a path below the folder, behind no link.
+    /// Returns true if a regular file exists at a path below the folder, and the path contains no symbolic link.
     package func hasFile(_ relativePath: String) -> Bool {
         let names = relativePath.utf8.split(separator: UInt8(ascii: "/")).map { String(Substring($0)) }
         // A file in a folder that cannot be opened counts as missing.

@@ -35,7 +35,7 @@ package struct ServerFolder: Sendable {
             PlanCatalogue.json(bytes, file: "servers/\(server.game)/\(server.name)/\(Self.configFile)"), server: server)
     }
 
-    /// The content that a creation writes into the folder, besides the plan's own files.
+    /// The files that are written into a new server's folder, in addition to the plan's own files.
     package struct Contents: Sendable {
         package let config: ServerConfig
         /// Files to write: path below the folder, and content.
@@ -51,14 +51,15 @@ package struct ServerFolder: Sendable {
 
     /// Creates the folder if it does not exist.
     ///
-    /// Returns true if it is new; the files of an existing folder are its owner's.
+    /// Returns true if the folder was created. If the folder existed already, the files in it belong to the server's
+    /// owner.
     package func make() throws -> Bool {
         let root = try DirectoryHandle(path: servers)
         guard root.freeBytes ?? .max >= Self.leastRoom else { throw FileError.noSpace(path: path) }
         return try root.makingFolder(server.game).makeNew(server.name)
     }
 
-    /// Bytes that must be free on the disk for a new server; less is reserved for the existing servers.
+    /// Free bytes on the disk that a new server requires; any smaller space is reserved for the existing servers.
     private static let leastRoom = 2 << 20
 
     /// Fills the folder of a new server; files that the owner put there before are kept.
@@ -83,8 +84,8 @@ package struct ServerFolder: Sendable {
 
     /// Gives the game's files to `owner`.
     ///
-    /// The folder itself and the files that define its container stay the agent's: a process that could write these
-    /// could grant the container more than its plan does.
+    /// The agent still owns the folder itself and the files that define the server's container: a process that could
+    /// write these could grant the container more rights than its plan does.
     private func give(_ folder: DirectoryHandle, to owner: DirectoryHandle.Owner) throws {
         try folder.checkMounts()
         for entry in try folder.entries() where !Self.agentsFiles.contains(entry.name) {
@@ -114,7 +115,7 @@ package struct ServerFolder: Sendable {
 
     /// Writes the `docker-compose.yml` of a container.
     ///
-    /// It holds passwords, as `config.json` does, so that only the agent may read it.
+    /// Like `config.json`, the file contains passwords, so that only the agent may read the file.
     package func writeCompose(_ spec: ContainerSpec, isPeons: Bool) throws {
         let text = ComposeFile.text(spec, isPeons: isPeons)
         let old = try open()?.read(Self.composeFile, limit: PlanCatalogue.maxBytes)
@@ -131,8 +132,8 @@ package struct ServerFolder: Sendable {
 
     /// Removes the folder with all its content, and the game's folder if it is empty then.
     ///
-    /// The folder is renamed first, so that an interrupted removal does not leave a part of a server;
-    /// ``removeLeftovers(in:)`` finishes it.
+    /// The folder is renamed first, so that an interrupted removal does not leave an incomplete server;
+    /// ``removeLeftovers(in:)`` completes such a removal.
     ///
     /// `isOver`: returns true to cancel the removal (``DirectoryHandle/removeTree(_:until:)``).
     package func remove(until isOver: @escaping () -> Bool = { false }) throws {
@@ -154,7 +155,7 @@ package struct ServerFolder: Sendable {
         root.removeIfEmpty(server.game)
     }
 
-    /// Prefix of a removed server's folder until it is deleted: no server's name begins with a dot.
+    /// Prefix of the name of a removed server's folder until the folder is deleted; no server's name begins with a dot.
     private static let asidePrefix = ".orc-removed-"
 
     /// Removes the files that interrupted removals left below `servers`.

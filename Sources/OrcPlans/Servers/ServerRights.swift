@@ -5,10 +5,10 @@ import OrcEngine
 /// The rights on the host that a server's configuration requests for its container.
 ///
 /// Files in a server's folder may be written by other processes than the agent, so the requested rights are compared
-/// with the granted ones.
+/// with the granted rights.
 package struct ServerRights: Sendable, Equatable {
     private let image: String
-    /// Mounts of the host's paths, other than the server's own folder.
+    /// Mounts of the host's paths outside the server's own folder.
     private let mounts: Set<String>
     private let security: ContainerSecurity
     private let resources: ContainerResources
@@ -30,7 +30,7 @@ package struct ServerRights: Sendable, Equatable {
 
     private static let everyAddress = "*"
 
-    /// The rights as one text, which is equal for equal rights.
+    /// The rights as text; equal rights have equal texts.
     package var text: String {
         let json: JSON = [
             "image": .string(image), "mounts": Self.list(mounts), "user": .string(security.user),
@@ -69,7 +69,7 @@ package struct ServerRights: Sendable, Equatable {
         return excess
     }
 
-    /// Returns true if `asked` is more than `granted`; nil is unlimited.
+    /// Returns true if `asked` is more than `granted`; nil means unlimited.
     private static func isMore<Amount: Comparable>(_ asked: Amount?, _ granted: Amount?) -> Bool {
         guard let granted else { return false }
         return asked.map { $0 > granted } ?? true
@@ -80,7 +80,7 @@ extension Plan.Mapping {
     /// True if the source is in the server's own folder.
     var isOwn: Bool { source.hasPrefix("~!/") }
 
-    /// The components of the source's path below the server's folder, split by bytes as in the kernel.
+    /// The components of the source's path below the server's folder; the path is split as bytes, as in the kernel.
     var ownPath: [String] {
         source.utf8.dropFirst(3).split(separator: UInt8(ascii: "/")).map { String(Substring($0)) }.filter { $0 != "." }
     }

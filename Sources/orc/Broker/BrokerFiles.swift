@@ -22,7 +22,7 @@ struct BrokerFiles: Sendable {
     var configuration: String { "\(folder)/mosquitto.conf" }
     var log: String { "\(folder)/mosquitto.log" }
 
-    /// The user of people and programs on this host: may read every topic and send every command.
+    /// The broker's user for people and programs on this host, who may read every topic and send every command.
     static let operatorUser = "operator"
 
     enum Failure: Error, CustomStringConvertible {
@@ -102,8 +102,9 @@ struct BrokerFiles: Sendable {
         return password
     }
 
-    /// Hashes the passwords in a file that is not in use yet: the broker rejects all clients if passwords are
-    /// incomplete or not hashed.
+    /// Hashes the passwords in a file that the broker does not use yet.
+    ///
+    /// The broker would reject all clients if its password file were incomplete or contained unhashed passwords.
     private func hashPasswords(_ file: String) async throws {
         do {
             let result = try await Subprocess.run(

@@ -4,12 +4,12 @@ import ServiceLifecycle
 import Subprocess
 import SystemPackage
 
-/// A mosquitto that runs as a child process, for hosts without a broker.
+/// A mosquitto broker that runs as a child process, for hosts without a broker of their own.
 struct EmbeddedBroker: Service {
     let files: BrokerFiles
     let logger: Logger
 
-    /// Keeps the broker running; it exits with this process, also if this process is killed.
+    /// Keeps the broker running; the broker exits when this process exits or is killed.
     func run() async throws {
         await cancelWhenGracefulShutdown {
             var backoff = Backoff(first: 0.2, most: 10)

@@ -12,7 +12,7 @@ import Synchronization
 struct AgentDiagnostics {
     let wiring: ServiceWiring
 
-    /// Milliseconds above which a reply is slow: Nagle's algorithm alone takes forty.
+    /// Milliseconds above which a reply counts as slow; Nagle's algorithm alone may delay a reply by forty.
     private static let slow = 40
     /// Number of attempts, of which the fastest counts, so that a busy host does not appear as a slow broker.
     private static let tries = 3
@@ -163,7 +163,7 @@ struct AgentDiagnostics {
         index.flatMap(ServersReport.init)?.servers ?? []
     }
 
-    /// Returns a finding for each server that the agent knows and that has no `config.json`.
+    /// Returns a finding for each server that the agent has reported but whose folder has no `config.json`.
     private func folders(_ servers: [ServerID]) throws -> [Finding] {
         let root = try wiring.settings.agent().servers
         return servers.filter { !ServerFolder($0, in: root).hasConfig }.map { server in
@@ -221,7 +221,7 @@ struct AgentDiagnostics {
         return findings
     }
 
-    /// Returns a finding if the broker does not deliver reports that every agent publishes.
+    /// Returns a finding if the broker does not deliver all the reports that every agent publishes.
     private func missing(_ topics: Topics, _ reports: [String: JSON]) -> [Finding] {
         let servers = Self.servers(reports[topics.status(.servers)])
         let expected =

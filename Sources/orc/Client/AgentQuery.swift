@@ -13,7 +13,7 @@ struct AgentQuery {
         topics = Topics(host: try wiring.settings.host())
     }
 
-    /// Returns the reply's data; prints an error and exits with 1 if the agent refuses, with 3 if no agent replies.
+    /// Returns the reply's data; prints an error and exits with 1 if the agent refuses, or with 3 if no agent replies.
     func ask(_ action: AgentAction, _ arguments: JSON.Object) async throws -> JSON {
         let call = CommandSender.Call(
             topics: topics, topic: topics.command(action), arguments: arguments, id: UUID().uuidString.lowercased())

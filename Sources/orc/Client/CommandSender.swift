@@ -94,13 +94,13 @@ struct CommandSender {
 }
 
 extension CommandSender {
-    /// The name of the user who runs this program; the uid if it has no name.
+    /// The name of the user who runs this program; the uid if the user has no name.
     fileprivate static var user: String {
         getpwuid(getuid()).map { String(cString: $0.pointee.pw_name) } ?? "uid \(getuid())"
     }
 }
 
-/// Runs `body`; prints its error and exits with 4 if the command is still under way, otherwise with 3.
+/// Runs `body`; if it throws, prints the error and exits with 4 if the command is still running, otherwise with 3.
 func orUnreachable<Result>(_ body: () async throws -> Result) async throws -> Result {
     do {
         return try await body()

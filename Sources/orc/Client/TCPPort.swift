@@ -1,12 +1,12 @@
 import Glibc
 
-/// Probes an address and a port for a server.
+/// Checks if a server listens at an address and a port.
 enum TCPPort {
     /// Seconds to wait for an answer.
     private static let patience = 2
     private static let mostBytes = 4096
 
-    /// Returns true if a server accepts a connection there.
+    /// Returns true if a server accepts a connection at the address and the port.
     static func answers(_ address: String, _ port: Int) -> Bool {
         connected(address, port) { _ in true } ?? false
     }

@@ -4,7 +4,7 @@ import OrcCore
 import OrcMQTT
 import Synchronization
 
-/// The reports received of a host and its servers, as a table.
+/// A table of the reports that have been received from a host about itself and its servers.
 final class TopTable: Sendable {
     private let topics: Topics
     /// The servers that are shown; empty for all.
@@ -106,7 +106,7 @@ final class TopTable: Sendable {
         return JSON.rounded(value, decimals: 1).text()
     }
 
-    /// Returns bytes in about three digits with a binary unit.
+    /// Formats a number of bytes with at most three digits and a binary unit; `-` if the number is unknown.
     static func amount(_ bytes: Double?) -> String {
         guard var rest = bytes, rest.isFinite, rest >= 0 else { return "-" }
         for unit in ["B", "K", "M", "G", "T"] {

@@ -33,7 +33,7 @@ struct LineLogHandler: LogHandler {
         StandardError.write(line + "\n")
     }
 
-    /// Returns a value that can neither be taken for several values nor break the line.
+    /// Returns `text` as a single word: unchanged if it is plain, otherwise quoted and escaped as a JSON string.
     private static func oneWord(_ text: String) -> String {
         let isPlain =
             !text.isEmpty

@@ -3,12 +3,12 @@ import FoundationEssentials
 import Glibc
 import ServiceLifecycle
 
-/// Returns memory that the program needs no more to the kernel: once soon after the start, then at intervals.
+/// Gives unused memory back to the kernel, first soon after the start and then at intervals.
 ///
-/// This is free memory, and code: the program is large, and the kernel maps sixteen pages around each page that is
-/// used. Pages that are needed again are mapped again, from the page cache.
+/// This includes free heap memory and pages of code: the program is large, and the kernel maps sixteen pages around
+/// each page that is used. Code pages that are needed again are mapped again from the page cache.
 struct MemoryTrimmer: Service {
-    /// Seconds from the start to the first time, and between later times.
+    /// Seconds from the start to the first release of memory, and between later releases.
     private static let pauses = (first: 5, next: 15)
 
     func run() async {
@@ -23,9 +23,10 @@ struct MemoryTrimmer: Service {
         }
     }
 
-    /// Makes threads share heaps: if there are many, each keeps free pieces that the others cannot use (mallopt(3)).
+    /// Limits the number of heaps to four, so that threads share heaps (mallopt(3)).
     ///
-    /// With fewer than four heaps, threads wait for each other. Must be called before other threads are created.
+    /// Each further heap would keep free memory that threads of other heaps cannot use; with fewer than four heaps,
+    /// threads wait for each other. Must be called before other threads are created.
     static func boundHeaps() { mallopt(M_ARENA_MAX, 4) }
 
     static func giveBack(_ mappings: [Range<UInt>]) {
@@ -37,14 +38,15 @@ struct MemoryTrimmer: Service {
         malloc_trim(0)
     }
 
-    /// Returns the mappings of files' code, every byte of which is in the files.
+    /// Returns the address ranges of code that is mapped from files, and so can be read from these files again.
     ///
     /// `text`: the content of `/proc/self/maps` (proc_pid_maps(5)). Read-only data may have been written at the start
-    /// (relocations), so it cannot be dropped; code is never written.
+    /// (relocations), so it cannot be dropped; code is never written. A file that an upgrade replaced is included
+    /// (" (deleted)"): its content can be read until it is no longer mapped (unlink(2)).
     static func code(in text: String) -> [Range<UInt>] {
         text.split(separator: "\n").compactMap { line in
             let words = line.split(separator: " ")
-            guard words.count == 6, words[1] == "r-xp", words[5].hasPrefix("/") else { return nil }
+            guard words.count >= 6, words[1] == "r-xp", words[5].hasPrefix("/") else { return nil }
             let ends = words[0].split(separator: "-").compactMap { UInt($0, radix: 16) }
             return ends.count == 2 && ends[0] < ends[1] ? ends[0]..<ends[1] : nil
         }

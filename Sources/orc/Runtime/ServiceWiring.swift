@@ -13,14 +13,14 @@ import OrcStorage
 import ServiceLifecycle
 import UnixSignals
 
-/// Creates the services of all modules and connects them; no other type does.
+/// Creates and connects the services of all modules; only this type does so.
 struct ServiceWiring {
     let settings: Settings
     let logger: Logger
 
     /// Sets up logging.
     ///
-    /// `isQuiet`: logs only warnings and errors, whatever the settings are.
+    /// `isQuiet`: true to log only warnings and errors, regardless of the settings.
     init(_ settings: Settings, isQuiet: Bool) throws {
         self.settings = settings
         let level = isQuiet ? .warning : try settings.logLevel()
@@ -118,7 +118,9 @@ struct ServiceWiring {
             bridgeSettings, bus: options, keys: { try store.accessKeys() }, known: known, logger: logger)
     }
 
-    /// Creates a first key: without it no client could use the bridge, and a default key would be known to everyone.
+    /// Creates a first API key with the role admin, and writes it to `<root>/orc/first.key`.
+    ///
+    /// Without a key no client could use the bridge, and a default key would be known to everyone.
     private func makeFirstKey(_ store: StateStore) throws {
         let root = try settings.root()
         guard let key = try KeyStore.add("first", .admin, to: store) else { return }
@@ -131,7 +133,7 @@ struct ServiceWiring {
         logger.notice("created a first key for the REST bridge", metadata: ["file": "\(root)/orc/first.key"])
     }
 
-    /// Opens the store; a damaged one is quarantined and a new one is created.
+    /// Opens the database; if the database is damaged, quarantines it and creates a new one.
     private func openStore(_ path: String) throws -> StateStore {
         do { return try StateStore(path: path) } catch StorageError.damaged(let message) {
             let aside = "\(path).damaged-\(Int(Date().timeIntervalSince1970))"
@@ -162,9 +164,9 @@ struct ServiceWiring {
     }
 }
 
-/// A service whose description is its type alone.
+/// Wraps a service so that its description is only the name of its type.
 ///
-/// The service group logs its services with everything they hold, and some hold keys and passwords.
+/// The service group logs its services with all their members, and some services have keys and passwords as members.
 private struct NamedService: Service, CustomStringConvertible {
     let service: any Service
 
@@ -183,7 +185,7 @@ enum DataDirectory {
         _ = try folder.makingFolder("orc").makingFolder("broker", mode: 0o700)
     }
 
-    /// Creates only Orc's own folder.
+    /// Creates only Orc's own folder, `<root>/orc`, and the database file in it.
     static func prepareOwn(_ root: String) throws {
         try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
         // The broker's user must pass through it; secret files in it are protected by their own mode.
@@ -191,7 +193,7 @@ enum DataDirectory {
         try makePrivate("\(root)/orc/orc.db")
     }
 
-    /// Creates the database file with private access rights, which SQLite gives to its other files too.
+    /// Creates the database file with private access rights, which SQLite copies to the other files of the database.
     static func makePrivate(_ path: String) throws {
         let file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         // The code that opens the database reports the error, or works without the database.
@@ -199,7 +201,7 @@ enum DataDirectory {
     }
 }
 
-/// A lock that an agent holds on its root, so that two agents never use the same one (flock(2)).
+/// A lock that an agent holds on its root folder, so that no two agents use the same root folder (flock(2)).
 struct RootLock {
     private let descriptor: Int32
 

@@ -7,7 +7,7 @@ import ServiceLifecycle
 /// Signals are sent from the threads that do all the work: if these are stuck, no signal is sent, and systemd restarts
 /// the program after the unit's `WatchdogSec`.
 struct Watchdog: Service {
-    /// Path or abstract name of the service manager's socket; the initializer returns nil without one.
+    /// Path or abstract name of the service manager's socket; the initializer returns nil if there is no socket.
     private let socket: String
     /// Time between two watchdog signals; nil if none are requested.
     private let interval: Duration?

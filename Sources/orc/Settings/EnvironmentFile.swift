@@ -25,7 +25,7 @@ enum EnvironmentFile {
         return pairs
     }
 
-    /// True if a comment seems to follow: Compose reads it as one, Docker and systemd as a part of the value.
+    /// True if the value seems to contain a comment, which Compose would remove, but Docker and systemd would keep.
     private static func isCommented(_ value: Substring) -> Bool {
         value.first != "\"" && value.first != "'" && value.contains(" #")
     }
@@ -36,8 +36,7 @@ enum EnvironmentFile {
         return text
     }
 
-    /// Returns the text inside quotes, after which only a comment may follow; nil if the quotes are not closed like
-    /// this.
+    /// Returns a value without its quotes and without a comment after them; nil if the quotes are not closed.
     private static func unquoted(_ text: Substring) -> String? {
         guard let quote = text.first, quote == "\"" || quote == "'" else { return String(text) }
         guard let end = text.dropFirst().firstIndex(of: quote) else { return nil }

@@ -1,4 +1,4 @@
-/// Every setting of Orc, from `orc.env`, from the environment, or from `--set`.
+/// The settings of Orc, each of which may be given in `orc.env`, in the environment, or by `--set`.
 enum SettingKey: String, CaseIterable {
     case host = "ORC_HOST"
     case root = "ORC_ROOT"

@@ -11,7 +11,7 @@ import OrcPlans
 /// The merged settings: flags override the environment, which overrides the file.
 struct Settings: Sendable {
     private let values: [SettingKey: String]
-    /// The environment's TZ, which is not only Orc's setting.
+    /// Value of the environment variable TZ, which other programs use too; nil if TZ is not set.
     private let machineZone: String?
     /// Environment variables that look like settings but are unknown.
     let unknownVariables: [String]
@@ -55,6 +55,8 @@ struct Settings: Sendable {
 
     private static let known = SettingKey.allCases.map(\.rawValue)
 
+    /// Stores the value of a setting.
+    ///
     /// - Returns: true if the key is a setting.
     @discardableResult
     private static func take(
@@ -73,7 +75,7 @@ struct Settings: Sendable {
         return false
     }
 
-    /// - Returns: nil if there is no such file.
+    /// Returns the text of a file; nil if there is no such file.
     ///
     /// - Throws: if the file cannot be read, or is no text.
     private static func text(of path: String) throws(SettingsError) -> String? {
@@ -101,7 +103,7 @@ struct Settings: Sendable {
         return value
     }
 
-    /// Reads every value once, so that an invalid one fails the start and not a later command.
+    /// Reads every value once, so that an invalid value causes an error at the start and not in a later command.
     private func check() throws(SettingsError) {
         _ = try host()
         _ = try root()
@@ -195,13 +197,13 @@ struct Settings: Sendable {
         }
     }
 
-    /// The address range of servers' networks; nil if only the engine's own pools are used.
+    /// The address range from which servers' networks are taken; nil if only the engine's own pools are used.
     func networks() throws(SettingsError) -> Subnet? {
         if self.given(.networks) == "none" { return nil }
         return try read(.networks, "a range of IPv4 addresses such as 10.213.0.0/16, or none") { Subnet($0) }
     }
 
-    /// The time zone of schedules that name none.
+    /// The time zone of schedules that do not specify a time zone.
     func zone() throws(SettingsError) -> String {
         guard given(.zone) != nil else { return TimeZoneDatabase.machineZone(machineZone) }
         // Any error means that the value is invalid.
@@ -253,7 +255,7 @@ struct Settings: Sendable {
         try read(.plansUpdate, "create, daily or never", AgentSettings.PlansUpdate.init)
     }
 
-    /// The address for players; nil if it is not given.
+    /// The address to which players connect; nil if no address is given.
     private func publicIP() throws(SettingsError) -> String? {
         guard let address = given(.publicIP) else { return nil }
         guard (1...255).contains(address.utf8.count),

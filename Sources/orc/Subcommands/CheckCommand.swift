@@ -35,7 +35,7 @@ struct Finding {
 private struct Diagnostics {
     let wiring: ServiceWiring
 
-    /// Bytes that the agent's own files and the creation of a server need.
+    /// Free bytes that are needed for the agent's own files and for the creation of a server.
     private static let leastRoom = 4.0 * 1_048_576
 
     func findings() async throws -> [Finding] {

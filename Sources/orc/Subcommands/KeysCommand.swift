@@ -109,7 +109,7 @@ struct KeysCommand: AsyncParsableCommand {
 
 extension Role: ExpressibleByArgument {}
 
-/// Access to the keys in the database of this root.
+/// Access to the API keys in the database below the configured root folder.
 enum KeyStore {
     static func allows(_ name: String) -> Bool {
         (1...64).contains(name.utf8.count)
@@ -130,6 +130,8 @@ enum KeyStore {
         return try StateStore(path: "\(root)/orc/orc.db", needsDisk: true)
     }
 
+    /// Creates a random key and stores its digest.
+    ///
     /// - Returns: the key; nil if the name is taken.
     static func add(
         _ name: String, _ role: Role, to store: StateStore, _ scope: AccessScope = .everything, expires: Date? = nil
@@ -143,7 +145,7 @@ enum KeyStore {
 }
 
 extension StateStore {
-    /// Returns the keys in the bridge's form.
+    /// Returns the stored keys in the form that the bridge uses.
     func accessKeys() throws -> [APIKey] {
         try keys().map { stored in
             var key = APIKey(name: stored.name, role: stored.role, digest: stored.digest)

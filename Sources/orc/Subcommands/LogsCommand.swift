@@ -23,7 +23,7 @@ struct LogsCommand: AsyncParsableCommand {
     @Argument(help: "The server.")
     var server: String
 
-    /// Seconds for which one request follows the server; repeated at half of that.
+    /// Seconds for which one request makes the agent publish the console; repeated after half of that time.
     private static let lease = 60
 
     func run() async throws {
@@ -49,9 +49,9 @@ private struct LogCall: Sendable {
     let server: ServerID
     let caller: CommandSender
 
-    /// Prints the lines of the reply.
+    /// Requests lines of the log and prints them.
     ///
-    /// - Returns: the reason if the agent refused; nil if it did not.
+    /// - Returns: the reason if the agent refused; otherwise nil.
     func ask(_ arguments: JSON.Object) async throws -> String? {
         let call = CommandSender.Call(
             topics: topics, topic: topics.command(.logs, server.sid), arguments: arguments,
@@ -87,7 +87,7 @@ private struct LogCall: Sendable {
         }
     }
 
-    /// Prints lines, for a terminal without the control characters that it would interpret.
+    /// Prints lines; on a terminal, without the control characters that the terminal would interpret.
     private static func print(lines: [String]) {
         let isTerminal = isatty(1) == 1
         for line in lines {

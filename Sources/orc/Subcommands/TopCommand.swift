@@ -18,7 +18,7 @@ struct TopCommand: AsyncParsableCommand {
     @Argument(help: "Only these servers.")
     var servers: [String] = []
 
-    /// Seconds for which one request keeps servers measured; repeated at half of that.
+    /// Seconds for which one request makes the agent measure servers; repeated after half of that time.
     private static let lease = 20
 
     func run() async throws {

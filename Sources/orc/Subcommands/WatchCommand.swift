@@ -28,7 +28,7 @@ struct WatchCommand: AsyncParsableCommand {
     }
 }
 
-/// The reports received of a host so far.
+/// The reports that have been received from a host so far.
 private struct WatchedTable {
     let topics: Topics
     private var reports: [ServerID: StateReport] = [:]
@@ -40,7 +40,9 @@ private struct WatchedTable {
         "host \(topics.host): agent \(agent)\n\n" + ServerTable.text(reports.sorted { $0.key < $1.key }.map(\.value))
     }
 
-    /// - Returns: a line that describes the change; nil if there is none.
+    /// Stores a report of the agent's or a server's state.
+    ///
+    /// - Returns: a line that describes the change; nil if the message is another report.
     mutating func take(_ message: MQTTMessage) -> String? {
         let json = (try? JSON.parse(message.payload)) ?? .null  // an empty payload means that the report was removed
         if message.topic == topics.status(.agent) {
