@@ -96,9 +96,9 @@ package struct ContainerInspect: Decodable, Sendable {
         package let environment: [String]?
         package let labels: [String: String]?
         package let isStdinOpen: Bool?
-        /// The user of the first process, as set for the container.
+        /// The user of the first process, as set for the container, or else by its image.
         ///
-        /// Empty if the user is set by the image, or is not set at all.
+        /// Empty if neither sets a user.
         package let user: String?
 
         enum CodingKeys: String, CodingKey {
