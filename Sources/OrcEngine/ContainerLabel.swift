@@ -6,6 +6,8 @@ package enum ContainerLabel {
     /// Label with the host name of the agent that created the container; agents of other hosts ignore the container.
     package static let host = "peon.orc.host"
     package static let fingerprint = "peon.orc.spec"
+    /// Label with the project of Docker Compose, with which PEON created containers and networks.
+    package static let composeProject = "com.docker.compose.project"
 
     /// True if the labels of a container name `host`, or no host: no other agent created the container.
     package static func allows(_ labels: [String: String], _ host: HostName) -> Bool {

@@ -33,7 +33,7 @@ extension ScheduleTable {
     func standings(of server: ServerID, most: Int) -> (standings: [ScheduleReport], total: Int, number: Int) {
         state.withLock { state in
             state.readings += 1
-            let owned = [Schedule.Scope.server(server), .game(server.game)].flatMap { state.owned[$0] ?? [] }
+            let owned = state.ids(concerning: server)
             let dates = owned.compactMap { id in
                 state.entries[id].map { (date: next($0, state)?.at ?? .distantFuture, id: id) }
             }
@@ -50,10 +50,7 @@ extension ScheduleTable {
         standings: [ScheduleReport], total: Int
     ) {
         state.withLock { state in
-            let owned = server.map { server in
-                [Schedule.Scope.server(server), .game(server.game)].flatMap { state.owned[$0] ?? [] }
-            }
-            let ids = (owned ?? Array(state.entries.keys)).sorted()
+            let ids = (server.map { state.ids(concerning: $0) } ?? Array(state.entries.keys)).sorted()
             let page = ids.drop { id != nil && $0 <= id ?? "" }.prefix(limit)
             return (page.compactMap { state.entries[$0] }.map { standing($0, state) }, ids.count)
         }

@@ -97,16 +97,16 @@ extension ScheduleTable {
         }
     }
 
-    /// Cancels the current run of a schedule, or its next occurrence if there is no run.
+    /// Cancels the current run of a schedule; with `alsoNext`, cancels its next occurrence if there is no run.
     ///
     /// - Returns: false if there is nothing to cancel.
-    func callOff(_ id: String) throws -> Bool {
+    func callOff(_ id: String, alsoNext: Bool = true) throws -> Bool {
         try state.withLock { state in
             if state.running[id] != nil {
                 try store.forgetRun(id)  // so that the next run of the agent does not resume it
                 return callOffRun(id, in: &state)
             }
-            guard var entry = state.entries[id], let next = entry.next else { return false }
+            guard alsoNext, var entry = state.entries[id], let next = entry.next else { return false }
             if entry.schedule.isOnce {
                 try store.removeSchedules([id])
                 drop(id, in: &state)
@@ -116,15 +116,6 @@ extension ScheduleTable {
                 set(entry, in: &state)
             }
             return true
-        }
-    }
-
-    /// Cancels the current run of a schedule; returns false if there is none.
-    func callOffRun(_ id: String) throws -> Bool {
-        try state.withLock { state in
-            guard state.running[id] != nil else { return false }
-            try store.forgetRun(id)
-            return callOffRun(id, in: &state)
         }
     }
 

@@ -23,6 +23,11 @@ package final class ScheduleTable: Sendable {
         var outlooks: [Schedule.Scope: Outlook] = [:]
         /// Number of times that upcoming times were read; distinguishes a later result from an earlier one.
         var readings = 0
+
+        /// Returns the ids of the schedules that concern a server: its own and its game's.
+        func ids(concerning server: ServerID) -> [String] {
+            [Schedule.Scope.server(server), .game(server.game)].flatMap { owned[$0] ?? [] }
+        }
     }
 
     struct Entry {

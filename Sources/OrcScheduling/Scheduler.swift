@@ -34,7 +34,7 @@ package struct Scheduler: Sendable {
         return !scopes.isEmpty
     }
 
-    package func removeAll(of server: ServerID) throws -> Bool { try remove(table.ids(of: .server(server))) }
+    package func removeAll(of server: ServerID) throws { _ = try remove(table.ids(of: .server(server))) }
 
     /// Cancels the current runs of schedules.
     ///
@@ -46,7 +46,7 @@ package struct Scheduler: Sendable {
         var scopes: Set<Schedule.Scope> = []
         for id in ids {
             if let scope = table.schedule(id)?.scope { scopes.insert(scope) }
-            if try alsoNext ? table.callOff(id) : table.callOffRun(id) { isAny = true }
+            if try table.callOff(id, alsoNext: alsoNext) { isAny = true }
         }
         noteChange(of: scopes)
         return isAny
@@ -87,7 +87,7 @@ package struct Scheduler: Sendable {
         // A creation time in the future is ignored: the clock was ahead when it was recorded.
         guard let schedule = table.schedule(id), min(schedule.created, Date()) <= date, table.isPending(id)
         else { return }
-        noteChange(of: try table.remove([id]))
+        _ = try remove([id])
     }
 
     /// Imports the pending stops of PEON's orchestrator, once.

@@ -35,7 +35,7 @@ import Testing
 
     @Test func `the kernel's files of cgroup v1`() throws {
         let usage = try #require(try Recording("kernel-cgroup1").usage())
-        // What the engine's own document told a moment before.
+        // The engine's own usage document, recorded a moment before, is the reference.
         let memory = try #require(Self.recorded("docker-cgroup1")["single"]?.array?[1]["memory_stats"])
         let file = try #require(memory["stats"]?["total_inactive_file"]?.int)
         #expect(usage.source == .kernel && usage.memoryBytes == memory["usage"]?.int.map { $0 - file })

@@ -26,13 +26,12 @@ extension ActionRunner {
     /// Creates a runner for each area of actions; each runner gets only the parts that it needs.
     convenience init(_ parts: Parts) {
         let servers = ServerOperations(
-            settings: parts.settings, engine: parts.engine, store: parts.store, registry: parts.registry,
-            reconciler: parts.reconciler, configWatcher: parts.configWatcher, collector: parts.collector,
-            ending: parts.ending)
+            settings: parts.settings, engine: parts.engine, registry: parts.registry, reconciler: parts.reconciler,
+            configWatcher: parts.configWatcher, collector: parts.collector, ending: parts.ending)
         let provisioner = ContainerProvisioner(
             servers: servers, engine: parts.engine, store: parts.store, registry: parts.registry,
-            settings: parts.settings,
-            reconciler: parts.reconciler, hostPaths: HostPathResolver(settings: parts.settings, engine: parts.engine),
+            settings: parts.settings, reconciler: parts.reconciler,
+            hostPaths: HostPathResolver(settings: parts.settings, engine: parts.engine),
             logger: parts.logger)
         let survey = PortSurvey(engine: parts.engine, registry: parts.registry)
         let lifecycle = LifecycleActions(
@@ -49,15 +48,14 @@ extension ActionRunner {
             removal: RemoveActions(
                 servers: servers, provisioner: provisioner, lifecycle: lifecycle, scheduler: parts.scheduler,
                 configWatcher: parts.configWatcher, collector: parts.collector, store: parts.store,
-                registry: parts.registry,
-                settings: parts.settings, ending: parts.ending),
+                registry: parts.registry, settings: parts.settings, ending: parts.ending),
             console: ConsoleActions(
-                servers: servers, followers: parts.followers, engine: parts.engine, registry: parts.registry),
+                servers: servers, followers: parts.followers, engine: parts.engine),
             schedules: ScheduleActions(
                 servers: servers, scheduler: parts.scheduler, reporter: parts.reporter, registry: parts.registry,
                 ending: parts.ending),
             metrics: MetricsActions(
-                servers: servers, collector: parts.collector, engine: parts.engine, registry: parts.registry),
+                servers: servers, collector: parts.collector, engine: parts.engine),
             agent: AgentActions(
                 settings: parts.settings, store: parts.store, registry: parts.registry, reporter: parts.reporter,
                 plans: parts.plans, audit: parts.audit),

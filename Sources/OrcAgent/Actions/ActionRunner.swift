@@ -94,8 +94,7 @@ final class ActionRunner: Sendable {
         case .cancel: try schedules.cancel(.server(server), command.arguments)
         case .stop: try schedules.stopLater(server, command)
         case .create, .start, .restart, .kill, .power, .pause, .unpause, .description, .destroy, .eradicate, .get,
-            .stats,
-            .logs, .console:
+            .stats, .logs, .console:
             throw ActionError(.internal, "\(action.rawValue) does not arrange anything")
         }
     }

@@ -9,19 +9,18 @@ struct ConsoleActions: Sendable {
     let servers: ServerOperations
     let followers: ConsoleFollowers
     let engine: any ContainerEngine
-    let registry: ServerRegistry
 
     /// Maximum bytes of console lines in one reply.
     private static let mostLogBytes = 32 << 10
 
     func logs(_ server: ServerID, _ arguments: JSON.Object) async throws -> ActionOutcome {
-        _ = try servers.report(server)
+        let record = try servers.record(of: server)
         let since = try Self.time(arguments["since"])
         let seconds = arguments["follow"]?.int
         if let seconds, !followers.follow(server, seconds: seconds) {
             throw ActionError(.busy, "too many servers are followed")
         }
-        guard let record = registry[server], let container = record.container else {
+        guard let container = record.container else {
             return ActionOutcome(data: ["lines": [], "truncated": false, "following": .bool((seconds ?? 0) > 0)])
         }
         let all = try await engine.lastLines(
@@ -44,8 +43,8 @@ struct ConsoleActions: Sendable {
 
     /// Writes one line to the server's input; the catalogue has already rejected text with line breaks.
     func type(_ text: String, to server: ServerID) async throws -> ActionOutcome {
-        _ = try servers.report(server)
-        guard let record = registry[server], record.isRunning, let container = record.container else {
+        let record = try servers.record(of: server)
+        guard record.isRunning, let container = record.container else {
             throw ActionError(.conflict, "\(server) does not run")
         }
         guard container.hasConsole else {

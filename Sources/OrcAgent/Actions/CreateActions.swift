@@ -86,13 +86,9 @@ struct CreateActions: Sendable {
             throw ActionError(.exists, "files: the folder of \(server) already exists")
         }
         let (environment, numbers) = try kept.plan.applying(Self.ownersSettings(arguments))
-        let ports = (kept.plan.portGroups.first ?? []).map { port in
-            var port = port
-            port.number = numbers[port.name] ?? port.number
-            return port
-        }
         let config = try ServerConfig(
-            server: server, plan: kept.plan, environment: environment, ports: ports,
+            server: server, plan: kept.plan, environment: environment,
+            ports: (kept.plan.portGroups.first ?? []).numbered(numbers),
             description: arguments["description"]?.string ?? kept.description, image: arguments["image"]?.string)
         try provisioner.grantRights(of: kept)  // others may have changed the configuration meanwhile
         try record.folder.write(config)
@@ -174,7 +170,7 @@ struct CreateActions: Sendable {
         configWatcher.forget(server)
         servers.drop(server)
         await attempt("desired state", server) { try store.forget(server) }
-        await attempt("schedules", server) { _ = try scheduler.removeAll(of: server) }
+        await attempt("schedules", server) { try scheduler.removeAll(of: server) }
     }
 
     private func attempt(_ what: String, _ server: ServerID, _ body: @escaping @Sendable () async throws -> Void) async
@@ -203,7 +199,7 @@ struct CreateActions: Sendable {
     }
 
     func describe(_ server: ServerID, _ text: String) throws -> ActionOutcome {
-        guard let record = registry[server] else { throw PlanError.unknownServer(server) }
+        let record = try servers.record(of: server)
         guard let config = try servers.refreshedConfig(of: server) else { throw servers.noConfig(server) }
         guard config.description != text else { return ActionOutcome(changed: false, data: try servers.report(server)) }
         let described = try config.describing(text)

@@ -8,7 +8,7 @@ import OrcStorage
 
 extension LifecycleActions {
     func stop(_ server: ServerID, _ job: ServerJob) async throws -> ActionOutcome {
-        _ = try servers.report(server)
+        try servers.record(of: server)
         try dropSession(of: server, job)
         return try await bringDown(server, job, wanting: .stopped)
     }
@@ -19,12 +19,13 @@ extension LifecycleActions {
         try await provisioner.checkStart(of: server, ProgressReporter(job.command, replySender: replySender))
         _ = try await bringDown(server, job, wanting: .running)
         try Task.checkCancellation()
+        try store.set(StateStore.PendingOperation(.starting, since: Date()), for: server)
         try await run(server, job)
         return ActionOutcome(changed: true, data: try reportOfStart(server))
     }
 
     func kill(_ server: ServerID, _ job: ServerJob) async throws -> ActionOutcome {
-        _ = try servers.report(server)
+        try servers.record(of: server)
         try dropSession(of: server, job)
         guard let container = registry[server]?.container, container.state.phase.isUp else {
             try registry.set(.stopped, for: server)
@@ -67,7 +68,7 @@ extension LifecycleActions {
         }
         try refuseOtherVerbs(job, of: record)
         let recipe = StopMethod(
-            job.arguments, options: record.config?.plan.options.stop, image: StopMethod.Traits(container),
+            job.arguments, options: record.options.stop, image: StopMethod.Traits(container),
             defaultGrace: settings.stopGrace)
         let operation = StateStore.PendingOperation(.stopping, since: Date(), grace: recipe.grace)
         if let desired {
@@ -166,26 +167,20 @@ extension LifecycleActions {
         }
     }
 
-    func pause(_ server: ServerID) async throws -> ActionOutcome {
-        guard let container = registry[server]?.container, registry[server]?.isRunning == true else {
-            throw ActionError(.conflict, "\(server) does not run")
-        }
-        guard container.state.phase != .paused else {
-            return ActionOutcome(changed: false, data: try servers.report(server))
-        }
-        try await UncancelledWork.run { [self] in try await engine.pause(container.id) }
-        await reconciler.look(at: server)
-        return ActionOutcome(changed: true, data: try servers.report(server))
-    }
+    func pause(_ server: ServerID) async throws -> ActionOutcome { try await setPaused(true, server) }
 
-    func unpause(_ server: ServerID) async throws -> ActionOutcome {
-        guard let container = registry[server]?.container, registry[server]?.isRunning == true else {
+    func unpause(_ server: ServerID) async throws -> ActionOutcome { try await setPaused(false, server) }
+
+    private func setPaused(_ isPaused: Bool, _ server: ServerID) async throws -> ActionOutcome {
+        guard let record = registry[server], record.isRunning, let container = record.container else {
             throw ActionError(.conflict, "\(server) does not run")
         }
-        guard container.state.phase == .paused else {
+        guard (container.state.phase == .paused) != isPaused else {
             return ActionOutcome(changed: false, data: try servers.report(server))
         }
-        try await UncancelledWork.run { [self] in try await engine.unpause(container.id) }
+        try await UncancelledWork.run { [self] in
+            if isPaused { try await engine.pause(container.id) } else { try await engine.unpause(container.id) }
+        }
         await reconciler.look(at: server)
         return ActionOutcome(changed: true, data: try servers.report(server))
     }

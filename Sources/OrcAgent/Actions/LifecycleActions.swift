@@ -67,9 +67,8 @@ final class LifecycleActions: Sendable {
 
     /// Starts the server's container; first creates or replaces the container if it is missing or outdated.
     ///
-    /// `kind`: kind of the pending operation that is stored on the disk until the start is done.
+    /// `kind`: kind of the pending operation, which the caller has stored on the disk; it stays until the start is done.
     func run(_ server: ServerID, _ job: ServerJob, as kind: StateStore.PendingOperation.Kind = .starting) async throws {
-        try store.set(StateStore.PendingOperation(kind, since: Date()), for: server)
         registry.update(server) { $0.begin(.starting, cause: job.cause) }
         do {
             let container = try await provisioner.readyContainer(

@@ -8,16 +8,15 @@ struct MetricsActions: Sendable {
     let servers: ServerOperations
     let collector: ServerMetricsCollector
     let engine: any ContainerEngine
-    let registry: ServerRegistry
 
     /// Returns the server's metrics and, if requested, the engine's own usage document.
     func stats(_ server: ServerID, _ arguments: JSON.Object) async throws -> ActionOutcome {
-        _ = try servers.report(server)
+        let record = try servers.record(of: server)
         if let seconds = arguments["watch"]?.int, !collector.watch(server, seconds: seconds) {
             throw ActionError(.busy, "too many servers are watched")
         }
         let isRaw = arguments["raw"]?.flag == true
-        guard let record = registry[server], let container = record.container else {
+        guard let container = record.container else {
             return ActionOutcome(data: Self.statsAnswer(nil, nil, isRaw ? .null : nil))
         }
         guard isRaw else { return ActionOutcome(data: Self.statsAnswer(await collector.now(record), record, nil)) }

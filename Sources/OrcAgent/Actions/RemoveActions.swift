@@ -44,7 +44,7 @@ struct RemoveActions: Sendable {
         if registry[server] != nil { _ = try await lifecycle.stop(server, job) }
         try await UncancelledWork.run {
             try await provisioner.removeContainer(of: server)
-            _ = try scheduler.removeAll(of: server)
+            try scheduler.removeAll(of: server)
             try await BlockingWork.run { try folder.remove(until: { ending.hasBegun }) }
             configWatcher.forget(server)
             servers.drop(server)

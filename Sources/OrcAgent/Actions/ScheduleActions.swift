@@ -81,7 +81,7 @@ struct ScheduleActions: Sendable {
 
     /// Schedules a stop of the server for the time in the command, instead of stopping it now.
     func stopLater(_ server: ServerID, _ command: Command) throws -> ActionOutcome {
-        _ = try servers.report(server)
+        try servers.record(of: server)
         guard let end = command.sessionEnd else { throw ActionError(.badArguments, "interval: cannot be read") }
         let isSet = try scheduler.setSession(of: server, endingAt: end, by: command) != nil
         return ActionOutcome(changed: isSet, data: reporting(try servers.report(server), end))

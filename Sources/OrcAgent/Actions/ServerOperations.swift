@@ -9,7 +9,6 @@ import OrcStorage
 final class ServerOperations: Sendable {
     let settings: AgentSettings
     let engine: any ContainerEngine
-    let store: StateStore
     let registry: ServerRegistry
     let reconciler: EngineReconciler
     let configWatcher: ConfigFolderWatcher
@@ -17,13 +16,12 @@ final class ServerOperations: Sendable {
     let ending: AgentEnding
 
     init(
-        settings: AgentSettings, engine: any ContainerEngine, store: StateStore, registry: ServerRegistry,
+        settings: AgentSettings, engine: any ContainerEngine, registry: ServerRegistry,
         reconciler: EngineReconciler, configWatcher: ConfigFolderWatcher, collector: ServerMetricsCollector,
         ending: AgentEnding
     ) {
         self.settings = settings
         self.engine = engine
-        self.store = store
         self.registry = registry
         self.reconciler = reconciler
         self.configWatcher = configWatcher
@@ -31,8 +29,16 @@ final class ServerOperations: Sendable {
         self.ending = ending
     }
 
-    func report(_ server: ServerID) throws -> JSON {
+    /// Returns the server's record; throws ``PlanError/unknownServer(_:)`` if the server is not in the registry.
+    @discardableResult
+    func record(of server: ServerID) throws -> ServerRecord {
         guard let record = registry[server] else { throw PlanError.unknownServer(server) }
+        return record
+    }
+
+    /// Returns the server's state report as JSON.
+    func report(_ server: ServerID) throws -> JSON {
+        let record = try record(of: server)
         return registry.report(of: record).json(seq: record.published.seq, at: Date())
     }
 
@@ -80,6 +86,7 @@ final class ServerOperations: Sendable {
         configWatcher.follow(server, folder: folder.path)
         try await reconciler.find(server)
     }
+
     /// True if the container belongs to the server and to this agent.
     ///
     /// Decided by the labels that this agent sets or, for containers of PEON, by those that Docker Compose sets.
@@ -87,7 +94,7 @@ final class ServerOperations: Sendable {
         let labels = container.labels
         let isTheServers =
             labels[ContainerLabel.uid] == server.uid
-            || labels["com.docker.compose.project"] == ServerConfig.networkName(server)
+            || labels[ContainerLabel.composeProject] == ServerConfig.networkName(server)
         return isTheServers && ContainerLabel.allows(labels, settings.host)
     }
 

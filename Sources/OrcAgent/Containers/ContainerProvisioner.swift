@@ -36,7 +36,7 @@ final class ContainerProvisioner: Sendable {
         try Task.checkCancellation()
         try ServerFolder(config.server, in: settings.servers).writeCompose(spec, isPeons: image.isPeons)
         return try await UncancelledWork.run { [self] in
-            try await makeNetwork(spec)
+            try await makeNetwork(spec.network, of: config.server)
             let id = try await engine.create(spec, image: image, memory: settings.serverMemory)
             await reconciler.look(at: config.server)
             return id
@@ -83,16 +83,16 @@ final class ContainerProvisioner: Sendable {
         } catch EngineFailure.notFound {}
     }
 
-    private func makeNetwork(_ spec: ContainerSpec) async throws {
-        guard try await engine.networkLabels(spec.network) == nil else { return }
+    private func makeNetwork(_ name: String, of server: ServerID) async throws {
+        guard try await engine.networkLabels(name) == nil else { return }
         let labels = [
-            "com.docker.compose.network": "zugnet", "com.docker.compose.project": spec.network,
-            ContainerLabel.uid: spec.uid,
+            "com.docker.compose.network": "zugnet", ContainerLabel.composeProject: name,
+            ContainerLabel.uid: server.uid,
         ]
-        do { try await engine.createNetwork(spec.network, labels: labels, subnet: nil) } catch EngineFailure
+        do { try await engine.createNetwork(name, labels: labels, subnet: nil) } catch EngineFailure
             .addressPoolsExhausted
         {
-            try await makeSmallNetwork(spec.network, labels: labels)
+            try await makeSmallNetwork(name, labels: labels)
         }
     }
 
@@ -163,14 +163,10 @@ final class ContainerProvisioner: Sendable {
         do {
             guard let labels = try await engine.networkLabels(name) else { return }
             let owner = labels[ContainerLabel.uid]
-            guard owner == server.uid || owner == nil && labels["com.docker.compose.project"] == name else { return }
+            guard owner == server.uid || owner == nil && labels[ContainerLabel.composeProject] == name else { return }
             try await engine.removeNetwork(name)
         } catch {
             logger.warning("cannot remove a network", metadata: ["network": "\(name)", "error": "\(error)"])
         }
     }
-}
-
-extension ContainerSpec {
-    fileprivate var uid: String { labels.first { $0.name == ContainerLabel.uid }?.value ?? name }
 }

@@ -86,13 +86,7 @@ struct PortAllocator {
     ///
     /// `numbers`: port numbers that the owner has set, by the ports' names.
     func choose(from groups: [[PlanPort]], numbers: [String: Int]) throws -> [PlanPort] {
-        let groups = groups.map { group in
-            group.map { port in
-                var port = port
-                port.number = numbers[port.name] ?? port.number
-                return port
-            }
-        }
+        let groups = groups.map { $0.numbered(numbers) }
         guard let first = groups.first else { return [] }
         try Self.checkDuplicates(first, numbers)
         if let free = groups.first(where: { conflict(of: $0, in: [used, reserved]) == nil }) { return free }
@@ -131,5 +125,16 @@ struct PortAllocator {
             }
         }
         return nil
+    }
+}
+
+extension [PlanPort] {
+    /// Returns the ports with the numbers that the owner has set, by the ports' names.
+    func numbered(_ numbers: [String: Int]) -> [PlanPort] {
+        map { port in
+            var port = port
+            port.number = numbers[port.name] ?? port.number
+            return port
+        }
     }
 }

@@ -10,15 +10,17 @@ struct PortSurvey: Sendable {
     /// Returns the ports in use and their holders, without the ports that `server` itself holds.
     func allocator(for server: ServerID) async throws -> PortAllocator {
         var book = PortAllocator()
-        for container in try await engine.containers() where container.name != ServerConfig.containerName(server) {
+        let containers = try await engine.containers()
+        let servers = registry.all
+        for container in containers where container.name != ServerConfig.containerName(server) {
+            let own = servers.first { ServerConfig.containerName($0.id) == container.name }
+            let holder = own.map { "the server \($0.id)" } ?? "the container \(container.name ?? container.id)"
             for port in container.ports {
                 guard let transport = TransportProtocol(rawValue: port.transport) else { continue }
-                let own = registry.all.first { ServerConfig.containerName($0.id) == container.name }
-                let holder = own.map { "the server \($0.id)" } ?? "the container \(container.name ?? container.id)"
                 book.add(port.number, transport, at: port.address, holder: holder)
             }
         }
-        for other in registry.all where other.id != server {
+        for other in servers where other.id != server {
             for port in other.config?.publishedPorts ?? [] {
                 // A server that is starting counts as using its ports.
                 if other.operation.step == .starting || other.isRunning {

@@ -1,10 +1,3 @@
-import FoundationEssentials
-import Logging
-import OrcContract
-import OrcCore
-import OrcMQTT
-import OrcPlans
-import OrcStorage
 import ServiceLifecycle
 
 /// Runs the queues of all servers; records when the agent begins to stop.

@@ -32,7 +32,7 @@ extension ServerRecord {
         var unseenReason: String?
         /// The first signal meant to end the server that another client of the engine sent, and its time.
         ///
-        /// A later signal replaces it after 600 seconds.
+        /// A later signal replaces it after ``ServerRecord/signalLifetime``.
         var externalSignal: (number: Int, at: Date)?
         /// True if a process of the container ran out of memory in this run.
         var sawOutOfMemory = false

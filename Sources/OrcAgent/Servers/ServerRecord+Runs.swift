@@ -14,7 +14,7 @@ extension ServerRecord {
     /// Exit codes of runs that the engine stopped at its shutdown, or found ended at its next start.
     private static let engineExitCodes: Set<Int> = [0, 130, 143, 255]
     /// Seconds after which a signal no longer counts as the cause of a run's end.
-    private static let signalLifetime: TimeInterval = 600
+    static let signalLifetime: TimeInterval = 600
 
     /// Takes the container's state from an event; returns false if the event does not show the new state.
     ///

@@ -34,6 +34,12 @@ extension ServerRegistry {
 
     /// Removes a server from the registry, and its reports from the broker.
     func remove(_ id: ServerID) {
+        takeOut(id)
+        publishIndex()
+        forgetGone()
+    }
+
+    private func takeOut(_ id: ServerID) {
         state.withLock { state in
             let server = state.servers.removeValue(forKey: id)
             state.setContainer(of: id, from: server?.container?.id, to: nil)
@@ -41,8 +47,6 @@ extension ServerRegistry {
             state.quiet.remove(id)
             reports.clearAll(of: id)
         }
-        publishIndex()
-        forgetGone()
     }
 
     /// Deletes removed servers from the stored list of announced servers, once their reports are off the broker.
@@ -55,8 +59,10 @@ extension ServerRegistry {
 
     /// Removes the reports of servers that were announced once and no longer exist.
     func clearGone(_ announced: Set<ServerID>) {
-        for id in announced where self[id] == nil { remove(id) }
+        let gone = announced.filter { self[$0] == nil }
+        for id in gone { takeOut(id) }
         publishIndex()
+        if !gone.isEmpty { forgetGone() }
     }
 
     // Metrics.

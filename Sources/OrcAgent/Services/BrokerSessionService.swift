@@ -1,10 +1,3 @@
-import FoundationEssentials
-import Logging
-import OrcContract
-import OrcCore
-import OrcMQTT
-import OrcPlans
-import OrcStorage
 import ServiceLifecycle
 
 struct BrokerSessionService: Service {

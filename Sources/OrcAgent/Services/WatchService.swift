@@ -1,10 +1,7 @@
-import FoundationEssentials
 import Logging
 import OrcContract
 import OrcCore
-import OrcMQTT
 import OrcPlans
-import OrcStorage
 import ServiceLifecycle
 
 /// Reads a server's `config` folder again when it changes.

@@ -239,7 +239,9 @@ struct EngineReconciler: Sendable {
                 server.effects.append(.announce(.outOfMemory))
             case .signalled(let signal):
                 // The first signal shows the intent: KILL may follow TERM after the grace period.
-                let isFirst = server.view.externalSignal.map { event.at.timeIntervalSince($0.at) > 600 } ?? true
+                let isFirst =
+                    server.view.externalSignal.map { event.at.timeIntervalSince($0.at) > ServerRecord.signalLifetime }
+                    ?? true
                 if isFirst, server.operation.step == .none, let signal, Self.endingSignals.contains(signal) {
                     server.view.externalSignal = (signal, event.at)
                     server.operation.cause = .external

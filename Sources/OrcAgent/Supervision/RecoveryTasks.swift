@@ -56,6 +56,7 @@ struct RecoveryTasks: Sendable {
         else { return }
         registry.update(server) { $0.run.history.retryAt = nil }
         if let history = registry[server]?.run.history { try store.set(history, for: server) }
+        try store.set(StateStore.PendingOperation(.starting, since: Date()), for: server)
         try await lifecycle.run(server, job)
     }
 
@@ -65,6 +66,7 @@ struct RecoveryTasks: Sendable {
         if record.container?.state.phase.isUp == true {
             try store.set(nil, for: server)
         } else {
+            try store.set(StateStore.PendingOperation(.starting, since: Date()), for: server)
             try await lifecycle.run(server, job)
         }
     }
@@ -85,6 +87,7 @@ struct RecoveryTasks: Sendable {
         }
         servers.end(server)
         if registry[server]?.intent.desired == .running, registry[server]?.isRunning != true {
+            try store.set(StateStore.PendingOperation(.starting, since: Date()), for: server)
             try await lifecycle.run(server, job)
         }
     }

@@ -39,13 +39,13 @@ struct StopMethod: Equatable {
     ///
     /// PEON's images run bash as their first process, which ignores TERM: a plain stop would kill the game after the
     /// grace period, and unsaved changes would be lost.
-    init(_ arguments: JSON.Object, options: PlanOptions.StopOptions?, image: Traits, defaultGrace: Int) {
-        grace = arguments["grace"]?.int ?? options?.grace ?? defaultGrace
+    init(_ arguments: JSON.Object, options: PlanOptions.StopOptions, image: Traits, defaultGrace: Int) {
+        grace = arguments["grace"]?.int ?? options.grace ?? defaultGrace
         let given = Self.way(
             command: arguments["command"]?.string, signal: arguments["signal"]?.string.flatMap(StopSignal.init),
             all: arguments["all"]?.flag, hasConsole: image.hasConsole)
         let planned = Self.way(
-            command: options?.command, signal: options?.signal, all: options?.signalsAll, hasConsole: image.hasConsole)
+            command: options.command, signal: options.signal, all: options.signalsAll, hasConsole: image.hasConsole)
         way = given ?? planned ?? (image.isPeons ? .signalAll(.int) : .engine)
     }
 

@@ -20,7 +20,7 @@ final class ReportCache: Sendable {
         let text: [UInt8]
 
         var bytes: ByteBuffer { ByteBuffer(bytes: text) }
-        var json: JSON { (try? JSON.parse(text)) ?? .null }  // it has been read once
+        var json: JSON { (try? JSON.parse(text)) ?? .null }  // valid, as it was parsed when it arrived
         /// Strong ETag of the report (FNV-1a, 64 bits): equal bytes have equal tags on every bridge.
         var tag: String { "\"\(String(text.fnv1a, radix: 16))\"" }
     }
@@ -97,7 +97,7 @@ final class ReportCache: Sendable {
         self.maxBytes = maxBytes
     }
 
-    // What comes in.
+    // Incoming messages.
 
     /// Stores a retained report; removes the stored report if the payload is empty or invalid.
     func take(_ host: HostName, path: String, payload: [UInt8]) {
@@ -109,7 +109,7 @@ final class ReportCache: Sendable {
             if let json { note(json, host, path, isRepeated: isRepeated, in: &state) }
             let old = state.hosts[host]?[path]
             guard let report else {
-                // What cannot be read replaces what could: that is true no more.
+                // An invalid report also replaces a valid one, which is no longer current.
                 if old != nil { remove(host, path, in: &state) }
                 if !payload.isEmpty { state.leftOut += 1 }
                 return
@@ -132,8 +132,8 @@ final class ReportCache: Sendable {
         }
     }
 
+    /// Returns the JSON object in a payload; nil if the payload is too large or is not a JSON object.
     private static func read(_ payload: [UInt8]) -> JSON? {
-        // What is no JSON is nobody's report.
         guard payload.count <= maxReportBytes, let json = try? JSON.parse(payload), json.object != nil else {
             return nil
         }
@@ -147,8 +147,8 @@ final class ReportCache: Sendable {
         switch path {
         case Topics.HostReportKind.agent.rawValue:
             guard state.hosts[host] != nil || state.hosts.count < Self.maxHosts else { return }
-            // What the broker has kept may have been said long ago; by how long, the clocks of two hosts may not agree upon, but
-            // the next heartbeat settles that.
+            // A retained report may be old. Its age is not exact, as the clocks of two hosts may differ; the next
+            // heartbeat corrects it.
             guard let report = AgentReport(json) else { return }
             let age = -report.at.timeIntervalSinceNow
             let isOld = (isRepeated || state.agents[host] == nil) && age > Self.longestSilence
@@ -180,15 +180,16 @@ final class ReportCache: Sendable {
 
     private func tell(_ host: HostName, _ path: String, _ json: JSON) {
         var subject = EventReplayBuffer.Subject(host: host, path: path, kind: "report")
-        if case .null = json { subject.isFigure = false }  // nothing newer follows
-        replayBuffer.append(subject, event: "report", Self.telling(host, path, json))
+        if case .null = json { subject.isFigure = false }  // no newer metrics follow
+        replayBuffer.append(subject, event: "report", Self.data(of: Topics(host: host).status(path: path), host, json))
     }
 
-    static func telling(_ host: HostName, _ path: String, _ json: JSON) -> JSON {
-        ["topic": .string(Topics(host: host).status(path: path)), "host": .string("\(host)"), "payload": json]
+    /// Returns the data of an event-stream entry: a message's topic, host and payload.
+    static func data(of topic: String, _ host: HostName, _ payload: JSON) -> JSON {
+        ["topic": .string(topic), "host": .string("\(host)"), "payload": payload]
     }
 
-    // What is known.
+    // Queries.
 
     func report(_ host: HostName, _ path: String) -> Report? { state.withLock { $0.hosts[host]?[path] } }
 
@@ -274,12 +275,8 @@ final class ReportCache: Sendable {
 
     /// Adds an event, which is not retained, to the event stream; ignores a payload that is not a JSON object.
     func happened(_ host: HostName, path: String, payload: [UInt8]) {
-        guard payload.count <= Self.maxReportBytes, let json = try? JSON.parse(payload), json.object != nil else {
-            return  // nobody's event
-        }
-        let data: JSON = [
-            "topic": .string(Topics(host: host).event(path: path)), "host": .string("\(host)"), "payload": json,
-        ]
+        guard let json = Self.read(payload) else { return }
+        let data = Self.data(of: Topics(host: host).event(path: path), host, json)
         state.withLock { _ in
             replayBuffer.append(EventReplayBuffer.Subject(host: host, path: path, kind: "event"), event: "event", data)
         }

@@ -47,7 +47,7 @@ struct ReportSnapshot {
     private mutating func takeReport() -> JSON? {
         while true {
             if let host, let (path, report) = reports.popLast() {
-                return ReportCache.telling(host, path, report.json)
+                return ReportCache.data(of: Topics(host: host).status(path: path), host, report.json)
             }
             guard let (host, all) = hosts.popLast() else { return nil }
             self.host = host

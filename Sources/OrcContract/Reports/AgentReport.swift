@@ -24,17 +24,17 @@ package struct AgentReport: Equatable, MessageCoding {
 
     package static let members: [Member<AgentReport>] = [
         .version,
-        Member(required: "state", \.state, .word, "Online if the agent is connected to the broker."),
+        Member("state", \.state, .word, required: true, "Online if the agent is connected to the broker."),
         Member("reason", \.reason, .word, "The reason why it is offline."),
-        Member(required: "instance", \.instance, .text, "The run of the agent, a UUID."),
+        Member("instance", \.instance, .text, required: true, "The run of the agent, a UUID."),
         Member(
             "session", .integer(), "Counts this run's connections.", write: { .optional($0.session) },
             read: { json, report in
                 report.session = json?.int ?? 0
                 return true
             }),
-        Member(required: "started", \.started, .time, "The start of this run."),
-        Member(required: "ts", \.at, .time, "The time of the report, which is repeated each minute."),
+        Member("started", \.started, .time, required: true, "The start of this run."),
+        Member("ts", \.at, .time, required: true, "The time of the report, which is repeated each minute."),
     ]
 
     package static func blank(for json: JSON) -> AgentReport? {
@@ -166,7 +166,7 @@ package struct PlansReport: Equatable, MessageCoding {
         }
 
         package static let members: [Member<Entry>] = [
-            Member(required: "game", \.game, .text, "The plan's id."),
+            Member("game", \.game, .text, required: true, "The plan's id."),
             Member("title", \.title, .text, "The game's name."),
             Member("version", \.version, .text, "The plan's version."),
             Member("listed", \.isListed, .flag, "True if plans.json names it."),

@@ -15,7 +15,7 @@ package struct ConsoleReport: Equatable, MessageCoding {
 
     package static let members: [Member<ConsoleReport>] = [
         .version,
-        Member(required: "lines", \.lines, .list(.text), "The printed lines, without line ends."),
+        Member("lines", \.lines, .list(.text), required: true, "The printed lines, without line ends."),
         Member("dropped", \.dropped, .whole, "Lines left out since the previous message, because there were too many."),
         Member("ts", \.at, .time, "The time of the message."),
     ]

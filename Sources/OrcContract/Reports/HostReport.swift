@@ -101,7 +101,7 @@ extension HostUsage.Pressure: MessageCoding {
 
 extension HostUsage.Disk: MessageCoding {
     package static let members: [Member<HostUsage.Disk>] = [
-        Member(required: "folder", \.folder, .word(of: folders), "The folder on the file system."),
+        Member("folder", \.folder, .word(of: folders), required: true, "The folder on the file system."),
         Member("total_bytes", \.totalBytes, .whole, "The size of the file system."),
         Member("available_bytes", \.availableBytes, .whole, "The bytes that can still be written."),
         Member(

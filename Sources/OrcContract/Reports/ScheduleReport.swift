@@ -96,10 +96,10 @@ package struct ScheduleRun: Equatable, MessageCoding {
     }
 
     package static let members: [Member<ScheduleRun>] = [
-        Member(required: "due", \.due, .time, "The time at which it was due."),
-        Member(required: "fired", \.fired, .time, "The time at which the run began."),
-        Member(required: "ended", \.ended, .time, "The time at which the run ended."),
-        Member(required: "outcome", \.outcome, .word, "The result of the run."),
+        Member("due", \.due, .time, required: true, "The time at which it was due."),
+        Member("fired", \.fired, .time, required: true, "The time at which the run began."),
+        Member("ended", \.ended, .time, required: true, "The time at which the run ended."),
+        Member("outcome", \.outcome, .word, required: true, "The result of the run."),
         Member("reason", \.reason, .text, "The reason why it was not done."),
     ]
 

@@ -41,7 +41,7 @@ package struct SchedulerReport: Equatable, MessageCoding {
         package var starts: Date?
 
         package static let members: [Member<Upcoming>] = [
-            Member(required: "schedule", \.id, .text, "The schedule's id."),
+            Member("schedule", \.id, .text, required: true, "The schedule's id."),
             Member("server", \.server, .text, "The server's sid."),
             Member("game", \.game, .text, "The game, if the schedule is for all its servers."),
             Member("actions", \.actions, .list(.text), "The schedule's actions, in order."),
@@ -77,7 +77,7 @@ package struct SchedulerReport: Equatable, MessageCoding {
 
         package static let members: [Member<Last>] =
             [
-                Member(required: "schedule", \.id, .text, "The schedule's id."),
+                Member("schedule", \.id, .text, required: true, "The schedule's id."),
                 Member("server", \.server, .text, "The server's sid."),
                 Member("game", \.game, .text, "The game, if the schedule is for all its servers."),
                 Member("action", \.action, .text, "The schedule's last action."),

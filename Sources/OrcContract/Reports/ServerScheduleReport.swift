@@ -55,7 +55,7 @@ package struct ScheduleEntry: Equatable, MessageCoding {
     package init() {}
 
     package static let members: [Member<ScheduleEntry>] = [
-        Member(required: "schedule", \.id, .text, "The schedule's id."),
+        Member("schedule", \.id, .text, required: true, "The schedule's id."),
         Member("server", \.server, .text, "The server's sid; null if it is for a game or the agent."),
         Member("game", \.game, .text, "The game, if it is for all its servers."),
         Member("actions", \.actions, .list(.text), "Its actions, in order."),

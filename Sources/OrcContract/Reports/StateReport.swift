@@ -56,7 +56,7 @@ package struct StateReport: Equatable, MessageCoding {
 
         package static let members: [Member<Port>] = [
             Member("name", \.name, .text, "The plan's name of the port."),
-            Member(required: "port", \.number, .whole, "The port number on the host."),
+            Member("port", \.number, .whole, required: true, "The port number on the host."),
             Member("protocol", \.transport, .text, "tcp or udp."),
         ]
 

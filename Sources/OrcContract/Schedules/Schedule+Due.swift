@@ -12,7 +12,7 @@ extension Schedule {
         package let start: Date
     }
 
-    /// What to do with a schedule now.
+    /// The decision on a schedule at one moment.
     package enum DueDecision: Sendable, Equatable {
         case never
         case wait(Occurrence)

@@ -54,7 +54,7 @@ package final class Schedule: Sendable {
         }
     }
 
-    /// What to do with an occurrence that passed while the agent could not run it.
+    /// The policy for an occurrence that passed while the agent could not run it.
     package enum MissedRunPolicy: Sendable, Equatable {
         case skip
         /// Runs once, if the missed time is at most this many seconds in the past.

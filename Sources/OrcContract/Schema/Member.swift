@@ -36,28 +36,16 @@ package struct Member<Message>: Sendable {
 
     /// Creates a member that is always written.
     ///
-    /// If the value is missing or unreadable, as in the reports of another version, the reader keeps its default.
+    /// If the value is missing or unreadable, as in the reports of another version, the reader keeps its default; if
+    /// the member is `required`, the whole message is unreadable.
     package init<Value>(
         _ key: String, _ path: any WritableKeyPath<Message, Value> & Sendable, _ coding: ValueCoding<Value>,
-        _ summary: String
+        required: Bool = false, _ summary: String
     ) {
         self.init(
             key, coding.schema, summary, write: { coding.write($0[keyPath: path]) },
             read: { json, message in
-                if let value = json.flatMap(coding.read) { message[keyPath: path] = value }
-                return true
-            })
-    }
-
-    /// Creates a required member: if its value is missing or unreadable, the whole message is.
-    package init<Value>(
-        required key: String, _ path: any WritableKeyPath<Message, Value> & Sendable, _ coding: ValueCoding<Value>,
-        _ summary: String
-    ) {
-        self.init(
-            key, coding.schema, summary, write: { coding.write($0[keyPath: path]) },
-            read: { json, message in
-                guard let value = json.flatMap(coding.read) else { return false }
+                guard let value = json.flatMap(coding.read) else { return !required }
                 message[keyPath: path] = value
                 return true
             })

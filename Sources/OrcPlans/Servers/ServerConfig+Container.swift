@@ -85,7 +85,7 @@ extension ServerConfig {
             ("com.docker.compose.container-number", "1"),
             ("com.docker.compose.depends_on", ""),
             ("com.docker.compose.oneoff", "False"),
-            ("com.docker.compose.project", Self.networkName(server)),
+            (ContainerLabel.composeProject, Self.networkName(server)),
             ("com.docker.compose.project.config_files", "\(place.folder)/\(ServerFolder.composeFile)"),
             ("com.docker.compose.project.working_dir", place.folder),
             ("com.docker.compose.service", "server"),
