@@ -24,7 +24,7 @@ enum AsyncAPI {
     ]
 
     private static var channels: [(String, JSON)] {
-        Action.allCases.map { ($0.documentName, channel($0.address, schema: $0.documentName, $0.hasServer)) }
+        Action.allCases.map { ($0.documentName, channel($0.address, schema: $0.documentName, $0.isServers)) }
             + Topics.HostReportKind.allCases.map { report in
                 (
                     "status-\(report.rawValue)",
@@ -126,7 +126,6 @@ enum AsyncAPI {
 }
 
 extension Action {
-    fileprivate var hasServer: Bool { if case .server = self { true } else { false } }
 
     fileprivate var address: String {
         switch self {

@@ -105,8 +105,9 @@ extension OpenAPI {
         let server = Topics.ServerReportKind.allCases.map {
             ("/api/v2/{host}/status/server/{server}/\($0.rawValue)", "server-\($0.rawValue)", true)
         }
+        let schemas = ContractDocuments.reports
         return (host + server).map { path, name, hasServer in
-            let schema = ContractDocuments.reports.first { $0.name == "status-\(name)" }?.schema.object ?? [:]
+            let schema = schemas.first { $0.name == "status-\(name)" }?.schema.object ?? [:]
             let plain = JSON.Object(schema.members.filter { $0.key != "$schema" }.map { ($0.key, $0.value) })
             let none = parameter("If-None-Match", in: "header", "The ETag of the known version.", ["type": "string"])
             return (
@@ -154,10 +155,8 @@ extension OpenAPI {
 
     /// Returns the operations on the path of a command; if the action only reads, GET is one of them.
     private static func item(_ action: Action) -> JSON {
-        switch action.spec.effect {
-        case .reads, .asks: ["get": question(action), "post": command(action)]
-        case .changes, .arranges, .supersedes: ["post": command(action)]
-        }
+        let post = command(action)
+        return action.spec.effect.isHarmless ? ["get": question(action), "post": post] : ["post": post]
     }
 
     private static func question(_ action: Action) -> JSON {

@@ -4,11 +4,7 @@ extension ContainerSpec {
     /// Hash of all properties whose change requires a new container: FNV-1a, 64 bits, in hexadecimal.
     ///
     /// A JSON text with fixed keys is hashed, so that renaming a property in the code does not cause new containers.
-    package var fingerprint: String {
-        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-        for byte in JSON.object(identity).text().utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
-        return String(hash, radix: 16)
-    }
+    package var fingerprint: String { String(identity.bytes.fnv1a, radix: 16) }
 
     private var identity: JSON.Object {
         [
@@ -36,7 +32,7 @@ extension ContainerSecurity {
         [
             "user": .string(user), "cap_drop": dropped.map { .array($0.map(JSON.string)) } ?? .null,
             "cap_add": .array(added.map(JSON.string)),
-            "no_new_privileges": hasNoNewPrivileges.map(JSON.bool) ?? .null, "read_only": .bool(isReadOnly),
+            "no_new_privileges": .optional(hasNoNewPrivileges), "read_only": .bool(isReadOnly),
             "tmp": .optional(temporary),
         ]
     }

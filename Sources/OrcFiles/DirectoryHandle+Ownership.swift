@@ -25,10 +25,7 @@ extension DirectoryHandle {
     /// Returns true if only root and the user of this process can write or replace the file `name`.
     package func isKept(_ name: String) -> Bool {
         var folder = stat()
-        var file = stat()
-        guard fstat(descriptor, &folder) == 0, fstatat(descriptor, name, &file, AT_SYMLINK_NOFOLLOW) == 0 else {
-            return false
-        }
+        guard fstat(descriptor, &folder) == 0, let file = status(of: name) else { return false }
         return [folder, file].allSatisfy { status in
             (status.st_uid == 0 || status.st_uid == geteuid()) && status.st_mode & (S_IWGRP | S_IWOTH) == 0
         }

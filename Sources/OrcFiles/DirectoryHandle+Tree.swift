@@ -93,8 +93,6 @@ extension DirectoryHandle {
     }
 
     private func mode(of name: String) -> UInt32 {
-        var status = stat()
-        guard fstatat(descriptor, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else { return 0o644 }
-        return status.st_mode & 0o755 | 0o644
+        status(of: name).map { $0.st_mode & 0o755 | 0o644 } ?? 0o644
     }
 }

@@ -26,14 +26,7 @@ package final class DirectoryHandle: Sendable {
     /// Returns the folder called `name` inside this folder; nil if there is none.
     package func folder(_ name: String) throws(FileError) -> DirectoryHandle? {
         try check(name)
-        return try folder(named: Array(name.utf8CString))
-    }
-
-    /// Returns the folder called `name` inside this folder; nil if there is none.
-    ///
-    /// `name`: the bytes of the name with a NUL at the end, so that the name need not be UTF-8.
-    func folder(named name: [CChar]) throws(FileError) -> DirectoryHandle? {
-        let place = "\(path)/\(String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self))"
+        let place = "\(path)/\(name)"
         let child = openat(descriptor, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
         if child >= 0 { return DirectoryHandle(path: place, descriptor: child) }
         if errno == ENOENT { return nil }
@@ -72,7 +65,7 @@ package final class DirectoryHandle: Sendable {
     }
 
     /// Returns the names of this folder's entries, except `.` and `..`, as NUL-terminated bytes; at most `limit`.
-    func names(limit: Int = .max) throws(FileError) -> [[CChar]] {
+    private func names(limit: Int) throws(FileError) -> [[CChar]] {
         let duplicate = openat(descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard duplicate >= 0, let stream = fdopendir(duplicate) else { throw .last(path) }
         defer { closedir(stream) }
@@ -93,8 +86,7 @@ package final class DirectoryHandle: Sendable {
     }
 
     package func kind(of name: String) -> Entry {
-        var status = stat()
-        guard fstatat(descriptor, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else { return .other }
+        guard let status = status(of: name) else { return .other }
         switch status.st_mode & S_IFMT {
         case S_IFREG: return .file
         case S_IFDIR: return .folder
@@ -104,11 +96,14 @@ package final class DirectoryHandle: Sendable {
 
     /// Returns the time when a regular file was last written, in seconds since 1970; nil if there is no such file.
     package func modified(_ name: String) -> Double? {
-        var status = stat()
-        guard fstatat(descriptor, name, &status, AT_SYMLINK_NOFOLLOW) == 0, status.st_mode & S_IFMT == S_IFREG else {
-            return nil
-        }
+        guard let status = status(of: name), status.st_mode & S_IFMT == S_IFREG else { return nil }
         return Double(status.st_mtim.tv_sec) + Double(status.st_mtim.tv_nsec) / 1e9
+    }
+
+    /// Returns the status of the entry called `name` itself, also if it is a link; nil if it cannot be read.
+    func status(of name: String) -> stat? {
+        var status = stat()
+        return fstatat(descriptor, name, &status, AT_SYMLINK_NOFOLLOW) == 0 ? status : nil
     }
 
     package func contains(_ name: String) -> Bool {

@@ -33,7 +33,8 @@ package final class HostSampler: Sendable {
 
     package func usage() async -> HostUsage {
         var usage = HostUsage(readAt: MonotonicClock.seconds)
-        addProcessors(to: &usage)
+        let processors = read("/proc/stat")
+        addProcessors(processors, to: &usage)
         addMemory(to: &usage)
         usage.load = read("/proc/loadavg").map { $0.split(separator: " ").prefix(3).compactMap { Double($0) } }
         if usage.load?.count != 3 { usage.load = nil }
@@ -44,7 +45,7 @@ package final class HostSampler: Sendable {
         addNetwork(to: &usage)
         usage.uptime = read("/proc/uptime").flatMap { $0.split(separator: " ").first.flatMap { Double($0) } }
         // Unlike the uptime, btime does not grow; setting the clock may change both btime and the current time.
-        usage.startedAt = ProcParser.number("btime", in: read("/proc/stat")).map {
+        usage.startedAt = ProcParser.number("btime", in: processors).map {
             Date(timeIntervalSince1970: Double($0))
         }
         for folder in folders {
@@ -57,8 +58,8 @@ package final class HostSampler: Sendable {
     ///
     /// The format of the line is `cpu  user nice system idle iowait irq softirq steal guest guest_nice`. `guest` is not
     /// added, because `user` includes that time.
-    private func addProcessors(to usage: inout HostUsage) {
-        guard let text = read("/proc/stat") else { return }
+    private func addProcessors(_ text: String?, to usage: inout HostUsage) {
+        guard let text else { return }
         let lines = text.split(separator: "\n").prefix { $0.hasPrefix("cpu") }
         let numbers = (lines.first ?? "").split(separator: " ").dropFirst().prefix(8).compactMap { Double($0) }
         guard numbers.count == 8 else { return }

@@ -18,27 +18,13 @@ struct BusCommandClient: Sendable {
     /// A command that an HTTP call requests.
     struct Request {
         let host: HostName
-        let target: Target
+        let target: Command.Target
         /// Members of the payload; id, time, lifetime, reply address and caller are added here.
         let members: JSON.Object
         let id: String?
         let by: Principal
         /// True if the call used one of PEON's paths, on which a stop time turns `start` and `stop` into `schedule`.
         var isPeons = false
-
-        enum Target {
-            case server(ServerID, ServerAction)
-            case newServer(game: String)
-            case agent(AgentAction)
-
-            var action: Action {
-                switch self {
-                case .server(_, let action): .server(action)
-                case .newServer: .server(.create)
-                case .agent(let action): .agent(action)
-                }
-            }
-        }
     }
 
     /// Sends a command and waits up to `limit` for its terminal reply.
@@ -104,25 +90,24 @@ struct BusCommandClient: Sendable {
         if let own = members["ttl"]?.double, own > Double(ttl) { members["ttl"] = .optional(ttl) }
         members["by"] = .string(request.by.name)
         members["from"] = .optional(request.by.place())
-        let (topic, action, server): (String, Action, ServerID?) =
+        let (topic, server): (String, ServerID?) =
             switch request.target {
             case .server(let server, let action):
-                (topics.command(Self.verb(of: request, &members, action), server.sid), .server(action), server)
-            case .newServer(let game): (topics.command(.create, game), .server(.create), nil)
-            case .agent(let action): (topics.command(action), .agent(action), nil)
+                (topics.command(Self.verb(of: request, &members, action), server.sid), server)
+            case .newServer(let game): (topics.command(.create, game), nil)
+            case .agent(let action): (topics.command(action), nil)
             }
-        var call = PendingReplies.Call(
-            host: request.host, action: action, server: server, id: id, topic: topic, payload: members.bytes,
-            key: PendingReplies.key(mirror: topics.result(ofCommand: topic) ?? topic, id: id))
-        call.ttl = ttl
-        return call
+        return PendingReplies.Call(
+            host: request.host, action: request.target.action, server: server, id: id, topic: topic,
+            payload: members.bytes, key: PendingReplies.key(mirror: topics.result(ofCommand: topic) ?? topic, id: id),
+            ttl: ttl)
     }
 
     /// Returns the action of a command: PEON's start and stop become `schedule` if their arguments set a stop time.
     private static func verb(of request: Request, _ members: inout JSON.Object, _ action: ServerAction) -> ServerAction
     {
         var arguments = members["args"]?.object ?? [:]
-        let hasStopTime = ["interval", "epoch_time"].contains { arguments.given($0) != nil }
+        let hasStopTime = ActionArgument.sessionNames.contains { arguments.given($0) != nil }
         guard request.isPeons, hasStopTime, action == .start || action == .stop else { return action }
         arguments["now"] = .string(action.rawValue)
         members["args"] = .object(arguments)

@@ -7,12 +7,10 @@ import Synchronization
 /// A node of a broker cluster does not send retained reports that were published through another node. Without this
 /// list, a host that publishes through another node would be unknown until its next heartbeat.
 package final class KnownHosts: Sendable {
-    /// Seconds after the start within which every present host has sent a message: two and a half heartbeats.
-    private static let settleSeconds = 150
-
     private let write: @Sendable (String) -> Void
     private let known: Mutex<Set<HostName>>
-    private let settleTime = ContinuousClock.now + .seconds(settleSeconds)
+    /// Time by which every present host has sent a message.
+    private let settleTime = ContinuousClock.now + .seconds(Limits.silence)
 
     /// `text`: the list as it was last stored, nil if there is none; `write`: a function that stores a new list.
     package init(_ text: String?, write: @escaping @Sendable (String) -> Void) {

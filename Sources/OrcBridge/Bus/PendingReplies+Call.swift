@@ -15,17 +15,7 @@ extension PendingReplies {
         /// Unique key of the command: the topic on which its reply is mirrored, and its id.
         let key: String
         /// Seconds after which no agent starts the command.
-        var ttl = 60
-    }
-}
-
-extension Action {
-    /// True if the action only reads.
-    var isReading: Bool {
-        switch spec.effect {
-        case .reads, .asks: true
-        case .changes, .arranges, .supersedes: false
-        }
+        let ttl: Int
     }
 }
 

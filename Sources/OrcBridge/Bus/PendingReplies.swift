@@ -198,7 +198,7 @@ extension PendingReplies {
         mutating func replace(_ call: Call, at now: ContinuousClock.Instant) -> Record? {
             let earlier = remove(call.key)
             nextNumber += 1
-            add(Record(call: call, sentAt: now, number: nextNumber, isReading: call.action.isReading))
+            add(Record(call: call, sentAt: now, number: nextNumber, isReading: call.action.spec.effect.isHarmless))
             return earlier
         }
 

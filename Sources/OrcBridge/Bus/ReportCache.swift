@@ -12,8 +12,8 @@ final class ReportCache: Sendable {
     private static let maxHosts = 4096
     private static let maxReports = 262_144
     private static let maxReportBytes = 1 << 20
-    /// Seconds without a heartbeat after which an agent counts as offline: two and a half heartbeat intervals.
-    private static let longestSilence: TimeInterval = 150
+    /// Seconds without a heartbeat after which an agent counts as offline.
+    private static let longestSilence = TimeInterval(Limits.silence)
 
     /// A retained report, stored as JSON text and parsed on use: a parsed report takes many times as much memory.
     struct Report: Sendable, Equatable {

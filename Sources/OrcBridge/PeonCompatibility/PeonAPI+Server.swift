@@ -48,8 +48,8 @@ extension PeonAPI {
                 : "There is no action [\(asked.action.prefix(64))]."
             throw Problem(.unknownAction, reason)
         }
-        if call == .creation { return try await create(asked) }
         guard let server = ServerID(uid: asked.uid) else {
+            if call == .creation { return try await create(nil, asked) }
             guard asked.method == .put else { throw Self.noServer }
             throw Problem(
                 .badRequest,
@@ -57,7 +57,7 @@ extension PeonAPI {
             )
         }
         switch call {
-        case .creation: return try await create(asked)
+        case .creation: return try await create(server, asked)
         case .state: return try get(server, asked.host)
         case .stats: return try await stats(server, asked)
         case .logs: return try await logs(server, asked)
@@ -66,9 +66,10 @@ extension PeonAPI {
         }
     }
 
-    private func create(_ asked: ServerCall) async throws -> BridgeResponse {
-        let target: BusCommandClient.Request.Target
-        if let server = ServerID(uid: asked.uid) {
+    /// `server`: the new server; nil if `uid` is a game alone, whose server gets a generated name.
+    private func create(_ server: ServerID?, _ asked: ServerCall) async throws -> BridgeResponse {
+        let target: Command.Target
+        if let server {
             target = .server(server, .create)
         } else {
             guard NewName.allows(asked.uid) else {

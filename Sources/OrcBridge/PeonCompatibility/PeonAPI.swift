@@ -115,7 +115,7 @@ struct PeonAPI: Sendable {
     }
 
     func perform(
-        _ target: BusCommandClient.Request.Target, _ arguments: JSON.Object, _ call: TopicAPI.Call, _ host: HostName
+        _ target: Command.Target, _ arguments: JSON.Object, _ call: TopicAPI.Call, _ host: HostName
     ) async throws -> BusCommandClient.Outcome {
         var request = BusCommandClient.Request(
             host: host, target: target, members: ["args": .object(arguments)],

@@ -46,7 +46,7 @@ struct RequestHandler: Sendable {
         guard request.method == .get || request.method == .head else { return nil }
         let (path, rest) = Self.parts(request.path ?? "/")
         guard let match = RouteTable.match(path), let operation = match.operation(request.method),
-            let answer = operation.answer, let query = Query(rest)
+            case .answer(let answer) = operation.work, let query = Query(rest)
         else { return nil }
         let caller: Principal
         if match.route.access == .open {
@@ -140,11 +140,13 @@ struct RequestHandler: Sendable {
         let call = RouteCall(
             method: method, parameters: match.parameters,
             call: TopicAPI.Call(fields: request.headers, query: query, body: body, caller: caller))
-        if let answer = try operation.answer?(self, call) { return answer }
-        guard let ask = operation.ask else { throw Problem(.notFound, "There is no such path.") }
-        let answer = try await ask(self, call)
-        if method != .get { logCall(request, caller, answer.status) }
-        return answer
+        switch operation.work {
+        case .answer(let answer): return try answer(self, call)
+        case .ask(let ask):
+            let answer = try await ask(self, call)
+            if method != .get { logCall(request, caller, answer.status) }
+            return answer
+        }
     }
 
     /// Authenticates the caller by key, or by ticket if the path accepts tickets and the request has no key.

@@ -33,20 +33,31 @@ struct Route: Sendable {
         let method: HTTPRequest.Method
         /// The lowest role that may call the operation.
         let role: Role
-        /// Answers from the bridge's own data; returns nil if an agent must be asked.
-        let answer: (@Sendable (RequestHandler, RouteCall) throws -> BridgeResponse?)?
-        /// Answers after asking an agent, or after longer work.
-        let ask: (@Sendable (RequestHandler, RouteCall) async throws -> BridgeResponse)?
+        let work: Work
+
+        enum Work: Sendable {
+            /// Answers from the bridge's own data.
+            case answer(@Sendable (RequestHandler, RouteCall) throws -> BridgeResponse)
+            /// Answers after asking an agent, or after longer work.
+            case ask(@Sendable (RequestHandler, RouteCall) async throws -> BridgeResponse)
+        }
 
         init(
             _ method: HTTPRequest.Method, _ role: Role = .viewer,
-            answer: (@Sendable (RequestHandler, RouteCall) throws -> BridgeResponse?)? = nil,
-            ask: (@Sendable (RequestHandler, RouteCall) async throws -> BridgeResponse)? = nil
+            answer: @escaping @Sendable (RequestHandler, RouteCall) throws -> BridgeResponse
         ) {
             self.method = method
             self.role = role
-            self.answer = answer
-            self.ask = ask
+            work = .answer(answer)
+        }
+
+        init(
+            _ method: HTTPRequest.Method, _ role: Role = .viewer,
+            ask: @escaping @Sendable (RequestHandler, RouteCall) async throws -> BridgeResponse
+        ) {
+            self.method = method
+            self.role = role
+            work = .ask(ask)
         }
     }
 

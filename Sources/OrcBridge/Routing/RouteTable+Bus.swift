@@ -59,30 +59,31 @@ extension RouteTable {
 
     /// Returns the operations of a command: POST, and also GET if the command only reads.
     private static func commandOperations(
-        _ spec: ActionSpec?, _ target: @escaping @Sendable (RouteParameters) throws -> BusCommandClient.Request.Target
+        _ spec: ActionSpec?, _ target: @escaping @Sendable (RouteParameters) throws -> Command.Target
     ) -> [Route.Operation] {
         let role = spec?.role ?? .viewer
-        let post = Route.Operation(
-            .post, role,
-            ask: { handler, call in
-                let target = try target(call.parameters)
-                return try await handler.bus.command(
-                    target, on: handler.bus.commands.host(call.parameters["host"]), call.call)
-            })
+        func operation(
+            _ method: HTTPRequest.Method,
+            _ send:
+                @escaping @Sendable (TopicAPI, Command.Target, HostName, TopicAPI.Call) async throws
+                -> BridgeResponse
+        ) -> Route.Operation {
+            Route.Operation(
+                method, role,
+                ask: { handler, call in
+                    let target = try target(call.parameters)
+                    return try await send(
+                        handler.bus, target, handler.bus.commands.host(call.parameters["host"]), call.call)
+                })
+        }
+        let post = operation(.post) { try await $0.command($1, on: $2, $3) }
         guard spec?.effect.isHarmless == true else { return [post] }
-        let get = Route.Operation(
-            .get, role,
-            ask: { handler, call in
-                let target = try target(call.parameters)
-                return try await handler.bus.question(
-                    target, on: handler.bus.commands.host(call.parameters["host"]), call.call)
-            })
-        return [get, post]
+        return [operation(.get) { try await $0.question($1, on: $2, $3) }, post]
     }
 
     private static func target(
         _ server: String, _ action: ServerAction
-    ) throws -> BusCommandClient.Request.Target {
+    ) throws -> Command.Target {
         if let id = ServerID(server) { return .server(id, action) }
         guard action == .create, NewName.allows(server) else {
             throw Problem(.notFound, "\(server.prefix(64)) is no server's name")

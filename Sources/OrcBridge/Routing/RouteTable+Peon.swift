@@ -53,15 +53,17 @@ extension RouteTable {
                 ServerAction(rawValue: name).flatMap(PeonAPI.method).map { [$0] } ?? [.get, .put, .delete]
             }
         return methods.map { method in
-            let isReport = method == .get && name == ServerAction.get.rawValue
+            let role = PeonAPI.action(name, method)?.spec.role ?? .viewer
+            guard method == .get, name == ServerAction.get.rawValue else {
+                return Route.Operation(
+                    method, role, ask: { try await serverCall($0, $1, name, uid: $1.parameters["uid"]) })
+            }
             return Route.Operation(
-                method, PeonAPI.action(name, method)?.spec.role ?? .viewer,
+                method, role,
                 answer: { handler, call in
-                    guard isReport else { return nil }
                     guard let server = ServerID(uid: call.parameters["uid"]) else { throw PeonAPI.noServer }
                     return try handler.peon.get(server, call.host(handler))
-                },
-                ask: { try await serverCall($0, $1, name, uid: $1.parameters["uid"]) })
+                })
         }
     }
 

@@ -61,7 +61,7 @@ struct TopicAPI: Sendable {
     // Commands.
 
     /// Sends a command and returns its terminal reply; if none arrives in time, returns 202 and the result's path.
-    func command(_ target: BusCommandClient.Request.Target, on host: HostName, _ call: Call) async throws
+    func command(_ target: Command.Target, on host: HostName, _ call: Call) async throws
         -> BridgeResponse
     {
         let key = try Self.idempotencyKey(call.fields)
@@ -82,7 +82,7 @@ struct TopicAPI: Sendable {
     }
 
     /// Sends a command that only reads, like ``command(_:on:_:)``, but takes its arguments from the query.
-    func question(_ target: BusCommandClient.Request.Target, on host: HostName, _ call: Call) async throws
+    func question(_ target: Command.Target, on host: HostName, _ call: Call) async throws
         -> BridgeResponse
     {
         let arguments = try Self.arguments(call.query, of: target.action)

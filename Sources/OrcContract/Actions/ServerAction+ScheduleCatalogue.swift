@@ -9,6 +9,8 @@ extension ActionArgument {
         ActionArgument("epoch_time", .moment, "Time at which the server is stopped; takes precedence over interval."),
     ]
 
+    package static let sessionNames = session.map(\.name)
+
     /// Arguments of the action `schedule`: steps, times and conditions.
     static let schedule = [
         ActionArgument(

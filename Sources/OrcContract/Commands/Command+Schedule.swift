@@ -5,7 +5,7 @@ extension Command {
     /// True if the command sets the time of the server's scheduled stop.
     package var hasSession: Bool {
         guard action.spec.stopTime == .taken else { return false }
-        return ["interval", "epoch_time"].contains { arguments.given($0) != nil }
+        return ActionArgument.sessionNames.contains { arguments.given($0) != nil }
     }
 
     /// Time of the scheduled stop, from PEON's argument `epoch_time`, else from `interval`; nil if missing or invalid.
@@ -17,7 +17,7 @@ extension Command {
 
     /// The schedule step that stops the server later, with the command's other arguments.
     package var laterStop: Schedule.Step {
-        let how = arguments.members.filter { !["interval", "epoch_time"].contains($0.key) }
+        let how = arguments.members.filter { !ActionArgument.sessionNames.contains($0.key) }
         return Schedule.Step(
             action: .server(.stop), arguments: JSON.Object(how.map { ($0.key, $0.value) }), offset: nil)
     }
@@ -49,7 +49,7 @@ extension Command {
     /// The error in the command's times or schedule; nil if they are valid.
     var scheduleComplaint: String? {
         if case .server(let action) = action, action.spec.stopTime == .refused {
-            for name in ["interval", "epoch_time"] where arguments.given(name) != nil {
+            for name in ActionArgument.sessionNames where arguments.given(name) != nil {
                 return "\(name): only create, start and stop accept it; use schedule for other actions"
             }
         }

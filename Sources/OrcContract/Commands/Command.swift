@@ -35,6 +35,14 @@ package struct Command: Sendable {
         /// A creation without a server name; the agent chooses the name.
         case newServer(game: String)
         case agent(AgentAction)
+
+        package var action: Action {
+            switch self {
+            case .server(_, let action): .server(action)
+            case .newServer: .server(.create)
+            case .agent(let action): .agent(action)
+            }
+        }
     }
 
     package init(target: Target, id: String?, arguments: JSON.Object, route: ReplyRoute, by: String?, receivedAt: Date)
@@ -57,13 +65,7 @@ package struct Command: Sendable {
         return mirror[..<range.upperBound] + server.sid + mirror[verb...]
     }
 
-    package var action: Action {
-        switch target {
-        case .server(_, let action): .server(action)
-        case .newServer: .server(.create)
-        case .agent(let action): .agent(action)
-        }
-    }
+    package var action: Action { target.action }
 
     /// Returns this creation command with the server name that the agent has chosen.
     package func addressing(_ server: ServerID) -> Command {

@@ -9,7 +9,7 @@ extension CommandDraft {
             throw refusal(.notAllowed, "eradicate: is a separate command")
         }
         if [.start, .stop].contains(action) {
-            for name in ["interval", "epoch_time"] where arguments.given(name) != nil {
+            for name in ActionArgument.sessionNames where arguments.given(name) != nil {
                 throw refusal(
                     .notAllowed, "\(name): requires the verb schedule, with now: \(action.rawValue)")
             }

@@ -48,12 +48,13 @@ package struct AccessScope: Sendable, Equatable {
 extension Command {
     /// The verbs that the command requires in addition to that of its own action.
     fileprivate var otherVerbs: [ServerAction] {
-        let steps = (schedule?.steps ?? []).compactMap { step -> ServerAction? in
+        let later = schedule?.steps ?? []
+        let steps = later.compactMap { step -> ServerAction? in
             if case .server(let action) = step.action { action } else { nil }
         }
         // The console line of a stop requires the verb `console`, also if it is sent later.
         let isTyping =
-            (schedule?.steps ?? []).contains { $0.arguments.given("command") != nil }
+            later.contains { $0.arguments.given("command") != nil }
             || (hasSession || action == .server(.schedule)) && arguments.given("command") != nil
         return steps + (hasSession ? [.schedule] : []) + (isTyping ? [.console] : [])
     }

@@ -1,3 +1,5 @@
+import OrcCore
+
 /// The name of a container image: `[registry[:port]/]path[:tag][@digest]`.
 ///
 /// Names are parsed by the rules of the distribution project (github.com/distribution/reference, `reference.go`,
@@ -76,7 +78,7 @@ package struct ImageReference: Sendable, Equatable {
         }
         return host.split(separator: ".", omittingEmptySubsequences: false).allSatisfy { label in
             !label.isEmpty && label.first != "-" && label.last != "-"
-                && label.utf8.allSatisfy { isLetterOrDigit($0) || $0 == UInt8(ascii: "-") }
+                && label.utf8.allSatisfy { $0.isAlphanumeric || $0 == UInt8(ascii: "-") }
         }
     }
 
@@ -103,17 +105,16 @@ package struct ImageReference: Sendable, Equatable {
 
     private static func isTag(_ text: Substring) -> Bool {
         guard (1...128).contains(text.utf8.count), let first = text.utf8.first else { return false }
-        return (isLetterOrDigit(first) || first == UInt8(ascii: "_"))
-            && text.utf8.allSatisfy { isLetterOrDigit($0) || "_.-".utf8.contains($0) }
+        return (first.isAlphanumeric || first == UInt8(ascii: "_"))
+            && text.utf8.allSatisfy { $0.isAlphanumeric || "_.-".utf8.contains($0) }
     }
 
     private static func isDigest(_ text: Substring) -> Bool {
         let parts = text.split(separator: ":", omittingEmptySubsequences: false)
-        guard parts.count == 2, let first = parts[0].utf8.first, isLetterOrDigit(first) else { return false }
-        return parts[0].utf8.allSatisfy { isLetterOrDigit($0) || "+._-".utf8.contains($0) }
+        guard parts.count == 2, let first = parts[0].utf8.first, first.isAlphanumeric else { return false }
+        return parts[0].utf8.allSatisfy { $0.isAlphanumeric || "+._-".utf8.contains($0) }
             && (32...128).contains(parts[1].utf8.count) && parts[1].allSatisfy { $0.isHexDigit && $0.isASCII }
     }
 
     private static func isSmall(_ byte: UInt8) -> Bool { (0x61...0x7A).contains(byte) || (0x30...0x39).contains(byte) }
-    private static func isLetterOrDigit(_ byte: UInt8) -> Bool { isSmall(byte) || (0x41...0x5A).contains(byte) }
 }

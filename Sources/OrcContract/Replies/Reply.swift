@@ -2,7 +2,7 @@ package import FoundationEssentials
 package import OrcCore
 
 /// One reply to one command; every accepted command gets exactly one reply with a terminal status.
-package struct Reply: Sendable {
+package struct Reply: MessageCoding {
     package var id: String?
     package var server: ServerID?
     package var action: String
@@ -59,29 +59,26 @@ package struct Reply: Sendable {
         self.at = date
     }
 
-    package static let fields = [
-        Field("v", .constant(1), "The contract's version."),
-        Field("id", .nullable(.string), "The command's id."),
-        Field("server", .nullable(.string), "The server's sid."),
-        Field("action", .string, "The requested action."),
-        Field("status", .oneOf(Status.allCases.map(\.rawValue)), "ok and error are terminal; exactly one is sent."),
-        Field("code", .nullable(.oneOf(Code.allCases.map(\.rawValue))), "The error's code, for programs."),
-        Field("error", .nullable(.string), "The error's description, for people."),
-        Field("changed", .nullable(.boolean), "False if everything was already as requested."),
-        Field("duplicate", .boolean, "True if the id was seen before and this is the stored reply."),
-        Field("seq", .integer(), "Sequence number of the host's replies."),
-        Field("data", .any, "The action's result; null if there is none."),
-        Field("took_ms", .nullable(.integer()), "Milliseconds since the command was received."),
-        Field("ts", .string, "Time of the reply, RFC 3339."),
+    package static let members: [Member<Reply>] = [
+        Member("v", .constant(1), "The contract's version.", write: { _ in 1 }),
+        Member("id", \.id, .text, "The command's id."),
+        Member("server", \.server, .sid, "The server's sid."),
+        Member("action", \.action, .text, required: true, "The requested action."),
+        Member("status", \.status, .word, required: true, "ok and error are terminal; exactly one is sent."),
+        Member("code", \.code, .word, "The error's code, for programs."),
+        Member("error", \.error, .text, "The error's description, for people."),
+        Member("changed", \.changed, .flag, "False if everything was already as requested."),
+        Member("duplicate", \.isDuplicate, .flag, "True if the id was seen before and this is the stored reply."),
+        Member("seq", \.seq, .whole, "Sequence number of the host's replies."),
+        Member(
+            "data", \.data, ValueCoding(.any, write: { $0 }, read: { $0 }),
+            "The action's result; null if there is none."),
+        Member("took_ms", \.took, .whole, "Milliseconds since the command was received."),
+        Member("ts", \.at, .time, required: true, "Time of the reply, RFC 3339."),
     ]
 
-    package var json: JSON {
-        [
-            "v": 1, "id": .optional(id), "server": .optional(server?.sid), "action": .string(action),
-            "status": .string(status.rawValue), "code": .optional(code?.rawValue), "error": .optional(error),
-            "changed": .optional(changed), "duplicate": .bool(isDuplicate), "seq": .optional(seq), "data": data,
-            "took_ms": .optional(took), "ts": Timestamp.json(at),
-        ]
+    package static func blank(for json: JSON) -> Reply? {
+        Reply(action: "", status: .error, at: Date(timeIntervalSince1970: 0))
     }
 
     /// A copy marked as a duplicate, for a client that sent the command again.
@@ -99,21 +96,8 @@ package struct Reply: Sendable {
     }
 }
 
-extension Reply {
-    /// Parses a reply; nil if the JSON is not one.
-    package init?(_ json: JSON) {
-        guard let action = json["action"]?.string, let status = json["status"]?.string.flatMap(Status.init),
-            let at = json["ts"].flatMap(Timestamp.date)
-        else { return nil }
-        self.init(action: action, status: status, at: at)
-        id = json["id"]?.string
-        server = json["server"]?.string.flatMap { ServerID(sid: $0) }
-        code = json["code"]?.string.flatMap(Code.init)
-        error = json["error"]?.string
-        changed = json["changed"]?.bool
-        isDuplicate = json["duplicate"]?.bool ?? false
-        seq = json["seq"]?.int ?? 0
-        data = json["data"] ?? .null
-        took = json["took_ms"]?.int
+extension ValueCoding where Value == ServerID {
+    fileprivate static var sid: ValueCoding {
+        ValueCoding(.string, write: { .string($0.sid) }, read: { $0.string.flatMap { ServerID(sid: $0) } })
     }
 }

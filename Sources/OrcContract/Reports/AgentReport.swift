@@ -27,12 +27,7 @@ package struct AgentReport: Equatable, MessageCoding {
         Member("state", \.state, .word, required: true, "Online if the agent is connected to the broker."),
         Member("reason", \.reason, .word, "The reason why it is offline."),
         Member("instance", \.instance, .text, required: true, "The run of the agent, a UUID."),
-        Member(
-            "session", .integer(), "Counts this run's connections.", write: { .optional($0.session) },
-            read: { json, report in
-                report.session = json?.int ?? 0
-                return true
-            }),
+        Member("session", \.session, .whole, "Counts this run's connections."),
         Member("started", \.started, .time, required: true, "The start of this run."),
         Member("ts", \.at, .time, required: true, "The time of the report, which is repeated each minute."),
     ]
@@ -105,6 +100,8 @@ package enum Limits {
     package static let questions = 64
     /// Seconds between two heartbeats of the agent.
     package static let heartbeat = 60
+    /// Seconds without a heartbeat after which an agent counts as offline.
+    package static let silence = heartbeat * 5 / 2
 }
 
 /// The report `status/servers`: the index of servers; from this fixed topic a client finds all other topics.

@@ -61,20 +61,6 @@ package struct SchedulerReport: Equatable, MessageCoding {
         package var action: String?
         package var run: ScheduleRun
 
-        package init(_ schedule: Schedule, _ run: ScheduleRun) {
-            self.init(
-                id: schedule.id, server: schedule.scope.server?.sid, game: schedule.scope.game,
-                action: schedule.actions.last, run: run)
-        }
-
-        private init(id: String, server: String?, game: String?, action: String?, run: ScheduleRun) {
-            self.id = id
-            self.server = server
-            self.game = game
-            self.action = action
-            self.run = run
-        }
-
         package static let members: [Member<Last>] =
             [
                 Member("schedule", \.id, .text, required: true, "The schedule's id."),
@@ -91,5 +77,13 @@ package struct SchedulerReport: Equatable, MessageCoding {
         package static func blank(for json: JSON) -> Last? {
             ScheduleRun(json).map { Last(id: "", server: nil, game: nil, action: nil, run: $0) }
         }
+    }
+}
+
+extension SchedulerReport.Last {
+    package init(_ schedule: Schedule, _ run: ScheduleRun) {
+        self.init(
+            id: schedule.id, server: schedule.scope.server?.sid, game: schedule.scope.game,
+            action: schedule.actions.last, run: run)
     }
 }

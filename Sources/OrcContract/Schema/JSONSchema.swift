@@ -13,7 +13,6 @@ package indirect enum JSONSchema: Sendable, Equatable {
     case any
     case constant(Int)
     case oneOf([String])
-    case anyOf([JSON])
     case array(JSONSchema)
     case members([Field])
     case nullable(JSONSchema)
@@ -38,7 +37,6 @@ package indirect enum JSONSchema: Sendable, Equatable {
         case .any: .object([:])
         case .constant(let value): ["const": .optional(value)]
         case .oneOf(let words): ["type": "string", "enum": .array(words.map(JSON.string))]
-        case .anyOf(let values): ["enum": .array(values)]
         case .array(let element): ["type": "array", "items": element.json]
         case .members(let fields): Field.objectSchema(fields)
         case .nullable(let schema): ["anyOf": [schema.json, ["type": "null"]]]

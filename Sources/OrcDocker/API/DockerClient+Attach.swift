@@ -15,10 +15,10 @@ extension DockerClient {
 
     /// Opens a connection that the engine turns from HTTP into a raw byte stream (Engine API, "Attach to a container").
     private func openInput(of container: String) async throws -> ContainerInput {
-        if apiVersion == nil { _ = try await negotiate() }
+        let version = try await agreedVersion()
         let request = DockerRequest(.POST, "containers", container, "attach", query: [("stream", "1"), ("stdin", "1")])
         let head =
-            "POST \(request.target(version: apiVersion)) HTTP/1.1\r\nhost: \(endpoint.hostHeader)\r\n"
+            "POST \(request.target(version: version)) HTTP/1.1\r\nhost: \(endpoint.hostHeader)\r\n"
             + "connection: Upgrade\r\nupgrade: tcp\r\ncontent-length: 0\r\n\r\n"
         let (channel, opened) = try await ConnectionBootstrap.open(endpoint) { channel in
             let handler = InputHandler(channel.eventLoop.makePromise(of: Int.self), call: request.name)

@@ -6,7 +6,8 @@ extension DockerClient {
     ///
     /// Each call is tried with a name that does not exist or with an invalid body, so that nothing is changed.
     package func denials() async throws -> [String] {
-        if apiVersion == nil { _ = try await negotiate() }
+        // A refusal of this call is thrown: without a version, no other call can be tried.
+        _ = try await agreedVersion()
         let none = "orc-check-of-rights"
         let broken = Array("{".utf8)
         let calls = [

@@ -28,19 +28,14 @@ package struct DockerEvent: Decodable, Sendable {
 
     package var name: String? { actor.attributes?["name"] }
 
-    /// The event with its kind named as in Docker; nil if events of this kind are ignored.
-    fileprivate var inDockersWords: DockerEvent? {
-        let word = DockerClient.podmansWords[action] ?? action
-        guard DockerClient.watched.contains(where: { word == $0 || word.hasPrefix("\($0):") }) else { return nil }
-        return word == action ? self : DockerEvent(action: word, actor: actor, timeNano: timeNano)
+    /// The event with its kind named as in Docker.
+    fileprivate var inDockersWords: DockerEvent {
+        guard let word = DockerClient.podmansWords[action] else { return self }
+        return DockerEvent(action: word, actor: actor, timeNano: timeNano)
     }
 }
 
 extension DockerClient {
-    /// Kinds of events that change a container's state; other kinds (such as attach, exec, top) are ignored.
-    fileprivate static let watched: Set<String> = [
-        "create", "start", "kill", "die", "oom", "pause", "unpause", "rename", "destroy", "health_status", "update",
-    ]
     /// Translation of event kinds from the names that Podman 4 uses to Docker's names.
     fileprivate static let podmansWords = ["died": "die", "remove": "destroy"]
 
@@ -60,7 +55,7 @@ extension DockerClient {
             guard let event = try? JSONDecoder().decode(DockerEvent.self, from: Data(line.readableBytesView)) else {
                 return  // an event in an unknown form; the next inspect shows its effect
             }
-            if let known = event.inDockersWords { try await each(known) }
+            try await each(event.inDockersWords)
         }
         throw DockerError.unreachable("the event stream ended")
     }

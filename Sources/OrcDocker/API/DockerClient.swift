@@ -69,8 +69,7 @@ package final class DockerClient: Sendable {
     /// Sends a request and reads its response; throws for a status of 400 and above.
     @discardableResult
     func call(_ request: DockerRequest) async throws -> DockerResponse {
-        if apiVersion == nil { _ = try await negotiate() }
-        return try await checked(request, version: apiVersion)
+        try await checked(request, version: try await agreedVersion())
     }
 
     func decoded<Answer: Decodable>(_ type: Answer.Type, _ request: DockerRequest) async throws -> Answer {
@@ -82,17 +81,23 @@ package final class DockerClient: Sendable {
         _ request: DockerRequest, idle: TimeAmount?, isUrgent: Bool = false, opened: () async throws -> Void = {},
         each: (ByteBuffer) async throws -> Void
     ) async throws {
-        if apiVersion == nil { _ = try await negotiate() }
         try await ResponseStream.lines(
-            request, at: endpoint, version: apiVersion, idle: idle, isUrgent: isUrgent, opened: opened, each: each)
+            request, at: endpoint, version: try await agreedVersion(), idle: idle, isUrgent: isUrgent, opened: opened,
+            each: each)
     }
 
     /// Sends a request and passes the streamed response to `each` in pieces, as they arrive.
     func chunks(
         _ request: DockerRequest, idle: TimeAmount?, each: (ByteBuffer) async throws -> Void
     ) async throws {
+        try await ResponseStream.chunks(
+            request, at: endpoint, version: try await agreedVersion(), idle: idle, opened: {}, each: each)
+    }
+
+    /// Returns the API version in use; agrees on one with the engine first if there is none yet.
+    func agreedVersion() async throws -> String? {
         if apiVersion == nil { _ = try await negotiate() }
-        try await ResponseStream.chunks(request, at: endpoint, version: apiVersion, idle: idle, opened: {}, each: each)
+        return apiVersion
     }
 
     private func unversioned(_ request: DockerRequest) async throws -> DockerResponse {

@@ -2,7 +2,7 @@ import FoundationEssentials
 import OrcEngine
 
 extension ContainerEvent {
-    /// Translates an event of the engine; nil for a kind of event that does not concern a container's state.
+    /// Translates an event of the engine; nil for a kind of event that does not concern a container's state, such as attach, exec or top.
     init?(_ event: DockerEvent) {
         guard let kind = Kind(event) else { return nil }
         self.init(

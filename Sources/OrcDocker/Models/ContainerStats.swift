@@ -16,9 +16,6 @@ package struct ContainerStats: Decodable, Sendable {
 
     package struct CPU: Decodable, Sendable {
         package let usage: Usage
-        /// Total CPU time of all cores of the host, in nanoseconds.
-        package let system: UInt64?
-        package let online: Int?
 
         package struct Usage: Decodable, Sendable {
             /// CPU time that the container has used, in nanoseconds.
@@ -26,11 +23,7 @@ package struct ContainerStats: Decodable, Sendable {
             enum CodingKeys: String, CodingKey { case total = "total_usage" }
         }
 
-        enum CodingKeys: String, CodingKey {
-            case usage = "cpu_usage"
-            case system = "system_cpu_usage"
-            case online = "online_cpus"
-        }
+        enum CodingKeys: String, CodingKey { case usage = "cpu_usage" }
     }
 
     package struct Memory: Decodable, Sendable {

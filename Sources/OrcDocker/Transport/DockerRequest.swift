@@ -1,5 +1,6 @@
 import NIOCore
 import NIOHTTP1
+import OrcCore
 
 /// A request to the engine's HTTP API.
 struct DockerRequest: Sendable {
@@ -25,9 +26,9 @@ struct DockerRequest: Sendable {
 
     func target(version: String?) -> String {
         let segments = (version.map { ["v\($0)"] } ?? []) + path
-        let target = "/" + segments.map(Self.escaped).joined(separator: "/")
+        let target = "/" + segments.map(HexEscape.pathLevel).joined(separator: "/")
         guard !query.isEmpty else { return target }
-        return target + "?" + query.map { "\($0.name)=\(Self.escaped($0.value))" }.joined(separator: "&")
+        return target + "?" + query.map { "\($0.name)=\(HexEscape.pathLevel($0.value))" }.joined(separator: "&")
     }
 
     func head(version: String?, host: String) -> HTTPRequestHead {
@@ -44,21 +45,6 @@ struct DockerRequest: Sendable {
     func refusal(status: Int, _ body: ByteBuffer) -> DockerError {
         if let words = body.engineMessage { return .refused(status: status, message: words) }
         return .refused(status: status, message: "\(name): refused with \(status)")
-    }
-
-    /// Percent-encodes all characters except the unreserved ones (RFC 3986, section 2.3).
-    private static func escaped(_ text: String) -> String {
-        var escaped = ""
-        for byte in text.utf8 {
-            switch byte {
-            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F, 0x7E:
-                escaped.unicodeScalars.append(Unicode.Scalar(byte))
-            default:
-                let digits = String(byte, radix: 16, uppercase: true)
-                escaped += "%" + (digits.count == 1 ? "0" : "") + digits
-            }
-        }
-        return escaped
     }
 }
 

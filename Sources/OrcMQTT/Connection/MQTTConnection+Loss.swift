@@ -14,13 +14,13 @@ extension MQTTConnection {
     func published(_ packet: Int32, _ code: Int32) {
         let (due, isNews) = state.withLock { state -> (Acknowledgements.Due?, Bool) in
             state.inFlight = max(state.inFlight - 1, 0)
-            let due = state.acknowledgements.came(packet, now: monotonicSeconds())
+            let due = state.acknowledgements.came(packet, now: MonotonicClock.seconds)
             guard code >= 0x80 else {
                 if let due { state.notePermission(of: due.topic) }
                 return (nil, false)
             }
             guard code != Self.packetTooLarge else {
-                if let due { state.limit.refused(bytes: due.bytes, now: monotonicSeconds()) }
+                if let due { state.limit.refused(bytes: due.bytes, now: MonotonicClock.seconds) }
                 return (due, false)
             }
             guard let due else {
@@ -46,7 +46,7 @@ extension MQTTConnection {
             for waiter in state.waiting.values { waiter.resume(throwing: MQTTError.notConnected) }
             state.waiting = [:]
             // The library's client resends a packet that was too large on every connection, so it is replaced.
-            if state.isConnected, state.limit.lost(now: monotonicSeconds()) {
+            if state.isConnected, state.limit.lost(now: MonotonicClock.seconds) {
                 state.needsFreshClient = true
                 state.acknowledgements = Acknowledgements()
             }

@@ -33,17 +33,12 @@ extension MQTTConnection {
         let (packet, result) = client.subscribe(filter, qos: isCutOff ? .atMostOnce : .atLeastOnce)
         guard result == 0 else { throw MQTTError.notConnected }
         loop.wake()
-        return try await withThrowingTaskGroup(of: [Int32].self) { group in
-            group.addTask { try await self.codes(of: packet) }
-            group.addTask {
-                try await Task.sleep(for: .seconds(Self.patience))
-                throw MQTTError.noAnswer(seconds: Self.patience)
+        return try await Deadline.run(.seconds(Self.patience), orThrow: MQTTError.noAnswer(seconds: Self.patience)) {
+            try await withTaskCancellationHandler {
+                try await self.codes(of: packet)
+            } onCancel: {
+                self.state.withLock { $0.waiting.removeValue(forKey: packet) }?.resume(throwing: CancellationError())
             }
-            defer {
-                group.cancelAll()
-                state.withLock { $0.waiting.removeValue(forKey: packet) }?.resume(throwing: CancellationError())
-            }
-            return try await group.next() ?? []
         }
     }
 

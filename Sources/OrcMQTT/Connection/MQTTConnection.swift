@@ -89,7 +89,7 @@ package final class MQTTConnection: Sendable {
     /// True if so many messages are in flight that optional messages should be delayed or omitted.
     package var isBusy: Bool { state.withLock { $0.inFlight > Self.busy } }
     /// Maximum packet size in bytes that the broker accepts; nil if no limit is known.
-    package var packetLimit: Int? { state.withLock { $0.limit.bytes(now: monotonicSeconds()) } }
+    package var packetLimit: Int? { state.withLock { $0.limit.bytes(now: MonotonicClock.seconds) } }
     package var version: ProtocolVersion? { state.withLock { $0.client?.version } }
 
     package func count(_ change: (inout MQTTCounters) -> Void) { state.withLock { change(&$0.counters) } }
@@ -108,7 +108,7 @@ package final class MQTTConnection: Sendable {
     package func publish(_ publication: OutgoingMessage) -> PublishResult {
         let (client, loop, limit) = state.withLock { state in
             let isFree = state.isConnected && state.inFlight < Self.mostInFlight
-            return (isFree ? state.client : nil, state.loop, state.limit.bytes(now: monotonicSeconds()))
+            return (isFree ? state.client : nil, state.loop, state.limit.bytes(now: MonotonicClock.seconds))
         }
         guard let client, let loop else { return .later }
         guard let publication = fitting(publication, limit) else {
@@ -117,9 +117,9 @@ package final class MQTTConnection: Sendable {
         }
         state.withLock { state in
             state.inFlight += 1
-            state.limit.published(bytes: publication.size, now: monotonicSeconds())
+            state.limit.published(bytes: publication.size, now: MonotonicClock.seconds)
         }
-        let begun = monotonicSeconds()
+        let begun = MonotonicClock.seconds
         let (packet, result) = client.publish(publication)
         // The connection was lost just now: the library keeps a QoS 1 message and sends it on the next connection.
         let isKept = result == Mosquitto.notConnected && publication.qos == .atLeastOnce
@@ -227,7 +227,7 @@ package final class MQTTConnection: Sendable {
             tries: { [self] broker in state.withLock { $0.place = broker.place } },
             callbacks: { [self] in callbacks($0) },
             isStuck: { [self] in
-                state.withLock { $0.isConnected && $0.acknowledgements.areMissing(now: monotonicSeconds()) }
+                state.withLock { $0.isConnected && $0.acknowledgements.areMissing(now: MonotonicClock.seconds) }
             },
             failed: { [self] in failed($0) },
             lost: { [self] in lost($0) },
@@ -263,8 +263,8 @@ package final class MQTTConnection: Sendable {
             return failed(Mosquitto.text(ofReason: code, version: version), isPassing: isPassing)
         }
         state.withLock { state in
-            state.acknowledgements.connected(now: monotonicSeconds())
-            state.limit.connected(announced: maxPacket, now: monotonicSeconds())
+            state.acknowledgements.connected(now: MonotonicClock.seconds)
+            state.limit.connected(announced: maxPacket, now: MonotonicClock.seconds)
             state.isConnected = true
             state.toldFailures = []
             state.early = [:]

@@ -1,5 +1,6 @@
 import CMosquitto
 import Glibc
+import OrcCore
 import Synchronization
 
 /// Drives libmosquitto on one thread: connects, reads, writes pending output, and reconnects after every disconnection.
@@ -86,7 +87,7 @@ final class MQTTEventLoop: Sendable {
         let brokers = [options.broker] + options.otherBrokers
         var turn = 0
         while !observer.isStopping() {
-            let version = choice.version(now: monotonicSeconds())
+            let version = choice.version(now: MonotonicClock.seconds)
             let broker = brokers[turn % brokers.count]
             if client?.version != version || client?.usesTLS != broker.usesTLS || observer.takeFreshClient() {
                 client = Mosquitto(
@@ -104,13 +105,13 @@ final class MQTTEventLoop: Sendable {
             let will = options.will?(session)
             let result = socket.withLock { _ in client.connect(to: broker, will: will) }
             if result == 0 {
-                let begun = monotonicSeconds()
+                let begun = MonotonicClock.seconds
                 let (wasAccepted, why, isOver) = serve(client)
                 // After a loss the first broker is tried again; a broker that does not accept is skipped.
                 turn = wasAccepted ? 0 : turn + (choice.triesAgain ? 0 : 1)
                 // A broker that hangs up repeatedly must not be retried at full speed.
-                if wasAccepted, monotonicSeconds() - begun > Self.lasting { backoff.reset() }
-                choice.ended(accepted: wasAccepted, now: monotonicSeconds())
+                if wasAccepted, MonotonicClock.seconds - begun > Self.lasting { backoff.reset() }
+                choice.ended(accepted: wasAccepted, now: MonotonicClock.seconds)
                 if wasAccepted {
                     observer.lost(why)
                 } else {
@@ -130,19 +131,19 @@ final class MQTTEventLoop: Sendable {
     /// - Returns: `wasAccepted`: true if the broker accepted the connection; `why`: the reason of its end; `isOver`:
     ///   true if this loop gave the connection up because the broker did not respond.
     private func serve(_ client: Mosquitto) -> (wasAccepted: Bool, why: String, isOver: Bool) {
-        let begun = monotonicSeconds()
+        let begun = MonotonicClock.seconds
         var lastMisc = begun
         var wasAccepted = false
         var code: Int32 = 0
         while code == 0, client.socket >= 0 {
             code = step(client)
-            if code == 0, monotonicSeconds() - lastMisc >= 1 {
+            if code == 0, MonotonicClock.seconds - lastMisc >= 1 {
                 code = socket.withLock { _ in client.keepAlive() }
-                lastMisc = monotonicSeconds()
+                lastMisc = MonotonicClock.seconds
             }
             wasAccepted = wasAccepted || observer.isConnected()
             guard code == 0 else { break }
-            if !wasAccepted, monotonicSeconds() - begun > MQTTConfiguration.connackPatience {
+            if !wasAccepted, MonotonicClock.seconds - begun > MQTTConfiguration.connackPatience {
                 giveUp(client)
                 return (false, "no answer within \(Int(MQTTConfiguration.connackPatience)) s", true)
             }
@@ -185,10 +186,10 @@ final class MQTTEventLoop: Sendable {
 
     /// Blocks for `seconds`, or less if the loop must stop.
     private func pause(_ seconds: Double) {
-        let end = monotonicSeconds() + seconds
-        while !observer.isStopping(), monotonicSeconds() < end {
+        let end = MonotonicClock.seconds + seconds
+        while !observer.isStopping(), MonotonicClock.seconds < end {
             var descriptor = pollfd(fd: wakeup, events: Int16(POLLIN), revents: 0)
-            unsafe _ = poll(&descriptor, 1, Int32((end - monotonicSeconds()) * 1000) + 1)
+            unsafe _ = poll(&descriptor, 1, Int32((end - MonotonicClock.seconds) * 1000) + 1)
             drainWakeup(descriptor)
         }
     }
@@ -196,13 +197,6 @@ final class MQTTEventLoop: Sendable {
     private func reason(_ code: Int32) -> String {
         code == Int32(MOSQ_ERR_ERRNO.rawValue) ? unsafe String(cString: strerror(errno)) : Mosquitto.text(ofError: code)
     }
-}
-
-/// Returns the current time of the monotonic clock in seconds.
-func monotonicSeconds() -> Double {
-    var now = timespec()
-    unsafe clock_gettime(CLOCK_MONOTONIC, &now)
-    return Double(now.tv_sec) + Double(now.tv_nsec) / 1e9
 }
 
 /// Chooses the MQTT version of the next connection.

@@ -26,8 +26,7 @@ package struct PlanCatalogue: Sendable {
     /// Returns the folder of `game`'s plan, with its action scripts and pictures; nil if there is none.
     package func folder(_ game: String) throws -> DirectoryHandle? {
         guard NewName.allows(game) else { throw PlanError.unknownPlan(game: game) }
-        guard DirectoryHandle.exists(path) else { return nil }
-        return try DirectoryHandle(path: path).folder(game)
+        return try DirectoryHandle.opened(path)?.folder(game)
     }
 
     /// Returns every plan that is listed in `plans.json` or has a folder, sorted by title.
@@ -35,8 +34,7 @@ package struct PlanCatalogue: Sendable {
     /// A plan that cannot be read is named in `complaints`; `entries` contains such a plan only if `plans.json` lists
     /// it.
     package func list() throws -> (entries: [PlansReport.Entry], complaints: [any Error]) {
-        guard DirectoryHandle.exists(path) else { return ([], []) }
-        let root = try DirectoryHandle(path: path)
+        guard let root = DirectoryHandle.opened(path) else { return ([], []) }
         var complaints: [any Error] = []
         var listed: [String: Listing] = [:]
         do { listed = try listings(root) } catch { complaints.append(error) }
@@ -89,8 +87,11 @@ package struct PlanCatalogue: Sendable {
 }
 
 extension DirectoryHandle {
-    /// Returns true if `path` is a folder that can be opened.
-    package static func exists(_ path: String) -> Bool {
-        (try? DirectoryHandle(path: path)) != nil  // callers that need the folder report the error
+    /// Returns the folder at `path`; nil if there is none, or if it cannot be opened.
+    package static func opened(_ path: String) -> DirectoryHandle? {
+        try? DirectoryHandle(path: path)  // callers that need the folder report the error
     }
+
+    /// Returns true if `path` is a folder that can be opened.
+    package static func exists(_ path: String) -> Bool { opened(path) != nil }
 }

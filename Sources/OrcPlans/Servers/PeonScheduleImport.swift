@@ -17,11 +17,7 @@ package enum PeonScheduleImport {
     package static func read(
         in servers: String
     ) throws -> (stops: [(server: ServerID, date: Date)], complaints: [String]) {
-        guard DirectoryHandle.exists(servers),
-            let bytes = try DirectoryHandle(path: servers).read(file, limit: maxBytes)
-        else {
-            return ([], [])
-        }
+        guard let bytes = try DirectoryHandle.opened(servers)?.read(file, limit: maxBytes) else { return ([], []) }
         guard let entries = (try? JSON.parse(bytes))?.array else { return ([], ["\(file) is no list"]) }  // reported
         var stops: [ServerID: Date] = [:]
         var complaints: [String] = []

@@ -65,14 +65,11 @@ extension ServerConfig {
     }
 
     private func mounts(_ place: Place, hasFile: (String) -> Bool) -> [ContainerSpec.Mount] {
-        let present = plan.files.filter { file in
-            file.source.hasPrefix("~!/") ? hasFile(String(file.source.dropFirst(3))) : true
-        }
+        let present = plan.files.filter { !$0.isOwn || hasFile(String($0.source.dropFirst(3))) }
         var mounts: [ContainerSpec.Mount] = []
         for mapping in plan.volumes + present {
             mounts.removeAll { $0.target == mapping.target }
-            let isOwn = mapping.source.hasPrefix("~!")
-            let source = isOwn ? place.folder + mapping.source.dropFirst(2) : mapping.source
+            let source = mapping.isOwn ? place.folder + mapping.source.dropFirst(2) : mapping.source
             mounts.append(.init(source: source, target: mapping.target))
         }
         return mounts

@@ -64,12 +64,12 @@ package struct ServerConfig: Sendable {
         return published
     }
 
-    package static func containerName(_ server: ServerID) -> String { "peon.warcamp.\(server.uid)" }
+    private static let containerPrefix = "peon.warcamp."
+    package static func containerName(_ server: ServerID) -> String { containerPrefix + server.uid }
     package static func networkName(_ server: ServerID) -> String { "\(server.game)_\(server.name)" }
 
     /// Returns the server of a container name in PEON's form; nil for any other name.
     package static func server(ofContainer name: String) -> ServerID? {
-        let prefix = "peon.warcamp."
-        return name.hasPrefix(prefix) ? ServerID(uid: name.dropFirst(prefix.count)) : nil
+        name.hasPrefix(containerPrefix) ? ServerID(uid: name.dropFirst(containerPrefix.count)) : nil
     }
 }

@@ -51,16 +51,12 @@ extension ServerFolder {
         return (word, Date(timeIntervalSince1970: modified))
     }
 
-    private func configFolder() throws -> DirectoryHandle? {
-        guard exists else { return nil }
-        return try DirectoryHandle(path: path).folder("config")
-    }
+    private func configFolder() throws -> DirectoryHandle? { try DirectoryHandle.opened(path)?.folder("config") }
 
     /// Returns every server that has a `config.json` below `servers`; folders that cannot be read are named in
     /// `complaints`.
     package static func all(in servers: String) throws -> (found: [ServerFolder], complaints: [any Error]) {
-        guard DirectoryHandle.exists(servers) else { return ([], []) }
-        let root = try DirectoryHandle(path: servers)
+        guard let root = DirectoryHandle.opened(servers) else { return ([], []) }
         var found: [ServerFolder] = []
         var complaints: [any Error] = []
         for game in try root.entries() where game.kind == .folder {

@@ -32,9 +32,10 @@ extension ServerFolder {
     package func closedVolumes(of config: ServerConfig, to user: UInt32, _ group: UInt32) -> [(
         path: String, owner: UInt32
     )] {
-        config.plan.volumes.filter(\.isOwn).compactMap { volume in
-            // A folder that cannot be opened fails the start, with an error of its own.
-            var place = (try? open()) ?? nil
+        // A folder that cannot be opened fails the start, with an error of its own.
+        let folder = (try? open()) ?? nil
+        return config.plan.volumes.filter(\.isOwn).compactMap { volume in
+            var place = folder
             for name in volume.ownPath { place = (try? place?.folder(name)) ?? nil }
             guard let owner = place?.owner(closedTo: user, group) else { return nil }
             return (volume.ownPath.joined(separator: "/"), owner)

@@ -24,8 +24,7 @@ package struct ServerFolder: Sendable {
     package var path: String { "\(servers)/\(server.game)/\(server.name)" }
 
     func open() throws -> DirectoryHandle? {
-        guard DirectoryHandle.exists(servers) else { return nil }
-        return try DirectoryHandle(path: servers).folder(server.game)?.folder(server.name)
+        try DirectoryHandle.opened(servers)?.folder(server.game)?.folder(server.name)
     }
 
     /// Reads `config.json`; nil if there is none.
@@ -138,8 +137,7 @@ package struct ServerFolder: Sendable {
     /// `isOver`: returns true to cancel the removal (``DirectoryHandle/removeTree(_:until:)``).
     package func remove(until isOver: @escaping () -> Bool = { false }) throws {
         try checkRemovable()
-        guard DirectoryHandle.exists(servers) else { return }
-        let root = try DirectoryHandle(path: servers)
+        guard let root = DirectoryHandle.opened(servers) else { return }
         guard let game = try root.folder(server.game) else { return }
         // Files left by an earlier, incomplete removal belong to the server too.
         let own = "\(Self.asidePrefix)\(server.name)."
@@ -164,8 +162,7 @@ package struct ServerFolder: Sendable {
     package static func removeLeftovers(
         in servers: String, until isOver: @escaping () -> Bool = { false }
     ) throws {
-        guard DirectoryHandle.exists(servers) else { return }
-        let root = try DirectoryHandle(path: servers)
+        guard let root = DirectoryHandle.opened(servers) else { return }
         for game in try root.entries() where game.kind == .folder {
             guard let folder = try root.folder(game.name) else { continue }
             for entry in try folder.entries() where entry.name.hasPrefix(asidePrefix) {

@@ -35,7 +35,7 @@ package struct ServerRights: Sendable, Equatable {
         let json: JSON = [
             "image": .string(image), "mounts": Self.list(mounts), "user": .string(security.user),
             "cap_add": Self.list(security.added), "cap_drop": security.dropped.map(Self.list) ?? .null,
-            "no_new_privileges": security.hasNoNewPrivileges.map(JSON.bool) ?? .null,
+            "no_new_privileges": .optional(security.hasNoNewPrivileges),
             "read_only": .bool(security.isReadOnly), "tmp": .optional(security.temporary),
             "memory": .optional(resources.memory), "disk": .optional(resources.disk),
             "cpus": resources.cpus.map { .number("\($0)") } ?? .null, "pids": .optional(resources.pids),

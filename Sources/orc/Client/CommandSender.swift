@@ -31,8 +31,6 @@ struct CommandSender {
 
     /// Time within which the broker must deliver the agent's retained report.
     private static let patience = Duration.seconds(3)
-    /// Seconds after which an agent's last heartbeat is out of date.
-    private static let longestSilence: TimeInterval = 150
 
     /// Sends the command and returns its terminal reply.
     ///
@@ -85,11 +83,10 @@ struct CommandSender {
     }
 
     /// Returns the reason for an agent's absence, from its last report; nil if it is online.
-    private static func absence(_ report: JSON) -> String? {
-        guard let report = AgentReport(report), report.state == .online else {
-            return AgentReport(report)?.reason?.rawValue ?? "offline"
-        }
-        return -report.at.timeIntervalSinceNow > longestSilence ? "silent" : nil
+    private static func absence(_ json: JSON) -> String? {
+        let report = AgentReport(json)
+        guard let report, report.state == .online else { return report?.reason?.rawValue ?? "offline" }
+        return -report.at.timeIntervalSinceNow > TimeInterval(Limits.silence) ? "silent" : nil
     }
 }
 

@@ -127,7 +127,7 @@ enum KeyStore {
             usleep(100_000)
         }
         try DataDirectory.prepareOwn(root)
-        return try StateStore(path: "\(root)/orc/orc.db", needsDisk: true)
+        return try StateStore(path: path, needsDisk: true)
     }
 
     /// Creates a random key and stores its digest.

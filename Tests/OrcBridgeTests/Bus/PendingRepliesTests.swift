@@ -17,7 +17,7 @@ import Testing
         let topic = topics.command(action, server.sid)
         return PendingReplies.Call(
             host: host, action: .server(action), server: server, id: id, topic: topic, payload: [],
-            key: PendingReplies.key(mirror: topics.result(ofCommand: topic)!, id: id))
+            key: PendingReplies.key(mirror: topics.result(ofCommand: topic)!, id: id), ttl: 60)
     }
 
     private static func reply(_ id: String, _ status: Reply.Status, _ uid: String? = "a.b", data: JSON = .null) -> Reply
