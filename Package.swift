@@ -124,19 +124,19 @@ let package = Package(
         .testTarget(
             name: "LayoutTests",
             dependencies: [
-                "OrcContract", "OrcCore", "OrcDocuments", "orc", "OrcDocker", "OrcAgent", "OrcMQTT", "OrcPlans",
+                "OrcContract", "OrcCore", "OrcDocuments", "orc", "OrcDocker", "OrcAgent", "OrcMQTT",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
-        .testTarget(name: "OrcCoreTests", dependencies: ["OrcCore", "Testbed"], swiftSettings: strict),
+        .testTarget(name: "OrcCoreTests", dependencies: ["OrcCore", "OrcContract", "Testbed"], swiftSettings: strict),
         .testTarget(
-            name: "OrcContractTests", dependencies: ["OrcContract", "OrcCore", "OrcDocuments", "Testbed"],
-            swiftSettings: strict),
+            name: "OrcContractTests", dependencies: ["OrcContract", "OrcCore", "Testbed"], swiftSettings: strict),
         .testTarget(
             name: "OrcFilesTests", dependencies: ["OrcFiles", "OrcContract", "OrcCore", "OrcPlans", "Testbed"],
             swiftSettings: strict),
         .testTarget(
-            name: "OrcPlansTests", dependencies: ["OrcPlans", "OrcContract", "OrcCore", "Testbed"],
+            name: "OrcPlansTests",
+            dependencies: ["OrcPlans", "OrcContract", "OrcCore", "OrcEngine", "OrcFiles", "Testbed"],
             swiftSettings: strict),
         .testTarget(
             name: "OrcMQTTTests",
@@ -148,17 +148,15 @@ let package = Package(
             name: "OrcDockerTests",
             dependencies: [
                 "OrcDocker", "OrcContract", "OrcCore", "OrcEngine", "OrcMetrics", "OrcPlans", "Testbed",
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ], swiftSettings: strict),
-        .testTarget(name: "OrcEngineTests", dependencies: ["OrcEngine", "OrcCore"], swiftSettings: strict),
+        .testTarget(name: "OrcEngineTests", dependencies: ["OrcEngine"], swiftSettings: strict),
         .testTarget(
-            name: "OrcMetricsTests",
-            dependencies: [
-                "OrcMetrics", "OrcContract", "OrcCore", "Testbed",
-                .product(name: "Subprocess", package: "swift-subprocess"),
-            ], swiftSettings: strict),
+            name: "OrcMetricsTests", dependencies: ["OrcMetrics", "OrcContract", "OrcCore", "Testbed"],
+            swiftSettings: strict),
         .testTarget(
             name: "OrcSchedulingTests",
             dependencies: [
@@ -179,7 +177,7 @@ let package = Package(
         .testTarget(
             name: "OrcBridgeTests",
             dependencies: [
-                "OrcBridge", "OrcContract", "OrcCore", "OrcDocuments", "Testbed",
+                "OrcBridge", "OrcContract", "OrcCore", "OrcDocuments",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"), .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
@@ -187,7 +185,7 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "OrcCore", "OrcContract", "OrcDocuments", "OrcPlans", "OrcMQTT", "OrcDocker", "Testbed", "orc",
+                "OrcCore", "OrcContract", "OrcDocuments", "OrcMQTT", "OrcDocker", "Testbed", "orc",
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ], exclude: ["recorded-differences.json", "recorded-answers.json"], swiftSettings: strict),

@@ -1,5 +1,4 @@
 package import OrcContract
-import OrcCore
 
 /// Configuration of the bridge.
 package struct BridgeSettings: Sendable {

@@ -1,5 +1,3 @@
-import OrcCore
-
 /// The complete specification of a container, made from a plan, the owner's settings and paths on the host.
 package struct ContainerSpec: Sendable, Equatable {
     package var name: String

@@ -1,5 +1,4 @@
 import Glibc
-import OrcCore
 
 /// Methods for owners, permissions and free space.
 extension DirectoryHandle {

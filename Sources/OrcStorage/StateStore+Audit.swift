@@ -1,6 +1,5 @@
 package import FoundationEssentials
 package import OrcContract
-import OrcCore
 
 /// The audit log: every command, with its caller and its outcome.
 extension StateStore {

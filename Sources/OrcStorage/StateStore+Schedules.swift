@@ -1,6 +1,4 @@
 package import FoundationEssentials
-import OrcContract
-import OrcCore
 
 extension StateStore {
     /// A schedule as stored in the database.

@@ -3,7 +3,6 @@ import Logging
 import OrcContract
 import OrcCore
 import OrcMQTT
-import Synchronization
 
 /// The bridge's MQTT client: fills the report cache, receives events and replies, and sends commands.
 final class BrokerLink: Sendable {

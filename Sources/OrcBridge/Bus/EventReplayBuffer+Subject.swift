@@ -1,5 +1,4 @@
 import OrcContract
-import OrcCore
 
 extension EventReplayBuffer.Subject {
     /// Creates the subject of a message.

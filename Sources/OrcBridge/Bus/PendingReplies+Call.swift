@@ -1,5 +1,4 @@
 import OrcContract
-import OrcCore
 
 extension PendingReplies {
     /// One sent command.

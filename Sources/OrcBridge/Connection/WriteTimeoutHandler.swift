@@ -1,6 +1,4 @@
-import HTTPTypes
 import NIOCore
-import NIOHTTPTypes
 
 /// Closes a connection if its client reads nothing of a pending response for a given time.
 final class WriteTimeoutHandler: ChannelInboundHandler, RemovableChannelHandler {

@@ -1,6 +1,5 @@
 import HTTPTypes
 import OrcContract
-import OrcCore
 
 /// Long-lived responses: a console and the event stream.
 extension RequestHandler {

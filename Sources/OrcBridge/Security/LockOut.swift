@@ -1,4 +1,3 @@
-import OrcCore
 import Synchronization
 
 /// Delays clients that repeatedly present wrong keys, then locks them out for a limited time.

@@ -1,6 +1,5 @@
 import FoundationEssentials
 import HTTPTypes
-import NIOCore
 import OrcContract
 import OrcCore
 

@@ -1,6 +1,4 @@
-import FoundationEssentials
 import OrcContract
-import OrcCore
 
 extension ResourceUsage {
     /// Creates the usage from the engine's statistics document; nil if the container was not running.

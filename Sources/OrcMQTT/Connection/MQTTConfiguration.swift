@@ -1,4 +1,3 @@
-import OrcContract
 import OrcCore
 
 /// Settings of the connection to the broker.

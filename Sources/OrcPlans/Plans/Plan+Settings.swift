@@ -1,4 +1,3 @@
-import OrcContract
 package import OrcCore
 
 extension Plan {

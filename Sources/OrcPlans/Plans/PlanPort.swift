@@ -1,5 +1,4 @@
 import Glibc
-import OrcContract
 import OrcCore
 package import OrcEngine
 

@@ -1,4 +1,3 @@
-import OrcContract
 package import OrcCore
 
 /// Redacts the values of servers' secret settings in reported texts.

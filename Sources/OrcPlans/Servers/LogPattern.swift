@@ -1,5 +1,4 @@
 import CPCRE
-import OrcContract
 import OrcCore
 
 /// A regular expression (PCRE2, pcre2pattern(3)) that is matched against lines of a server's log.

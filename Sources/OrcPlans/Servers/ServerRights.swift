@@ -1,4 +1,3 @@
-import OrcContract
 import OrcCore
 import OrcEngine
 

@@ -1,4 +1,3 @@
-import OrcContract
 import OrcCore
 
 /// Formats rows as columns of minimum width; the first row is the header.

@@ -3,7 +3,6 @@ import Glibc
 import Logging
 import OrcContract
 import OrcCore
-import OrcPlans
 
 /// Writes one line per record to standard error, as text or as JSON.
 struct LineLogHandler: LogHandler {

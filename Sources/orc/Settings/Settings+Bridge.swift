@@ -1,4 +1,3 @@
-import FoundationEssentials
 import OrcBridge
 import OrcContract
 import OrcCore

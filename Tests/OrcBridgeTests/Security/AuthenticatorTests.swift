@@ -4,7 +4,6 @@ import NIOCore
 import NIOEmbedded
 import OrcContract
 import OrcCore
-import OrcDocker
 import Testing
 
 @testable import OrcBridge

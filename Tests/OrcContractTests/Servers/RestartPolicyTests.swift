@@ -1,7 +1,6 @@
 import Foundation
 import OrcContract
 import OrcCore
-import OrcDocker
 import Testing
 
 @Suite struct RestartPolicyTests {
